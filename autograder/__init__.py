@@ -1,0 +1,1 @@
+"""What instructors run: sandbox, verdicts, repair, reports. Never shipped to students."""

@@ -1,0 +1,197 @@
+"""From the one hand-written source of a lab to the notebooks: cells, their roles, and nbgrader's metadata.
+
+CONTRIBUTING.md lists the cell options. Points come from the registry of exercises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from utils.checks.exercise import LABS, Exercise, find, load
+
+ROOT = Path(__file__).resolve().parent.parent
+ROLES = ("setup", "definitions", "illustration")
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+CHECK = 'check("{name}")'
+TEST = """\
+# TEST: {name} ({points:g} points). Leave this cell as it is: the grader replaces it by its own.
+### BEGIN HIDDEN TESTS
+# NBVAL_CHECK_OUTPUT
+import utils.checks
+
+utils.checks.graded("{name}")
+### END HIDDEN TESTS"""
+
+
+class SourceError(ValueError):
+    """The percent source of a lab breaks a convention."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    name: str  # lab4_mnist_cfg
+
+    @property
+    def short(self) -> str:
+        return self.name.split("_")[0]
+
+    @property
+    def source(self) -> Path:
+        return ROOT / "solutions" / self.name / f"{self.name}.py"
+
+    @property
+    def solution(self) -> Path:
+        return self.source.with_suffix(".ipynb")
+
+    @property
+    def student(self) -> Path:
+        return ROOT / "labs" / self.name / f"{self.name}.ipynb"
+
+
+def find_lab(name: str) -> Lab:
+    """A lab by `lab4` or `lab4_mnist_cfg`.
+
+    Raises:
+        KeyError: no such lab.
+    """
+    short = name.split("_")[0]
+    if short not in LABS or name not in (short, LABS[short]):
+        raise KeyError(f"there is no lab '{name}'; there are {', '.join(LABS.values())}")
+    return Lab(LABS[short])
+
+
+def labs() -> list[Lab]:
+    """The labs whose source exists."""
+    return [lab for lab in map(Lab, LABS.values()) if lab.source.exists()]
+
+
+def read_source(lab: Lab) -> NotebookNode:
+    """The percent source as an instructor notebook: ids, nbgrader metadata, test cells; no outputs.
+
+    Raises:
+        SourceError: an unknown option, an exercise that is missing or stands twice, an answer without its markers.
+    """
+    source = jupytext.read(lab.source, fmt="py:percent")
+    cells: list[NotebookNode] = []
+    for cell in source.cells:
+        options = dict(cell.metadata)
+        if unknown := set(options) - {"role", "answer", "check", "tags"}:
+            raise SourceError(f"{lab.source.name}: unknown cell options {sorted(unknown)}")
+        if "answer" in options:
+            cells.append(answer_cell(lab, cell, find(options["answer"])))
+        elif "check" in options:
+            cells += check_cells(find(options["check"]))
+        elif options.get("role") in ROLES:
+            cells.append(role_cell(cell, options["role"]))
+        elif "role" in options:
+            raise SourceError(f"{lab.source.name}: unknown role '{options['role']}'; there are {', '.join(ROLES)}")
+        else:
+            cells.append(plain_cell(cell))
+    seen = [c.metadata.nbgrader.grade_id for c in cells if "nbgrader" in c.metadata and c.metadata.nbgrader.grade]
+    wanted = [entry.grade_id for entry in load(lab.short)]
+    if sorted(seen) != sorted(wanted):
+        raise SourceError(
+            f"{lab.source.name}: graded cells {sorted(set(seen) ^ set(wanted)) or 'twice'} do not match the registry"
+        )
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    give_ids(notebook)
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+        guidance_labs={"lab": lab.name, "release": release_hash(notebook)},
+    )
+    nbformat.validate(notebook)
+    return notebook
+
+
+def release_hash(notebook: NotebookNode) -> str:
+    """Names a release: the sources of all cells and their grading metadata."""
+    digest = hashlib.sha256()
+    for cell in notebook.cells:
+        digest.update(repr((cell.cell_type, cell.source, sorted(cell.metadata.get("nbgrader", {}).items()))).encode())
+    return digest.hexdigest()[:12]
+
+
+def answer_cell(lab: Lab, cell: NotebookNode, entry: Exercise) -> NotebookNode:
+    if entry.manual:
+        return new_cell("markdown", cell.source, entry.grade_id, grade=True, solution=True, points=entry.points)
+    if BEGIN not in cell.source or END not in cell.source:
+        raise SourceError(f"{lab.source.name}: the answer to {entry.name} has no {BEGIN} … {END}")
+    return new_cell("code", f"# GRADED: {entry.name}\n{cell.source}", entry.answer_id, solution=True)
+
+
+def check_cells(entry: Exercise) -> list[NotebookNode]:
+    check = nbformat.v4.new_code_cell(CHECK.format(name=entry.name), metadata={"guidance_labs": {"role": "check"}})
+    test = TEST.format(name=entry.name, points=entry.points)
+    return [check, new_cell("code", test, entry.grade_id, grade=True, locked=True, points=entry.points)]
+
+
+def role_cell(cell: NotebookNode, role: str) -> NotebookNode:
+    new = plain_cell(cell)
+    new.metadata["guidance_labs"] = {"role": role}
+    if role in ("setup", "definitions"):
+        # Locked: nbgrader puts the original back, so that a damaged set-up costs nobody the whole lab.
+        name = f"{role}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}" if role != "setup" else "setup"
+        new.metadata["nbgrader"] = nbgrader_metadata("code", name, locked=True)
+    return new
+
+
+def plain_cell(cell: NotebookNode) -> NotebookNode:
+    make = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
+    return make(cell.source, metadata={"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {})
+
+
+def new_cell(kind: str, source: str, grade_id: str, **options) -> NotebookNode:
+    make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
+    return make(source, metadata={"nbgrader": nbgrader_metadata(kind, grade_id, **options)})
+
+
+def nbgrader_metadata(kind: str, grade_id: str, grade=False, solution=False, locked=False, points=None) -> dict:
+    data = {
+        "cell_type": kind,
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": locked,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    return data | ({"points": points} if points is not None else {})
+
+
+def give_ids(notebook: NotebookNode) -> None:
+    """Cell ids that depend on nothing but the text, so that a regenerated notebook is equal byte for byte."""
+    taken: set[str] = set()
+    for cell in notebook.cells:
+        base = (
+            cell.metadata.get("nbgrader", {}).get("grade_id") or hashlib.sha256(cell.source.encode()).hexdigest()[:10]
+        )
+        name, copies = base, 1
+        while name in taken:
+            copies += 1
+            name = f"{base}-{copies}"
+        taken.add(name)
+        cell.id = name
+
+
+def role_of(cell: NotebookNode) -> str:
+    """setup, definitions, illustration, check, answer, test, written, or '' for everything else."""
+    if data := cell.metadata.get("nbgrader"):
+        if data.get("grade"):
+            return "written" if data.get("solution") else "test"
+        if data.get("solution"):
+            return "answer"
+    return cell.metadata.get("guidance_labs", {}).get("role", "")
+
+
+def exercise_of(cell: NotebookNode) -> str | None:
+    """The exercise that an answer, test or check cell belongs to, from the marker in its source."""
+    match = re.search(r"""(?:# (?:GRADED|TEST): |check\(["'])([a-z0-9]+\.[a-z_]+)""", cell.source)
+    return match.group(1) if match else None

@@ -1,0 +1,453 @@
+"""Lab 4: hidden verdicts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autograder.verdicts import verdict
+from autograder.verdicts.statistics import is_binomial, is_same_law, is_uniform
+from utils.checks.judging import Judge
+from utils.checks.lab4 import DRIFT_RUNS, TRAIN_CALLS, TRAIN_RUNS, StubData, StubPath, drift_setting, train_setting
+from utils.checks.stubs import Nonsense
+
+
+@verdict("lab4.cfg_train_loss")
+def cfg_train_loss(judge: Judge) -> None:
+    with judge.part("loss", points=4):
+        calls = [f"call{i}" for i in range(TRAIN_CALLS)]
+        runs = {name: read_run(judge, name) for name in TRAIN_RUNS}
+        judge_times(judge, [runs[name] for name in calls])
+        judge_labels(judge, [runs[name] for name in calls], train_setting(judge.challenge)[2])
+        for name, share in (("eta0", 0.0), ("eta1", 1.0)):
+            seen = float(runs[name]["null"].double().mean())
+            judge.require(
+                seen == share,
+                "eta_edge",
+                f"With eta = {share:g} the model saw the null label in {seen:.0%} of the samples. Is the comparison with eta the right way round?",
+            )
+        for name, run in runs.items():
+            judge_loss(judge, name, run)
+        judge.device()
+
+
+def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
+    """Check the flow of one call (data to path to model and target), and return its rebuilt tensors."""
+    shape, dtype, batch = TRAIN_RUNS[name]
+    classes, null_label, _ = train_setting(judge.challenge)
+    data = StubData(judge.challenge, name, shape, dtype, classes)
+    path = StubPath(judge.challenge, name, data)
+    judge.attempt(name)
+    for stub, code, message in (
+        ("path", "path_not_sampled", "Your loss never calls `self.path.sample_conditional_path`."),
+        ("model", "model_not_called", "Your loss never calls `self.model`."),
+        (
+            "target",
+            "target_not_used",
+            "Your loss never calls `self.path.conditional_vector_field`. The target is the path's business: with another path your formula would be wrong.",
+        ),
+    ):
+        judge.require(judge.value(f"{name}/{stub}/count", int) > 0, code, message)
+    rows = (batch, *shape)
+    rtol = 1e-9 if dtype == torch.float64 else 1e-4
+
+    z = judge.tensor(f"{name}/path/z", rows, "The image z that goes into the path")
+    drawn = data.images.double()
+    offsets = [
+        start for start in range(0, len(drawn) - batch + 1, batch) if judge.close(z, drawn[start : start + batch])
+    ]
+    judge.require(offsets, "not_the_data", "The images that go into the path are not those that the dataset returned.")
+    y = data.labels[offsets[0] : offsets[0] + batch]
+
+    t_seen = judge.tensor(f"{name}/path/t", what="The time t")
+    if t_seen.numel() == 1 and batch > 1:
+        judge.fail("time_shared", "All samples of a batch share one time t. Each needs its own.")
+    judge.require(
+        t_seen.shape == (batch, 1, 1, 1),
+        "time_shape",
+        f"t has shape {tuple(t_seen.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
+    )
+    x = path.draw(judge_cast(z, dtype), judge_cast(t_seen, dtype)).double()
+
+    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
+    if not judge.close(x_model, x, rtol):
+        if judge.close(x_model, z, rtol):
+            judge.fail("model_sees_z", "The model is given the clean image z. It must be asked at the noisy x.")
+        judge.fail("model_sees_other_x", "The x that the model sees is not the x that the path returned.")
+    t_model = judge.tensor(f"{name}/model/t", what="The time that the model sees")
+    judge.require(
+        t_model.numel() == batch,
+        "time_shape",
+        f"The model sees t of shape {tuple(t_model.shape)}, expected ({batch}, 1, 1, 1).",
+    )
+    judge.compare(
+        t_model.reshape(-1),
+        t_seen.reshape(-1),
+        [
+            (
+                "time_reversed",
+                "The model sees 1 - t where the path saw t. Flow time has noise at 0 and data at 1.",
+                1 - t_seen.reshape(-1),
+            )
+        ],
+        ("time_differs", "The model sees another time than the path. Draw t once and pass the same t to both."),
+        rtol,
+    )
+
+    y_model = judge.tensor(f"{name}/model/y", what="The labels that the model sees")
+    judge.require(
+        str(judge.evidence.values.get(f"{name}/model/y.dtype")).startswith("int"),
+        "label_dtype",
+        f"The model sees labels of dtype {judge.evidence.values.get(f'{name}/model/y.dtype')}. Labels index an embedding: keep them int64.",
+    )
+    judge.require(
+        y_model.shape == (batch,),
+        "label_shape",
+        f"The model sees labels of shape {tuple(y_model.shape)}, expected ({batch},).",
+    )
+    null = y_model == null_label
+    if name not in ("eta0", "eta1"):
+        changed = y_model[~null & (y_model != y)]
+        if changed.numel():
+            if changed.unique().numel() == 1:
+                judge.fail(
+                    "wrong_null_label",
+                    f"Dropped labels became {int(changed[0])}, but self.null_label is {null_label}. With a constant the null label is taken for a class.",
+                )
+            judge.fail(
+                "labels_wrong", "Some labels that the model sees are neither the sample's own label nor the null label."
+            )
+
+    for label, expected in (("x", x), ("z", z), ("t", t_seen)):
+        seen = judge.tensor(f"{name}/target/{label}", what=f"The {label} in the target")
+        if not judge.close(seen.reshape(expected.shape) if seen.numel() == expected.numel() else seen, expected, rtol):
+            judge.fail(*target_mistake(judge, label, seen, expected, rtol))
+
+    after = judge.tensor(f"{name}/labels_after", what="The dataset's labels")
+    if not torch.equal(after, data.labels):
+        judge.note(
+            "labels_altered",
+            "The labels that the dataset returned were overwritten in place. With a dataset kept in memory, more and more of it turns into the null label. Work on a copy, or use `torch.where`.",
+            cost=1.0,
+        )
+    if judge.value(f"{name}/images_moved", bool):
+        judge.note("images_altered", "The images that the dataset returned were overwritten in place.", cost=1.0)
+    return {"x": x, "z": z, "t": t_seen, "y": y, "y_model": y_model, "null": null}
+
+
+def judge_cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype)
+
+
+def target_mistake(judge: Judge, label: str, seen: Tensor, expected: Tensor, rtol: float) -> tuple[str, str]:
+    if label == "x":
+        return (
+            "noise_resampled",
+            "The target was computed at another x than the model saw. Draw x once, and use it for both.",
+        )
+    if (
+        label == "t"
+        and seen.numel() == expected.numel()
+        and judge.close(seen.reshape(expected.shape), 1 - expected, rtol)
+    ):
+        return "time_reversed", "The target sees 1 - t where the path saw t."
+    return "target_inputs", f"The {label} in the target is not the {label} that made x."
+
+
+def judge_times(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
+    t = torch.stack([run["t"].flatten() for run in runs])
+    outside = float(((t < 0) | (t > 1)).double().mean())
+    judge.require(
+        outside == 0,
+        "time_out_of_range",
+        f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
+    )
+    judge.require(
+        not torch.equal(t[0], t[1]),
+        "seeded",
+        "Two calls used the same random times. Do not fix a seed inside the loss.",
+    )
+    judge.require(
+        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
+    )
+    gaps = t.sort(dim=1).values.diff(dim=1)
+    judge.require(
+        gaps.std() > 1e-4, "time_grid", "Your times lie on a regular grid. They are drawn at random, uniformly."
+    )
+    judge.require(
+        t.unique().numel() > 0.9 * t.numel(),
+        "time_discrete",
+        "Your times take only a few values. t is uniform on the whole interval [0, 1].",
+    )
+    judge.require(
+        is_uniform(t, judge.level(1e-7)),
+        "time_distribution",
+        f"Your times are not uniform on [0, 1]: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} (0.50 and 0.29 expected).",
+    )
+
+
+def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> None:
+    null = torch.stack([run["null"] for run in runs])
+    count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
+    per_call = null.double().mean(dim=1)
+    judge.require(
+        count > 0,
+        "never_dropped",
+        f"The model never saw the null label, though eta was {eta:.2f}. It cannot learn the unconditional velocity.",
+    )
+    judge.require(
+        not bool(((per_call == 0) | (per_call == 1)).all()),
+        "one_coin_per_batch",
+        "In each batch either all labels were dropped or none. Toss a coin for every sample.",
+    )
+    if not is_binomial(count, total, eta, judge.level(1e-7)):
+        if is_binomial(count, total, 1 - eta, 1e-7):
+            judge.fail(
+                "eta_inverted",
+                f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}. You keep labels with probability eta; eta is the probability to drop them.",
+            )
+        judge.fail(
+            "dropped_fraction", f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}."
+        )
+    judge.require(
+        null.sum(dim=1).unique().numel() > 1 or judge.level(1e-7) == 0,
+        "fixed_count",
+        "Every batch dropped exactly the same number of labels. Toss an independent coin for every sample.",
+    )
+    judge.require(
+        not torch.equal(null[0], null[1]),
+        "seeded",
+        "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
+    )
+    t = torch.stack([run["t"].flatten() for run in runs])
+    judge.require(
+        is_same_law(t[null], t[~null], judge.level(1e-7)),
+        "time_tied_to_mask",
+        "The samples that lost their label have other times than the rest. Do not use one random number for both.",
+    )
+    y = torch.stack([run["y"] for run in runs]).double()
+    judge.require(
+        is_same_law(y[null], y[~null], judge.level(1e-7)),
+        "mask_depends_on_label",
+        "Some classes lose their labels more often than others.",
+    )
+
+
+def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
+    shape, dtype, batch = TRAIN_RUNS[name]
+    x, t = (judge_cast(run[k], dtype) for k in ("x", "t"))
+    out = Nonsense(judge.challenge, "model")(x, t, run["y_model"]).double()
+    target = Nonsense(judge.challenge, "path target", amplitude=2.0)(x, t, judge_cast(run["z"], dtype)).double()
+    error = out - target
+    square = error**2
+    seen = judge.tensor(f"{name}/loss", what="The loss")
+    if seen.numel() > 1:
+        judge.fail(
+            "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number."
+        )
+    pixels, z, keep = error[0].numel(), run["z"], ~run["null"]
+
+    def mean(value: Tensor) -> Tensor:
+        return value.mean()
+
+    kept = mean(square[keep]) if bool(keep.any()) else torch.zeros((), dtype=torch.float64)
+    dropped = mean(square[~keep]) if bool((~keep).any()) else kept
+    rtol = 1e-9 if dtype == torch.float64 else 1e-4
+    judge.compare(
+        seen.reshape(()),
+        mean(square),
+        [
+            (
+                "summed_pixels",
+                f"Your loss is {pixels} times the mean: squared errors are summed over the pixels. The statement asks for the mean over batch and pixels.",
+                square.sum() / batch,
+            ),
+            (
+                "summed_batch",
+                "Squared errors are summed over the batch. The statement asks for the mean over batch and pixels.",
+                square.sum() / pixels,
+            ),
+            (
+                "summed_all",
+                "Squared errors are summed over everything. The statement asks for the mean over batch and pixels.",
+                square.sum(),
+            ),
+            (
+                "absolute_error",
+                "Your loss is the mean absolute error. Flow matching regresses with squared errors: only they have the mean velocity as minimiser.",
+                mean(error.abs()),
+            ),
+            (
+                "root_of_error",
+                "You take the root of the squared error. The mean of norms has another minimiser than the mean of squares.",
+                square.flatten(1).sum(1).sqrt().mean(),
+            ),
+            (
+                "root_of_error",
+                "You take the root of the mean squared error. Return the mean itself.",
+                mean(square).sqrt(),
+            ),
+            (
+                "sum_before_square",
+                "Errors are added up before they are squared, so that they cancel. Square first.",
+                mean(error.flatten(1).sum(1) ** 2),
+            ),
+            (
+                "sum_before_square",
+                "Errors are averaged before they are squared, so that they cancel. Square first.",
+                mean(error) ** 2,
+            ),
+            (
+                "target_sign",
+                "The target enters with the wrong sign: you add it to the model's output.",
+                mean((out + target) ** 2),
+            ),
+            (
+                "target_is_z",
+                "You regress on the image z. That is a denoiser; the statement asks for the velocity.",
+                mean((out - z) ** 2),
+            ),
+            (
+                "target_is_displacement",
+                "You regress on z - x, which is not the path's velocity.",
+                mean((out - (z - run["x"])) ** 2),
+            ),
+            (
+                "null_rows_dropped",
+                "The samples with the null label do not count in your loss. They are how the model learns the unconditional velocity.",
+                kept,
+            ),
+            (
+                "null_rows_dropped",
+                "The samples with the null label are set to zero in your loss. They are how the model learns the unconditional velocity.",
+                mean(square * keep.reshape(-1, 1, 1, 1)),
+            ),
+            ("only_null_rows", "Only the samples with the null label count in your loss.", dropped),
+            ("half", "Your loss is half the mean squared error.", mean(square) / 2),
+            (
+                "weighted",
+                "Your loss is weighted by the time t. The statement asks for equal weights.",
+                mean(square * run["t"]),
+            ),
+            (
+                "weighted",
+                "Your loss is weighted by 1 - t. The statement asks for equal weights.",
+                mean(square * (1 - run["t"])),
+            ),
+        ],
+        (
+            "wrong_loss",
+            "Given your x, t and labels, the mean squared error between the model's output and the path's velocity is another number. Compare your last lines with the formula.",
+        ),
+        rtol,
+    )
+    judge.require(
+        judge.evidence.values.get(f"{name}/loss.requires_grad") is True,
+        "detached",
+        "No gradient flows from your loss to the model. Look for `detach`, `item` or `no_grad`.",
+    )
+    # d loss / d gain at gain = 1, where the model's output is gain times the nonsense
+    gradient = judge.tensor(f"{name}/grad", (), "The gradient of the model's parameter")
+    judge.compare(
+        gradient,
+        mean(2 * error * out),
+        otherwise=(
+            "wrong_gradient",
+            "The loss is right, but its gradient is not: a part of it is cut off from the model.",
+        ),
+        rtol=max(rtol, 1e-7),
+    )
+
+
+@verdict("lab4.cfg_drift")
+def cfg_drift(judge: Judge) -> None:
+    net = Nonsense(judge.challenge, "net")
+    with judge.part("drift", points=2):
+        for name in ("random", *[n for n in DRIFT_RUNS if n != "random"]):
+            x, t, y, w, null_label = drift_setting(judge.challenge, name)
+            drift = judge.tensor(f"{name}/drift", x.shape, what="The drift")
+            judge.require(
+                judge.value(f"{name}/net/count", int) > 0, "net_not_called", "Your drift never calls `self.net`."
+            )
+
+            def velocity(label: Tensor, x=x, t=t) -> Tensor:
+                return net(x, t, label).double()
+
+            u_y, u_null = velocity(y), velocity(torch.full_like(y, null_label))
+            zero, ten = velocity(torch.zeros_like(y)), velocity(torch.full_like(y, 10))
+            judge.compare(
+                drift,
+                (1 - w) * u_null + w * u_y,
+                [
+                    (
+                        "scales_swapped",
+                        "The two velocities carry each other's weight. Test it in your head: what must come out at w = 0, and at w = 1?",
+                        w * u_null + (1 - w) * u_y,
+                    ),
+                    (
+                        "one_plus_w",
+                        "You use the convention in which w = 0 is the conditional model. In this course w = 0 is unconditional and w = 1 conditional.",
+                        (1 + w) * u_y - w * u_null,
+                    ),
+                    (
+                        "missing_one_minus_w",
+                        "The unconditional velocity enters with weight 1, so the weights do not add up to 1.",
+                        u_null + w * u_y,
+                    ),
+                    (
+                        "only_the_difference",
+                        "Only the difference of the two velocities is left: at w = 0 your samples would not move.",
+                        w * (u_y - u_null),
+                    ),
+                    ("only_conditional", "The drift does not depend on the unconditional velocity.", u_y),
+                    (
+                        "only_conditional",
+                        "The drift is w times the conditional velocity. Where is the unconditional one?",
+                        w * u_y,
+                    ),
+                    ("only_unconditional", "The drift is the unconditional velocity, whatever w is.", u_null),
+                    (
+                        "wrong_sign",
+                        "Guidance pushes away from the class: look at the sign of the difference.",
+                        u_null - w * (u_y - u_null),
+                    ),
+                    (
+                        "wrong_sign",
+                        "The unconditional velocity enters with the wrong sign.",
+                        w * u_y - (1 - w) * u_null,
+                    ),
+                    (
+                        "wrong_null_label",
+                        "The unconditional velocity was asked for with label 0, which is a class. Use self.null_label.",
+                        (1 - w) * zero + w * u_y,
+                    ),
+                    (
+                        "wrong_null_label",
+                        "The unconditional velocity was asked for with label 10. Use self.null_label.",
+                        (1 - w) * ten + w * u_y,
+                    ),
+                    (
+                        "scale_clipped",
+                        "The guidance scale is clipped to [0, 1]. Beyond 1 is where guidance begins.",
+                        (1 - min(max(w, 0), 1)) * u_null + min(max(w, 0), 1) * u_y,
+                    ),
+                    ("scale_ignored", "The drift does not depend on w.", 0.5 * (u_y + u_null)),
+                ],
+                (
+                    "wrong_drift",
+                    f"At w = {w:.3g} the drift is not the combination of the two velocities that guiding the score gives. Write both scores as velocities and collect the terms.",
+                ),
+                1e-9 if x.dtype == torch.float64 else 1e-4,
+            )
+            judge.require(
+                str(judge.evidence.values.get(f"{name}/net/y.dtype")).startswith("int"),
+                "label_dtype",
+                "The network is given labels that are not integers. They index an embedding.",
+            )
+            for label, before in (("x", x), ("t", t), ("y", y)):
+                after = judge.tensor(f"{name}/{label}_after")
+                if not torch.equal(after, before.double() if before.is_floating_point() else before):
+                    judge.fail(
+                        "input_altered", f"Your function changed its input {label} in place. The caller still needs it."
+                    )
+        judge.device()

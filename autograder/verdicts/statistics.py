@@ -1,0 +1,33 @@
+"""Tests of distributions, each with its chance of failing a right answer (`level`)."""
+
+from __future__ import annotations
+
+from scipy import stats
+from torch import Tensor
+
+
+def is_binomial(successes: int, trials: int, probability: float, level: float) -> bool:
+    """Exact two-sided binomial test."""
+    return stats.binomtest(int(successes), int(trials), probability).pvalue >= level
+
+
+def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
+    """Kolmogorov-Smirnov test against the uniform distribution on [low, high]."""
+    return stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).pvalue >= level
+
+
+def is_normal(sample: Tensor, level: float) -> bool:
+    """Kolmogorov-Smirnov test against N(0, 1)."""
+    return stats.kstest(sample.flatten().numpy(), "norm").pvalue >= level
+
+
+def is_distributed(sample: Tensor, cdf, level: float) -> bool:
+    """Kolmogorov-Smirnov test against any cumulative distribution function of numpy arrays."""
+    return stats.kstest(sample.flatten().numpy(), cdf).pvalue >= level
+
+
+def is_same_law(one: Tensor, other: Tensor, level: float) -> bool:
+    """Two-sample Kolmogorov-Smirnov test; samples of fewer than 8 say nothing."""
+    if min(one.numel(), other.numel()) < 8:
+        return True
+    return stats.ks_2samp(one.flatten().numpy(), other.flatten().numpy()).pvalue >= level

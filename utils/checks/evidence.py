@@ -1,0 +1,116 @@
+"""Evidence: what a probe saw. Named tensors, and small values that JSON can hold; never an expected value."""
+
+from __future__ import annotations
+
+import json
+import math
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+VERSION = 1
+TEXT_LIMIT = 400  # characters kept of any text that comes from a student
+
+
+class MissingName(NameError):
+    """A graded name that the notebook does not define."""
+
+
+class WrongSignature(TypeError):
+    """A graded function or class that cannot be called as its statement says."""
+
+
+class Evidence:
+    """Filled by a probe, read by a verdict. Names are `attempt/thing`."""
+
+    def __init__(self, exercise: str):
+        self.exercise = exercise
+        self.tensors: dict[str, Tensor] = {}
+        self.values: dict[str, object] = {}
+        self.kinds: dict[str, str] = {}  # what Python type stood behind each name
+        self.errors: dict[str, dict[str, object]] = {}  # attempt -> what was raised
+
+    def put(self, name: str, thing: object) -> None:
+        """Store whatever a student returned. A tuple or list becomes `name.0`, `name.1`, …"""
+        if isinstance(thing, Tensor):
+            self.kinds[name] = "tensor"
+            self.values[f"{name}.requires_grad"] = bool(thing.requires_grad)
+            self.values[f"{name}.dtype"] = str(thing.dtype).removeprefix("torch.")
+            self.values[f"{name}.shape"] = list(thing.shape)
+            if thing.device.type != "meta":
+                self.tensors[name] = thing.detach().to("cpu", copy=True).contiguous()
+        elif isinstance(thing, bool) or thing is None:
+            self.kinds[name] = type(thing).__name__
+            self.values[name] = thing
+        elif isinstance(thing, (int, float)):
+            self.kinds[name] = type(thing).__name__
+            # JSON has no NaN and no unbounded integers: such numbers go as text.
+            plain = math.isfinite(thing) and abs(thing) < 2**53
+            self.values[name] = thing if plain else str(thing)[:TEXT_LIMIT]
+        elif isinstance(thing, str):
+            self.kinds[name] = "str"
+            self.values[name] = thing[:TEXT_LIMIT]
+        elif isinstance(thing, (tuple, list)) and len(thing) <= 256:
+            self.kinds[name] = type(thing).__name__
+            self.values[f"{name}.length"] = len(thing)
+            for index, item in enumerate(thing):
+                self.put(f"{name}.{index}", item)
+        elif isinstance(thing, dict) and len(thing) <= 256:
+            self.kinds[name] = "dict"
+            self.values[f"{name}.length"] = len(thing)
+            for key, item in thing.items():
+                self.put(f"{name}.{key}", item)
+        elif hasattr(thing, "__array__"):  # a numpy array or scalar where a tensor was asked for
+            self.put(name, torch.as_tensor(thing))
+            self.kinds[name] = "array"
+        else:
+            self.kinds[name] = type(thing).__name__[:TEXT_LIMIT]
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[None]:
+        """Run student code. What it raises becomes evidence, and the next attempt still runs."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a student's exit() must not end the grading
+            self.errors[name] = describe(error)
+
+    def to_json(self) -> bytes:
+        """Everything but the tensors, as JSON."""
+        return json.dumps(
+            {
+                "version": VERSION,
+                "exercise": self.exercise,
+                "values": self.values,
+                "kinds": self.kinds,
+                "errors": self.errors,
+            }
+        ).encode()
+
+    def to_safetensors(self) -> bytes:
+        """The tensors, as safetensors. An empty dictionary is a valid file too."""
+        from safetensors.torch import save
+
+        return save({name: tensor.clone() for name, tensor in self.tensors.items()})
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Type, first words and the student's own line of an exception. Lines of other files are left out."""
+    line = None
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "ipython-input" in frame.filename or "ipykernel" in frame.filename or frame.filename.startswith("<"):
+            line = (frame.line or "").strip()[:TEXT_LIMIT] or line
+    try:
+        words = str(error)[:TEXT_LIMIT]
+    except Exception:
+        words = ""
+    return {
+        "type": type(error).__name__,
+        "bases": [c.__name__ for c in type(error).__mro__][:8],
+        "message": words,
+        "line": line,
+    }

@@ -1,0 +1,92 @@
+"""The registry: every exercise, its points (declared here and nowhere else), its probe and its public verdict."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.judging import Judge
+from utils.checks.student import Student, pinned
+
+LABS = {
+    "lab1": "lab1_discrete_toys",
+    "lab2": "lab2_two_atoms",
+    "lab3": "lab3_classifier_guidance",
+    "lab4": "lab4_mnist_cfg",
+}
+
+Probe = Callable[[Student, Challenge, Evidence], None]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    name: str  # lab4.cfg_train_loss
+    title: str
+    points: float
+    names: tuple[str, ...] = ()  # graded names, found in the notebook's namespace
+    probe: Probe | None = None
+    public: Callable[[Judge], None] | None = None
+    manual: bool = False  # graded by a person
+    version: int = 1  # raise it when the probe changes: stored evidence becomes stale
+
+    @property
+    def lab(self) -> str:
+        return self.name.split(".")[0]
+
+    @property
+    def grade_id(self) -> str:
+        """The id of its nbgrader test cell; nbgrader allows no dot."""
+        return self.name.replace(".", "_")
+
+    @property
+    def answer_id(self) -> str:
+        return self.grade_id if self.manual else f"{self.grade_id}_answer"
+
+
+REGISTRY: dict[str, Exercise] = {}
+
+
+def exercise(name: str, points: float, title: str, **options) -> Exercise:
+    """Register an exercise. Options as the fields of `Exercise`."""
+    entry = Exercise(name=name, title=title, points=points, **options)
+    assert entry.manual or (entry.probe and entry.public), (
+        f"{name}: an automatic exercise has a probe and a public verdict"
+    )
+    REGISTRY[name] = entry
+    return entry
+
+
+def load(lab: str) -> list[Exercise]:
+    """The exercises of one lab, in order. `lab` is `lab4` or `lab4_mnist_cfg`.
+
+    Raises:
+        KeyError: no such lab.
+    """
+    short = lab.split("_")[0]
+    if short not in LABS:
+        raise KeyError(f"there is no lab '{lab}'; there are {', '.join(LABS)}")
+    importlib.import_module(f"utils.checks.{short}")
+    return [entry for entry in REGISTRY.values() if entry.lab == short]
+
+
+def find(name: str) -> Exercise:
+    """The exercise of this name, such as `lab4.cfg_train_loss`.
+
+    Raises:
+        KeyError: no such exercise; the message lists those there are.
+    """
+    known = {entry.name: entry for entry in load(name.split(".")[0])}
+    if name not in known:
+        raise KeyError(f"there is no exercise '{name}'; there are {', '.join(known)}")
+    return known[name]
+
+
+def run_probe(entry: Exercise, namespace: Mapping[str, object], challenge: Challenge) -> Evidence:
+    """Call the student's code, and return what was seen. Never raises for what the student did."""
+    evidence = Evidence(entry.name)
+    with pinned(challenge), evidence.attempt("probe"):
+        entry.probe(Student(namespace), challenge, evidence)
+    return evidence

@@ -1,0 +1,90 @@
+"""The student's side of a probe: graded objects found by name, called under pinned conditions."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import random
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import torch
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import MissingName, WrongSignature
+
+
+class Student:
+    """A notebook's namespace. `student["CFGTrainer"]` is the object of that name, wherever its cell stands."""
+
+    def __init__(self, namespace: Mapping[str, object]):
+        self.namespace = namespace
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.namespace
+
+    def __getitem__(self, name: str):
+        if name not in self.namespace:
+            raise MissingName(name)
+        return self.namespace[name]
+
+    def function(self, name: str, *parameters: str) -> Callable:
+        """The callable of that name.
+
+        Raises:
+            WrongSignature: it is not callable, or cannot be called with these arguments.
+        """
+        thing = self[name]
+        require_signature(thing, name, *parameters)
+        return thing
+
+    def method(self, class_name: str, method: str, *parameters: str) -> type:
+        """The class of that name, whose method must accept these arguments (without self)."""
+        owner = self[class_name]
+        function = getattr(owner, method, None)
+        if function is None:
+            raise MissingName(f"{class_name}.{method}")
+        require_signature(function, f"{class_name}.{method}", "self", *parameters)
+        return owner
+
+
+def require_signature(thing: object, name: str, *parameters: str) -> None:
+    """Can `thing` be called with these arguments by position?"""
+    if not callable(thing):
+        raise WrongSignature(f"{name} is a {type(thing).__name__}, not something that can be called")
+    try:
+        signature = inspect.signature(thing)
+    except (TypeError, ValueError):
+        return  # builtins say nothing about themselves: the call will tell
+    try:
+        signature.bind(*parameters)
+    except TypeError as error:
+        wanted = ", ".join(parameters)
+        raise WrongSignature(f"{name} is called as {name}({wanted}), but {error}") from None
+
+
+@contextlib.contextmanager
+def pinned(challenge: Challenge) -> Iterator[None]:
+    """Fixed seeds, float32 by default, gradients on, nothing on stderr; all restored afterwards."""
+    numpy_state, python_state, dtype = np.random.get_state(), random.getstate(), torch.get_default_dtype()
+    seed = challenge.seed("student's random numbers")
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.enable_grad(),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        torch.set_default_dtype(torch.float32)
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            np.random.set_state(numpy_state)
+            random.setstate(python_state)
