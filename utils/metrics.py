@@ -1,0 +1,92 @@
+"""How good are generated images? Distances and coverages between clouds of features, with their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, jaxtyped
+from torch import Tensor, nn
+from typeguard import typechecked
+
+
+@torch.no_grad()
+def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250) -> Tensor:
+    """function(x), computed a batch at a time. A module is put in eval mode meanwhile."""
+    was_training = isinstance(function, nn.Module) and function.training
+    if was_training:
+        function.eval()
+    out = torch.cat([function(part) for part in x.split(batch)])
+    if was_training:
+        function.train()
+    return out
+
+
+@jaxtyped(typechecker=typechecked)
+def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
+    """The squared Fréchet distance between the Gaussians fitted to two clouds of features.
+
+    |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½), with A and B the covariances (Dowson and Landau, 1982; used on image
+    features by Heusel et al., 2017). It shrinks as the number of images grows: compare only at equal numbers, and beside
+    the distance of real images. Infinite where a feature is not finite.
+    """
+    a, b = a.double().cpu(), b.double().cpu()
+    if len(a) < 2 or len(b) < 2:
+        raise ValueError(f"a covariance needs at least two images on each side, got {len(a)} and {len(b)}")
+    if not (a.isfinite().all() and b.isfinite().all()):
+        return math.inf
+    return gaussian_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
+
+
+def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+    """The squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b), float64."""
+    cov_a, cov_b = torch.atleast_2d(cov_a), torch.atleast_2d(cov_b)
+    values, vectors = torch.linalg.eigh(cov_a)
+    root_a = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    cross = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
+    return float(((mean_a - mean_b) ** 2).sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
+
+
+@jaxtyped(typechecker=typechecked)
+def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3) -> tuple[float, float]:
+    """Precision: the fraction of fakes that lie near real images. Recall: the fraction of real images near fakes.
+
+    "Near" is within the distance to the k-th neighbour, in the features (Kynkäänniemi et al., 2019). Precision is quality,
+    recall is diversity; guidance trades the second for the first.
+    """
+    real, fake = real.double(), fake.double()
+
+    def covered(points: Tensor, cloud: Tensor) -> float:
+        radius = torch.cdist(cloud, cloud).kthvalue(k + 1, dim=1).values  # the nearest neighbour is the point itself
+        return float((torch.cdist(points, cloud) <= radius).any(dim=1).double().mean())
+
+    if min(len(real), len(fake)) <= k:
+        raise ValueError(f"k = {k} neighbours need more than {k} images on each side")
+    return covered(fake, real), covered(real, fake)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its standard error."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g} ± {self.error:.1g}"
+
+
+def over_seeds(values: Sequence[float]) -> Estimate:
+    """Mean over independent runs, and the standard error of that mean (nan from a single run)."""
+    values = torch.tensor(list(values), dtype=torch.float64)
+    return Estimate(float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan)
+
+
+def bootstrap(statistic: Callable[[Tensor], float], samples: Tensor, rounds: int = 200, seed: int = 0) -> Estimate:
+    """A statistic of the samples, and its standard error from redrawing them with replacement."""
+    generator = torch.Generator().manual_seed(seed)
+    n = len(samples)
+    draws = [statistic(samples[torch.randint(n, (n,), generator=generator)]) for _ in range(rounds)]
+    return Estimate(float(statistic(samples)), float(torch.tensor(draws, dtype=torch.float64).std()))

@@ -1,0 +1,144 @@
+"""The networks of the course. All of them treat each sample on its own: GroupNorm, never BatchNorm, where time or
+labels enter, for a batch statistic would mix samples, times and the two passes of guidance."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int, jaxtyped
+from torch import Tensor, nn
+from typeguard import typechecked
+
+
+class FourierFeatures(nn.Module):
+    """A number t becomes cosines and sines of t at `dim / 2` frequencies from 1/4 to 32 turns per unit of time."""
+
+    def __init__(self, dim: int):
+        super().__init__()
+        if dim % 2:
+            raise ValueError(f"dim must be even, for there is a sine to every cosine: {dim}")
+        frequencies = 2 * math.pi * torch.logspace(-2, 5, dim // 2, base=2.0)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+    def forward(self, t: Tensor) -> Tensor:
+        """t: one number a sample, (b,) or (b, 1, …, 1). Returns (b, dim)."""
+        angle = t.reshape(-1, 1) * self.frequencies
+        return math.sqrt(2) * torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+class MLP(nn.Sequential):
+    """Linear layers with SiLU between them: `MLP(2, 128, 128, 2)`."""
+
+    def __init__(self, *widths: int):
+        layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.SiLU())]
+        super().__init__(*layers[:-1])
+
+
+def adapter(dim: int, channels: int) -> nn.Module:
+    """From an embedding of time or label to one number a channel."""
+    return nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, channels))
+
+
+class ResidualLayer(nn.Module):
+    """Two convolutions beside a straight path. Time and label are added, as one number a channel, between the two."""
+
+    def __init__(self, channels: int, t_dim: int, y_dim: int):
+        super().__init__()
+        self.block1 = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1))
+        self.block2 = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1))
+        self.t_adapter = adapter(t_dim, channels)
+        self.y_adapter = adapter(y_dim, channels)
+        nn.init.zeros_(self.block2[-1].weight)  # the layer starts as the identity
+        nn.init.zeros_(self.block2[-1].bias)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """x: (b, c, h, w), t: (b, t_dim), y: (b, y_dim). Returns the shape of x."""
+        shift = (self.t_adapter(t) + self.y_adapter(y))[:, :, None, None]
+        return x + self.block2(self.block1(x) + shift)
+
+
+class ResidualStack(nn.ModuleList):
+    def __init__(self, layers: int, channels: int, t_dim: int, y_dim: int):
+        super().__init__(ResidualLayer(channels, t_dim, y_dim) for _ in range(layers))
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        for layer in self:
+            x = layer(x, t, y)
+        return x
+
+
+class UNet(nn.Module):
+    """Velocity u(x, t, y): an image goes down to a coarse grid and comes back up, with a skip at every resolution.
+
+    `num_labels` counts the null label. With the channels 32, 64, 128 and 2 layers a level it has 1.2 million parameters.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, ...] = (32, 64, 128),
+        layers: int = 2,
+        t_dim: int = 40,
+        y_dim: int = 40,
+        num_labels: int = 11,
+        image_channels: int = 1,
+    ):
+        super().__init__()
+        self.settings = dict(channels=list(channels), layers=layers, t_dim=t_dim, y_dim=y_dim, num_labels=num_labels,
+                             image_channels=image_channels)  # fmt: skip
+        self.t_features = FourierFeatures(t_dim)
+        self.y_embedding = nn.Embedding(num_labels, y_dim)
+        self.stem = nn.Conv2d(image_channels, channels[0], 3, padding=1)
+        levels = list(pairwise(channels))  # from fine to coarse
+        self.encoders = nn.ModuleList(ResidualStack(layers, fine, t_dim, y_dim) for fine, _ in levels)
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in levels)
+        self.middle = ResidualStack(layers, channels[-1], t_dim, y_dim)
+        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in levels)
+        self.decoders = nn.ModuleList(ResidualStack(layers, fine, t_dim, y_dim) for fine, _ in levels)
+        self.head = nn.Sequential(
+            nn.GroupNorm(8, channels[0]), nn.SiLU(), nn.Conv2d(channels[0], image_channels, 3, padding=1)
+        )
+
+    @jaxtyped(typechecker=typechecked)
+    def forward(
+        self, x: Float[Tensor, "b c h w"], t: Float[Tensor, "b 1 1 1"], y: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b c h w"]:
+        t, y = self.t_features(t), self.y_embedding(y)
+        skips = []
+        out = self.stem(x)
+        for encoder, down in zip(self.encoders, self.down):
+            out = encoder(out, t, y)
+            skips.append(out)
+            out = down(out)
+        out = self.middle(out, t, y)
+        for decoder, up, skip in reversed(list(zip(self.decoders, self.up, skips))):
+            out = up(nn.functional.interpolate(out, scale_factor=2, mode="nearest"))
+            out = decoder(out + skip, t, y)
+        return self.head(out).to(x.dtype)
+
+
+class DigitClassifier(nn.Module):
+    """The yardstick: which digit is on a 32×32 image with values in [-1, 1]? Its 64 features measure distances too."""
+
+    def __init__(self, num_classes: int = 10):
+        super().__init__()
+
+        def block(a: int, b: int) -> list[nn.Module]:
+            return [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+
+        self.features = nn.Sequential(
+            *block(1, 16), *block(16, 32), nn.MaxPool2d(2),
+            *block(32, 48), nn.MaxPool2d(2),
+            *block(48, 64), nn.MaxPool2d(2),
+            *block(64, 64), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        )  # fmt: skip
+        self.head = nn.Linear(64, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, 1, 32, 32) to logits (b, classes)."""
+        return self.head(self.features(x))
+
+
+def count_parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
