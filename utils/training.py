@@ -50,7 +50,7 @@ class Trainer(ABC):
     ) -> list[float]:
         """Take `num_steps` steps of Adam and return the losses. `kwargs` go to `get_train_loss`.
 
-        decay: the learning rate warms up over 2 % of the steps and then falls to zero as a cosine.
+        decay: the learning rate follows `warm_flat_fall`; without it, it stays at `lr`.
         ema: decay of a running mean of the weights (0.999, say). After training the model holds that mean.
         bf16: compute in bfloat16 where the hardware does so; elsewhere nothing changes. channels_last: faster convolutions.
         checkpoint: a file, written every `save_seconds` and at the end; an existing one is resumed, to the last bit of the
@@ -76,7 +76,7 @@ class Trainer(ABC):
             bar = progress(range(done, num_steps), "training")
             for step in bar:
                 for group in optimizer.param_groups:
-                    group["lr"] = lr * warm_cosine(step, num_steps) if decay else lr
+                    group["lr"] = lr * warm_flat_fall(step, num_steps) if decay else lr
                 optimizer.zero_grad(set_to_none=True)
                 with precision:
                     loss = self.get_train_loss(**kwargs)
@@ -140,12 +140,13 @@ class Trainer(ABC):
             torch.cuda.set_rng_state(tensors["random.cuda"].cpu())
 
 
-def warm_cosine(step: int, num_steps: int) -> float:
-    """Factor on the learning rate: a straight warm-up over 2 % of the steps, then a half cosine down to zero."""
-    warmup = max(1, num_steps // 50)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, num_steps - warmup)))
+def warm_flat_fall(step: int, num_steps: int) -> float:
+    """Factor on the learning rate: up over 2 % of the steps (at most 100), then flat, then straight down to zero over the last 30 %.
+
+    Until the fall begins it does not depend on the number of steps, so a resumed run may be given more of them, or fewer.
+    """
+    rise, fall = max(1, min(100, num_steps // 50)), max(1, round(0.3 * num_steps))
+    return min((step + 1) / rise, 1.0, (num_steps - step) / fall)
 
 
 @torch.no_grad()
