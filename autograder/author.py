@@ -81,7 +81,7 @@ def read_source(lab: Lab) -> NotebookNode:
     source = jupytext.read(lab.source, fmt="py:percent")
     cells: list[NotebookNode] = []
     for cell in source.cells:
-        options = dict(cell.metadata)
+        options = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
         if unknown := set(options) - {"role", "answer", "check", "tags"}:
             raise SourceError(f"{lab.source.name}: unknown cell options {sorted(unknown)}")
         if "answer" in options:

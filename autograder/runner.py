@@ -22,8 +22,27 @@ import sys
 from pathlib import Path
 
 SCRATCH = Path(os.environ.get("LAB_SCRATCH", "/tmp"))
-PRELOAD = ("torch", "numpy", "matplotlib.pyplot", "IPython.core.interactiveshell", "safetensors.torch", "einops", "tqdm.auto")
-PRELOAD_UTILS = ("runtime", "training", "distributions", "paths", "dynamics", "nets", "data", "metrics", "plotting", "checks")
+PRELOAD = (
+    "torch",
+    "numpy",
+    "matplotlib.pyplot",
+    "IPython.core.interactiveshell",
+    "safetensors.torch",
+    "einops",
+    "tqdm.auto",
+)
+PRELOAD_UTILS = (
+    "runtime",
+    "training",
+    "distributions",
+    "paths",
+    "dynamics",
+    "nets",
+    "data",
+    "metrics",
+    "plotting",
+    "checks",
+)
 PR_SET_DUMPABLE = 4
 
 
@@ -308,7 +327,11 @@ def make_shell(output_limit: int):
                 self.clear_next = False
             size = len(json.dumps(output, default=str))
             if size > self.room:
-                output = {"output_type": "stream", "name": "stderr", "text": f"[an output of {size} bytes was left out]\n"}
+                output = {
+                    "output_type": "stream",
+                    "name": "stderr",
+                    "text": f"[an output of {size} bytes was left out]\n",
+                }
             self.room -= min(size, self.room)
             self.outputs.append(output)
 
@@ -329,7 +352,12 @@ def make_shell(output_limit: int):
 
         def _showtraceback(self, etype, evalue, stb):
             self.add(
-                {"output_type": "error", "ename": getattr(etype, "__name__", "Error"), "evalue": str(evalue), "traceback": list(stb)}
+                {
+                    "output_type": "error",
+                    "ename": getattr(etype, "__name__", "Error"),
+                    "evalue": str(evalue),
+                    "traceback": list(stb),
+                }
             )
 
         def init_history(self):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import select
 import shutil
 import socket
@@ -282,7 +281,11 @@ class Frames:
         except (ValueError, TypeError, KeyError, RecursionError):
             return "flood"
         self.count += 1
-        if len(sizes) > 2 or any(s < 0 or s > self.limits.frame_bytes for s in sizes) or self.count > self.limits.frames:
+        if (
+            len(sizes) > 2
+            or any(s < 0 or s > self.limits.frame_bytes for s in sizes)
+            or self.count > self.limits.frames
+        ):
             return "flood"
         end = line_end + 1 + sum(sizes)
         while len(self.buffer) < end:

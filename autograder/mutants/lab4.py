@@ -47,7 +47,10 @@ TIME = "t = torch.rand(batch_size, 1, 1, 1, device=z.device)"
 
 wrong(LOSS, "mask_inverted", "eta_inverted", source=plain((DROP, "torch.rand(batch_size, device=z.device) > self.eta")))
 wrong(
-    LOSS, "one_coin_per_batch", "one_coin_per_batch", source=plain((DROP, "torch.rand(1, device=z.device) < self.eta"))
+    LOSS,
+    "one_coin_per_batch",
+    ("one_coin_per_batch", "never_dropped"),
+    source=plain((DROP, "torch.rand(1, device=z.device) < self.eta")),
 )
 wrong(
     LOSS,

@@ -14,7 +14,7 @@ from utils.checks.student import Student
 
 # --- 4.2 the training loss of classifier-free guidance
 
-TRAIN_CALLS, TRAIN_BATCH = 6, 512  # 3,072 labels: enough to tell eta from 1 - eta, and from 2 eta
+TRAIN_CALLS, TRAIN_BATCH = 24, 128  # 3,072 labels: enough to tell eta from 1 - eta, and from 2 eta
 TRAIN_RUNS = {
     # attempt: image shape, dtype, batch size
     **{f"call{i}": ((1, 2, 3), torch.float64, TRAIN_BATCH) for i in range(TRAIN_CALLS)},

@@ -81,7 +81,7 @@ class Recorder:
         for label, column in columns.items():
             try:
                 evidence.put(f"{name}/{label}", torch.cat([as_batch(item) for item in column]))
-            except (TypeError, RuntimeError):
+            except (TypeError, ValueError, RuntimeError):
                 evidence.put(f"{name}/{label}", column[:16])
 
 

@@ -1,0 +1,112 @@
+"""`autograder`: the command line. Every command says what it did, and exits with 0, 1 (a miss) or 2 (bad input)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    one = commands.add_parser("grade-one", help="grade one notebook, without a course directory")
+    one.add_argument("notebook", type=Path)
+    one.add_argument("--lab", help="which lab it is; found from the notebook otherwise")
+    one.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    one.add_argument(
+        "--sandbox", choices=("bwrap", "none"), default="bwrap", help="none: unprotected, for harmless notebooks"
+    )
+    one.set_defaults(run=grade_one)
+
+    check = commands.add_parser("validate", help="test the grader on wrong and right answers: the kill matrix")
+    check.add_argument("lab", nargs="?", help="one lab; all otherwise")
+    check.add_argument("--only", help="one exercise, such as cfg_drift")
+    check.add_argument("--right", type=int, default=20, metavar="N", help="challenges for each right answer")
+    check.add_argument("--wrong", type=int, default=3, metavar="N", help="challenges for each wrong answer")
+    check.set_defaults(run=validate)
+
+    build = commands.add_parser("build", help="regenerate notebooks from their sources (make labs)")
+    build.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is stale")
+    build.set_defaults(run=build_labs)
+
+    execute = commands.add_parser("execute", help="run an instructor notebook and keep its outputs (make execute)")
+    execute.add_argument("lab")
+    execute.set_defaults(run=execute_lab)
+
+    release = commands.add_parser("release", help="build what students get: dist/student and the wheel")
+    release.set_defaults(run=make_release)
+
+    options = parser.parse_args(arguments)
+    return options.run(options)
+
+
+def grade_one(options: argparse.Namespace) -> int:
+    from autograder.author import find_lab
+    from autograder.challenge import read_secret
+    from autograder.grade import grade_submission, open_submission
+    from autograder.repair import NotANotebook
+    from autograder.report import print_grade
+    from autograder.sandbox import Sandbox, SandboxError
+
+    try:
+        submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
+        with Sandbox(protected=options.sandbox == "bwrap") as sandbox:
+            grade = grade_submission(submission, sandbox, read_secret())
+    except (NotANotebook, KeyError) as error:
+        return refuse(error)
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        return 3
+    if options.json:
+        print(json.dumps(grade.to_json(), indent=1, ensure_ascii=False))
+    else:
+        print_grade(grade)
+    return 0
+
+
+def validate(options: argparse.Namespace) -> int:
+    from autograder.author import find_lab, labs
+    from autograder.validate import print_matrix
+    from autograder.validate import validate as rows
+
+    try:
+        chosen = [find_lab(options.lab)] if options.lab else labs()
+    except KeyError as error:
+        return refuse(error)
+    ok = [print_matrix(rows(lab, options.right, options.wrong, options.only)) for lab in chosen]
+    return 0 if all(ok) else 1
+
+
+def build_labs(options: argparse.Namespace) -> int:
+    from autograder.build import build
+
+    return build(check=options.check)
+
+
+def execute_lab(options: argparse.Namespace) -> int:
+    from autograder.author import find_lab
+    from autograder.build import execute
+
+    try:
+        lab = find_lab(options.lab)
+    except KeyError as error:
+        return refuse(error)
+    return execute(lab)
+
+
+def make_release(options: argparse.Namespace) -> int:
+    from autograder.release import release
+
+    return release()
+
+
+def refuse(error: Exception) -> int:
+    print(error.args[0] if error.args else error, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

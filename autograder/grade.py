@@ -1,0 +1,201 @@
+"""One submission from file to grade: repair, run in the sandbox, unpack the evidence, judge."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.author import Lab, exercise_of, role_of
+from autograder.challenge import make_challenge, submission_hash
+from autograder.evidence import BadEvidence, unpack
+from autograder.repair import NotANotebook, Submission, guess_lab, read_notebook, repair
+from autograder.sandbox import Pass, Sandbox
+from autograder.verdicts import judge
+from utils.checks.exercise import find, load
+from utils.checks.judging import Finding, Verdict
+
+ESSENTIAL = ("setup", "definitions", "answer", "test")
+MAX_PASSES = 6
+
+
+@dataclass
+class Run:
+    """What running one submission gave: evidence by exercise, outputs by cell. Untrusted, and all that is stored."""
+
+    submission_hash: str
+    evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+    outputs: dict[int, dict] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    memory_kb: float = 0.0
+    protected: bool = True
+
+
+@dataclass
+class Grade:
+    """The result for one submission."""
+
+    lab: str
+    release: str
+    verdicts: dict[str, Verdict]
+    manual: dict[str, float]  # written exercises and what they are worth
+    repairs: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def points(self) -> float:
+        return sum(v.points for v in self.verdicts.values())
+
+    @property
+    def max_points(self) -> float:
+        return sum(v.max_points for v in self.verdicts.values())
+
+    def to_json(self) -> dict:
+        exercises = {
+            name: {
+                "points": verdict.points,
+                "max_points": verdict.max_points,
+                "manual": False,
+                "findings": [asdict(finding) for finding in verdict.findings],
+            }
+            for name, verdict in self.verdicts.items()
+        }
+        exercises |= {
+            name: {"points": None, "max_points": points, "manual": True, "findings": []}
+            for name, points in self.manual.items()
+        }
+        order = [entry.name for entry in load(self.lab)]
+        return {
+            "lab": self.lab,
+            "release": self.release,
+            "points": self.points,
+            "max_points": self.max_points,
+            "manual_max_points": sum(self.manual.values()),
+            "exercises": {name: exercises[name] for name in order},
+            "repairs": self.repairs,
+            "problems": self.problems,
+        }
+
+
+def open_submission(path: Path, lab: Lab | None = None) -> Submission:
+    """Read and repair.
+
+    Raises:
+        NotANotebook: not a notebook, or not of this course, or of another lab than `lab`.
+    """
+    notebook = read_notebook(path)
+    seen = guess_lab(notebook)
+    if seen is None and lab is None:
+        raise NotANotebook(f"{path.name} is a notebook, but not of this course: no cell of it names an exercise")
+    if lab is not None and seen is not None and seen != lab:
+        raise NotANotebook(f"{path.name} is a notebook of {seen.name}, not of {lab.name}")
+    return repair(notebook, lab or seen)
+
+
+def runnable(notebook: NotebookNode) -> list[dict]:
+    """The cells that grading executes: all code but checks and illustrations."""
+    return [
+        {"index": index, "source": cell.source, "role": role_of(cell), "exercise": exercise_of(cell)}
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and role_of(cell) not in ("check", "illustration")
+    ]
+
+
+def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict:
+    """The challenge of each automatic exercise."""
+    return {
+        entry.name: make_challenge(secret, entry, submission.release, digest)
+        for entry in load(submission.lab.short)
+        if not entry.manual
+    }
+
+
+def execute(submission: Submission, sandbox: Sandbox, secret: bytes) -> Run:
+    """Run a submission. When a cell hangs or kills the process, another pass runs only what is graded, without it."""
+    cells = runnable(submission.notebook)
+    digest = submission_hash(cells, submission.files)
+    keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
+    run = Run(digest, protected=sandbox.protected)
+    left = cells
+    for _ in range(MAX_PASSES):
+        outcome = sandbox.run([{"index": c["index"], "source": c["source"]} for c in left], keys, submission.files)
+        collect(run, outcome)
+        if outcome.finished or outcome.last_cell is None:
+            break
+        dead = next((c for c in cells if c["index"] == outcome.last_cell), None)
+        run.problems.append(describe_end(outcome, dead))
+        left = [
+            c
+            for c in left
+            if c["index"] != outcome.last_cell
+            and c["role"] in ESSENTIAL
+            and not (c["role"] == "test" and c["exercise"] in run.evidence)
+        ]
+        if not any(c["role"] == "test" for c in left):
+            break
+    return run
+
+
+def collect(run: Run, outcome: Pass) -> None:
+    for name, files in outcome.evidence.items():
+        run.evidence.setdefault(name, files)
+    for index, output in outcome.outputs.items():
+        run.outputs.setdefault(index, output)
+    run.cpu_s += outcome.cpu_s
+    run.wall_s += outcome.wall_s
+    run.memory_kb = max(run.memory_kb, outcome.memory_kb)
+
+
+def describe_end(outcome: Pass, cell: dict | None) -> str:
+    what = {
+        "timeout": "ran past its time limit",
+        "death": "ended the process",
+        "flood": "wrote more than the grader accepts",
+    }.get(outcome.ended_by, "did not finish")
+    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
+    return f"{where} {what}; it was left out, and the rest was graded without it."
+
+
+def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
+    """Judge stored evidence. Fast, pure, and repeatable."""
+    challenges = challenges_of(submission, secret, run.submission_hash)
+    entries = load(submission.lab.short)
+    verdicts = {e.name: judge_one(e.name, challenges[e.name], run) for e in entries if not e.manual}
+    problems = list(run.problems)
+    if not run.protected:
+        problems.append("It was run unprotected: no sandbox stood between this notebook and the grader's machine.")
+    return Grade(
+        lab=submission.lab.name,
+        release=submission.release,
+        verdicts=verdicts,
+        manual={e.name: e.points for e in entries if e.manual},
+        repairs=submission.repairs,
+        problems=problems,
+    )
+
+
+def judge_one(name: str, challenge, run: Run) -> Verdict:
+    entry = find(name)
+    files = run.evidence.get(name, [])
+    if len(files) > 1:
+        message = "The grader received evidence for this exercise more than once. It accepts exactly one."
+        return Verdict(0.0, entry.points, [Finding("duplicate_evidence", message)])
+    try:
+        evidence = unpack(entry, *files[0]) if files else None
+    except BadEvidence as error:
+        return Verdict(
+            0.0, entry.points, [Finding("damaged_evidence", f"The grader cannot use what it received: {error}.")]
+        )
+    return judge(entry, challenge, evidence)
+
+
+def grade_submission(submission: Submission, sandbox: Sandbox, secret: bytes) -> Grade:
+    """Run and judge.
+
+    Raises:
+        SandboxError: the machine's fault.
+    """
+    return judge_run(submission, execute(submission, sandbox, secret), secret)

@@ -1,0 +1,32 @@
+"""What people read: tables in the terminal, the class report as a page."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from autograder.grade import Grade
+
+
+def print_grade(grade: Grade, console: Console | None = None) -> None:
+    """One submission as a table."""
+    console = console or Console()
+    document = grade.to_json()
+    table = Table(title=f"{grade.lab}: {grade.points:g} of {grade.max_points:g} automatic points", title_justify="left")
+    table.add_column("exercise", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("findings", overflow="fold")
+    for name, row in document["exercises"].items():
+        points = "by hand" if row["manual"] else f"{row['points']:g}"
+        found = "\n".join(f"{f['code']}: {f['message']}" for f in row["findings"])
+        table.add_row(
+            name,
+            f"{points} / {row['max_points']:g}",
+            found,
+            style=None if row["manual"] or row["findings"] else "green",
+        )
+    console.print(table)
+    for line in grade.repairs:
+        console.print(f"repaired: {line}", markup=False)
+    for line in grade.problems:
+        console.print(f"problem: {line}", markup=False)
