@@ -23,6 +23,7 @@ from utils.runtime import current_device, fast_bf16, seed_everything
 from utils.training import CHECKPOINTS, load_weights, save_weights
 
 NULL = 10
+FLOOR = "Frechet distance of real training images from the test set, by their number"
 
 
 def answers(lab: str) -> dict[str, object]:
@@ -82,7 +83,7 @@ def main() -> None:
     trainer = lab["CFGTrainer"](path, net, 0.1, NULL)
     resume, log = args.out.with_suffix(".resume"), args.out.with_suffix(".log.jsonl")
 
-    def card(weights: torch.nn.Module, seeds: int, scales: list[float]) -> dict:
+    def card(weights: torch.nn.Module, seeds: int, scales: list[float], images: int = 1000, euler: int = 20) -> dict:
         return {
             "what": "U-Net velocity u(x, t, y) of digits, label 10 is the null label; running mean of the weights",
             "data": f"{data.source}, {len(data)} training images, 32x32 pixels in [-1, 1]",
@@ -95,15 +96,16 @@ def main() -> None:
             "last loss": round(sum(trainer.history[-200:]) / len(trainer.history[-200:]), 4),
             "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
             "seconds": round(trainer.seconds),
-            "sampler": "Euler, 20 uniform steps; 1,000 images, 100 of each digit",
-            "by guidance scale": evaluate(lab, weights, yardstick, real, device, scales, seeds),
+            "sampler": f"Euler, {euler} uniform steps; {images} images, as many of each digit; {seeds} seed(s)",
+            "by guidance scale": evaluate(lab, weights, yardstick, real, device, scales, seeds, images, euler),
+            "Frechet distance of real training images": json.loads((CHECKPOINTS / "yardstick.json").read_text())[FLOOR],
         }
 
     def keep(trainer) -> None:
         """Now and then: the weights so far, with a quick measurement."""
         keep.calls += 1
         if keep.calls % 10 == 0 or len(trainer.history) == args.steps:
-            facts = card(trainer.mean_model, 1, [2.0, 3.0])
+            facts = card(trainer.mean_model, 1, [2.0], 300, 15)
             save_weights(trainer.mean_model, args.out, facts)
             args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
             with log.open("a") as file:

@@ -41,7 +41,7 @@ def accuracy(model: nn.Module, data: LabelledImages) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=CHECKPOINTS / "yardstick.safetensors")
     args = parser.parse_args()
@@ -51,7 +51,7 @@ def main() -> None:
     model = DigitClassifier()
     trainer = ClassifierTrainer(model, train)
     resume = args.out.with_suffix(".resume")
-    trainer.train(args.steps, device, lr=3e-3, batch_size=64, ema=0.998, bf16=True, checkpoint=resume)
+    trainer.train(args.steps, device, lr=4e-3, batch_size=96, bf16=True, checkpoint=resume)
     real = in_batches(model.features, test[:][0])
     floor = {}
     for n in (200, 400, 1000):
