@@ -51,29 +51,37 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     rows = (batch, *shape)
     rtol = 1e-9 if dtype == torch.float64 else 1e-4
 
-    z = judge.tensor(f"{name}/path/z", rows, "The image z that goes into the path")
-    drawn = data.images.double()
-    offsets = [
-        start for start in range(0, len(drawn) - batch + 1, batch) if judge.close(z, drawn[start : start + batch])
-    ]
-    judge.require(offsets, "not_the_data", "The images that go into the path are not those that the dataset returned.")
-    y = data.labels[offsets[0] : offsets[0] + batch]
-
-    t_seen = judge.tensor(f"{name}/path/t", what="The time t")
-    if t_seen.numel() == 1 and batch > 1:
+    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
+    z_all = judge.tensor(f"{name}/path/z", what="The image z that goes into the path")
+    t_all = judge.tensor(f"{name}/path/t", what="The time t")
+    if t_all.numel() == judge.value(f"{name}/path/count", int) and len(t_all) != len(z_all):
         judge.fail("time_shared", "All samples of a batch share one time t. Each needs its own.")
     judge.require(
-        t_seen.shape == (batch, 1, 1, 1),
+        t_all.shape == (len(z_all), 1, 1, 1),
         "time_shape",
-        f"t has shape {tuple(t_seen.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
+        f"t has shape {tuple(t_all.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
     )
-    x = path.draw(judge_cast(z, dtype), judge_cast(t_seen, dtype)).double()
-
-    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
-    if not judge.close(x_model, x, rtol):
-        if judge.close(x_model, z, rtol):
+    judge.require(
+        z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.images),
+        "wrong_shape",
+        f"The z that goes into the path has shape {tuple(z_all.shape)}, expected {rows}.",
+    )
+    x_all = path.draw(z_all.to(dtype), t_all.to(dtype)).double()
+    # A path that was sampled twice has more rows than the batch: the model's x says which of them count.
+    starts = range(0, len(z_all) - batch + 1, batch)
+    start = next((s for s in starts if judge.close(x_model, x_all[s : s + batch], rtol)), None)
+    if start is None:
+        if judge.close(x_model, z_all[:batch], rtol):
             judge.fail("model_sees_z", "The model is given the clean image z. It must be asked at the noisy x.")
         judge.fail("model_sees_other_x", "The x that the model sees is not the x that the path returned.")
+    x, z, t_seen = (tensor[start : start + batch] for tensor in (x_all, z_all, t_all))
+    drawn = data.images.double()
+    offset = next((s for s in range(0, len(drawn) - batch + 1, batch) if judge.close(z, drawn[s : s + batch])), None)
+    judge.require(
+        offset is not None, "not_the_data", "The images that go into the path are not those that the dataset returned."
+    )
+    y = data.labels[offset : offset + batch]
+
     t_model = judge.tensor(f"{name}/model/t", what="The time that the model sees")
     judge.require(
         t_model.numel() == batch,
@@ -135,10 +143,6 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     return {"x": x, "z": z, "t": t_seen, "y": y, "y_model": y_model, "null": null}
 
 
-def judge_cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(dtype)
-
-
 def target_mistake(judge: Judge, label: str, seen: Tensor, expected: Tensor, rtol: float) -> tuple[str, str]:
     if label == "x":
         return (
@@ -163,16 +167,16 @@ def judge_times(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
         f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
     )
     judge.require(
-        not torch.equal(t[0], t[1]),
-        "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss.",
-    )
-    judge.require(
         t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
     )
     gaps = t.sort(dim=1).values.diff(dim=1)
     judge.require(
         gaps.std() > 1e-4, "time_grid", "Your times lie on a regular grid. They are drawn at random, uniformly."
+    )
+    judge.require(
+        not torch.equal(t[0], t[1]),
+        "seeded",
+        "Two calls used the same random times. Do not fix a seed inside the loss.",
     )
     judge.require(
         t.unique().numel() > 0.9 * t.numel(),
@@ -234,10 +238,10 @@ def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> Non
 
 
 def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
-    shape, dtype, batch = TRAIN_RUNS[name]
-    x, t = (judge_cast(run[k], dtype) for k in ("x", "t"))
+    _, dtype, batch = TRAIN_RUNS[name]
+    x, t = (run[k].to(dtype) for k in ("x", "t"))
     out = Nonsense(judge.challenge, "model")(x, t, run["y_model"]).double()
-    target = Nonsense(judge.challenge, "path target", amplitude=2.0)(x, t, judge_cast(run["z"], dtype)).double()
+    target = Nonsense(judge.challenge, "path target", amplitude=2.0)(x, t, run["z"].to(dtype)).double()
     error = out - target
     square = error**2
     seen = judge.tensor(f"{name}/loss", what="The loss")
