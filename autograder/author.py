@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,48 @@ import utils.checks
 
 utils.checks.graded("{name}")
 ### END HIDDEN TESTS"""
+
+
+# The first lines of every set-up cell: the course's `utils` from beside the notebook, or from the release.
+BOOTSTRAP = """\
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+if not importlib.util.find_spec("utils"):  # a bare machine: look beside the notebook, then at the release
+    home = [p for p in pathlib.Path.cwd().parents if (p / "utils" / "runtime.py").exists()]
+    if home:
+        sys.path.insert(0, str(home[0]))
+    else:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "{wheel}"], check=True)
+
+"""
+BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})\n\n"
+
+
+def settings() -> dict:
+    """The project's own table in pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def address() -> str:
+    """Where the students' release is published."""
+    return f"https://github.com/{settings()['tool']['guidance-labs']['repository']}"
+
+
+def wheel_name(version: str) -> str:
+    return f"guidance_labs_utils-{version}-py3-none-any.whl"
+
+
+def wheel_address() -> str:
+    version = settings()["project"]["version"]
+    return f"{address()}/releases/download/v{version}/{wheel_name(version)}"
+
+
+def colab_address(lab: Lab) -> str:
+    repository = settings()["tool"]["guidance-labs"]["repository"]
+    return f"https://colab.research.google.com/github/{repository}/blob/main/labs/{lab.name}/{lab.name}.ipynb"
 
 
 class SourceError(ValueError):
@@ -94,6 +137,8 @@ def read_source(lab: Lab) -> NotebookNode:
             raise SourceError(f"{lab.source.name}: unknown role '{options['role']}'; there are {', '.join(ROLES)}")
         else:
             cells.append(plain_cell(cell))
+    if cells and cells[0].cell_type == "markdown":
+        cells[0].source = BADGE.format(address=colab_address(lab)) + cells[0].source
     seen = [c.metadata.nbgrader.grade_id for c in cells if "nbgrader" in c.metadata and c.metadata.nbgrader.grade]
     wanted = [entry.grade_id for entry in load(lab.short)]
     if sorted(seen) != sorted(wanted):
@@ -137,6 +182,8 @@ def role_cell(cell: NotebookNode, role: str) -> NotebookNode:
     new = plain_cell(cell)
     new.metadata["guidance_labs"] = {"role": role}
     if role in ("setup", "definitions"):
+        if role == "setup":
+            new.source = BOOTSTRAP.format(wheel=wheel_address()) + new.source
         # Locked: nbgrader puts the original back, so that a damaged set-up costs nobody the whole lab.
         name = f"{role}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}" if role != "setup" else "setup"
         new.metadata["nbgrader"] = nbgrader_metadata("code", name, locked=True)

@@ -1,0 +1,65 @@
+# Every target builds .venv on first use. Nothing here needs root but `make sandbox`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 1
+export JUPYTER_PLATFORM_DIRS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[test]" 2>&1 | grep -v "is ignored: it is neither" || true
+	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
+	touch $@
+
+venv: $(READY)  ## build .venv
+
+sandbox:  ## install bubblewrap (as root, or with sudo)
+	@command -v bwrap >/dev/null || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); $$run apt-get update -qq && $$run apt-get install -y -qq bubblewrap; }
+	@bwrap --version
+
+demo: $(READY)  ## the main job: release the labs, grade a sample class, feedback and report
+	$(BIN)/python -m autograder demo
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lab: $(READY)  ## open the labs in JupyterLab as a student
+	$(BIN)/jupyter lab --notebook-dir=labs
+
+course: $(READY)  ## JupyterLab for instructors, with formgrader
+	$(BIN)/jupyter lab --notebook-dir=.
+
+labs: $(READY)  ## regenerate the notebooks from their sources
+	$(BIN)/autograder build
+
+execute: $(READY)  ## run an instructor notebook and keep its outputs: make execute LAB=lab4 (LAB_BUDGET=cpu)
+	$(BIN)/autograder execute $(LAB)
+
+release: $(READY)  ## what students get: dist/student and the wheel
+	$(BIN)/autograder release
+
+validate: $(READY)  ## the kill matrix of all labs
+	$(BIN)/autograder validate
+
+bench: $(READY)  ## all measurements
+	$(BIN)/python -m bench
+
+bench-grading: $(READY)  ## grading speed against stock nbgrader
+	$(BIN)/python -m bench.bench_grading
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## remove what can be made again; student data stay
+	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
+
+.PHONY: help venv sandbox demo test lab course labs execute release validate bench bench-grading lint clean

@@ -1,0 +1,147 @@
+"""`make release`: what students get. `dist/student`, and a wheel that contains only `utils`.
+
+Everything that is not listed here stays with the instructor.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from autograder.author import ROOT, address, labs, wheel_name
+from autograder.build import FORBIDDEN
+
+STUDENT = ROOT / "dist" / "student"
+SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints")
+# What the notebooks import. No nbgrader: students do not grade. Ranges are wide, so that Colab keeps its own torch.
+STUDENT_DEPENDENCIES = {
+    "torch": ">=2.4",
+    "torchvision": ">=0.19",
+    "numpy": "",
+    "scipy": "",
+    "matplotlib": "",
+    "seaborn": "",
+    "jaxtyping": "",
+    "typeguard": ">=2.13,<3",
+    "safetensors": "",
+    "scikit-learn": "",
+    "tqdm": "",
+    "einops": "",
+    "omegaconf": "",
+    "tensorboard": "",
+    "imageio": "",
+    "imageio-ffmpeg": "",
+    "nbformat": "",
+}
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "guidance-labs-utils"
+version = "{version}"
+description = "What the notebooks of Guidance Labs import"
+requires-python = ">=3.11"
+dependencies = [{dependencies}]
+
+[tool.setuptools]
+packages = {{ find = {{ include = ["utils*"] }} }}
+
+[tool.setuptools.package-data]
+"*" = ["*.safetensors", "*.json", "*.yaml", "*.md"]
+"""
+README = """\
+# Guidance Labs
+
+Four notebooks on guided generation, from a coin-flip lattice to digits drawn on request.
+
+| lab | notebook |
+|---|---|
+{rows}
+
+**In Colab**: open a notebook with its badge; the first cell installs what is missing.
+
+**On your machine** (Python 3.11 or newer):
+
+    python -m venv .venv
+    .venv/bin/pip install {wheel} jupyterlab
+    .venv/bin/jupyter lab labs
+
+A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab and submit the
+notebook it names.
+"""
+
+
+def release() -> int:
+    """Build `dist/student` and the wheel; refuses to release a solution or a hidden test."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    STUDENT.mkdir(parents=True)
+    for lab in labs():
+        target = STUDENT / "labs" / lab.name
+        target.mkdir(parents=True)
+        shutil.copy(lab.student, target)
+    shutil.copytree(ROOT / "utils", STUDENT / "utils", ignore=SKIPPED)
+    dependencies = [f"{name}{pins}" for name, pins in STUDENT_DEPENDENCIES.items()]
+    (STUDENT / "pyproject.toml").write_text(
+        PYPROJECT.format(version=version, dependencies=", ".join(f'"{d}"' for d in dependencies))
+    )
+    pip = "".join(f"      - {d}\n" for d in ["jupyterlab>=4.2,<5", *dependencies])
+    (STUDENT / "environment.yml").write_text(
+        f"name: guidance-labs\nchannels:\n  - conda-forge\ndependencies:\n  - python>=3.11\n  - pip\n  - pip:\n{pip}"
+    )
+    rows = "\n".join(
+        f"| {lab.short} | [`labs/{lab.name}/{lab.name}.ipynb`](labs/{lab.name}/{lab.name}.ipynb) |" for lab in labs()
+    )
+    (STUDENT / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
+    if leaks := find_leaks(STUDENT):
+        print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)
+        return 1
+    build_wheel(version)
+    print(f"released to {STUDENT.relative_to(ROOT)}; publish it at {address()}")
+    for path in sorted(p for p in STUDENT.rglob("*") if p.is_file()):
+        print(f"  {path.relative_to(STUDENT)}  {path.stat().st_size / 1024:.0f} KB")
+    return 0
+
+
+def build_wheel(version: str) -> None:
+    """The wheel is built from a copy, so that nothing but `utils` can be in it."""
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(STUDENT),
+        str(STUDENT),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"the wheel could not be built:\n{done.stderr[-2000:]}")
+    for leftover in [STUDENT / "build", *STUDENT.glob("*.egg-info")]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    assert (STUDENT / wheel_name(version)).exists()
+
+
+def find_leaks(folder: Path) -> list[str]:
+    """Files that hold a solution's or a hidden test's mark, or that belong to the instructor."""
+    leaks = []
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        if {"autograder", "solutions", "tests"} & set(path.relative_to(folder).parts):
+            leaks.append(f"{path}: belongs to the instructor")
+        if path.suffix in (".ipynb", ".md", ".yml", ".toml", ".txt"):
+            text = path.read_text(encoding="utf-8")
+            leaks += [f"{path}: contains '{word}'" for word in FORBIDDEN if word in text]
+        if path.suffix == ".py":
+            text = path.read_text(encoding="utf-8")
+            leaks += [f"{path}: contains '{word}'" for word in FORBIDDEN[:4] if word in text]
+    return leaks
