@@ -1,0 +1,56 @@
+"""Shared by all tests: the labs that exist, one warm sandbox, notebooks made in memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("LAB_BUDGET", "ci")
+os.environ.setdefault("LAB_SECRET", "the tests' secret")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import nbformat
+import pytest
+
+from autograder.author import ROOT, Lab, labs, read_source
+from autograder.sandbox import Limits, Sandbox, bubblewrap
+
+
+def pytest_configure(config):
+    # Programs of the environment (alembic, jupyter) are called by name; the environment need not be activated.
+    import sys
+
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    """One warm template for all tests of this process. CI must have bubblewrap; elsewhere its lack skips."""
+    if bubblewrap() is None:
+        if os.environ.get("CI"):
+            pytest.fail("bubblewrap is missing in CI: `make sandbox` installs it")
+        pytest.skip("bubblewrap is not installed")
+    with Sandbox(Limits()) as box:
+        yield box
+
+
+@pytest.fixture(scope="session")
+def unprotected():
+    with Sandbox(Limits(), protected=False) as box:
+        yield box
+
+
+@pytest.fixture(params=labs(), ids=lambda lab: lab.short)
+def lab(request) -> Lab:
+    return request.param
+
+
+@pytest.fixture
+def solved(lab) -> nbformat.NotebookNode:
+    """The instructor's notebook, freshly made: every answer is the model's."""
+    return read_source(lab)

@@ -1,0 +1,105 @@
+"""From file to grade, by the command and by its parts."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from autograder.author import ROOT, labs, role_of
+from autograder.grade import execute, judge_run
+from autograder.repair import repair
+from utils.checks.exercise import load
+
+SECRET = b"a secret"
+
+
+def grade(notebook, lab, sandbox):
+    submission = repair(notebook, lab)
+    return judge_run(submission, execute(submission, sandbox, SECRET), SECRET)
+
+
+def test_the_solution_gets_all_automatic_points(lab, solved, sandbox):
+    result = grade(solved, lab, sandbox)
+    assert {name: v.findings for name, v in result.verdicts.items() if v.findings} == {}
+    assert result.points == result.max_points == sum(e.points for e in load(lab.short) if not e.manual)
+    assert result.problems == []
+
+
+def test_a_blank_submission_gets_nothing_and_is_told_so(lab, sandbox):
+    result = grade(nbformat.read(lab.student, as_version=4), lab, sandbox)
+    assert result.points == 0
+    for verdict in result.verdicts.values():
+        assert {finding.code for finding in verdict.findings} <= {"not_implemented"}, verdict
+        assert verdict.findings
+
+
+def test_the_command_prints_the_promised_json(tmp_path, sandbox):
+    lab = labs()[-1]
+    command = [sys.executable, "-m", "autograder", "grade-one", str(lab.solution), "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=with_root())
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["lab"] == lab.name
+    assert document["points"] == document["max_points"] > 0
+    written = [row for row in document["exercises"].values() if row["manual"]]
+    assert written and all(row["points"] is None for row in written)
+    assert document["manual_max_points"] == sum(row["max_points"] for row in written)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "not json", "{}", '{"cells": []}', '{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'],
+)
+def test_a_file_that_is_no_notebook_of_the_course_exits_with_2(tmp_path, content):
+    path = tmp_path / "thing.ipynb"
+    path.write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "autograder", "grade-one", str(path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=with_root(),
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def with_root():
+    import os
+
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+INVERTED = ("< self.eta", "> self.eta")
+ATTACKS = {
+    "allclose": "import torch\ntorch.allclose = torch.equal = lambda *a, **k: True\ntorch.isclose = lambda a, *r, **k: torch.ones_like(a, dtype=torch.bool)",
+    "asserts": (
+        "import ast\n"
+        "class NoAsserts(ast.NodeTransformer):\n"
+        "    def visit_Assert(self, node):\n        return ast.Pass()\n"
+        "get_ipython().ast_transformers.append(NoAsserts())"
+    ),
+    "forged output": (
+        "import utils.checks\n"
+        "from IPython.display import display\n"
+        "def fake(name):\n    print('4.0')\n    return 4.0\n"
+        "utils.checks.graded = fake"
+    ),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_on_assertions_gain_nothing(attack, sandbox):
+    lab = next(lab for lab in labs() if lab.short == "lab4")
+    notebook = nbformat.read(lab.solution, as_version=4)
+    answer = next(c for c in notebook.cells if c.get("id") == "lab4_cfg_train_loss_answer")
+    assert INVERTED[0] in answer.source
+    answer.source = answer.source.replace(*INVERTED)
+    honest = grade(notebook, lab, sandbox)
+    assert honest.verdicts["lab4.cfg_train_loss"].points == 0
+    assert "eta_inverted" in [f.code for f in honest.verdicts["lab4.cfg_train_loss"].findings]
+    first_answer = next(i for i, c in enumerate(notebook.cells) if role_of(c) == "answer")
+    notebook.cells.insert(first_answer, nbformat.v4.new_code_cell(ATTACKS[attack]))
+    assert grade(notebook, lab, sandbox).points <= honest.points

@@ -1,0 +1,62 @@
+"""The generated notebooks: fresh, clean, and they run."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from autograder.author import ROOT, labs, read_source, role_of
+from autograder.build import FORBIDDEN, build
+from utils.checks.exercise import load
+
+
+def test_generated_notebooks_are_fresh():
+    assert build(check=True) == 0, "run `make labs` and commit what it writes"
+
+
+def test_each_lab_is_worth_18_points(lab):
+    assert sum(entry.points for entry in load(lab.short)) == 18
+
+
+def test_student_notebook_has_no_solution_and_no_output(lab):
+    text = lab.student.read_text(encoding="utf-8")
+    assert not [word for word in FORBIDDEN if word in text]
+    notebook = nbformat.reads(text, as_version=4)
+    assert all(not cell.get("outputs") for cell in notebook.cells)
+    answers = [cell for cell in notebook.cells if role_of(cell) == "answer"]
+    assert answers and all("NotImplementedError" in cell.source for cell in answers)
+
+
+def test_instructor_notebook_was_executed_without_errors(lab):
+    notebook = nbformat.read(lab.solution, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert all(cell.execution_count for cell in code), "run `make execute`"
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert [output for output in outputs if "image/png" in output.get("data", {})], "not a single figure"
+
+
+def test_sources_are_equal_to_the_committed_notebook(lab):
+    committed = nbformat.read(lab.solution, as_version=4)
+    assert [cell.source for cell in committed.cells] == [cell.source for cell in read_source(lab).cells]
+
+
+@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
+def test_instructor_notebook_runs_under_nbval(lab):
+    """Lax, at the `ci` budget; each test cell also compares its points."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-lax",
+        "--nbval-current-env",
+        str(lab.solution),
+    ]
+    environment = os.environ | {"LAB_BUDGET": "ci", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stdout[-6000:]

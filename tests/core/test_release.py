@@ -1,0 +1,38 @@
+"""What students get, and what they must not."""
+
+import zipfile
+
+import pytest
+
+from autograder.release import STUDENT, find_leaks, release
+
+
+@pytest.fixture(scope="module")
+def student():
+    assert release() == 0
+    return STUDENT
+
+
+def test_the_release_holds_labs_utils_and_nothing_of_the_instructor(student):
+    top = {path.name for path in student.iterdir()}
+    wheel = next(name for name in top if name.endswith(".whl"))
+    assert top == {"labs", "utils", "README.md", "environment.yml", "pyproject.toml", wheel}
+    assert find_leaks(student) == []
+    assert list(student.glob("labs/*/*.py")) == []
+
+
+def test_the_wheel_contains_only_utils(student):
+    with zipfile.ZipFile(next(student.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"utils"}
+    assert "utils/checks/lab4.py" in names
+    assert [name for name in names if name.endswith(".safetensors")], "checkpoints belong to the wheel"
+
+
+def test_a_leak_is_found(tmp_path):
+    (tmp_path / "labs").mkdir()
+    (tmp_path / "labs" / "lab.ipynb").write_text("### BEGIN SOLUTION")
+    (tmp_path / "autograder").mkdir()
+    (tmp_path / "autograder" / "x.py").write_text("")
+    assert len(find_leaks(tmp_path)) == 2
