@@ -36,6 +36,22 @@ class MLP(nn.Sequential):
         super().__init__(*layers[:-1])
 
 
+class LabelledMLP(nn.Module):
+    """A small velocity u(x, t, y) for points that are few numbers, of any shape."""
+
+    def __init__(self, shape: tuple[int, ...], num_labels: int, width: int = 128, dim: int = 16):
+        super().__init__()
+        size = math.prod(shape)
+        self.t_features = FourierFeatures(dim)
+        self.y_embedding = nn.Embedding(num_labels, dim)
+        self.layers = MLP(size + 2 * dim, width, width, width, size)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """x: (b, …), t: (b, 1, …), y: (b,) integers. Returns the shape of x."""
+        inputs = [x.flatten(1), self.t_features(t).to(x.dtype), self.y_embedding(y)]
+        return self.layers(torch.cat(inputs, dim=1)).reshape(x.shape)
+
+
 def adapter(dim: int, channels: int) -> nn.Module:
     """From an embedding of time or label to one number a channel."""
     return nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, channels))

@@ -179,6 +179,7 @@ def save_tensors(tensors: dict[str, Tensor], path: str | Path, facts: dict | Non
         str(beside),
         {"facts": json.dumps(facts or {})},
     )
+    beside.chmod(0o644)  # safetensors writes for the owner alone; a sandboxed reader is somebody else
     os.replace(beside, path)
 
 

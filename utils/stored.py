@@ -1,0 +1,38 @@
+"""What the labs' later cells show where an earlier answer is missing: arrays that were computed once, never code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from torch import Tensor
+
+from utils.training import CHECKPOINTS, load_tensors
+
+T = TypeVar("T")
+
+
+def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T:
+    """compute(), or where that raises, stored() with one line that says so."""
+    try:
+        return compute()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0]
+        print(f"{what}: an earlier answer is missing or fails ({reason[:160]}). These are stored results, not yours.")
+        return stored()
+
+
+def stored_tensors(name: str) -> dict[str, Tensor]:
+    """The arrays of `checkpoints/<name>.safetensors`."""
+    return load_tensors(CHECKPOINTS / f"{name}.safetensors")[0]
+
+
+def stored_images(name: str, key: str) -> Tensor:
+    """Images that were kept as bytes, as floats in [-1, 1]."""
+    return stored_tensors(name)[key].float() / 127.5 - 1
+
+
+def stored_table(name: str) -> dict:
+    """The numbers of `checkpoints/<name>.json`."""
+    return json.loads((CHECKPOINTS / f"{name}.json").read_text(encoding="utf-8"))
