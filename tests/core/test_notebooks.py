@@ -11,12 +11,20 @@ from autograder.author import ROOT, labs, read_source, role_of
 from autograder.build import FORBIDDEN, build
 from utils.checks.exercise import load
 
+EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus
+
+
+def require_complete(lab):
+    if len(load(lab.short)) < EXERCISES[lab.short]:
+        pytest.skip(f"{lab.short} is under construction")
+
 
 def test_generated_notebooks_are_fresh():
     assert build(check=True) == 0, "run `make labs` and commit what it writes"
 
 
 def test_each_lab_is_worth_18_points(lab):
+    require_complete(lab)
     assert sum(entry.points for entry in load(lab.short)) == 18
 
 
@@ -30,6 +38,7 @@ def test_student_notebook_has_no_solution_and_no_output(lab):
 
 
 def test_instructor_notebook_was_executed_without_errors(lab):
+    require_complete(lab)
     notebook = nbformat.read(lab.solution, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     assert all(cell.execution_count for cell in code), "run `make execute`"
