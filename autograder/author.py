@@ -125,7 +125,7 @@ def read_source(lab: Lab) -> NotebookNode:
     cells: list[NotebookNode] = []
     for cell in source.cells:
         options = {key: value for key, value in cell.metadata.items() if key != "lines_to_next_cell"}
-        if unknown := set(options) - {"role", "answer", "check", "tags"}:
+        if unknown := set(options) - {"role", "answer", "check", "tags", "cell_marker"}:
             raise SourceError(f"{lab.source.name}: unknown cell options {sorted(unknown)}")
         if "answer" in options:
             cells.append(answer_cell(lab, cell, find(options["answer"])))

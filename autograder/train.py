@@ -109,7 +109,9 @@ def main() -> None:
             save_weights(trainer.mean_model, args.out, facts)
             args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
             with log.open("a") as file:
-                file.write(json.dumps({k: facts[k] for k in ("steps", "seconds", "last loss", "by guidance scale")}) + "\n")
+                file.write(
+                    json.dumps({k: facts[k] for k in ("steps", "seconds", "last loss", "by guidance scale")}) + "\n"
+                )
 
     keep.calls = 0
     trainer.train(

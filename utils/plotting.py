@@ -119,3 +119,101 @@ def save_gif(frames: Sequence[Tensor], path: str | Path, columns: int, seconds: 
     duration = [int(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1500]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0, optimize=True)
     return Path(path)
+
+
+def show_gif(frames: Tensor, columns: int, seconds: float = 3.0):
+    """An animation (time, n, 1, h, w) as the output of a cell, embedded in the notebook."""
+    import tempfile
+
+    from IPython.display import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        return Image(
+            data=save_gif(list(frames), Path(folder) / "film.gif", columns, seconds).read_bytes(), format="gif"
+        )
+
+
+def draw_unet() -> plt.Figure:
+    """The course's U-Net as a diagram: levels from fine to coarse, skips, and where time and label enter."""
+    fig, ax = plt.subplots(figsize=(9.5, 4.2))
+    levels = [("32 channels\n32×32", 1.7), ("64 channels\n16×16", 1.15), ("128 channels\n8×8", 0.7)]
+    spots = [(1.6, 3.2), (3.2, 1.8), (5.0, 0.4), (6.8, 1.8), (8.4, 3.2)]
+    for (x, y), level, color in zip(spots, (0, 1, 2, 1, 0), (BLUE, BLUE, GREEN, ORANGE, ORANGE)):
+        label, height = levels[level]
+        ax.add_patch(plt.Rectangle((x - 0.55, y - height / 2), 1.1, height, color=color, alpha=0.85, zorder=2))
+        ax.text(x, y, label, ha="center", va="center", color="white", fontsize=8.5, fontweight="bold", zorder=3)
+    arrow = dict(arrowstyle="-|>", color="#333333", linewidth=1.4, shrinkA=0, shrinkB=0)
+
+    def connect(a, b, text="", at=(0.0, 0.0)):
+        ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
+        ax.text((a[0] + b[0]) / 2 + at[0], (a[1] + b[1]) / 2 + at[1], text, fontsize=8.5, ha="center", va="center")
+
+    connect((0.1, 3.2), (1.05, 3.2), "x\n(1, 32, 32)", (-0.05, 0.42))
+    connect((8.95, 3.2), (9.9, 3.2), "velocity\n(1, 32, 32)", (0.1, 0.42))
+    connect((1.9, 2.35), (2.75, 1.95), "halve", (-0.3, -0.12))
+    connect((3.6, 1.22), (4.45, 0.55), "halve", (-0.25, -0.15))
+    connect((5.55, 0.55), (6.4, 1.22), "double", (0.32, -0.15))
+    connect((7.25, 1.95), (8.1, 2.35), "double", (0.35, -0.12))
+    for left, right, y in ((1.6, 8.4, 3.5), (3.2, 6.8, 1.8)):
+        ax.annotate(
+            "", xy=(right - 0.55, y), xytext=(left + 0.55, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
+        )
+        ax.text((left + right) / 2, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
+    ax.text(5.0, 2.75, "time features (40) and label embedding (40)\nenter every residual layer: one number a channel",
+            ha="center", va="center", fontsize=8.5, bbox=dict(boxstyle="round,pad=0.5", facecolor="white", edgecolor=PINK))  # fmt: skip
+    ax.text(1.6, 0.35, "down: what is it?", ha="center", color=BLUE, fontsize=9)
+    ax.text(8.5, 0.35, "up: where is it?", ha="center", color="#9A6700", fontsize=9)
+    ax.set_xlim(-0.2, 10.2)
+    ax.set_ylim(-0.1, 4.2)
+    bare(ax)
+    return fig
+
+
+def draw_sweep(sweep: dict) -> plt.Figure:
+    """Accuracy, Fréchet distance, precision and recall by guidance scale, with standard errors over seeds.
+
+    `sweep["by scale"][w]` holds a list for each metric, one number a seed; `sweep["floor"]` is the distance of real images.
+    """
+    scales = sorted(sweep["by scale"], key=float)
+    w = [float(s) for s in scales]
+
+    def curve(metric: str) -> tuple[np.ndarray, np.ndarray]:
+        values = np.array([sweep["by scale"][s][metric] for s in scales])
+        return values.mean(1), values.std(1, ddof=1) / np.sqrt(values.shape[1])
+
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.3))
+    panels = [
+        ("accuracy", "Conditional accuracy", BLUE, "o"),
+        ("distance", "Fréchet distance (log scale)", ORANGE, "s"),
+    ]
+    for ax, (metric, title, color, marker) in zip(axes, panels):
+        mean, error = curve(metric)
+        ax.errorbar(w, mean, error, color=color, marker=marker, capsize=3)
+        ax.set_title(title)
+    axes[0].set_ylim(min(0.5, axes[0].get_ylim()[0]), 1.03)
+    axes[1].set_yscale("log")
+    axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
+    axes[1].text(w[-1], sweep["floor"], "real images ", color=GREY, ha="right", va="bottom", fontsize=9)
+    for metric, color, marker in (("precision", GREEN, "^"), ("recall", PINK, "v")):
+        mean, error = curve(metric)
+        axes[2].errorbar(w, mean, error, color=color, marker=marker, capsize=3, label=metric)
+    axes[2].set_title("Precision and recall")
+    axes[2].set_ylim(0, 1.03)
+    axes[2].legend()
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.set_xticks([v for v in (0.5, 1, 2, 5, 10, 100) if min(w) <= v <= max(w)])
+        ax.set_xticklabels([f"{v:g}" for v in ax.get_xticks()])
+        ax.minorticks_off()
+        ax.set_xlabel("guidance scale w")
+    return fig
+
+
+def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: int) -> None:
+    """Fréchet distance by number of calls, and the mean of log2(distance / floor): lower is better."""
+    calls = sorted(next(iter(board.values())))
+    print(f"{images} images; the floor is that of 1,000 real ones" if images != 1000 else "1000 images")
+    print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")
+    scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
+    for name in sorted(board, key=scores.get):
+        print(name.ljust(12) + "".join(f"{board[name][c]:>9.2f}" for c in calls) + f"{scores[name]:>9.2f}")

@@ -8,8 +8,159 @@ from torch import Tensor
 from autograder.verdicts import verdict
 from autograder.verdicts.statistics import is_binomial, is_same_law, is_uniform
 from utils.checks.judging import Judge
-from utils.checks.lab4 import DRIFT_RUNS, TRAIN_CALLS, TRAIN_RUNS, StubData, StubPath, drift_setting, train_setting
+from utils.checks.lab4 import (
+    DRIFT_RUNS,
+    FIELD_RUNS,
+    STEP_RUNS,
+    SWEEP_RUNS,
+    TRAIN_CALLS,
+    TRAIN_RUNS,
+    WALK_POINTS,
+    StubClassifier,
+    StubData,
+    StubPath,
+    drift_setting,
+    field_setting,
+    step_setting,
+    stub_sample,
+    sweep_setting,
+    train_setting,
+    walk_setting,
+)
 from utils.checks.stubs import Nonsense
+
+
+@verdict("lab4.vector_field")
+def vector_field(judge: Judge) -> None:
+    with judge.part("field", points=2):
+        for name in FIELD_RUNS:
+            z, noise, t, alpha, beta = field_setting(judge.challenge, name)
+            a, b, da, db = (f(t).double() for f in (alpha, beta, alpha.dt, beta.dt))
+            x = (alpha(t) * z + beta(t) * noise).double()
+            z, t = z.double(), t.double()
+            judge.compare(
+                judge.tensor(f"{name}_field/value", z.shape, "The vector field"),
+                da * z + db / b * (x - a * z),
+                [
+                    (
+                        "only_linear",
+                        "Your field is (z - x) / (1 - t), which is right on the linear path only. Write it with alpha, beta and their derivatives.",
+                        (z - x) / (1 - t),
+                    ),
+                    (
+                        "displacement",
+                        "Your field is z - x. Along the path that is not the speed: from x there is only the time 1 - t left.",
+                        z - x,
+                    ),
+                    (
+                        "no_data_term",
+                        "The term with the derivative of alpha is missing: where the noise is zero, your point does not move.",
+                        db / b * (x - a * z),
+                    ),
+                    (
+                        "no_noise_term",
+                        "The term with the derivative of beta is missing: the noise would never shrink.",
+                        da * z + 0 * x,
+                    ),
+                    (
+                        "alpha_missing",
+                        "The noise in x is (x - alpha z) / beta. You subtract z without its alpha.",
+                        da * z + db / b * (x - z),
+                    ),
+                    (
+                        "ratio_inverted",
+                        "The ratio of beta and its derivative stands upside down.",
+                        da * z + b / db * (x - a * z),
+                    ),
+                    (
+                        "derivative_missing",
+                        "You use the values of alpha and beta where their time derivatives belong.",
+                        a * z + (x - a * z),
+                    ),
+                    (
+                        "derivative_missing",
+                        "You divide the noise term by beta but do not multiply it with beta's derivative.",
+                        da * z + (x - a * z) / b,
+                    ),
+                    (
+                        "wrong_sign",
+                        "The noise term has the wrong sign: the noise would grow with time.",
+                        da * z - db / b * (x - a * z),
+                    ),
+                    (
+                        "wrong_sign",
+                        "Your field points backwards in time.",
+                        -(da * z + db / b * (x - a * z)),
+                    ),
+                    (
+                        "schedules_swapped",
+                        "alpha and beta have changed places.",
+                        db * z + da / a * (x - b * z),
+                    ),
+                    (
+                        "noise_not_extracted",
+                        "You multiply the derivative of beta with x. It belongs to the noise, (x - alpha z) / beta.",
+                        da * z + db * x,
+                    ),
+                    (
+                        "noise_not_extracted",
+                        "You multiply the derivative of beta with x - alpha z, which is beta times the noise.",
+                        da * z + db * (x - a * z),
+                    ),
+                    ("score_instead", "What you return here is the score.", (a * z - x) / b**2),
+                ],
+                (
+                    "wrong_field",
+                    f"A point that rides along x = alpha z + beta eps has another velocity than yours (run '{name}'). Differentiate x in time with z and eps held fixed, then replace eps.",
+                ),
+                FIELD_RTOL[z_dtype(name)],
+            )
+            kept(judge, f"{name}/inputs_kept")
+        judge.device()
+    with judge.part("score", points=1):
+        for name in FIELD_RUNS:
+            z, noise, t, alpha, beta = field_setting(judge.challenge, name)
+            a, b = alpha(t).double(), beta(t).double()
+            x, z = (alpha(t) * z + beta(t) * noise).double(), z.double()
+            judge.compare(
+                judge.tensor(f"{name}_score/value", z.shape, "The score"),
+                (a * z - x) / b**2,
+                [
+                    (
+                        "beta_not_squared",
+                        "You divide by beta. The variance of N(alpha z, beta² I) is beta².",
+                        (a * z - x) / b,
+                    ),
+                    ("wrong_sign", "Your score points away from the mean alpha z.", (x - a * z) / b**2),
+                    ("alpha_missing", "The mean of p_t(x | z) is alpha z, not z.", (z - x) / b**2),
+                    ("not_divided", "The difference from the mean has to be divided by the variance.", a * z - x),
+                    ("half", "The gradient of (x - mean)² / 2 has no factor one half.", (a * z - x) / (2 * b**2)),
+                    ("noise_instead", "What you return is the noise eps.", (x - a * z) / b),
+                    (
+                        "only_linear",
+                        "Your score is right on the linear path only. Use self.alpha and self.beta.",
+                        (t.double() * z - x) / (1 - t.double()) ** 2,
+                    ),
+                ],
+                ("wrong_score", f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (run '{name}')."),
+                FIELD_RTOL[z_dtype(name)],
+            )
+
+
+# At t = 1 - 1e-3 the noise in x is a small difference of large numbers: 2e3 units in the last place may be lost.
+FIELD_RTOL = {torch.float64: 1e-9, torch.float32: 1e-3}
+
+
+def z_dtype(name: str) -> torch.dtype:
+    return FIELD_RUNS[name][1]
+
+
+def kept(judge: Judge, name: str) -> None:
+    judge.require(
+        judge.value(name, bool),
+        "input_altered",
+        "Your code changed one of its inputs in place. The caller still needs it: build a new tensor.",
+    )
 
 
 @verdict("lab4.cfg_train_loss")
@@ -455,3 +606,185 @@ def cfg_drift(judge: Judge) -> None:
                         "input_altered", f"Your function changed its input {label} in place. The caller still needs it."
                     )
         judge.device()
+
+
+@verdict("lab4.euler_heun")
+def euler_heun(judge: Judge) -> None:
+    with judge.part("euler", points=1):
+        judge_steps(judge, "euler")
+    with judge.part("heun", points=2):
+        judge_steps(judge, "heun")
+
+
+def judge_steps(judge: Judge, short: str) -> None:
+    judge.attempt(f"{short}_found")
+    drift = Nonsense(judge.challenge, "drift")
+    for name in STEP_RUNS:
+        x, t, h, y = step_setting(judge.challenge, name)
+        f = drift(x, t, y)
+        predicted = x + h * f
+        g = drift(predicted, t + h, y)
+        seen = judge.tensor(f"{short}_{name}/state", x.shape, "The new state")
+        right = predicted if short == "euler" else x + h / 2 * (f + g)
+        judge.compare(
+            seen,
+            right,
+            step_mistakes(short, drift, x, t, h, y, f, predicted, g),
+            (
+                "wrong_step",
+                "Given this drift, one step leads to another state. Draw the step on paper: where do you start, which slopes do you ask for, and how far do you go?",
+            ),
+            1e-9 if x.dtype == torch.float64 else 1e-4,
+        )
+        kept(judge, f"{short}_{name}/inputs_kept")
+    x, grid, y = walk_setting(judge.challenge)
+    for i in range(WALK_POINTS - 1):
+        t = grid[i].expand(len(x), 1, 1, 1)
+        h = grid[i + 1] - grid[i]
+        f = drift(x, t, y)
+        x = x + h * f if short == "euler" else x + h / 2 * (f + drift(x + h * f, t + h, y))
+    judge.compare(
+        judge.tensor(f"{short}_walk/state", x.shape, "The state at the end of a simulation"),
+        x,
+        otherwise=("wrong_walk", "Single steps are right, but a simulation on an uneven grid of times is not."),
+        rtol=1e-8,
+    )
+    judge.device(f"{short}_device")
+
+
+def step_mistakes(short, drift, x, t, h, y, f, predicted, g) -> list[tuple[str, str, Tensor]]:
+    middle = drift(x + h / 2 * f, t + h / 2, y)
+    mistakes = [
+        ("only_the_increment", "You return the change of the state. Add the state you came from.", h * f),
+        ("no_step_size", "The drift is a velocity: multiply it with the step size h.", x + f),
+        ("wrong_sign", "You walk against the drift.", x - h * f),
+        ("step_is_time", "You multiply with the time t. The step size is h.", x + t * f),
+        ("midpoint", "This is the midpoint method, which is another one.", x + h * middle),
+        ("drift_only", "You return the drift, not the new state.", f),
+        ("slope_at_the_end", "You use the drift at t + h. Euler's step uses the one at t.", x + h * drift(x, t + h, y)),
+        ("slope_at_the_end", "You use the slope at the end of the step alone.", x + h * g),
+        ("step_twice", "You went two steps of size h.", predicted + h * g),
+    ]
+    if short == "euler":
+        return [*mistakes, ("heun_instead", "This is Heun's step. The Euler step has one slope.", x + h / 2 * (f + g))]
+    return [
+        ("euler_instead", "This is Euler's step: the second slope is missing.", predicted),
+        ("not_averaged", "You add the two slopes. Heun's method takes their mean.", x + h * (f + g)),
+        (
+            "second_slope_at_t",
+            "The second slope is taken at the predicted state but still at time t. It belongs to t + h.",
+            x + h / 2 * (f + drift(predicted, t, y)),
+        ),
+        (
+            "second_slope_at_x",
+            "The second slope is taken at time t + h but still at the old state x. It belongs to the predicted state.",
+            x + h / 2 * (f + drift(x, t + h, y)),
+        ),
+        (
+            "mean_added_to_the_prediction",
+            "You add the averaged slopes to the predicted state. They lead from the old state x.",
+            predicted + h / 2 * (f + g),
+        ),
+        (
+            "half_prediction",
+            "Your predicted state is only half a step away, but you use it at t + h.",
+            x + h / 2 * (f + drift(x + h / 2 * f, t + h, y)),
+        ),
+        (
+            "half_step",
+            "Your step is half as long as h.",
+            x + h / 4 * (f + g),
+        ),
+        *mistakes,
+    ]
+
+
+@verdict("lab4.accuracy_sweep")
+def accuracy_sweep(judge: Judge) -> None:
+    with judge.part("sweep", points=2):
+        for name in SWEEP_RUNS:
+            judge_sweep(judge, name)
+
+
+def judge_sweep(judge: Judge, name: str) -> None:
+    noise, labels, scales, null_label, classes = sweep_setting(judge.challenge, name)
+    judge.attempt(name)
+    kind = judge.value(f"{name}/type", str)
+    judge.require(kind != "NoneType", "returned_none", "Your function returns None. Does it end in a `return`?")
+    judge.require(kind == "dict", "not_a_dict", f"Return a dictionary from scale to accuracy; yours is a {kind}.")
+    judge.require(
+        judge.value(f"{name}/sample/count", int) > 0, "sampler_not_called", "Your function never calls `sample`."
+    )
+    length = judge.value(f"{name}/scales.length", int)
+    keys = [judge.number(f"{name}/scales.{i}") for i in range(length)]
+    judge.require(
+        sorted(keys) == sorted(scales),
+        "wrong_scales",
+        f"The keys of your dictionary are {sorted(keys)}, and the scales were {sorted(scales)}.",
+    )
+    judge_noise(judge, name, noise)
+    has_class = labels != null_label
+    classifier = StubClassifier(judge.challenge, classes)
+
+    def hits(images_of: Tensor, scale: float, asked: Tensor = labels) -> Tensor:
+        """Which rows are classified as their label."""
+        images = stub_sample(judge.challenge, images_of, asked, scale)
+        return (classifier(images).argmax(dim=1) == labels).double()
+
+    for i, scale in enumerate(keys):
+        seen = torch.tensor(judge.number(f"{name}/accuracy.{i}", f"The accuracy at w = {scale:g}"), dtype=torch.float64)
+        hit = hits(noise, scale)
+        null_asked = hits(noise, scale, torch.full_like(labels, null_label))
+        expected = hit[has_class].mean()
+        mistakes = [
+            (
+                "null_rows_counted",
+                "Rows with the null label count as errors in your accuracy. They ask for no class, so leave them out.",
+                hit.mean(),
+            ),
+            ("percent", "Your accuracy is a percentage. Return a fraction between 0 and 1.", 100 * expected),
+            ("counted", "You return the number of hits. Divide by the number of samples that have a class.", hit[has_class].sum()),
+            ("error_rate", "You return the share of errors. Accuracy is the share of hits.", 1 - expected),
+            (
+                "labels_not_passed",
+                "The samples were drawn with the null label. Give the sampler the labels.",
+                null_asked[has_class].mean(),
+            ),
+            (
+                "one_scale",
+                "This accuracy belongs to another scale of the list. Does every scale have its own samples?",
+                hits(noise, scales[0])[has_class].mean(),
+            ),
+            (
+                "one_scale",
+                "This accuracy belongs to another scale of the list. Does every scale have its own samples?",
+                hits(noise, scales[-1])[has_class].mean(),
+            ),
+        ]  # fmt: skip
+        judge.compare(
+            seen,
+            expected,
+            mistakes,
+            (
+                "wrong_accuracy",
+                f"At w = {scale:g} your accuracy is {float(seen):.4f}, which is not the share of samples with a class that are classified as their own label. Check which rows you compare with which labels.",
+            ),
+            rtol=1e-5,
+        )
+    kept(judge, f"{name}/inputs_kept")
+
+
+def judge_noise(judge: Judge, name: str, noise: Tensor) -> None:
+    """Every row that the sampler was given is a row of the noise, in float32 or float64."""
+    used = judge.tensor(f"{name}/sample/noise", what="The noise that the sampler is given")
+    judge.require(
+        used.dim() == noise.dim() and used.shape[1:] == noise.shape[1:],
+        "noise_shape",
+        f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
+    )
+    distance = torch.cdist(used.flatten(1), noise.double().flatten(1)).min(dim=1).values
+    judge.require(
+        bool((distance < 1e-4).all()),
+        "fresh_noise",
+        "Your function draws noise of its own. Give the sampler the noise of the argument, the same for every scale: only then is w all that differs.",
+    )

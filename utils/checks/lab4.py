@@ -11,6 +11,123 @@ from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
 from utils.checks.stubs import Nonsense, Recorder, StubModel
 from utils.checks.student import Student
+from utils.distributions import GaussianClasses
+from utils.dynamics import ODE
+from utils.paths import Alpha, Beta, LinearAlpha, LinearBeta
+
+# --- 4.1 the conditional vector field and the conditional score
+
+FIELD_LAST = 1 - 1e-3  # the statement's last time
+FIELD_RUNS = {
+    # attempt: shape of z without the batch, dtype, batch size, schedule
+    "bent": ((1, 3, 4), torch.float64, 24, "bent"),
+    "linear": ((1, 3, 4), torch.float64, 24, "linear"),
+    "vectors": ((5,), torch.float64, 7, "bent"),
+    "one": ((3, 2, 2), torch.float64, 1, "bent"),
+    "single": ((1, 2, 2), torch.float32, 6, "bent"),
+}
+
+
+class BentAlpha(Alpha):
+    """t + a t (1 - t): rises from 0 to 1, but not at a constant rate."""
+
+    def __init__(self, bend: float):
+        self.bend = bend
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return t + self.bend * t * (1 - t)
+
+    def dt(self, t: Tensor) -> Tensor:
+        return 1 + self.bend * (1 - 2 * t)
+
+
+class BentBeta(Beta):
+    """(1 - t) (1 + b t): falls from 1 to 0; not 1 - alpha, and not a root of 1 - alpha²."""
+
+    def __init__(self, bend: float):
+        self.bend = bend
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return (1 - t) * (1 + self.bend * t)
+
+    def dt(self, t: Tensor) -> Tensor:
+        return -(1 + self.bend * t) + self.bend * (1 - t)
+
+
+def field_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tensor, Alpha, Beta]:
+    """z, noise, t and the schedules of one run. The first times are the ends of the statement's range."""
+    shape, dtype, batch, kind = FIELD_RUNS[name]
+    z = challenge.randn(f"{name} z", (batch, *shape), dtype)
+    noise = challenge.randn(f"{name} noise", (batch, *shape), dtype)
+    t = challenge.rand(f"{name} t", (batch, *[1] * len(shape)), 0.0, FIELD_LAST, dtype=dtype)
+    if batch > 2:
+        t[0], t[1] = 0.0, FIELD_LAST
+    if kind == "linear":
+        return z, noise, t, LinearAlpha(), LinearBeta()
+    bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
+    return z, noise, t, BentAlpha(bends[0]), BentBeta(bends[1])
+
+
+def probe_vector_field(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    Path = student.method("GaussianConditionalPath", "conditional_vector_field", "x", "z", "t")
+    student.method("GaussianConditionalPath", "conditional_score", "x", "z", "t")
+    for name, (shape, dtype, _, _) in FIELD_RUNS.items():
+        z, noise, t, alpha, beta = field_setting(challenge, name)
+        x = alpha(t) * z + beta(t) * noise
+        inputs = {"x": x.clone(), "z": z.clone(), "t": t.clone()}
+        for part, method in (("field", "conditional_vector_field"), ("score", "conditional_score")):
+            with evidence.attempt(f"{name}_{part}"):
+                path = Path(GaussianClasses(torch.zeros(2, *shape, dtype=dtype)), shape, alpha, beta)
+                evidence.put(f"{name}_{part}/value", getattr(path, method)(inputs["x"], inputs["z"], inputs["t"]))
+        kept = all(torch.equal(inputs[key], value) for key, value in (("x", x), ("z", z), ("t", t)))
+        evidence.put(f"{name}/inputs_kept", kept)
+    with evidence.attempt("device"):
+        z, noise, t, alpha, beta = field_setting(challenge.on("meta"), "single")
+        path = Path(GaussianClasses(torch.zeros(2, *z.shape[1:])), z.shape[1:], alpha, beta)
+        path.conditional_vector_field(z + noise, z, t)
+        path.conditional_score(z + noise, z, t)
+
+
+def public_vector_field(judge: Judge) -> None:
+    with judge.part("field", 2):
+        for name in FIELD_RUNS:
+            z, noise, t, alpha, beta = (
+                v.double() if isinstance(v, Tensor) else v for v in field_setting(judge.challenge, name)
+            )
+            seen = judge.tensor(f"{name}_field/value", z.shape, "The vector field")
+            h = 1e-5  # a point that rides on the path, a moment later and a moment earlier
+            later, earlier = (alpha(t + s) * z + beta(t + s) * noise for s in (h, -h))
+            judge.require(
+                judge.close(seen, (later - earlier) / (2 * h), rtol=1e-3),
+                "not_the_velocity",
+                f"A point that rides along x_t = alpha(t) z + beta(t) eps has another velocity than your field says (run '{name}').",
+            )
+            judge.require(
+                judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your methods changed x, z or t in place."
+            )
+    with judge.part("score", 1):
+        for name in FIELD_RUNS:
+            z, noise, t, alpha, beta = (
+                v.double() if isinstance(v, Tensor) else v for v in field_setting(judge.challenge, name)
+            )
+            seen = judge.tensor(f"{name}_score/value", z.shape, "The score")
+            x = (alpha(t) * z + beta(t) * noise).requires_grad_()
+            log_density = torch.distributions.Normal(alpha(t) * z, beta(t)).log_prob(x).sum()
+            judge.require(
+                judge.close(seen, torch.autograd.grad(log_density, x)[0], rtol=1e-3),
+                "not_the_gradient",
+                f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (run '{name}').",
+            )
+
+
+exercise(
+    "lab4.vector_field",
+    points=3,
+    title="The velocity and the score of a Gaussian path",
+    names=("GaussianConditionalPath",),
+    probe=probe_vector_field,
+    public=public_vector_field,
+)
 
 # --- 4.2 the training loss of classifier-free guidance
 
@@ -266,5 +383,231 @@ exercise(
     probe=probe_cfg_drift,
     public=public_cfg_drift,
 )
+
+# --- 4.4 Euler's step and Heun's step
+
+STEP_RUNS = {
+    # attempt: shape without the batch, dtype, batch size, sign of time
+    "main": ((1, 3, 2), torch.float64, 9, 1.0),
+    "one": ((2, 2, 2), torch.float64, 1, 1.0),
+    "backwards": ((1, 2, 2), torch.float64, 5, -1.0),
+    "vectors": ((4,), torch.float64, 6, 1.0),
+    "single": ((1, 2, 2), torch.float32, 5, 1.0),
+}
+SIMULATORS = {"euler": "EulerSimulator", "heun": "HeunSimulator"}
+WALK_POINTS, ORDER_STEPS = 8, (16, 32)
+
+
+class StubODE(ODE):
+    """A drift of nonsense in x, t and the labels y. Every call is recorded."""
+
+    def __init__(self, challenge: Challenge):
+        self.drift_coefficient = Recorder(Nonsense(challenge, "drift"), ("x", "t", "y"))
+
+    def drift_coefficient(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Replaced by the recorder for each instance."""
+
+
+class Growth(ODE):
+    """dx/dt = 2 t x: from x to e x between t = 0 and t = 1."""
+
+    def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
+        return 2 * t * x
+
+
+def step_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x, t, h, y of one step. Every sample has its own time and its own step size."""
+    shape, dtype, batch, sign = STEP_RUNS[name]
+    ones = [1] * len(shape)
+    x = challenge.randn(f"{name} x", (batch, *shape), dtype)
+    t = challenge.rand(f"{name} t", (batch, *ones), 0.2, 0.6, dtype=dtype)
+    h = sign * challenge.rand(f"{name} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
+    return x, t, h, challenge.randint(f"{name} y", 0, 5, (batch,))
+
+
+def walk_setting(challenge: Challenge) -> tuple[Tensor, Tensor, Tensor]:
+    """x, a bent grid of times, y of a short simulation."""
+    grid = challenge.bent_grid("grid", 0.0, 1.0, WALK_POINTS)
+    return challenge.randn("walk x", (6, 1, 2, 2)), grid, challenge.randint("walk y", 0, 5, (6,))
+
+
+def probe_euler_heun(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    classes = {}
+    for short, name in SIMULATORS.items():  # one may be answered without the other
+        with evidence.attempt(f"{short}_found"):
+            classes[short] = student.method(name, "step", "x", "t", "h")
+    for short, Simulator in classes.items():
+        for name in STEP_RUNS:
+            x, t, h, y = step_setting(challenge, name)
+            ode = StubODE(challenge)
+            with evidence.attempt(f"{short}_{name}"):
+                evidence.put(f"{short}_{name}/state", Simulator(ode).step(x, t, h, y=y))
+            ode.drift_coefficient.report(evidence, f"{short}_{name}/drift")
+            before = step_setting(challenge, name)
+            kept = all(torch.equal(new, old) for new, old in zip((x, t, h, y), before, strict=True))
+            evidence.put(f"{short}_{name}/inputs_kept", kept)
+        with evidence.attempt(f"{short}_walk"):
+            x, grid, y = walk_setting(challenge)
+            evidence.put(f"{short}_walk/state", Simulator(StubODE(challenge)).simulate(x, grid, y=y))
+        with evidence.attempt(f"{short}_order"):
+            start = torch.ones(1, 1, 1, 1, dtype=torch.float64)
+            for steps in ORDER_STEPS:
+                grid = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+                evidence.put(f"{short}_order/{steps}", Simulator(Growth()).simulate(start, grid))
+        with evidence.attempt(f"{short}_device"):
+            meta = challenge.on("meta")
+            x, t, h, y = step_setting(meta, "single")
+            Simulator(StubODE(meta)).step(x, t, h, y=y)
+
+
+def public_euler_heun(judge: Judge) -> None:
+    exact = torch.e
+    for short, points, order in (("euler", 1, 1), ("heun", 2, 2)):
+        with judge.part(short, points):
+            judge.attempt(f"{short}_found")
+            for name in STEP_RUNS:
+                judge.tensor(f"{short}_{name}/state", step_setting(judge.challenge, name)[0].shape, "The new state")
+                judge.require(
+                    judge.value(f"{short}_{name}/inputs_kept", bool),
+                    "input_altered",
+                    "Your step changes x, t, h or y in place. Return a new tensor.",
+                )
+            calls = judge.value(f"{short}_main/drift/count", int)
+            judge.require(calls == order, "drift_calls", f"One step asks for the drift {calls} times, not {order}.")
+            judge.require(
+                torch.equal(
+                    judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift")[
+                        : STEP_RUNS["main"][2]
+                    ],
+                    step_setting(judge.challenge, "main")[3],
+                ),
+                "labels_lost",
+                "The labels y do not reach the drift. Pass the keyword arguments on.",
+            )
+            coarse, fine = (
+                abs(judge.number(f"{short}_order/{steps}", "The state at t = 1") - exact) for steps in ORDER_STEPS
+            )
+            gain = coarse / max(fine, 1e-12)
+            judge.require(
+                0.85 * 2**order < gain < 1.2 * 2**order and coarse < 0.3,
+                "order",
+                f"With twice as many steps the error at t = 1 shrinks {gain:.2f} times ({coarse:.2g} to {fine:.2g}); for this method it should be about {2**order} times.",
+            )
+
+
+exercise(
+    "lab4.euler_heun",
+    points=3,
+    title="Two ways to take a step",
+    names=("EulerSimulator", "HeunSimulator"),
+    probe=probe_euler_heun,
+    public=public_euler_heun,
+)
+
+# --- 4.5 written
+
+exercise("lab4.unet_essay", points=2, title="Two parts of the U-Net", manual=True)
+
+# --- 4.6 conditional accuracy for every guidance scale
+
+SWEEP_RUNS = {
+    # attempt: number of images, null rows among them, number of scales, dtype
+    "main": (90, 15, 6, torch.float64),
+    "no_null": (40, 0, 3, torch.float64),
+    "mostly_null": (30, 24, 2, torch.float64),
+    "one_scale": (25, 5, 1, torch.float64),
+    "single": (20, 4, 2, torch.float32),
+}
+
+
+class StubClassifier:
+    """Logits of nonsense, one number a class, computed row by row."""
+
+    def __init__(self, challenge: Challenge, classes: int):
+        self.parts = [Nonsense(challenge, f"logit {i}") for i in range(classes)]
+        self.record = Recorder(self.compute, ("images",))
+
+    def compute(self, images: Tensor) -> Tensor:
+        return torch.stack([part(images).flatten(1).mean(dim=1) for part in self.parts], dim=1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.record(images)
+
+
+def stub_sample(challenge: Challenge, noise: Tensor, labels: Tensor, scale: float) -> Tensor:
+    """Images of nonsense from noise, labels and guidance scale, row by row."""
+    scale = torch.as_tensor(scale, dtype=noise.dtype, device=noise.device)
+    return Nonsense(challenge, "sampler")(noise, labels, scale)
+
+
+def sweep_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, list[float], int, int]:
+    """noise, labels, scales, null label and number of classes of one run."""
+    n, nulls, count, dtype = SWEEP_RUNS[name]
+    classes = challenge.integer("classes", 3, 5)
+    null_label = classes + challenge.integer("null", 1, 6)
+    labels = challenge.randint(f"{name} labels", 0, classes, (n,))
+    labels[challenge.rand(f"{name} order", (n,)).argsort()[:nulls]] = null_label
+    scales = [round(float(w), 3) for w in challenge.rand(f"{name} scales", (count,), 0.3, 9.0).cpu()]
+    return challenge.randn(f"{name} noise", (n, 1, 3, 3), dtype), labels, scales, null_label, classes
+
+
+def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    arguments = ("sample", "classify", "labels", "scales", "noise", "null_label")
+    conditional_accuracy = student.function("conditional_accuracy", *arguments)
+    for name in SWEEP_RUNS:
+        noise, labels, scales, null_label, classes = sweep_setting(challenge, name)
+        before = noise.clone(), labels.clone()
+        sampler = Recorder(lambda *inputs: stub_sample(challenge, *inputs), ("noise", "labels", "w"))
+        classifier = StubClassifier(challenge, classes)
+        with evidence.attempt(name):
+            result = conditional_accuracy(sampler, classifier, labels, scales, noise, null_label)
+            evidence.put(f"{name}/result", result if not isinstance(result, dict) else None)
+            evidence.put(f"{name}/type", type(result).__name__)
+            if isinstance(result, dict):
+                evidence.put(f"{name}/scales", [float(key) for key in result][:64])
+                evidence.put(f"{name}/accuracy", list(result.values())[:64])
+        sampler.report(evidence, f"{name}/sample")
+        evidence.put(f"{name}/scales_asked", [float(call[0][2]) for call in sampler.calls if len(call[0]) == 3][:64])
+        evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
+
+
+def public_accuracy_sweep(judge: Judge) -> None:
+    with judge.part("properties", 2):
+        for name in SWEEP_RUNS:
+            _, labels, scales, null_label, classes = sweep_setting(judge.challenge, name)
+            judge.attempt(name)
+            kind = judge.evidence.values.get(f"{name}/type")
+            judge.require(
+                kind == "dict", "not_a_dict", f"Return a dictionary from scale to accuracy; yours is a {kind}."
+            )
+            length = judge.value(f"{name}/scales.length", int)
+            seen = sorted(judge.number(f"{name}/scales.{i}") for i in range(length))
+            judge.require(
+                seen == sorted(scales), "wrong_scales", f"The keys are {seen}, and the scales were {sorted(scales)}."
+            )
+            judge.require(
+                judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed noise or labels."
+            )
+            rows = int((labels != null_label).sum())
+            for i in range(length):
+                value = judge.number(f"{name}/accuracy.{i}", "An accuracy")
+                judge.require(0 <= value <= 1, "not_a_fraction", f"An accuracy is {value:g}; it lies between 0 and 1.")
+                judge.require(
+                    abs(value * rows - round(value * rows)) < 1e-4,
+                    "wrong_rows",
+                    f"{rows} samples have a class, so an accuracy is a multiple of 1/{rows}; {value:.4f} is not.",
+                )
+
+
+exercise(
+    "lab4.accuracy_sweep",
+    points=2,
+    title="Accuracy by guidance scale",
+    names=("conditional_accuracy",),
+    probe=probe_accuracy_sweep,
+    public=public_accuracy_sweep,
+)
+
+# --- 4.7 written
 
 exercise("lab4.guidance_essay", points=2, title="What does the guidance scale change, and why?", manual=True)
