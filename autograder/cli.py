@@ -39,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     release = commands.add_parser("release", help="build what students get: dist/student and the wheel")
     release.set_defaults(run=make_release)
 
+    demo = commands.add_parser("demo", help="the main job on a small sample class (make demo)")
+    demo.set_defaults(run=make_demo)
+
     options = parser.parse_args(arguments)
     return options.run(options)
 
@@ -101,6 +104,12 @@ def make_release(options: argparse.Namespace) -> int:
     from autograder.release import release
 
     return release()
+
+
+def make_demo(options: argparse.Namespace) -> int:
+    from autograder.demo import demo
+
+    return demo()
 
 
 def refuse(error: Exception) -> int:

@@ -1,0 +1,67 @@
+"""Plain nbgrader, of a course that knows nothing of our configuration, gives honest students the same grades."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from autograder.author import ROOT, labs, read_source
+from autograder.build import with_bin_on_path
+from autograder.grade import execute, judge_run
+from autograder.mutants import load as load_mutants
+from autograder.repair import repair
+
+SECRET = b"a secret"
+
+
+def answered(lab, exercise, mutant_name):
+    """The student's notebook, solved but for one exercise, which gets a mutant's answer."""
+    notebook = read_source(lab)
+    mutant = next(m for m in load_mutants(lab.short) if m.exercise == exercise and m.name == mutant_name)
+    for cell in notebook.cells:
+        if cell.id == exercise.replace(".", "_") + "_answer":
+            cell.source = f"# GRADED: {exercise}\n" + mutant.answer(cell.source)
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    lab = next(lab for lab in labs() if lab.short == "lab4")
+    folder = tmp_path_factory.mktemp("course")
+    (folder / "source" / lab.name).mkdir(parents=True)
+    nbformat.write(read_source(lab), folder / "source" / lab.name / f"{lab.name}.ipynb")
+    students = {
+        "perfect": read_source(lab),
+        "blank": nbformat.read(lab.student, as_version=4),
+        "inverted": answered(lab, "lab4.cfg_train_loss", "mask_inverted"),
+    }
+    for name, notebook in students.items():
+        notebook.cells = [c for c in notebook.cells if c.metadata.get("guidance_labs", {}).get("role") != "illustration"]
+        target = folder / "submitted" / name / lab.name
+        target.mkdir(parents=True)
+        nbformat.write(notebook, target / f"{lab.name}.ipynb")
+    (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'plain'\n")
+    environment = with_bin_on_path() | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "grade", "OMP_NUM_THREADS": "1"}
+    for command in (["generate_assignment", lab.name], ["autograde", lab.name]):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", *command], cwd=folder, capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    return lab, folder, students
+
+
+def test_both_ways_grade_alike(course, sandbox):
+    from nbgrader.api import Gradebook
+
+    lab, folder, students = course
+    assert os.path.exists(folder / "gradebook.db")
+    with Gradebook(f"sqlite:///{folder}/gradebook.db") as book:
+        plain = {name: book.find_submission(lab.name, name).notebooks[0].code_score for name in students}
+    hardened = {}
+    for name, notebook in students.items():
+        submission = repair(notebook, lab)
+        hardened[name] = judge_run(submission, execute(submission, sandbox, SECRET), SECRET).points
+    assert plain == hardened
+    assert plain["blank"] == 0 and 0 < plain["inverted"] < plain["perfect"]
