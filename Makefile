@@ -14,7 +14,7 @@ help:  ## show this list
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[test]" 2>&1 | grep -v "is ignored: it is neither" || true
+	$(BIN)/python -m pip install --quiet --editable ".[test,site]" 2>&1 | grep -v "is ignored: it is neither" || true
 	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
 	touch $@
 

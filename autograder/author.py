@@ -31,21 +31,45 @@ utils.checks.graded("{name}")
 ### END HIDDEN TESTS"""
 
 
-# The first lines of every set-up cell: the course's `utils` from beside the notebook, or from the release.
+# The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first, then
+# what is installed, then the release. Some machines have another package called `utils`; it must not be taken for ours.
 BOOTSTRAP = """\
-import importlib.util
 import pathlib
 import subprocess
 import sys
 
-if not importlib.util.find_spec("utils"):  # a bare machine: look beside the notebook, then at the release
-    home = [p for p in pathlib.Path.cwd().parents if (p / "utils" / "runtime.py").exists()]
-    if home:
-        sys.path.insert(0, str(home[0]))
-    else:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "{wheel}"], check=True)
+here = pathlib.Path.cwd()
+course = next((str(p) for p in (here, *here.parents) if (p / "utils" / "checks").is_dir()), None)
+if course and course not in sys.path:
+    sys.path.insert(0, course)
+try:
+    import utils.checks
+except ImportError:  # a bare machine, such as Colab's
+    wheel = "{wheel}"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", course or wheel]
+    done = subprocess.run(install, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr[-600:])
+        raise RuntimeError(
+            "The course's files are not on this machine, and they could not be downloaded from "
+            f"{{wheel}}. Connect to the network and run this cell again, or start Jupyter inside the course's folder."
+        ) from None
+    sys.modules.pop("utils", None)
+
+from utils.checks import check, check_all
+from utils.submission import make_submission
 
 """
+# The last cells of every lab. Neither the grader nor a test runs them.
+HAND_IN = """\
+---
+# Hand in
+
+1. *Kernel → Restart and run all*, then **save** (in Colab: *Runtime → Restart session and run all*).
+2. Run the next cell. It says what is open and whether a cell is damaged.
+3. Run the last cell. It writes one zip with your notebook and a PDF of it: open the PDF, then hand in the zip."""
+HAND_IN_CELLS = ('check_all("{lab}")', 'make_submission("{lab}")')
+HAND_IN_TAGS = ["hand-in", "nbval-skip"]
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})\n\n"
 
 
@@ -139,6 +163,7 @@ def read_source(lab: Lab) -> NotebookNode:
             cells.append(plain_cell(cell))
     if cells and cells[0].cell_type == "markdown":
         cells[0].source = BADGE.format(address=colab_address(lab)) + cells[0].source
+    cells += hand_in_cells(lab)
     seen = [c.metadata.nbgrader.grade_id for c in cells if "nbgrader" in c.metadata and c.metadata.nbgrader.grade]
     wanted = [entry.grade_id for entry in load(lab.short)]
     if sorted(seen) != sorted(wanted):
@@ -176,6 +201,12 @@ def check_cells(entry: Exercise) -> list[NotebookNode]:
     check = nbformat.v4.new_code_cell(CHECK.format(name=entry.name), metadata={"guidance_labs": {"role": "check"}})
     test = TEST.format(name=entry.name, points=entry.points)
     return [check, new_cell("code", test, entry.grade_id, grade=True, locked=True, points=entry.points)]
+
+
+def hand_in_cells(lab: Lab) -> list[NotebookNode]:
+    metadata = {"guidance_labs": {"role": "check"}, "tags": HAND_IN_TAGS}
+    code = [nbformat.v4.new_code_cell(source.format(lab=lab.short), metadata=metadata) for source in HAND_IN_CELLS]
+    return [nbformat.v4.new_markdown_cell(HAND_IN), *code]
 
 
 def role_cell(cell: NotebookNode, role: str) -> NotebookNode:

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import ROOT, Lab, labs, read_source
+from autograder.author import HAND_IN_TAGS, ROOT, Lab, labs, read_source
 
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "utils.checks.graded")
 
@@ -103,7 +103,13 @@ def execute(lab: Lab) -> int:
     notebook = read_source(lab)
     os.environ.setdefault("LAB_BUDGET", "cpu")
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    client = NotebookClient(notebook, timeout=3600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}})
+    client = NotebookClient(
+        notebook,
+        timeout=3600,
+        kernel_name="python3",
+        skip_cells_with_tag=HAND_IN_TAGS[0],
+        resources={"metadata": {"path": str(ROOT)}},
+    )
     try:
         client.execute()
     except CellExecutionError as error:

@@ -35,6 +35,7 @@ STUDENT_DEPENDENCIES = {
     "imageio": "",
     "imageio-ffmpeg": "",
     "nbformat": "",
+    "fpdf2": ">=2.8",
 }
 PYPROJECT = """\
 [build-system]

@@ -41,7 +41,7 @@ def public_verdict(entry: Exercise, namespace: Mapping[str, object]) -> Verdict:
 
 
 def check_all(lab: str) -> None:
-    """Every exercise of a lab in one table: what passes its check, what is open, what a person grades."""
+    """Every exercise of a lab in one table; then what is open or damaged in this notebook, and how to hand in."""
     namespace = notebook_names()
     good = possible = 0.0
     for entry in load(lab):
@@ -55,6 +55,12 @@ def check_all(lab: str) -> None:
         state = "check passes" if passed else ", ".join(f.code for f in verdict.findings) or "check fails"
         print(f"{'✓' if passed else '✗'}  {entry.name:<28} {entry.points:g} points, {state}")
     print(f"\nChecks pass for exercises worth {good:g} of {possible:g} automatic points.")
+    from utils.submission import grading, inspect
+
+    if not grading() and inspect(lab) is not None:
+        print(
+            f'To hand in: save the notebook, run `make_submission("{lab.split("_")[0]}")`, and upload the zip it writes.'
+        )
 
 
 def describe(entry: Exercise, verdict: Verdict) -> str:

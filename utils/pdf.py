@@ -1,0 +1,182 @@
+"""A notebook as a PDF in which nothing is cut off: long lines are wrapped, wide figures are scaled, every page is there.
+
+No LaTeX and no browser are needed: fpdf2 draws the pages, with the fonts that come with matplotlib.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib
+from fpdf import FPDF
+from fpdf.enums import WrapMode, XPos, YPos
+from nbformat import NotebookNode
+from PIL import Image
+
+MARGIN = 15.0  # millimetres
+CODE, TEXT = 7.5, 10.0  # points
+DOTS = 100  # pixels an inch that a figure is taken to have, unless it must shrink
+MAX_LINES = 400  # of one output; a note says how many are left out
+GREY, BLACK, RED = (110, 110, 110), (20, 20, 20), (150, 30, 30)
+ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+BADGE = re.compile(r"\[!\[[^\]\n]*\]\([^)\n]*\)\]\([^)\n]*\)")  # a picture that is a link
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+class Pages(FPDF):
+    """A4 pages with the notebook's name and a page number at the foot."""
+
+    def __init__(self, title: str):
+        super().__init__(format="A4")
+        self.title_text = title
+        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+        self.add_font("text", "", fonts / "DejaVuSans.ttf")
+        self.add_font("text", "B", fonts / "DejaVuSans-Bold.ttf")
+        self.add_font("code", "", fonts / "DejaVuSansMono.ttf")
+        self.set_margin(MARGIN)
+        self.set_auto_page_break(True, MARGIN + 5)
+        self.alias_nb_pages("{pages}")
+        self.add_page()
+
+    def footer(self):
+        self.set_y(-MARGIN)
+        self.set_font("text", "", 7.5)
+        self.set_text_color(*GREY)
+        self.cell(0, 5, f"{self.title_text} · page {self.page_no()} of {{pages}}", align="C")
+
+    def write_lines(self, text: str, font: str, size: float, style: str = "", color=BLACK, fill=None) -> None:
+        """Text as it stands; what does not fit in a line goes on in the next, cut between letters if it must be."""
+        self.set_font(font, style, size)
+        self.set_text_color(*color)
+        if fill:
+            self.set_fill_color(*fill)
+        wrap = WrapMode.CHAR if font == "code" else WrapMode.WORD
+        height = size * (0.45 if font == "code" else 0.5)
+        self.multi_cell(
+            0, height, text, fill=bool(fill), wrapmode=wrap, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+        )  # fmt: skip
+
+    def picture(self, data: bytes, dots: float = DOTS) -> None:
+        """A picture at its own size, or as large as a page allows."""
+        with Image.open(io.BytesIO(data)) as image:
+            image.seek(getattr(image, "n_frames", 1) - 1)  # of an animation, the last frame
+            still = image.convert("RGBA")
+        sheet = Image.new("RGB", still.size, "white")
+        sheet.paste(still, mask=still.getchannel("A"))
+        scale = min(25.4 / dots, self.epw / sheet.width, (self.eph - 10) / sheet.height)
+        width, height = sheet.width * scale, sheet.height * scale
+        if self.will_page_break(height + 2):
+            self.add_page()
+        self.image(sheet, w=width, h=height)
+        self.ln(2)
+
+
+def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str) -> int:
+    """Write the notebook's cells and outputs as a PDF, and return the number of pages. `title` stands at the foot."""
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
+    logging.getLogger("fpdf").setLevel(logging.ERROR)  # a letter that the fonts lack is drawn as a box
+    pages = Pages(title)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            write_code(pages, cell)
+        else:
+            write_markdown(pages, cell.source, cell.get("attachments", {}))
+        pages.ln(3)
+    pages.output(str(path))
+    return pages.page_no()
+
+
+def write_code(pages: Pages, cell: NotebookNode) -> None:
+    if not cell.source.strip():
+        return
+    pages.write_lines(f"In [{cell.get('execution_count') or ' '}]", "text", 7, color=GREY)
+    pages.write_lines(clean(cell.source), "code", CODE, fill=(244, 244, 240))
+    for output in cell.get("outputs", []):
+        pages.ln(1)
+        write_output(pages, output)
+
+
+def write_output(pages: Pages, output: NotebookNode) -> None:
+    """The richest form that a page can show."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        pages.write_lines(shorten(clean(join(output.get("text", "")))), "code", CODE)
+    elif kind == "error":
+        pages.write_lines(shorten(clean("\n".join(output.get("traceback", [])))), "code", CODE, color=RED)
+    else:
+        data = output.get("data", {})
+        for mime in ("image/png", "image/jpeg", "image/gif"):
+            if mime in data:
+                try:
+                    pages.picture(base64.b64decode(join(data[mime])))
+                except (OSError, ValueError, SyntaxError):  # PIL's words for a damaged picture
+                    pages.write_lines("[a picture that cannot be read]", "text", TEXT, color=GREY)
+                return
+        if text := join(data.get("text/plain", "")):
+            pages.write_lines(shorten(clean(text)), "code", CODE)
+
+
+def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
+    """Headings, paragraphs, code blocks, display formulas and pasted pictures; everything else as it was typed."""
+    for kind, text in blocks(BADGE.sub("", clean(source))):
+        if kind == "heading":
+            level = len(text) - len(text.lstrip("#"))
+            pages.ln(1)
+            pages.write_lines(text.lstrip("# "), "text", max(TEXT, 17 - 2.5 * level), "B")
+        elif kind == "code":
+            pages.write_lines(text, "code", CODE, fill=(250, 250, 247))
+        elif kind == "formula" and (image := formula(text)):
+            pages.picture(image, dots=200)
+        elif kind == "attachment" and text in attachments:
+            write_output(pages, NotebookNode(output_type="display_data", data=attachments[text]))
+        elif text.startswith("|"):
+            pages.write_lines(text, "code", CODE)
+        else:
+            pages.write_lines(f"$${text}$$" if kind == "formula" else text, "text", TEXT)
+        pages.ln(1)
+
+
+def blocks(source: str) -> Iterator[tuple[str, str]]:
+    """Markdown in pieces: `heading`, `code`, `formula`, `attachment` (a pasted picture's name), `text`."""
+    pattern = r"(?ms)^```[^\n]*\n(?P<code>.*?)^```[ \t]*$|^\$\$(?P<formula>.*?)\$\$|^(?P<heading>\#{1,6} [^\n]*)$"
+    pattern += r"|!\[[^\]\n]*\]\(attachment:(?P<attachment>[^)\n]+)\)"
+    end = 0
+    for match in re.finditer(pattern, source):
+        yield from (("text", part.strip()) for part in source[end : match.start()].split("\n\n") if part.strip())
+        yield match.lastgroup, match[match.lastgroup].rstrip()
+        end = match.end()
+    yield from (("text", part.strip()) for part in source[end:].split("\n\n") if part.strip())
+
+
+def formula(tex: str) -> bytes | None:
+    """A picture of a formula, or None where matplotlib's mathtext does not know a command."""
+    from matplotlib import mathtext
+
+    file = io.BytesIO()
+    try:
+        mathtext.math_to_image(f"${' '.join(tex.split())}$", file, dpi=200, format="png")
+    except (ValueError, RuntimeError):
+        return None
+    return file.getvalue()
+
+
+def clean(text: str) -> str:
+    """Without terminal colours and control characters; of a progress bar's redrawn line, the last state."""
+    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in ESCAPES.sub("", text).split("\n"))
+    return CONTROL.sub("", "\n".join(lines)).expandtabs(4)
+
+
+def shorten(text: str) -> str:
+    lines = text.rstrip("\n").split("\n")
+    if len(lines) <= MAX_LINES:
+        return "\n".join(lines)
+    return "\n".join([*lines[:MAX_LINES], f"[{len(lines) - MAX_LINES} more lines are in the notebook]"])
+
+
+def join(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else "".join(text)
