@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 BUDGETS = ("full", "cpu", "ci", "grade")  # from the largest to the smallest
 T = TypeVar("T")
@@ -74,10 +74,13 @@ def setup(lab: str, seed: int = 0) -> tuple[torch.device, Budget]:
 
 
 def progress(iterable: Iterable[T], description: str = "", total: int | None = None) -> tqdm:
-    """A progress bar on stdout that disappears when it is done. Silent at the budgets `ci` and `grade`."""
-    quiet = current_budget().name in ("ci", "grade")
+    """A progress bar on stdout, for what takes longer than a second; it disappears when it is done.
+
+    Silent at the budgets `ci` and `grade`, and where TQDM_DISABLE is set.
+    """
+    silence = {"disable": True} if current_budget().name in ("ci", "grade") else {}  # else tqdm asks TQDM_DISABLE
     return tqdm(
-        iterable, desc=description, total=total, file=sys.stdout, leave=False, disable=quiet, dynamic_ncols=True
+        iterable, description, total, leave=False, file=sys.stdout, ncols=80, mininterval=0.5, delay=1, **silence
     )
 
 

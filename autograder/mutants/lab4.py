@@ -195,3 +195,353 @@ for i in range(batch_size):
 return total / batch_size
 """),
 )
+
+# --- more ways to get the loss wrong
+
+wrong(LOSS, "time_squeezed", "time_distribution", source=plain((TIME, TIME.replace("t = ", "t = 0.2 + 0.6 * "))))
+wrong(LOSS, "time_squared", "time_distribution", source=plain((TIME, TIME + " ** 2")))
+wrong(LOSS, "time_of_ten_values", ("time_discrete", "time_shared"), source=plain(
+    (TIME, "t = torch.randint(0, 10, (batch_size, 1, 1, 1), device=z.device).to(z.dtype) / 10")))  # fmt: skip
+wrong(LOSS, "seed_inside", "seeded", source=plain(("z, y = ", "torch.manual_seed(0)\nz, y = ")))
+wrong(LOSS, "half_of_eta", "dropped_fraction", source=plain((DROP, DROP + " / 2")))
+wrong(LOSS, "eta_twice", ("dropped_fraction", "eta_inverted"), source=plain(
+    (f"drop = {DROP}", f"drop = ({DROP}) | ({DROP})")))  # fmt: skip
+wrong(LOSS, "exact_count", ("fixed_count", "seeded"), source=plain(
+    (f"drop = {DROP}", "drop = torch.zeros(batch_size, dtype=torch.bool, device=z.device)\n"
+     "drop[torch.randperm(batch_size)[: round(self.eta * batch_size)]] = True")))  # fmt: skip
+wrong(LOSS, "first_rows", ("fixed_count", "seeded"), source=plain(
+    (f"drop = {DROP}", "drop = torch.arange(batch_size, device=z.device) < self.eta * batch_size")))  # fmt: skip
+wrong(LOSS, "random_other_label", "labels_wrong", source=plain(
+    ("self.null_label, y)", "torch.randint_like(y, 0, 3), y)")))  # fmt: skip
+wrong(LOSS, "labels_shuffled", "labels_wrong", source=plain(("self.model(x, t, y)", "self.model(x, t, y.roll(1))")))
+wrong(LOSS, "target_rolled", "target_inputs", source=plain(
+    ("conditional_vector_field(x, z, t)", "conditional_vector_field(x, z.roll(1, 0), t)")))  # fmt: skip
+wrong(LOSS, "target_reversed_time", "time_reversed", source=plain(
+    ("conditional_vector_field(x, z, t)", "conditional_vector_field(x, z, 1 - t)")))  # fmt: skip
+wrong(LOSS, "weighted", "weighted", source=plain((MEAN, "return (t * error**2).mean()")))
+wrong(LOSS, "half_square", "half", source=plain((MEAN, "return 0.5 * (error**2).mean()")))
+wrong(LOSS, "root", "root_of_error", source=plain((MEAN, "return (error**2).mean().sqrt()")))
+wrong(LOSS, "summed_everything", "summed_all", source=plain((MEAN, "return (error**2).sum()")))
+wrong(
+    LOSS,
+    "images_in_place",
+    ("images_altered", "not_the_data"),
+    source=plain(("t = torch", "z.clamp_(-1, 1)\nt = torch")),
+)
+wrong(LOSS, "no_grad", ("detached", "not_a_tensor"), source=plain(
+    ("error = self.model(x, t, y)", "with torch.no_grad():\n    out = self.model(x, t, y)\nerror = out")))  # fmt: skip
+wrong(LOSS, "fixed_noise", ("path_not_sampled", "model_sees_other_x"), source=plain(
+    ("self.path.sample_conditional_path(z, t)", "t * z + (1 - t) * torch.ones_like(z)")))  # fmt: skip
+wrong(LOSS, "extra_noise", "model_sees_other_x", source=plain(
+    ("self.model(x, t, y)", "self.model(x + 0.01 * torch.randn_like(x), t, y)")))  # fmt: skip
+wrong(
+    LOSS, "eta_at_least_half", "dropped_fraction", source=plain((DROP, DROP.replace("self.eta", "max(self.eta, 0.5)")))
+)
+
+# --- 4.3 the guided velocity
+
+DRIFT = "lab4.cfg_drift"
+ODE_HEAD = """
+class CFGVectorFieldODE(ODE):
+    def __init__(self, net, guidance_scale, null_label):
+        self.net, self.guidance_scale, self.null_label = net, guidance_scale, null_label
+
+    def drift_coefficient(self, x, t, y):
+        w = self.guidance_scale
+        null = torch.full_like(y, self.null_label)
+"""
+
+
+def drift(body: str) -> str:
+    lines = (" " * 8 + line if line else line for line in body.strip("\n").split("\n"))
+    return ODE_HEAD + "\n".join(lines) + "\n"
+
+
+def combine(formula: str) -> str:
+    return drift(f"u_y, u_null = self.net(x, t, y), self.net(x, t, null)\nreturn {formula}")
+
+
+wrong(DRIFT, "swapped", "scales_swapped", source=combine("w * u_null + (1 - w) * u_y"))
+wrong(DRIFT, "one_plus_w", "one_plus_w", source=combine("(1 + w) * u_y - w * u_null"))
+wrong(DRIFT, "missing_one_minus_w", "missing_one_minus_w", source=combine("u_null + w * u_y"))
+wrong(DRIFT, "only_difference", "only_the_difference", source=combine("w * (u_y - u_null)"))
+wrong(DRIFT, "only_conditional", "only_conditional", source=combine("u_y"))
+wrong(DRIFT, "scaled_conditional", "only_conditional", source=combine("w * u_y + 0 * u_null"))
+wrong(DRIFT, "only_unconditional", "only_unconditional", source=combine("u_null"))
+wrong(DRIFT, "minus", "wrong_sign", source=combine("u_null - w * (u_y - u_null)"))
+wrong(DRIFT, "null_is_zero", "wrong_null_label", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "torch.full_like(y, self.null_label)", "torch.zeros_like(y)"))  # fmt: skip
+wrong(DRIFT, "null_is_ten", "wrong_null_label", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "self.null_label)\n", "10)\n", 1))  # fmt: skip
+wrong(DRIFT, "clipped", "scale_clipped", source=drift(
+    "w = min(max(w, 0.0), 1.0)\nreturn (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"))  # fmt: skip
+wrong(DRIFT, "constant_scale", ("wrong_drift", "scale_ignored"), source=combine("u_null + 3.0 * (u_y - u_null)"))
+wrong(DRIFT, "halves_swapped", ("scales_swapped", "wrong_drift"), source=drift(
+    "both = self.net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([null, y]))\n"
+    "u_y, u_null = both.chunk(2)\nreturn (1 - w) * u_null + w * u_y"))  # fmt: skip
+wrong(DRIFT, "labels_in_place", "input_altered", source=drift(
+    "u_y = self.net(x, t, y)\ny.fill_(self.null_label)\nreturn (1 - w) * self.net(x, t, y) + w * u_y"))  # fmt: skip
+wrong(DRIFT, "float_labels", "label_dtype", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "self.net(x, t, y)", "self.net(x, t, y.double())"))  # fmt: skip
+wrong(DRIFT, "on_the_cpu", "hard_coded_device", source=drift(
+    "null = torch.full((len(y),), self.null_label)\nboth = self.net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([null, y]))\n"
+    "u_null, u_y = both.chunk(2)\nreturn (1 - w) * u_null + w * u_y"))  # fmt: skip
+wrong(DRIFT, "blank", "not_implemented", source=drift("raise NotImplementedError()"))
+wrong(DRIFT, "returns_none", "returned_none", source=combine("None"))
+
+right(DRIFT, "difference_form", source=combine("u_null + w * (u_y - u_null)"))
+right(DRIFT, "from_the_conditional", source=combine("u_y + (w - 1) * (u_y - u_null)"))
+right(DRIFT, "doubled_batch", source=drift(
+    "both = self.net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([y, null]))\n"
+    "u_y, u_null = both.chunk(2)\nreturn (1 - w) * u_null + w * u_y"))  # fmt: skip
+right(DRIFT, "lerp", source=combine("torch.lerp(u_null, u_y, w)"))
+right(DRIFT, "own_null", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "torch.full_like(y, self.null_label)", "y * 0 + self.null_label"))  # fmt: skip
+right(DRIFT, "one_call_where_it_is_enough", source=drift(
+    "if w == 1:\n    return self.net(x, t, y)\nif w == 0:\n    return self.net(x, t, null)\n"
+    "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"))  # fmt: skip
+
+# --- 4.1 velocity and score
+
+FIELD = "lab4.vector_field"
+U = "return self.alpha.dt(t) * z + self.beta.dt(t) * noise"
+S = "return (self.alpha(t) * z - x) / self.beta(t) ** 2"
+N = "noise = (x - self.alpha(t) * z) / self.beta(t)"
+
+wrong(FIELD, "only_linear", "only_linear", edit=(U, "return (z - x) / (1 - t)"))
+wrong(FIELD, "displacement", "displacement", edit=(U, "return z - x"))
+wrong(FIELD, "no_data_term", "no_data_term", edit=(U, "return self.beta.dt(t) * noise"))
+wrong(FIELD, "no_noise_term", "no_noise_term", edit=(U, "return self.alpha.dt(t) * z"))
+wrong(FIELD, "alpha_missing", "alpha_missing", edit=(N, "noise = (x - z) / self.beta(t)"))
+wrong(
+    FIELD,
+    "ratio_inverted",
+    "ratio_inverted",
+    edit=(U, "return self.alpha.dt(t) * z + self.beta(t) ** 2 / self.beta.dt(t) * noise"),
+)
+wrong(
+    FIELD, "values_for_derivatives", "derivative_missing", edit=(U, "return self.alpha(t) * z + self.beta(t) * noise")
+)
+wrong(FIELD, "noise_not_multiplied", "derivative_missing", edit=(U, "return self.alpha.dt(t) * z + noise"))
+wrong(FIELD, "minus_noise", "wrong_sign", edit=(U, "return self.alpha.dt(t) * z - self.beta.dt(t) * noise"))
+wrong(FIELD, "backwards", "wrong_sign", edit=(U, "return -self.alpha.dt(t) * z - self.beta.dt(t) * noise"))
+wrong(FIELD, "x_for_noise", "noise_not_extracted", edit=(U, "return self.alpha.dt(t) * z + self.beta.dt(t) * x"))
+wrong(FIELD, "beta_not_divided", "noise_not_extracted", edit=(N, "noise = x - self.alpha(t) * z"))
+wrong(FIELD, "score_as_field", "score_instead", edit=(U, S))
+wrong(FIELD, "by_alpha", ("not_finite", "wrong_field"), edit=(U,
+      "a, b = self.alpha(t), self.beta(t)\n        return self.alpha.dt(t) / a * x + (self.beta.dt(t) - b * self.alpha.dt(t) / a) * noise"))  # fmt: skip
+wrong(FIELD, "in_place", "input_altered", edit=(N, "x -= self.alpha(t) * z\n        noise = x / self.beta(t)"))
+wrong(FIELD, "score_not_squared", "beta_not_squared", edit=(S, S.replace(" ** 2", "")))
+wrong(FIELD, "score_sign", "wrong_sign", edit=(S, "return (x - self.alpha(t) * z) / self.beta(t) ** 2"))
+wrong(FIELD, "score_without_alpha", "alpha_missing", edit=(S, "return (z - x) / self.beta(t) ** 2"))
+wrong(FIELD, "score_not_divided", "not_divided", edit=(S, "return self.alpha(t) * z - x"))
+wrong(FIELD, "score_half", "half", edit=(S, S + " / 2"))
+wrong(FIELD, "score_is_noise", "noise_instead", edit=(S, "return (x - self.alpha(t) * z) / self.beta(t)"))
+wrong(FIELD, "score_linear", "only_linear", edit=(S, "return (t * z - x) / (1 - t) ** 2"))
+wrong(FIELD, "blank", "not_implemented", edit=[(U, "raise NotImplementedError()"), (S, "raise NotImplementedError()")])
+wrong(FIELD, "field_returns_none", "returned_none", edit=(U, U.replace("return ", "field = ")))
+wrong(FIELD, "on_the_cpu", "hard_coded_device", edit=(U, U + " + torch.zeros(len(x)).reshape(t.shape)"))
+
+right(FIELD, "collected_terms", edit=(U,
+      "rate = self.beta.dt(t) / self.beta(t)\n        return (self.alpha.dt(t) - rate * self.alpha(t)) * z + rate * x"))  # fmt: skip
+right(FIELD, "score_by_noise", edit=(S, N + "\n        return -noise / self.beta(t)"))
+right(FIELD, "field_by_score", edit=(U,
+      "a, b, da, db = self.alpha(t), self.beta(t), self.alpha.dt(t), self.beta.dt(t)\n"
+      "        return da * z - b * db * self.conditional_score(x, z, t)"))  # fmt: skip
+right(FIELD, "score_by_autograd", edit=(S,
+      "with torch.enable_grad():\n            y = x.detach().clone().requires_grad_()\n"
+      "            density = -((y - self.alpha(t) * z) ** 2 / (2 * self.beta(t) ** 2)).sum()\n"
+      "            return torch.autograd.grad(density, y)[0]"))  # fmt: skip
+right(
+    FIELD,
+    "helper_method",
+    source="""
+class GaussianConditionalPath(GaussianPath):
+    def noise(self, x, z, t):
+        return (x - self.alpha(t) * z) / self.beta(t)
+
+    def conditional_vector_field(self, x, z, t):
+        return self.beta.dt(t) * self.noise(x, z, t) + self.alpha.dt(t) * z
+
+    def conditional_score(self, x, z, t):
+        return -self.noise(x, z, t) / self.beta(t)
+""",
+)
+right(FIELD, "velocity_by_jvp", edit=(U,
+      "da = torch.autograd.functional.jvp(self.alpha, t, torch.ones_like(t))[1]\n"
+      "        db = torch.autograd.functional.jvp(self.beta, t, torch.ones_like(t))[1]\n        return da * z + db * noise"))  # fmt: skip
+
+# --- 4.4 steps
+
+STEP = "lab4.euler_heun"
+E = "return x + h * self.ode.drift_coefficient(x, t, **kwargs)"
+H = "return x + h / 2 * (here + there)"
+T = "there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)"
+
+wrong(STEP, "euler_increment", "only_the_increment", edit=(E, E.replace("x + h", "h")))
+wrong(STEP, "euler_without_h", "no_step_size", edit=(E, E.replace("h * ", "")))
+wrong(STEP, "euler_minus", "wrong_sign", edit=(E, E.replace("+", "-")))
+wrong(STEP, "euler_h_is_t", "step_is_time", edit=(E, E.replace("h *", "t *")))
+wrong(STEP, "euler_right_endpoint", "slope_at_the_end", edit=(E, E.replace("(x, t,", "(x, t + h,")))
+wrong(STEP, "euler_midpoint", "midpoint", edit=(E,
+      "half = x + h / 2 * self.ode.drift_coefficient(x, t, **kwargs)\n"
+      "        return x + h * self.ode.drift_coefficient(half, t + h / 2, **kwargs)"))  # fmt: skip
+wrong(
+    STEP,
+    "euler_in_place",
+    "input_altered",
+    edit=(E, "x += h * self.ode.drift_coefficient(x, t, **kwargs)\n        return x"),
+)
+wrong(STEP, "euler_first_h", "wrong_step", edit=(E, E.replace("h *", "h[:1] *")))
+wrong(STEP, "labels_lost", "labels_lost", edit=[(E, E.replace(", **kwargs", "")), (T, T.replace(", **kwargs", ""))])
+wrong(STEP, "euler_is_heun", "heun_instead", edit=(E,
+      "here = self.ode.drift_coefficient(x, t, **kwargs)\n        there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)\n"
+      "        return x + h / 2 * (here + there)"))  # fmt: skip
+wrong(STEP, "heun_is_euler", "euler_instead", edit=(H, "return x + h * here"))
+wrong(STEP, "heun_is_midpoint", "midpoint", edit=[
+      (T, "there = self.ode.drift_coefficient(x + h / 2 * here, t + h / 2, **kwargs)"), (H, "return x + h * there")])  # fmt: skip
+wrong(STEP, "heun_not_averaged", "not_averaged", edit=(H, "return x + h * (here + there)"))
+wrong(STEP, "heun_same_time", "second_slope_at_t", edit=(T, T.replace("t + h", "t")))
+wrong(STEP, "heun_same_place", "second_slope_at_x", edit=(T, T.replace("x + h * here", "x")))
+wrong(
+    STEP,
+    "heun_from_the_trial",
+    "mean_added_to_the_prediction",
+    edit=(H, "return x + h * here + h / 2 * (here + there)"),
+)
+wrong(STEP, "heun_last_slope", "slope_at_the_end", edit=(H, "return x + h * there"))
+wrong(STEP, "heun_half_trial", "half_prediction", edit=(T, T.replace("h * here", "h / 2 * here")))
+wrong(STEP, "heun_quarter", "half_step", edit=(H, "return x + h / 4 * (here + there)"))
+wrong(STEP, "blank", "not_implemented", edit=[(E, "raise NotImplementedError()"), (H, "raise NotImplementedError()")])
+wrong(
+    STEP,
+    "no_heun",
+    "missing_name",
+    source="""
+class EulerSimulator(Simulator):
+    def step(self, x, t, h, **kwargs):
+        return x + h * self.ode.drift_coefficient(x, t, **kwargs)
+""",
+)
+wrong(STEP, "on_the_cpu", "hard_coded_device", edit=[
+      (E, E + " + torch.zeros(1, device='cpu').expand(len(x)).reshape(t.shape)")])  # fmt: skip
+
+right(STEP, "heun_as_mean_of_two_euler_steps", edit=(H, "return (x + h * here + x + h * there) / 2"))
+right(STEP, "corrected_trial", edit=[(T, "trial = x + h * here\n        there = self.ode.drift_coefficient(trial, t + h, **kwargs)"),
+      (H, "return trial + h / 2 * (there - here)")])  # fmt: skip
+right(STEP, "addcmul", edit=(E, "return torch.addcmul(x, h.expand_as(x), self.ode.drift_coefficient(x, t, **kwargs))"))
+right(STEP, "torch_stack", edit=(H, "return x + h * torch.stack([here, there]).mean(dim=0)"))
+right(
+    STEP,
+    "explicit_label",
+    source="""
+class EulerSimulator(Simulator):
+    def step(self, x, t, h, y=None, **kwargs):
+        if y is not None:
+            kwargs["y"] = y
+        return self.ode.drift_coefficient(x, t, **kwargs) * h + x
+
+
+class HeunSimulator(EulerSimulator):
+    def step(self, x, t, h, **kwargs):
+        trial = super().step(x, t, h, **kwargs)
+        return 0.5 * (x + super().step(trial, t + h, h, **kwargs)) if False else (
+            trial - 0.5 * h * self.ode.drift_coefficient(x, t, **kwargs)
+            + 0.5 * h * self.ode.drift_coefficient(trial, t + h, **kwargs))
+""",
+)
+
+# --- 4.6 accuracy by scale
+
+SWEEP = "lab4.accuracy_sweep"
+KEEP = "noise, labels = noise[asked], labels[asked]"
+MEAN_HIT = "accuracy[w] = (predicted == labels).double().mean().item()"
+PREDICT = "predicted = classify(sample(noise, labels, w)).argmax(dim=1)"
+
+wrong(SWEEP, "null_rows_counted", "null_rows_counted", edit=(KEEP, "pass"))
+wrong(SWEEP, "fresh_noise", "fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "torch.randn_like(noise),")))
+wrong(
+    SWEEP,
+    "noise_not_masked",
+    "rows_mixed",
+    edit=(KEEP, "labels = labels[asked]\n    noise = noise[: len(labels)]"),
+)
+wrong(SWEEP, "percent", "percent", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", ".item() * 100")))
+wrong(SWEEP, "hits", "counted", edit=(MEAN_HIT, MEAN_HIT.replace("mean()", "sum()")))
+wrong(SWEEP, "errors", "error_rate", edit=(MEAN_HIT, MEAN_HIT.replace("==", "!=")))
+wrong(SWEEP, "argmax_over_samples", ("raised", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace("dim=1", "dim=0")))
+wrong(SWEEP, "argmin", "wrong_accuracy", edit=(PREDICT, PREDICT.replace("argmax", "argmin")))
+wrong(
+    SWEEP,
+    "labels_not_passed",
+    "labels_not_passed",
+    edit=(PREDICT, PREDICT.replace("labels,", "torch.full_like(labels, null_label),")),
+)
+wrong(
+    SWEEP, "first_scale_only", ("one_scale", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace(", w)", ", scales[0])"))
+)
+wrong(SWEEP, "null_is_ten", ("null_rows_counted", "wrong_accuracy"), edit=("labels != null_label", "labels != 100"))
+wrong(SWEEP, "returns_list", "not_a_dict", edit=("return accuracy", "return list(accuracy.values())"))
+wrong(SWEEP, "returns_none", "returned_none", edit=("return accuracy", "pass"))
+wrong(SWEEP, "returns_inside_the_loop", "wrong_scales", edit=(MEAN_HIT, MEAN_HIT + "\n        return accuracy"))
+wrong(
+    SWEEP,
+    "labels_in_place",
+    ("rows_mixed", "input_altered", "null_rows_counted", "wrong_accuracy"),
+    edit=(KEEP, "labels[~asked] = 0"),
+)
+wrong(SWEEP, "noise_scaled", "fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "noise * w,")))
+wrong(
+    SWEEP,
+    "classifies_noise",
+    ("sampler_not_called", "wrong_accuracy"),
+    edit=(PREDICT, "predicted = classify(noise).argmax(dim=1)"),
+)
+wrong(SWEEP, "blank", "not_implemented", edit=("asked = labels", "raise NotImplementedError()\n    asked = labels"))
+
+right(
+    SWEEP,
+    "mask_afterwards",
+    source="""
+def conditional_accuracy(sample, classify, labels, scales, noise, null_label):
+    asked = labels != null_label
+    result = {}
+    for w in scales:
+        hit = classify(sample(noise, labels, w)).argmax(1) == labels
+        result[w] = float(hit[asked].float().mean())
+    return result
+""",
+)
+right(SWEEP, "tensors_as_values", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", "")))
+right(
+    SWEEP,
+    "comprehension",
+    source="""
+def conditional_accuracy(sample, classify, labels, scales, noise, null_label):
+    rows = torch.where(labels != null_label)[0]
+    y = labels[rows]
+    return {float(w): ((classify(sample(noise[rows], y, w)).argmax(-1) == y).sum() / len(y)).item() for w in scales}
+""",
+)
+right(SWEEP, "by_softmax", edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", ".softmax(dim=1).max(dim=1).indices")))
+right(
+    SWEEP,
+    "in_batches",
+    source="""
+def conditional_accuracy(sample, classify, labels, scales, noise, null_label):
+    keep = labels.ne(null_label)
+    out = {}
+    for w in scales:
+        hits, total = 0, 0
+        for z, y in zip(noise[keep].split(7), labels[keep].split(7)):
+            hits += int((classify(sample(z, y, w)).argmax(dim=1) == y).sum())
+            total += len(y)
+        out[w] = hits / total
+    return out
+""",
+)
+right(
+    SWEEP,
+    "keyword_arguments",
+    edit=(PREDICT, PREDICT.replace("sample(noise, labels, w)", "sample(w=w, labels=labels, noise=noise)")),
+)

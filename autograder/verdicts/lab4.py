@@ -518,7 +518,7 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
 def cfg_drift(judge: Judge) -> None:
     net = Nonsense(judge.challenge, "net")
     with judge.part("drift", points=2):
-        for name in ("random", *[n for n in DRIFT_RUNS if n != "random"]):
+        for name in ("whalf", "random", *[n for n in DRIFT_RUNS if n not in ("whalf", "random")]):
             x, t, y, w, null_label = drift_setting(judge.challenge, name)
             drift = judge.tensor(f"{name}/drift", x.shape, what="The drift")
             judge.require(
@@ -554,6 +554,11 @@ def cfg_drift(judge: Judge) -> None:
                         "Only the difference of the two velocities is left: at w = 0 your samples would not move.",
                         w * (u_y - u_null),
                     ),
+                    (
+                        "scale_clipped",
+                        "The guidance scale is clipped to [0, 1]. Beyond 1 is where guidance begins.",
+                        (1 - min(max(w, 0), 1)) * u_null + min(max(w, 0), 1) * u_y,
+                    ),
                     ("only_conditional", "The drift does not depend on the unconditional velocity.", u_y),
                     (
                         "only_conditional",
@@ -580,11 +585,6 @@ def cfg_drift(judge: Judge) -> None:
                         "wrong_null_label",
                         "The unconditional velocity was asked for with label 10. Use self.null_label.",
                         (1 - w) * ten + w * u_y,
-                    ),
-                    (
-                        "scale_clipped",
-                        "The guidance scale is clipped to [0, 1]. Beyond 1 is where guidance begins.",
-                        (1 - min(max(w, 0), 1)) * u_null + min(max(w, 0), 1) * u_y,
                     ),
                     ("scale_ignored", "The drift does not depend on w.", 0.5 * (u_y + u_null)),
                 ],
@@ -624,6 +624,12 @@ def judge_steps(judge: Judge, short: str) -> None:
         f = drift(x, t, y)
         predicted = x + h * f
         g = drift(predicted, t + h, y)
+        judge.require(
+            judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor"
+            or judge.evidence.values.get(f"{short}_{name}/drift/count") == 0,
+            "labels_lost",
+            "The labels y do not reach the drift. Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`.",
+        )
         seen = judge.tensor(f"{short}_{name}/state", x.shape, "The new state")
         right = predicted if short == "euler" else x + h / 2 * (f + g)
         judge.compare(
@@ -722,19 +728,18 @@ def judge_sweep(judge: Judge, name: str) -> None:
         "wrong_scales",
         f"The keys of your dictionary are {sorted(keys)}, and the scales were {sorted(scales)}.",
     )
-    judge_noise(judge, name, noise)
+    judge_samples(judge, name, noise, labels, null_label)
     has_class = labels != null_label
     classifier = StubClassifier(judge.challenge, classes)
 
-    def hits(images_of: Tensor, scale: float, asked: Tensor = labels) -> Tensor:
+    def hits(scale: float) -> Tensor:
         """Which rows are classified as their label."""
-        images = stub_sample(judge.challenge, images_of, asked, scale)
+        images = stub_sample(judge.challenge, noise, labels, scale)
         return (classifier(images).argmax(dim=1) == labels).double()
 
     for i, scale in enumerate(keys):
         seen = torch.tensor(judge.number(f"{name}/accuracy.{i}", f"The accuracy at w = {scale:g}"), dtype=torch.float64)
-        hit = hits(noise, scale)
-        null_asked = hits(noise, scale, torch.full_like(labels, null_label))
+        hit = hits(scale)
         expected = hit[has_class].mean()
         mistakes = [
             (
@@ -746,19 +751,14 @@ def judge_sweep(judge: Judge, name: str) -> None:
             ("counted", "You return the number of hits. Divide by the number of samples that have a class.", hit[has_class].sum()),
             ("error_rate", "You return the share of errors. Accuracy is the share of hits.", 1 - expected),
             (
-                "labels_not_passed",
-                "The samples were drawn with the null label. Give the sampler the labels.",
-                null_asked[has_class].mean(),
+                "one_scale",
+                "This accuracy belongs to another scale of the list. Does every scale have its own samples?",
+                hits(scales[0])[has_class].mean(),
             ),
             (
                 "one_scale",
                 "This accuracy belongs to another scale of the list. Does every scale have its own samples?",
-                hits(noise, scales[0])[has_class].mean(),
-            ),
-            (
-                "one_scale",
-                "This accuracy belongs to another scale of the list. Does every scale have its own samples?",
-                hits(noise, scales[-1])[has_class].mean(),
+                hits(scales[-1])[has_class].mean(),
             ),
         ]  # fmt: skip
         judge.compare(
@@ -774,17 +774,28 @@ def judge_sweep(judge: Judge, name: str) -> None:
     kept(judge, f"{name}/inputs_kept")
 
 
-def judge_noise(judge: Judge, name: str, noise: Tensor) -> None:
-    """Every row that the sampler was given is a row of the noise, in float32 or float64."""
+def judge_samples(judge: Judge, name: str, noise: Tensor, labels: Tensor, null_label: int) -> None:
+    """Every row that the sampler was given is a row of the noise, with the label of that row."""
     used = judge.tensor(f"{name}/sample/noise", what="The noise that the sampler is given")
     judge.require(
         used.dim() == noise.dim() and used.shape[1:] == noise.shape[1:],
         "noise_shape",
         f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
     )
-    distance = torch.cdist(used.flatten(1), noise.double().flatten(1)).min(dim=1).values
+    distance, row = torch.cdist(used.flatten(1), noise.double().flatten(1)).min(dim=1)
     judge.require(
         bool((distance < 1e-4).all()),
         "fresh_noise",
         "Your function draws noise of its own. Give the sampler the noise of the argument, the same for every scale: only then is w all that differs.",
+    )
+    asked = judge.tensor(f"{name}/sample/labels", (len(used),), "The labels that the sampler is given")
+    judge.require(
+        not bool((asked == null_label).all()),
+        "labels_not_passed",
+        "The samples were drawn with the null label. Give the sampler the labels.",
+    )
+    judge.require(
+        torch.equal(asked.long(), labels[row]),
+        "rows_mixed",
+        "The sampler is given noise and labels that do not belong together. If you drop rows of one, drop the same rows of the other.",
     )

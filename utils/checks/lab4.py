@@ -185,10 +185,16 @@ class StubPath(nn.Module):
         return self.target(x, t, z)
 
 
+def null_label_for(challenge: Challenge, classes: int) -> int:
+    """A null label that is neither a class nor the lab's 10, so that a constant shows."""
+    label = classes + challenge.integer("null", 3, 9)
+    return label if label != 10 else 17
+
+
 def train_setting(challenge: Challenge) -> tuple[int, int, float]:
     """Number of classes, null label, eta: unlike the lab's 10, 10 and 0.1, so that a constant shows."""
     classes = challenge.integer("classes", 3, 8)
-    return classes, classes + challenge.integer("null", 3, 9), challenge.number("eta", 0.2, 0.4)
+    return classes, null_label_for(challenge, classes), challenge.number("eta", 0.2, 0.4)
 
 
 def probe_cfg_train_loss(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -320,7 +326,7 @@ def drift_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tens
     """x, t, y (some of them null), guidance scale and null label of one run."""
     shape, dtype, batch = DRIFT_RUNS[name]
     classes = challenge.integer("classes", 4, 8)
-    null_label = classes + challenge.integer("null", 3, 9)
+    null_label = null_label_for(challenge, classes)
     x = challenge.randn(f"{name} x", (batch, *shape), dtype)
     t = challenge.rand(f"{name} t", (batch, 1, 1, 1), dtype=dtype)
     y = challenge.randint(f"{name} y", 1, classes, (batch,))
@@ -473,7 +479,7 @@ def public_euler_heun(judge: Judge) -> None:
                     "Your step changes x, t, h or y in place. Return a new tensor.",
                 )
             calls = judge.value(f"{short}_main/drift/count", int)
-            judge.require(calls == order, "drift_calls", f"One step asks for the drift {calls} times, not {order}.")
+            judge.require(calls >= order, "drift_calls", f"One step needs {order} slope(s); yours asked for {calls}.")
             judge.require(
                 torch.equal(
                     judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift")[
@@ -544,7 +550,7 @@ def sweep_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, list
     """noise, labels, scales, null label and number of classes of one run."""
     n, nulls, count, dtype = SWEEP_RUNS[name]
     classes = challenge.integer("classes", 3, 5)
-    null_label = classes + challenge.integer("null", 1, 6)
+    null_label = null_label_for(challenge, classes)
     labels = challenge.randint(f"{name} labels", 0, classes, (n,))
     labels[challenge.rand(f"{name} order", (n,)).argsort()[:nulls]] = null_label
     scales = [round(float(w), 3) for w in challenge.rand(f"{name} scales", (count,), 0.3, 9.0).cpu()]
@@ -574,7 +580,7 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
 def public_accuracy_sweep(judge: Judge) -> None:
     with judge.part("properties", 2):
         for name in SWEEP_RUNS:
-            _, labels, scales, null_label, classes = sweep_setting(judge.challenge, name)
+            _, labels, scales, null_label, _ = sweep_setting(judge.challenge, name)
             judge.attempt(name)
             kind = judge.evidence.values.get(f"{name}/type")
             judge.require(

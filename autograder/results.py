@@ -1,0 +1,114 @@
+"""The stored results of lab 4: `python -m autograder.results lab4`. Run it after a new checkpoint.
+
+1. checkpoints/lab4_sweep.json: accuracy, Fréchet distance, precision and recall by guidance scale, and the baselines of the
+   few-step challenge. Each number is written as it comes; a killed run goes on where it was.
+2. checkpoints/lab4_results.safetensors: what the notebook's illustrations show, for students whose earlier answer is missing.
+   They are the variables of the notebook after all of its cells have run at this budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import jupytext
+import matplotlib
+import torch
+
+from autograder.author import find_lab
+from autograder.train import answers
+from utils.data import load_digits
+from utils.metrics import frechet_distance, in_batches, precision_recall
+from utils.nets import DigitClassifier, UNet
+from utils.runtime import current_device, seed_everything
+from utils.training import CHECKPOINTS, load_weights, save_tensors
+
+SCALES = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 100.0)
+
+
+def real_floor(yardstick: DigitClassifier, reference: torch.Tensor, images: int, draws: int = 10) -> float:
+    """Mean distance of as many real training images."""
+    train = load_digits("train", device=reference.device)
+    rows = [torch.randint(len(train), (images,)) for _ in range(draws)]
+    return sum(frechet_distance(in_batches(yardstick.features, train[r][0]), reference) for r in rows) / draws
+
+
+def sweep(lab: dict, out: Path, images: int, seeds: int, steps: int) -> None:
+    """Fill the table, one (scale, seed) at a time."""
+    device = current_device()
+    yardstick, net = DigitClassifier().to(device), UNet().to(device)
+    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+    card = load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
+    reference = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+    key = {"checkpoint steps": card["steps"], "images": images, "seeds": seeds, "euler steps": steps}
+    table = json.loads(out.read_text()) if out.exists() else {}
+    if {name: table.get(name) for name in key} != key:
+        seed_everything(0)
+        table = key | {"floor": real_floor(yardstick, reference, images), "by scale": {}}
+    labels = torch.arange(10, device=device).repeat(images // 10)
+    for w in SCALES:
+        row = table["by scale"].setdefault(f"{w:g}", {"accuracy": [], "distance": [], "precision": [], "recall": []})
+        for seed in range(len(row["recall"]), seeds):
+            noise = torch.randn(images, 1, 32, 32, generator=torch.Generator().manual_seed(1000 + seed))
+            x = lab["sample_digits"](net, noise, labels, w, steps)
+            features = in_batches(yardstick.features, x)
+            near = precision_recall(reference[:: len(reference) // images][:images], features)
+            row["accuracy"].append(float((yardstick.head(features).argmax(1) == labels).double().mean()))
+            row["distance"].append(frechet_distance(features, reference))
+            row["precision"].append(near[0])
+            row["recall"].append(near[1])
+            out.write_text(json.dumps(table, indent=1) + "\n")
+            print(
+                f"w = {w:g}, seed {seed}: " + ", ".join(f"{name} {values[-1]:.4g}" for name, values in row.items()),
+                flush=True,
+            )
+    out.write_text(json.dumps(table, indent=1) + "\n")
+
+
+def notebook_variables(lab: str) -> dict[str, object]:
+    """The namespace after every code cell of the instructor notebook has run."""
+    matplotlib.use("Agg")
+    namespace: dict[str, object] = {"__name__": lab}
+    for cell in jupytext.read(find_lab(lab).source, fmt="py:percent").cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, f"<{lab}>", "exec"), namespace)
+            matplotlib.pyplot.close("all")
+    return namespace
+
+
+def as_bytes(images: torch.Tensor) -> torch.Tensor:
+    return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lab", choices=["lab4"])
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=10, help="Euler steps")
+    parser.add_argument("--only", choices=["sweep", "pictures"])
+    args = parser.parse_args()
+    table = CHECKPOINTS / "lab4_sweep.json"
+    if args.only != "pictures":
+        sweep(answers(args.lab), table, args.images, args.seeds, args.steps)
+    if args.only != "sweep":
+        names = notebook_variables(args.lab)
+        facts = json.loads(table.read_text())
+        facts["few steps"] = {name: {str(k): v for k, v in row.items()} for name, row in names["board"].items()}
+        facts["few steps images"] = names["challenge_images"]
+        table.write_text(json.dumps(facts, indent=1) + "\n")
+        pictures = {"small_grid": names["mine"], "by_scale": names["sheets"], "film": names["frames"]}
+        arrays = {
+            "toy_history": torch.tensor(names["toy_history"]),
+            "digits_history": torch.tensor(names["my_history"]),
+            "toy_paths": names["toy_paths"].half(),
+        }
+        save_tensors(
+            arrays | {name: as_bytes(value) for name, value in pictures.items()},
+            CHECKPOINTS / "lab4_results.safetensors",
+        )
+
+
+if __name__ == "__main__":
+    main()
