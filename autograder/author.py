@@ -15,9 +15,9 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from autograder import ROOT
 from utils.checks.exercise import LABS, Exercise, find, load
 
-ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("setup", "definitions", "illustration")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CHECK = 'check("{name}")'

@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from autograder.author import ROOT
+from autograder import ROOT
 from utils.checks.challenge import Challenge
 from utils.checks.exercise import Exercise
 
@@ -28,16 +28,6 @@ def read_secret(path: Path | None = None) -> bytes:
     with os.fdopen(descriptor, "wb") as file:
         file.write(secrets.token_hex(32).encode())
     return path.read_bytes().strip()
-
-
-def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
-    """Of the code that will run and of the files beside it; ids, metadata and outputs do not count."""
-    digest = hashlib.sha256()
-    for cell in cells:
-        digest.update(f"{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
-    for name in sorted(files):
-        digest.update(f"{name}:{files[name]}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
 
 
 def make_challenge(secret: bytes, entry: Exercise, release: str, submission: str) -> Challenge:

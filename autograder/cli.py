@@ -39,6 +39,19 @@ def main(arguments: list[str] | None = None) -> int:
     release = commands.add_parser("release", help="build what students get: dist/student and the wheel")
     release.set_defaults(run=make_release)
 
+    grade = commands.add_parser("grade", help="grade a folder of submissions, in parallel; nbgrader keeps the scores")
+    add_class_options(grade)
+    grade.add_argument(
+        "--sandbox", choices=("bwrap", "none"), default="bwrap", help="none: unprotected, for harmless classes"
+    )
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler; this machine otherwise")
+    grade.add_argument("--workers", type=int, metavar="N", help="workers on this machine; one a core otherwise")
+    grade.set_defaults(run=grade_class)
+
+    regrade = commands.add_parser("regrade", help="judge stored evidence again, without running a notebook")
+    add_class_options(regrade)
+    regrade.set_defaults(run=regrade_class)
+
     demo = commands.add_parser("demo", help="the main job on a small sample class (make demo)")
     demo.set_defaults(run=make_demo)
 
@@ -104,6 +117,61 @@ def make_release(options: argparse.Namespace) -> int:
     from autograder.release import release
 
     return release()
+
+
+def add_class_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("lab")
+    command.add_argument("--submissions", type=Path, metavar="DIR", help="COURSE/submitted otherwise")
+    command.add_argument(
+        "--course", type=Path, default=Path("."), metavar="DIR", help="gradebook, store and pages lie here"
+    )
+    command.add_argument("--no-gradebook", action="store_true", help="leave nbgrader out: table only")
+
+
+def grade_class(options: argparse.Namespace) -> int:
+    from autograder.classroom import run_class
+    from autograder.sandbox import SandboxError
+
+    protected = options.sandbox == "bwrap"
+    try:
+        return work_on_class(
+            options, protected, lambda room: run_class(room, protected, options.scheduler, options.workers)
+        )
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        return 3
+
+
+def regrade_class(options: argparse.Namespace) -> int:
+    return work_on_class(options, True, lambda room: None)
+
+
+def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
+    """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
+    from autograder.author import find_lab
+    from autograder.classroom import judge_class, keep_in_nbgrader, open_class, print_class
+
+    course = options.course.resolve()
+    try:
+        lab = find_lab(options.lab)
+        room = open_class(lab, (options.submissions or course / "submitted").resolve(), course)
+    except (KeyError, FileNotFoundError) as error:
+        return refuse(error)
+    run(room)
+    judge_class(room)
+    print_class(room)
+    graded = sum(entry.grade is not None for entry in room.entries)
+    print(
+        f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
+    )
+    if not options.no_gradebook and graded:
+        for problem in keep_in_nbgrader(room, protected):
+            print(problem, file=sys.stderr)
+        print("\nOpen these:")
+        print(f"  gradebook  {course / 'gradebook.db'}")
+        for page in sorted((course / "feedback").glob(f"*/{lab.name}/*.html")):
+            print(f"  feedback   {page}")
+    return 0
 
 
 def make_demo(options: argparse.Namespace) -> int:

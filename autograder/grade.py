@@ -8,30 +8,14 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from autograder.author import Lab, exercise_of, role_of
-from autograder.challenge import make_challenge, submission_hash
+from autograder.challenge import make_challenge
 from autograder.evidence import BadEvidence, unpack
+from autograder.execution import Run, Task, execute_task, submission_hash
 from autograder.repair import NotANotebook, Submission, guess_lab, read_notebook, repair
-from autograder.sandbox import Pass, Sandbox
+from autograder.sandbox import Sandbox
 from autograder.verdicts import judge
 from utils.checks.exercise import find, load
 from utils.checks.judging import Finding, Verdict
-
-ESSENTIAL = ("setup", "definitions", "answer", "test")
-MAX_PASSES = 6
-
-
-@dataclass
-class Run:
-    """What running one submission gave: evidence by exercise, outputs by cell. Untrusted, and all that is stored."""
-
-    submission_hash: str
-    evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
-    outputs: dict[int, dict] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    cpu_s: float = 0.0
-    wall_s: float = 0.0
-    memory_kb: float = 0.0
-    protected: bool = True
 
 
 @dataclass
@@ -114,49 +98,21 @@ def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict:
 
 
 def execute(submission: Submission, sandbox: Sandbox, secret: bytes) -> Run:
-    """Run a submission. When a cell hangs or kills the process, another pass runs only what is graded, without it."""
+    """Run a submission in the sandbox.
+
+    Raises:
+        SandboxError: the machine's fault.
+    """
+    task = make_task(submission, secret)
+    return execute_task(task, sandbox)
+
+
+def make_task(submission: Submission, secret: bytes) -> Task:
+    """What has to be run, as plain data: it travels to a worker that knows nothing of verdicts."""
     cells = runnable(submission.notebook)
     digest = submission_hash(cells, submission.files)
     keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
-    run = Run(digest, protected=sandbox.protected)
-    left = cells
-    for _ in range(MAX_PASSES):
-        outcome = sandbox.run([{"index": c["index"], "source": c["source"]} for c in left], keys, submission.files)
-        collect(run, outcome)
-        if outcome.finished or outcome.last_cell is None:
-            break
-        dead = next((c for c in cells if c["index"] == outcome.last_cell), None)
-        run.problems.append(describe_end(outcome, dead))
-        left = [
-            c
-            for c in left
-            if c["index"] != outcome.last_cell
-            and c["role"] in ESSENTIAL
-            and not (c["role"] == "test" and c["exercise"] in run.evidence)
-        ]
-        if not any(c["role"] == "test" for c in left):
-            break
-    return run
-
-
-def collect(run: Run, outcome: Pass) -> None:
-    for name, files in outcome.evidence.items():
-        run.evidence.setdefault(name, files)
-    for index, output in outcome.outputs.items():
-        run.outputs.setdefault(index, output)
-    run.cpu_s += outcome.cpu_s
-    run.wall_s += outcome.wall_s
-    run.memory_kb = max(run.memory_kb, outcome.memory_kb)
-
-
-def describe_end(outcome: Pass, cell: dict | None) -> str:
-    what = {
-        "timeout": "ran past its time limit",
-        "death": "ended the process",
-        "flood": "wrote more than the grader accepts",
-    }.get(outcome.ended_by, "did not finish")
-    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
-    return f"{where} {what}; it was left out, and the rest was graded without it."
+    return Task(cells, keys, submission.files, digest)
 
 
 def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:

@@ -5,6 +5,8 @@ Cells are matched by `grade_id`, then by the marker in their source; never by th
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,9 +76,15 @@ def guess_lab(notebook: NotebookNode) -> Lab | None:
     return find_lab(max(set(votes), key=votes.count)) if votes else None
 
 
+@functools.lru_cache
+def read_master(lab: Lab) -> NotebookNode:
+    """The release's instructor notebook; not to be changed."""
+    return read_source(lab)
+
+
 def repair(notebook: NotebookNode, lab: Lab) -> Submission:
     """Bring a submission into the shape of its release."""
-    master = read_source(lab)
+    master = read_master(lab)
     mended: list[str] = []
     by_id = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "nbgrader" in cell.metadata}
     cells: list[NotebookNode] = []
@@ -98,24 +106,24 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
         if role_of(original) in ("answer", "written"):
             if cell.cell_type != original.cell_type:
                 mended.append(f"the cell {grade_id} was turned back into a {original.cell_type} cell")
-            kept = original.copy()
+            kept = copy.deepcopy(original)
             kept.source = cell.source
-            kept.metadata = original.metadata.copy()
+            kept.metadata = copy.deepcopy(original.metadata)
             if cell.metadata.get("nbgrader", {}).get("grade_id") != grade_id:
                 mended.append(f"the lost metadata of the cell {grade_id} were put back")
             cells.append(kept)
         else:
-            cells.append(original.copy())
+            cells.append(copy.deepcopy(original))
     for index, original in enumerate(master.cells):
         grade_id = original.metadata.get("nbgrader", {}).get("grade_id")
         if grade_id and grade_id not in seen:
             mended.append(f"the missing cell {grade_id} was put back")
-            new = original.copy()
+            new = copy.deepcopy(original)
             if role_of(original) in ("answer", "written"):
                 new.source = ""
             cells.insert(place(cells, master.cells, index), new)
     mark = notebook.metadata.get("guidance_labs", {})
-    result = nbformat.v4.new_notebook(cells=cells, metadata=master.metadata)
+    result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(master.metadata))
     return Submission(lab, str(mark.get("release", "")) or master.metadata.guidance_labs.release, result, mended)
 
 

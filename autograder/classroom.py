@@ -1,0 +1,207 @@
+"""A whole class: find submissions, run what has not been run, judge, and let nbgrader keep the grades.
+
+The slow part is parallel and resumable; what nbgrader does afterwards replays stored runs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from autograder import ROOT
+from autograder.author import Lab
+from autograder.build import with_bin_on_path
+from autograder.challenge import read_secret
+from autograder.engine import run_all
+from autograder.execution import Run, Task
+from autograder.grade import Grade, judge_run, make_task, open_submission
+from autograder.repair import NotANotebook, Submission
+from autograder.sandbox import Limits, SandboxError, bubblewrap
+from autograder.store import Store, task_key
+from utils.checks.exercise import load
+
+STUDENT = re.compile(r"[^\w.@-]+")
+
+
+@dataclass
+class Entry:
+    """One student's way through the grading."""
+
+    student: str
+    path: Path
+    submission: Submission | None = None
+    task: Task | None = None
+    key: str = ""
+    run: Run | None = None
+    grade: Grade | None = None
+    problem: str = ""  # why there is no grade
+
+
+@dataclass
+class Class:
+    lab: Lab
+    course: Path
+    entries: list[Entry] = field(default_factory=list)
+    store: Store | None = None
+    reran: int = 0
+
+
+def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
+    """Student -> notebook. nbgrader's layout `STUDENT/LAB/LAB.ipynb`, or a flat folder of notebooks named by student.
+
+    Raises:
+        FileNotFoundError: no notebook in either layout.
+    """
+    found: dict[str, Path] = {}
+    for student in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else ():
+        notebooks = sorted((student / lab.name).glob("*.ipynb"))
+        if notebooks:
+            named = [p for p in notebooks if p.stem == lab.name]
+            found[student.name] = (named or notebooks)[0]
+    if not found and folder.is_dir():
+        found = {STUDENT.sub("_", path.stem): path for path in sorted(folder.glob("*.ipynb"))}
+    if not found:
+        raise FileNotFoundError(
+            f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"
+        )
+    return found
+
+
+def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> Class:
+    """Read and repair every submission. One that cannot be read costs nobody else anything."""
+    room = Class(lab, course, store=Store(store or course / "store"))
+    secret = read_secret()
+    versions = {entry.name: entry.version for entry in load(lab.short)}
+    for student, path in find_submissions(folder, lab).items():
+        entry = Entry(student, path)
+        try:
+            entry.submission = open_submission(path, lab)
+            entry.task = make_task(entry.submission, secret)
+            entry.key = task_key(entry.task, versions)
+        except NotANotebook as error:
+            entry.problem = str(error)
+        except Exception as error:  # a notebook that our own repair cannot digest is a problem of this student alone
+            entry.problem = f"{path.name} could not be read ({type(error).__name__}: {str(error)[:200]})"
+        room.entries.append(entry)
+    return room
+
+
+def run_class(room: Class, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:
+    """Run what the store does not have.
+
+    Raises:
+        SandboxError: bubblewrap is missing, and `protected`.
+    """
+    if protected and bubblewrap() is None:
+        raise SandboxError(
+            "bubblewrap is not installed; nothing is graded without it. Install it with `make sandbox`, "
+            "or grade a harmless class with `--sandbox none`."
+        )
+    by_key: dict[str, list[Entry]] = {}
+    for entry in room.entries:
+        if entry.task is not None and entry.key not in room.store:
+            by_key.setdefault(entry.key, []).append(entry)
+    tasks = {key: entries[0].task for key, entries in by_key.items()}
+    room.reran = len(tasks)
+    runs = run_all(tasks, Limits(), protected, scheduler, workers)
+    for key, result in track(
+        runs, f"running {len(tasks)} notebooks", total=len(tasks), disable=not tasks, transient=True
+    ):
+        if isinstance(result, Exception):
+            for entry in by_key[key]:
+                entry.problem = (
+                    f"the machine failed twice on this notebook ({type(result).__name__}); run the command again"
+                )
+        else:
+            room.store.save(key, result)
+
+
+def judge_class(room: Class) -> None:
+    """Judge stored evidence. Nothing is run."""
+    secret = read_secret()
+    for entry in room.entries:
+        if entry.submission is None or entry.key not in room.store:
+            entry.problem = entry.problem or "no stored run; use `autograder grade`"
+            continue
+        entry.run = room.store.load(entry.key)
+        entry.grade = judge_run(entry.submission, entry.run, secret)
+
+
+def keep_in_nbgrader(room: Class, protected: bool) -> list[str]:
+    """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each."""
+    lay_out(room)
+    flags = [
+        f"--CourseDirectory.root={room.course}",
+        f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
+        f"--CourseDirectory.release_directory={room.course / 'release'}",
+        f"--CourseDirectory.db_url=sqlite:///{room.course / 'gradebook.db'}",
+        f"--Sandboxed.store={room.store.folder}",
+        f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
+        "--log-level=ERROR",
+    ]
+    problems = []
+    graded = [entry.student for entry in room.entries if entry.grade is not None]
+    for command in (["generate_assignment", "--force"], ["autograde", "--force"], ["generate_feedback", "--force"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", command[0], room.lab.name, *command[1:], *flags],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=with_bin_on_path(),
+        )
+        if done.returncode != 0 and command[0] == "generate_assignment":
+            raise RuntimeError(f"nbgrader generate_assignment failed:\n{done.stderr[-3000:]}")
+        for student in graded if done.returncode != 0 else ():
+            if not list((room.course / "autograded" / student / room.lab.name).glob("*.ipynb")):
+                problems.append(f"{student}: nbgrader {command[0]} failed; scores in the gradebook, if any, are old")
+    for private in (room.course / "gradebook.db", *(room.course / d for d in ("submitted", "autograded", "feedback"))):
+        if private.exists():
+            private.chmod(0o700 if private.is_dir() else 0o600)
+    return problems
+
+
+def lay_out(room: Class) -> None:
+    """Copy readable submissions to nbgrader's place, under the notebook's proper name."""
+    for entry in room.entries:
+        if entry.submission is None:
+            continue
+        target = room.course / "submitted" / entry.student / room.lab.name / f"{room.lab.name}.ipynb"
+        if target.resolve() != entry.path.resolve():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(entry.path, target)
+
+
+def print_class(room: Class, console: Console | None = None) -> None:
+    """Student by exercise, then every finding in words."""
+    console = console or Console(width=max(Console().width, 140) if not sys.stdout.isatty() else None)
+    automatic = [entry for entry in load(room.lab.short) if not entry.manual]
+    table = Table(title=f"{room.lab.name}: automatic points", title_justify="left")
+    table.add_column("student", no_wrap=True)
+    for entry in automatic:
+        table.add_column(entry.name.split(".")[1].replace("_", "\n"), justify="right")
+    table.add_column("total", justify="right")
+    for row in room.entries:
+        if row.grade is None:
+            table.add_row(row.student, *["–"] * len(automatic), "–", style="red")
+            continue
+        cells = [f"{row.grade.verdicts[e.name].points:g} / {e.points:g}" for e in automatic]
+        table.add_row(row.student, *cells, f"{row.grade.points:g} / {row.grade.max_points:g}")
+    console.print(table)
+    for row in room.entries:
+        lines = [row.problem] if row.problem else []
+        if row.grade is not None:
+            for name, verdict in row.grade.verdicts.items():
+                lines += [f"{name}: {finding.code}. {finding.message}" for finding in verdict.findings]
+            lines += [f"repaired: {line}" for line in row.grade.repairs] + row.grade.problems
+        if lines:
+            console.print(f"\n[bold]{row.student}[/bold]")
+            for line in dict.fromkeys(lines):
+                console.print(f"  {line}", markup=False, highlight=False)

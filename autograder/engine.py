@@ -1,0 +1,69 @@
+"""The engine: runs of a whole class, in parallel, on one machine or many. Dask moves tasks; nothing else is shared."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from autograder.execution import Run, Task, execute_task
+from autograder.sandbox import Limits, Sandbox
+
+_slot: Sandbox | None = None  # each worker process holds one warm sandbox
+
+
+def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run:
+    """One task in this process's sandbox, which is made at the first call."""
+    global _slot
+    if _slot is None or _slot.protected != protected or _slot.limits != limits:
+        if _slot is not None:
+            _slot.close()
+        _slot = Sandbox(limits, protected)
+    return execute_task(task, _slot)
+
+
+def run_all(
+    tasks: dict[str, Task],
+    limits: Limits,
+    protected: bool = True,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> Iterator[tuple[str, Run | Exception]]:
+    """Runs as they finish, by name. A task whose worker died is retried once, then returned as an exception."""
+    if not tasks:
+        return
+    from distributed import as_completed
+
+    with open_client(scheduler, min(workers or os.cpu_count() or 1, len(tasks))) as client:
+        futures = {
+            client.submit(
+                run_in_worker, task, limits, protected, key=f"run-{name}-{task.digest[:16]}", pure=False, retries=1
+            ): name
+            for name, task in tasks.items()
+        }
+        for future in as_completed(list(futures)):
+            error = future.exception()
+            yield futures[future], error if error is not None else future.result()
+            future.release()
+
+
+@contextlib.contextmanager
+def open_client(scheduler: str | None, workers: int):
+    """A client of a running scheduler, or of a cluster of this machine's own."""
+    import logging
+
+    import dask
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    # A worker that dies takes its submission along at most once more.
+    dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.worker.daemon": False})
+    if scheduler:
+        with Client(scheduler) as client:
+            yield client
+        return
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

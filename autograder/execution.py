@@ -1,0 +1,91 @@
+"""Running one submission: passes over its cells until everything that can be graded has left its evidence.
+
+Workers import this and the sandbox, and neither torch nor a verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from autograder.sandbox import Pass, Sandbox
+
+ESSENTIAL = ("setup", "definitions", "answer", "test")
+MAX_PASSES = 6
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission's code as plain data."""
+
+    cells: list[dict]  # {"index", "source", "role", "exercise"}
+    keys: dict[str, str]  # exercise -> the challenge's key, hexadecimal
+    files: dict[str, str]  # name -> base64
+    digest: str  # of cells and files
+
+
+@dataclass
+class Run:
+    """What running one submission gave: evidence by exercise, outputs by cell. Untrusted, and all that is stored."""
+
+    submission_hash: str
+    evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+    outputs: dict[int, dict] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    memory_kb: float = 0.0
+    protected: bool = True
+
+
+def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
+    """Of the code that will run and of the files beside it; ids, metadata and outputs do not count."""
+    digest = hashlib.sha256()
+    for cell in cells:
+        digest.update(f"{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
+    for name in sorted(files):
+        digest.update(f"{name}:{files[name]}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def execute_task(task: Task, sandbox: Sandbox) -> Run:
+    """When a cell hangs or kills the process, another pass runs only what is graded, without that cell."""
+    run = Run(task.digest, protected=sandbox.protected)
+    left = task.cells
+    for _ in range(MAX_PASSES):
+        outcome = sandbox.run([{"index": c["index"], "source": c["source"]} for c in left], task.keys, task.files)
+        collect(run, outcome)
+        if outcome.finished or outcome.last_cell is None:
+            break
+        dead = next((c for c in task.cells if c["index"] == outcome.last_cell), None)
+        run.problems.append(describe_end(outcome, dead))
+        left = [
+            c
+            for c in left
+            if c["index"] != outcome.last_cell
+            and c["role"] in ESSENTIAL
+            and not (c["role"] == "test" and c["exercise"] in run.evidence)
+        ]
+        if not any(c["role"] == "test" for c in left):
+            break
+    return run
+
+
+def collect(run: Run, outcome: Pass) -> None:
+    for name, files in outcome.evidence.items():
+        run.evidence.setdefault(name, files)
+    for index, output in outcome.outputs.items():
+        run.outputs.setdefault(index, output)
+    run.cpu_s += outcome.cpu_s
+    run.wall_s += outcome.wall_s
+    run.memory_kb = max(run.memory_kb, outcome.memory_kb)
+
+
+def describe_end(outcome: Pass, cell: dict | None) -> str:
+    what = {
+        "timeout": "ran past its time limit",
+        "death": "ended the process",
+        "flood": "wrote more than the grader accepts",
+    }.get(outcome.ended_by, "did not finish")
+    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
+    return f"{where} {what}; it was left out, and the rest was graded without it."

@@ -1,0 +1,153 @@
+"""Where we plug into nbgrader: repair before its checks, the sandbox in place of its kernel, the judge in place of asserts.
+
+`nbgrader_config.py` lists these classes. nbgrader keeps scores, partial credit, late penalties, feedback and formgrader.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+
+import nh3
+from nbconvert.exporters.exporter import ResourcesDict
+from nbformat import NotebookNode, v4
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Unicode
+
+from autograder import ROOT
+from autograder.author import exercise_of, find_lab, read_source, role_of
+from autograder.challenge import read_secret
+from autograder.execution import Run, execute_task
+from autograder.grade import judge_run, make_task
+from autograder.repair import Submission, repair
+from autograder.sandbox import Limits, Sandbox, bubblewrap
+from autograder.store import Store, task_key
+from utils.checks.exercise import load
+from utils.checks.judging import Verdict
+
+OUTPUT_BYTES = 200_000  # of a cell, in what people read
+SAFE_TYPES = ("text/plain", "image/png", "image/jpeg")
+
+
+def versions_of(lab) -> dict[str, int]:
+    return {entry.name: entry.version for entry in load(lab.short)}
+
+
+class Repair(NbGraderPreprocessor):
+    """In place of nbgrader's DeduplicateIds: what was lost is put back."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        submission = repair(nb, find_lab(resources["nbgrader"]["assignment"]))
+        mark = submission.notebook.metadata.setdefault("guidance_labs", {})
+        mark["release"], mark["repairs"] = submission.release, submission.repairs
+        return submission.notebook, resources
+
+
+class Sandboxed(NbGraderPreprocessor):
+    """In place of nbgrader's Execute: replays a stored run, or makes one in the sandbox. Then judges it."""
+
+    store = Unicode(str(ROOT / "store"), help="the folder of stored runs").tag(config=True)
+    sandbox = Unicode("bwrap", help="bwrap, or none: unprotected, for harmless classes only").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        lab, secret = find_lab(resources["nbgrader"]["assignment"]), read_secret()
+        mark = nb.metadata.get("guidance_labs", {})
+        release = str(mark.get("release") or read_source(lab).metadata.guidance_labs.release)
+        submission = Submission(lab, release, nb, list(mark.get("repairs", [])))
+        run = self.find_run(submission, secret)
+        grade = judge_run(submission, run, secret)
+        for index, cell in enumerate(nb.cells):
+            role = role_of(cell)
+            if cell.cell_type != "code":
+                continue
+            if role == "test":
+                cell.outputs = verdict_outputs(grade.verdicts[exercise_of(cell)])
+            else:
+                cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
+            cell.execution_count = index + 1
+        mark["repairs"], mark["problems"] = submission.repairs, grade.problems
+        nb.metadata["guidance_labs"] = mark
+        return nb, resources
+
+    def find_run(self, submission: Submission, secret: bytes) -> Run:
+        from pathlib import Path
+
+        task = make_task(submission, secret)
+        store = Store(Path(self.store))
+        key = task_key(task, versions_of(submission.lab))
+        try:
+            return store.load(key)
+        except KeyError:
+            protected = self.sandbox != "none"
+            if protected and bubblewrap() is None:
+                raise RuntimeError("bubblewrap is missing: nothing is graded without it (make sandbox)") from None
+            with Sandbox(Limits(), protected) as sandbox:
+                run = execute_task(task, sandbox)
+            store.save(key, run)
+            return run
+
+
+def verdict_outputs(verdict: Verdict) -> list[NotebookNode]:
+    """What feedback and formgrader show of a test cell, and the number that nbgrader reads as its score."""
+    points = min(max(float(verdict.points), 0.0), verdict.max_points)
+    items = "".join(
+        f"<li><b>{html.escape(finding.code)}</b>: {html.escape(finding.message)}</li>" for finding in verdict.findings
+    )
+    title = f"{points:g} of {verdict.max_points:g} points"
+    page = f"<p><b>{title}</b></p>" + (f"<ul>{items}</ul>" if items else "<p>All checks of the grader passed.</p>")
+    plain = "\n".join([title, *(f"{finding.code}: {finding.message}" for finding in verdict.findings)])
+    return [
+        v4.new_output("display_data", data={"text/html": page, "text/plain": plain}),
+        v4.new_output("execute_result", data={"text/plain": f"{points!r}"}, execution_count=1),
+    ]
+
+
+def safe_outputs(outputs: object) -> list[NotebookNode]:
+    """A student's outputs, bounded, without anything that a browser would run."""
+    kept, room = [], OUTPUT_BYTES
+    for output in outputs if isinstance(outputs, list) else []:
+        try:
+            clean = clean_output(output)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        size = len(json.dumps(clean))
+        if size > room:
+            kept.append(v4.new_output("stream", name="stdout", text="[the rest of this output was left out]\n"))
+            break
+        room -= size
+        kept.append(clean)
+    return kept
+
+
+def clean_output(output: dict) -> NotebookNode:
+    kind = output["output_type"]
+    if kind == "stream":
+        # Never stderr: nbgrader takes it for a failure.
+        return v4.new_output("stream", name="stdout", text=str(output["text"])[:OUTPUT_BYTES])
+    if kind == "error":
+        traceback = [str(line)[:10_000] for line in output["traceback"]][:50]
+        return v4.new_output(
+            "error", ename=str(output["ename"])[:200], evalue=str(output["evalue"])[:2000], traceback=traceback
+        )
+    data = {kind: str(value) for kind, value in output["data"].items() if kind in SAFE_TYPES}
+    if "text/html" in output["data"]:
+        data["text/html"] = nh3.clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
+    return v4.new_output("display_data", data=data)
+
+
+class HideTests(NbGraderPreprocessor):
+    """In feedback: a test cell shows its verdict, never its source; repairs and problems stand at the top."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        for cell in nb.cells:
+            if role_of(cell) == "test":
+                cell.source = f"# The grader's verdict on {exercise_of(cell)}"
+                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+            elif cell.cell_type == "markdown":
+                cell.source = nh3.clean(cell.source) if "<" in cell.source else cell.source
+        mark = nb.metadata.get("guidance_labs", {})
+        lines = [f"Repaired: {line}." for line in mark.get("repairs", [])] + list(mark.get("problems", []))
+        if lines:
+            text = "**From the grader**\n\n" + "\n".join(f"- {html.escape(line)}" for line in lines)
+            nb.cells.insert(0, v4.new_markdown_cell(text))
+        return nb, resources
