@@ -191,7 +191,9 @@ def release_hash(notebook: NotebookNode) -> str:
 
 def answer_cell(lab: Lab, cell: NotebookNode, entry: Exercise) -> NotebookNode:
     if entry.manual:
-        return new_cell("markdown", cell.source, entry.grade_id, grade=True, solution=True, points=entry.points)
+        # Comments, because people read this cell: nbgrader clears what stands between them.
+        source = f"<!-- GRADED: {entry.name} -->\n<!-- {BEGIN[4:]} -->\n{cell.source}\n<!-- {END[4:]} -->"
+        return new_cell("markdown", source, entry.grade_id, grade=True, solution=True, points=entry.points)
     if BEGIN not in cell.source or END not in cell.source:
         raise SourceError(f"{lab.source.name}: the answer to {entry.name} has no {BEGIN} … {END}")
     return new_cell("code", f"# GRADED: {entry.name}\n{cell.source}", entry.answer_id, solution=True)
@@ -271,5 +273,5 @@ def role_of(cell: NotebookNode) -> str:
 
 def exercise_of(cell: NotebookNode) -> str | None:
     """The exercise that an answer, test or check cell belongs to, from the marker in its source."""
-    match = re.search(r"""(?:# (?:GRADED|TEST): |check\(["'])([a-z0-9]+\.[a-z_]+)""", cell.source)
+    match = re.search(r"""(?:(?:#|<!--) (?:GRADED|TEST): |check\(["'])([a-z0-9]+\.[a-z_]+)""", cell.source)
     return match.group(1) if match else None

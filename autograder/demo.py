@@ -24,10 +24,12 @@ LOSS, DRIFT = "lab4.cfg_train_loss", "lab4.cfg_drift"
 
 
 def perfect(lab: Lab) -> NotebookNode:
+    """Everything right."""
     return read_source(lab)
 
 
 def blank(lab: Lab) -> NotebookNode:
+    """Handed in as it was given out."""
     return nbformat.read(lab.student, as_version=4)
 
 
@@ -41,19 +43,22 @@ def with_mutant(exercise: str, name: str) -> Callable[[Lab], NotebookNode]:
         cell.source = f"# GRADED: {exercise}\n" + mutant.answer(cell.source)
         return notebook
 
+    make.__doc__ = f"One known mistake in {exercise}: {name.replace('_', ' ')}."
     return make
 
 
 def crashing(lab: Lab) -> NotebookNode:
-    """A perfect submission with a cell that kills the process before anything is graded."""
+    """All right, but a cell kills the process before anything is graded."""
     notebook = read_source(lab)
     first = next(i for i, cell in enumerate(notebook.cells) if role_of(cell) == "answer")
-    notebook.cells.insert(first, nbformat.v4.new_code_cell("import os\n\nos._exit(1)  # what a crash of a library looks like"))
+    notebook.cells.insert(
+        first, nbformat.v4.new_code_cell("import os\n\nos._exit(1)  # what a crash of a library looks like")
+    )
     return notebook
 
 
 def damaged(lab: Lab) -> NotebookNode:
-    """A perfect submission whose cells were copied into a new notebook: the metadata are lost, a test is gone."""
+    """All right, but the cells were copied into a new notebook: metadata lost, one test gone."""
     notebook = read_source(lab)
     tests = [cell for cell in notebook.cells if role_of(cell) == "test"]
     notebook.cells.remove(tests[-1])
@@ -110,7 +115,9 @@ def demo() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     make_class(lab, DEMO / "submitted")
     for student, make in CLASS.items():
-        print(f"  {student}: {(make.__doc__ or 'a perfect submission but for one known mistake').split('.')[0].lower()}")
+        print(
+            f"  {student}: {(make.__doc__ or 'a perfect submission but for one known mistake').split('.')[0].lower()}"
+        )
     print("\n3. Grading\n")
     arguments = ["grade", lab.name, "--submissions", str(DEMO / "submitted"), "--course", str(DEMO)]
     if bubblewrap() is None:

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.author import Lab, exercise_of, find_lab, read_source, role_of
-from utils.checks.exercise import LABS
+from utils.checks.exercise import LABS, REGISTRY
 
 MAX_BYTES = 64 * 2**20
 
@@ -136,8 +136,10 @@ def match(cell: NotebookNode, by_id: dict[str, NotebookNode]) -> str | None:
     name = exercise_of(cell)
     if name is None or cell.source.lstrip().startswith("check("):
         return None
-    suffix = "" if "# TEST:" in cell.source else "_answer"
-    candidate = name.replace(".", "_") + suffix
+    entry = REGISTRY.get(name)
+    if entry is None:
+        return None
+    candidate = entry.grade_id if "# TEST:" in cell.source else entry.answer_id
     return candidate if candidate in by_id else None
 
 
