@@ -77,39 +77,39 @@ notebook it names.
 """
 
 
-def release() -> int:
-    """Build `dist/student` and the wheel; refuses to release a solution or a hidden test."""
+def release(target: Path = STUDENT) -> int:
+    """Build `dist/student` (or `target`) and the wheel in it; refuses to release a solution or a hidden test."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    STUDENT.mkdir(parents=True)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
     for lab in labs():
-        target = STUDENT / "labs" / lab.name
-        target.mkdir(parents=True)
-        shutil.copy(lab.student, target)
-    shutil.copytree(ROOT / "utils", STUDENT / "utils", ignore=SKIPPED)
+        (target / "labs" / lab.name).mkdir(parents=True)
+        shutil.copy(lab.student, target / "labs" / lab.name)
+    shutil.copytree(ROOT / "utils", target / "utils", ignore=SKIPPED)
     dependencies = [f"{name}{pins}" for name, pins in STUDENT_DEPENDENCIES.items()]
-    (STUDENT / "pyproject.toml").write_text(
+    (target / "pyproject.toml").write_text(
         PYPROJECT.format(version=version, dependencies=", ".join(f'"{d}"' for d in dependencies))
     )
     pip = "".join(f"      - {d}\n" for d in ["jupyterlab>=4.2,<5", *dependencies])
-    (STUDENT / "environment.yml").write_text(
+    (target / "environment.yml").write_text(
         f"name: guidance-labs\nchannels:\n  - conda-forge\ndependencies:\n  - python>=3.11\n  - pip\n  - pip:\n{pip}"
     )
     rows = "\n".join(
         f"| {lab.short} | [`labs/{lab.name}/{lab.name}.ipynb`](labs/{lab.name}/{lab.name}.ipynb) |" for lab in labs()
     )
-    (STUDENT / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
-    if leaks := find_leaks(STUDENT):
+    shutil.copy(ROOT / "LICENSE", target)
+    (target / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
+    if leaks := find_leaks(target):
         print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)
         return 1
-    build_wheel(version)
-    print(f"released to {STUDENT.relative_to(ROOT)}; publish it at {address()}")
-    for path in sorted(p for p in STUDENT.rglob("*") if p.is_file()):
-        print(f"  {path.relative_to(STUDENT)}  {path.stat().st_size / 1024:.0f} KB")
+    build_wheel(version, target)
+    print(f"released to {target}; publish it at {address()}")
+    for path in sorted(p for p in target.rglob("*") if p.is_file()):
+        print(f"  {path.relative_to(target)}  {path.stat().st_size / 1024:.0f} KB")
     return 0
 
 
-def build_wheel(version: str) -> None:
+def build_wheel(version: str, folder: Path) -> None:
     """The wheel is built from a copy, so that nothing but `utils` can be in it."""
     command = [
         sys.executable,
@@ -120,15 +120,15 @@ def build_wheel(version: str) -> None:
         "--no-deps",
         "--no-build-isolation",
         "-w",
-        str(STUDENT),
-        str(STUDENT),
+        str(folder),
+        str(folder),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"the wheel could not be built:\n{done.stderr[-2000:]}")
-    for leftover in [STUDENT / "build", *STUDENT.glob("*.egg-info")]:
+    for leftover in [folder / "build", *folder.glob("*.egg-info")]:
         shutil.rmtree(leftover, ignore_errors=True)
-    assert (STUDENT / wheel_name(version)).exists()
+    assert (folder / wheel_name(version)).exists()
 
 
 def find_leaks(folder: Path) -> list[str]:

@@ -4,19 +4,20 @@ import zipfile
 
 import pytest
 
-from autograder.release import STUDENT, find_leaks, release
+from autograder.release import find_leaks, release
 
 
 @pytest.fixture(scope="module")
-def student():
-    assert release() == 0
-    return STUDENT
+def student(tmp_path_factory):
+    target = tmp_path_factory.mktemp("release") / "student"
+    assert release(target) == 0
+    return target
 
 
 def test_the_release_holds_labs_utils_and_nothing_of_the_instructor(student):
     top = {path.name for path in student.iterdir()}
     wheel = next(name for name in top if name.endswith(".whl"))
-    assert top == {"labs", "utils", "README.md", "environment.yml", "pyproject.toml", wheel}
+    assert top == {"labs", "utils", "README.md", "LICENSE", "environment.yml", "pyproject.toml", wheel}
     assert find_leaks(student) == []
     assert list(student.glob("labs/*/*.py")) == []
 

@@ -1,0 +1,69 @@
+"""Colab takes the machine away in the middle of training. Run the same cells again, and nothing was lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autograder.author import ROOT
+
+# A notebook as a student has it: cells, run one by one by IPython.
+CELLS = [
+    "import torch, json, os, time\nfrom torch import nn\nfrom utils.training import Trainer\n"
+    "from utils.runtime import setup\ndevice, budget = setup('lab1_discrete_toys')",
+    "class MyTrainer(Trainer):\n"
+    "    def get_train_loss(self, batch_size):\n"
+    "        time.sleep(float(os.environ['A_STEP_TAKES']))\n"
+    "        x = torch.randn(batch_size, 3)\n"
+    "        return (self.model(x) - x.sum(1, keepdim=True)).square().mean()",
+    "trainer = MyTrainer(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)))\n"
+    "history = trainer.train(40, 'cpu', lr=1e-2, ema=0.9, batch_size=16, checkpoint='drive/net.safetensors', save_seconds=0)",
+    "weights = torch.cat([p.flatten() for p in trainer.model.parameters()]).tolist()\n"
+    "json.dump({'history': history, 'weights': weights}, open('result.json', 'w'))",
+]
+PLAYER = (
+    "import sys, json; from IPython.core.interactiveshell import InteractiveShell\n"
+    "shell = InteractiveShell.instance()\n"
+    "for cell in json.loads(sys.argv[1]):\n"
+    "    result = shell.run_cell(cell, store_history=True)\n"
+    "    if not result.success: sys.exit(1)\n"
+)
+
+
+def start(folder, step_takes):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "ci", "A_STEP_TAKES": str(step_takes)}
+    environment["IPYTHONDIR"] = str(folder / ".ipython")
+    return subprocess.Popen([sys.executable, "-c", PLAYER, json.dumps(CELLS)], cwd=folder, env=environment)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert start(folder, 0).wait(120) == 0
+    return json.loads((folder / "result.json").read_text())
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(undisturbed, tmp_path):
+    process = start(tmp_path, 0.2)  # 40 steps take 8 s: it will not get to the end
+    checkpoint = tmp_path / "drive" / "net.safetensors"
+    deadline = time.monotonic() + 100
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    assert not (tmp_path / "result.json").exists(), "it was not interrupted"
+    assert start(tmp_path, 0).wait(120) == 0
+    resumed = json.loads((tmp_path / "result.json").read_text())
+    assert len(resumed["history"]) == 40
+    assert resumed == undisturbed
+
+
+def test_without_the_file_it_starts_anew(undisturbed, tmp_path):
+    assert start(tmp_path, 0).wait(120) == 0
+    again = json.loads((tmp_path / "result.json").read_text())
+    assert again == undisturbed and len(set(again["history"])) == 40

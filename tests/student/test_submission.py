@@ -1,0 +1,200 @@
+"""check_all and make_submission, in a stand-in for Colab and in a folder."""
+
+import copy
+import json
+import sys
+import types
+import zipfile
+
+import nbformat
+import pytest
+
+from autograder.author import labs
+from autograder.repair import repair
+from utils import submission
+from utils.checks import check_all
+from utils.checks.exercise import load
+
+LAB = labs()[-1]
+AUTOMATIC = [entry for entry in load(LAB.short) if not entry.manual]
+WRITTEN = [entry for entry in load(LAB.short) if entry.manual]
+
+
+@pytest.fixture(autouse=True)
+def a_student_at_work(monkeypatch, tmp_path):
+    monkeypatch.setenv("LAB_BUDGET", "ci")
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def notebook():
+    """As released, with something written in every box."""
+    notebook = nbformat.read(LAB.student, as_version=4)
+    for cell in notebook.cells:
+        if cell.source.strip() == submission.EMPTY_ANSWER:
+            cell.source = "My answer."
+    return notebook
+
+
+def cell_of(notebook, grade_id):
+    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+def test_the_empty_box_is_the_one_that_the_builder_writes():
+    released = nbformat.read(LAB.student, as_version=4)
+    assert submission.open_essays(released, LAB.short) == [entry.name for entry in WRITTEN] != []
+
+
+def test_a_released_notebook_is_not_damaged(lab):
+    assert submission.damaged_cells(nbformat.read(lab.student, as_version=4), lab.short) == []
+
+
+def lose_metadata(notebook):
+    cell_of(notebook, AUTOMATIC[0].answer_id).metadata.clear()
+    return AUTOMATIC[0].name, "lost its mark"
+
+
+def lose_marker_too(notebook):
+    cell = cell_of(notebook, AUTOMATIC[0].answer_id)
+    cell.metadata.clear()
+    cell.source = cell.source.split("\n", 1)[1]
+    return AUTOMATIC[0].name, "no cell answers it"
+
+
+def copy_the_answer(notebook):
+    notebook.cells.append(copy.deepcopy(cell_of(notebook, AUTOMATIC[0].answer_id)))
+    return AUTOMATIC[0].name, "2 cells claim"
+
+
+def delete_the_test(notebook):
+    notebook.cells.remove(cell_of(notebook, AUTOMATIC[0].grade_id))
+    return AUTOMATIC[0].name, "test cell is gone"
+
+
+def retype_the_essay(notebook):
+    cell_of(notebook, WRITTEN[0].answer_id).metadata.clear()
+    return WRITTEN[0].name, "written answer's cell is gone"
+
+
+@pytest.mark.parametrize("damage", [lose_metadata, lose_marker_too, copy_the_answer, delete_the_test, retype_the_essay])
+def test_each_damage_is_named_once_and_nothing_else_is(damage, notebook):
+    name, words = damage(notebook)
+    found = submission.damaged_cells(notebook, LAB.short)
+    assert len(found) == 1 and name in found[0] and words in found[0], found
+
+
+def test_what_is_said_of_a_lost_mark_is_what_the_grader_does(notebook):
+    """The student hears that the grader still finds the answer; so it must."""
+    name, _ = lose_metadata(notebook)
+    answer = next(c for c in notebook.cells if c.source.startswith(f"# GRADED: {name}"))
+    answer.source += "\nmine = True"
+    mended = repair(notebook, LAB)
+    assert cell_of(mended.notebook, AUTOMATIC[0].answer_id).source.endswith("mine = True")
+
+
+def test_an_answer_that_was_run_but_not_saved_is_named(notebook):
+    cell = cell_of(notebook, AUTOMATIC[0].answer_id)
+    assert submission.unsaved_answers(notebook, LAB.short, ["", cell.source]) == []
+    newer = [cell.source, cell.source + "\n# a better idea"]
+    assert submission.unsaved_answers(notebook, LAB.short, newer) == [AUTOMATIC[0].name]
+    assert submission.unsaved_answers(notebook, LAB.short, newer[::-1]) == []
+
+
+@pytest.fixture
+def colab(monkeypatch, notebook):
+    """google.colab as far as we use it: the message that returns what is on the screen, and the download."""
+    downloads = []
+    screen = json.loads(nbformat.writes(notebook))
+    for cell in screen["cells"]:  # Colab's habits: no nbformat ids, its own metadata
+        cell["metadata"]["id"] = cell.pop("id")
+    screen["nbformat_minor"] = 0
+    package, message, files = (types.ModuleType(f"google.colab{x}") for x in ("", "._message", ".files"))
+
+    def blocking_request(kind, timeout_sec):
+        assert kind == "get_ipynb" and timeout_sec >= 60
+        return {"ipynb": screen}
+
+    message.blocking_request = blocking_request
+    files.download = downloads.append
+    package._message, package.files = message, files
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    for module in (package, message, files):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return types.SimpleNamespace(downloads=downloads, screen=screen)
+
+
+@pytest.mark.filterwarnings("error")
+def test_colab_hands_in_what_is_on_the_screen(colab, tmp_path, capsys):
+    path = submission.make_submission(LAB.short)
+    assert [str(path)] == colab.downloads
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == [f"{LAB.name}.ipynb", f"{LAB.name}.pdf"]
+        handed_in = nbformat.reads(archive.read(f"{LAB.name}.ipynb"), as_version=4)
+    assert "My answer." in [cell.source for cell in handed_in.cells]
+    assert repair(handed_in, LAB).repairs == []
+    assert "No cell is damaged" in capsys.readouterr().out
+
+
+def test_colab_with_a_damaged_cell_is_told_and_still_hands_in(colab, capsys):
+    for cell in colab.screen["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == AUTOMATIC[0].answer_id:
+            del cell["metadata"]["nbgrader"]
+    assert submission.make_submission(LAB.short, pdf=False) is not None
+    assert f"{AUTOMATIC[0].name}: its cell was retyped" in capsys.readouterr().out
+
+
+def test_in_jupyter_the_file_is_found_and_goes_in_byte_for_byte(notebook, tmp_path, monkeypatch):
+    (tmp_path / "my work").mkdir()
+    path = tmp_path / "my work" / "lab4 (copy 2).ipynb"
+    nbformat.write(notebook, path)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    helper = tmp_path / "helper.py"
+    helper.write_text("x = 1")
+    with zipfile.ZipFile(submission.make_submission(LAB.short, helper)) as archive:
+        assert archive.read(f"{LAB.name}.ipynb") == path.read_bytes()
+        assert archive.read("helper.py") == b"x = 1"
+
+
+def test_without_a_session_the_newest_notebook_of_this_lab_is_taken(notebook, tmp_path):
+    (tmp_path / "other.ipynb").write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    (tmp_path / "broken.ipynb").write_text('{"cells": [' + LAB.name)
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    _, path = submission.running_notebook(LAB.short)
+    assert path.name == "mine.ipynb"
+
+
+def test_no_notebook_is_a_sentence_and_no_zip(tmp_path, capsys):
+    assert submission.make_submission(LAB.short) is None
+    assert "file was not found" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_and_an_unknown_lab_are_named(notebook, tmp_path):
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.py"):
+        submission.make_submission(LAB.short, "nowhere.py")
+    with pytest.raises(KeyError, match="no lab 'lab9'"):
+        submission.make_submission("lab9")
+
+
+@pytest.mark.parametrize("mark", [{"NBGRADER_EXECUTION": "autograde"}, {"LAB_BUDGET": "grade"}])
+def test_nothing_is_handed_in_while_grading(mark, notebook, tmp_path, monkeypatch):
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    for key, value in mark.items():
+        monkeypatch.setenv(key, value)
+    assert submission.make_submission(LAB.short) is None
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_check_all_says_points_what_is_open_what_is_damaged_and_how_to_hand_in(notebook, tmp_path, capsys):
+    cell_of(notebook, WRITTEN[0].answer_id).source = submission.EMPTY_ANSWER
+    delete_the_test(notebook)
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    check_all(LAB.short)
+    out = capsys.readouterr().out
+    assert f"worth 0 of {sum(e.points for e in AUTOMATIC):g} automatic points" in out
+    assert all(entry.name in out for entry in load(LAB.short))
+    assert f"Open: {WRITTEN[0].name}" in out
+    assert "test cell is gone" in out
+    assert f'make_submission("{LAB.short}")' in out
