@@ -212,7 +212,7 @@ def draw_sweep(sweep: dict) -> plt.Figure:
 def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: int) -> None:
     """Fréchet distance by number of calls, and the mean of log2(distance / floor): lower is better."""
     calls = sorted(next(iter(board.values())))
-    print(f"{images} images; the floor is that of 1,000 real ones" if images != 1000 else "1000 images")
+    print(f"Fréchet distance of {images:,} images; as many real ones: {floor:.2f}")
     print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")
     scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
     for name in sorted(board, key=scores.get):
