@@ -24,7 +24,7 @@ DOTS = 100  # pixels an inch that a figure is taken to have, unless it must shri
 MAX_LINES = 400  # of one output; a note says how many are left out
 GREY, BLACK, RED = (110, 110, 110), (20, 20, 20), (150, 30, 30)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-BADGE = re.compile(r"\[!\[[^\]\n]*\]\([^)\n]*\)\]\([^)\n]*\)")  # a picture that is a link
+HIDDEN = re.compile(r"<!--.*?-->|\[!\[[^\]\n]*\]\([^)\n]*\)\]\([^)\n]*\)", re.DOTALL)  # comments, and badges
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -123,7 +123,7 @@ def write_output(pages: Pages, output: NotebookNode) -> None:
 
 def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
     """Headings, paragraphs, code blocks, display formulas and pasted pictures; everything else as it was typed."""
-    for kind, text in blocks(BADGE.sub("", clean(source))):
+    for kind, text in blocks(HIDDEN.sub("", clean(source))):
         if kind == "heading":
             level = len(text) - len(text.lstrip("#"))
             pages.ln(1)

@@ -70,13 +70,19 @@ def grade_id(cell: NotebookNode) -> str | None:
     return data.get("grade_id") if isinstance(data, dict) else None
 
 
+def marker(entry: Exercise) -> str:
+    """The first line of an answer's cell."""
+    return f"<!-- GRADED: {entry.name} -->" if entry.manual else f"# GRADED: {entry.name}"
+
+
 def answer_cells(notebook: NotebookNode, entry: Exercise) -> list[NotebookNode]:
     """The cells that answer an exercise, by their metadata or by the marker in their first line."""
+    kind = "markdown" if entry.manual else "code"
     return [
         cell
         for cell in notebook.cells
         if grade_id(cell) == entry.answer_id
-        or (cell.cell_type == "code" and f"# GRADED: {entry.name}" in cell.source.splitlines()[:3])
+        or (cell.cell_type == kind and marker(entry) in cell.source.splitlines()[:3])
     ]
 
 
@@ -88,15 +94,9 @@ def damaged_cells(notebook: NotebookNode, lab: str) -> list[str]:
         found.append("The set-up cell has lost its mark. The grader uses its own; nothing is lost.")
     for entry in load(lab):
         answers = answer_cells(notebook, entry)
-        if not answers and entry.manual:
+        if not answers:
             found.append(
-                f"{entry.name}: the written answer's cell is gone, or was retyped: the grader cannot find it. "
-                "Open a fresh copy of the lab and copy your text into its cell."
-            )
-        elif not answers:
-            found.append(
-                f"{entry.name}: no cell answers it any more. "
-                f"Begin the cell that does with the line `# GRADED: {entry.name}`."
+                f"{entry.name}: no cell answers it any more. Begin the cell that does with the line `{marker(entry)}`."
             )
         elif len(answers) > 1:
             found.append(
@@ -117,8 +117,13 @@ def open_essays(notebook: NotebookNode, lab: str) -> list[str]:
     return [
         entry.name
         for entry in load(lab)
-        if entry.manual and any(cell.source.strip() in ("", EMPTY_ANSWER) for cell in answer_cells(notebook, entry)[:1])
+        if entry.manual
+        and any(written(cell, entry) in ("", EMPTY_ANSWER) for cell in answer_cells(notebook, entry)[:1])
     ]
+
+
+def written(cell: NotebookNode, entry: Exercise) -> str:
+    return cell.source.replace(marker(entry), "").strip()
 
 
 def unsaved_answers(notebook: NotebookNode, lab: str, history: Iterable[str]) -> list[str]:
@@ -126,8 +131,7 @@ def unsaved_answers(notebook: NotebookNode, lab: str, history: Iterable[str]) ->
     history = [source.strip() for source in history]
     unsaved = []
     for entry in load(lab):
-        marker = f"# GRADED: {entry.name}"
-        last_run = next((source for source in reversed(history) if source.startswith(marker)), None)
+        last_run = next((source for source in reversed(history) if source.startswith(marker(entry))), None)
         saved = [cell.source.strip() for cell in answer_cells(notebook, entry)]
         if last_run is not None and saved and last_run not in saved:
             unsaved.append(entry.name)

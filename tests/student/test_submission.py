@@ -4,6 +4,7 @@ import copy
 import json
 import sys
 import types
+import warnings
 import zipfile
 
 import nbformat
@@ -32,8 +33,7 @@ def notebook():
     """As released, with something written in every box."""
     notebook = nbformat.read(LAB.student, as_version=4)
     for cell in notebook.cells:
-        if cell.source.strip() == submission.EMPTY_ANSWER:
-            cell.source = "My answer."
+        cell.source = cell.source.replace(submission.EMPTY_ANSWER, "My answer.")
     return notebook
 
 
@@ -74,10 +74,19 @@ def delete_the_test(notebook):
 
 def retype_the_essay(notebook):
     cell_of(notebook, WRITTEN[0].answer_id).metadata.clear()
-    return WRITTEN[0].name, "written answer's cell is gone"
+    return WRITTEN[0].name, "lost its mark"
 
 
-@pytest.mark.parametrize("damage", [lose_metadata, lose_marker_too, copy_the_answer, delete_the_test, retype_the_essay])
+def rewrite_the_essay_elsewhere(notebook):
+    notebook.cells.remove(cell_of(notebook, WRITTEN[0].answer_id))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("My answer, in a cell of my own"))
+    return WRITTEN[0].name, f"Begin the cell that does with the line `<!-- GRADED: {WRITTEN[0].name} -->`"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lose_metadata, lose_marker_too, copy_the_answer, delete_the_test, retype_the_essay, rewrite_the_essay_elsewhere],
+)
 def test_each_damage_is_named_once_and_nothing_else_is(damage, notebook):
     name, words = damage(notebook)
     found = submission.damaged_cells(notebook, LAB.short)
@@ -124,14 +133,14 @@ def colab(monkeypatch, notebook):
     return types.SimpleNamespace(downloads=downloads, screen=screen)
 
 
-@pytest.mark.filterwarnings("error")
 def test_colab_hands_in_what_is_on_the_screen(colab, tmp_path, capsys):
-    path = submission.make_submission(LAB.short)
+    with warnings.catch_warnings(action="error"):  # students read every line of red
+        path = submission.make_submission(LAB.short)
     assert [str(path)] == colab.downloads
     with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == [f"{LAB.name}.ipynb", f"{LAB.name}.pdf"]
-        handed_in = nbformat.reads(archive.read(f"{LAB.name}.ipynb"), as_version=4)
-    assert "My answer." in [cell.source for cell in handed_in.cells]
+        handed_in = nbformat.v4.reads(archive.read(f"{LAB.name}.ipynb").decode())
+    assert cell_of(handed_in, WRITTEN[0].answer_id).source.endswith("My answer.")
     assert repair(handed_in, LAB).repairs == []
     assert "No cell is damaged" in capsys.readouterr().out
 
