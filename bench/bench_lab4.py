@@ -1,0 +1,238 @@
+"""Lab 4 side by side with a plain rendering of the same lab: `python -m bench.bench_lab4 [--curve SECONDS]`.
+
+The plain rendering is how such a lab is usually written: batches of 250, images decoded one by one with PIL, BatchNorm,
+float32, two network calls for guidance, 99 Euler steps, Adam at 1e-3, the last weights. The networks have the same size.
+Times are CPU seconds of this process on a CPU (other processes then disturb little), wall seconds on a GPU; A and B take turns.
+Results go to bench/results/lab4.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import io
+import json
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.transforms import functional as pil
+
+from autograder.train import NULL, answers
+from utils.data import LabelledImages, load_digits
+from utils.metrics import frechet_distance, in_batches
+from utils.nets import DigitClassifier, UNet
+from utils.paths import LinearAlpha, LinearBeta
+from utils.runtime import current_device, fast_bf16, seed_everything
+from utils.training import CHECKPOINTS, load_weights, update_mean
+
+RESULTS = Path(__file__).parent / "results" / "lab4.json"
+
+
+def clock(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
+def with_batch_norm(net: nn.Module) -> nn.Module:
+    """The same network with BatchNorm in place of GroupNorm."""
+    for module in net.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.BatchNorm2d(child.num_channels))
+    return net
+
+
+class ItemByItem(LabelledImages):
+    """Each image goes through PIL on its way into the batch, and a batch is the head of a shuffle of all indices."""
+
+    def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        rows = torch.randperm(len(self))[:n]
+        pictures = [pil.to_pil_image(self.small[i]) for i in rows]
+        images = [pil.to_tensor(pil.resize(picture, [32, 32])) * 2 - 1 for picture in pictures]
+        return torch.stack(images).to(self.pixels.device), self.labels[rows.to(self.labels.device)].clone()
+
+    @classmethod
+    def of(cls, device: torch.device) -> ItemByItem:
+        small, large = load_digits("train", size=28), load_digits("train", size=32, device=device)
+        data = cls(large.pixels, large.labels, large.source).to(device)
+        data.small = small.pixels
+        return data
+
+
+class Recipe:
+    """A way to train and to sample. `step()` is one training step; `sample` makes images."""
+
+    def __init__(
+        self, name: str, lab: dict, data, net: nn.Module, device, batch: int, lr: float, fast: bool, size: int = 32
+    ):
+        self.name, self.lab, self.device, self.batch, self.fast, self.size = name, lab, device, batch, fast, size
+        self.net = net.to(device)
+        self.mean = copy.deepcopy(self.net).requires_grad_(False) if fast else None
+        path = lab["GaussianConditionalPath"](data, (1, size, size), LinearAlpha(), LinearBeta()).to(device)
+        self.trainer = lab["CFGTrainer"](path, self.net, 0.1, NULL)
+        betas = (0.9, 0.99) if fast else (0.9, 0.999)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=lr, betas=betas)
+        self.steps = 0
+
+    def autocast(self):
+        return (
+            torch.autocast(self.device.type, torch.bfloat16)
+            if self.fast and fast_bf16(self.device)
+            else contextlib.nullcontext()
+        )
+
+    def step(self) -> None:
+        self.net.train()
+        with self.autocast():
+            loss = self.trainer.get_train_loss(self.batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.mean is not None:
+            update_mean(self.mean, self.net, min(0.995, (self.steps + 1) / (self.steps + 10)))
+        self.steps += 1
+
+    @torch.no_grad()
+    def sample(self, images: int, steps: int, w: float = 3.0, seed: int = 0) -> tuple[Tensor, Tensor]:
+        net = (self.mean if self.mean is not None else self.net).eval()
+        noise = torch.randn(images, 1, self.size, self.size, generator=torch.Generator().manual_seed(seed)).to(
+            self.device
+        )
+        labels = (torch.arange(images, device=self.device) * 10) // images
+        simulator = self.lab["EulerSimulator"](self.lab["CFGVectorFieldODE"](net, w, NULL))
+        grid = torch.linspace(0, 1, steps + 1, device=self.device)
+        part = 100 if self.fast else images
+        with self.autocast():
+            pieces = zip(noise.split(part), labels.split(part))
+            return torch.cat([simulator.simulate(x, grid, y=y) for x, y in pieces]).float(), labels
+
+
+def recipes(lab: dict, device: torch.device) -> dict[str, Recipe]:
+    seed_everything(0)
+    digits, small = load_digits("train", device=device), load_digits("train", size=16, device=device)
+    return {
+        "plain": Recipe("plain", lab, ItemByItem.of(device), with_batch_norm(UNet()), device, 250, 1e-3, fast=False),
+        "ours": Recipe("ours", lab, digits, UNet(), device, 64, 2e-3, fast=True),
+        "ours, 16x16 (cpu budget)": Recipe(
+            "ours16", lab, small, UNet(channels=(16, 32, 64), layers=1), device, 64, 2e-3, fast=True, size=16
+        ),
+    }
+
+
+def speed(ways: dict[str, Recipe], device: torch.device, rounds: int) -> dict:
+    """Median seconds of a training step and of a sampled image, in turns."""
+    steps: dict[str, list[float]] = {name: [] for name in ways}
+    images: dict[str, list[float]] = {name: [] for name in ways}
+    euler = {"plain": 99}
+    for turn in range(rounds + 1):  # the first turn warms up
+        for name, way in ways.items():
+            start = clock(device)
+            way.step()
+            middle = clock(device)
+            few = 2 if device.type == "cpu" else euler.get(name, 20)  # all Euler steps cost the same
+            way.sample(100, few)
+            end = clock(device)
+            if turn:
+                steps[name].append(middle - start)
+                images[name].append((end - middle) / 100 / few * euler.get(name, 20))
+    return {
+        name: {
+            "seconds a training step": round(statistics.median(steps[name]), 4),
+            "images a training step": way.batch,
+            "seconds a sampled image": round(statistics.median(images[name]), 5),
+            "Euler steps": euler.get(name, 20),
+        }
+        for name, way in ways.items()
+    }
+
+
+def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, points: int = 6) -> dict:
+    """Accuracy and Fréchet distance at w = 3 against seconds of training: 200 images, 20 Euler steps for all."""
+    yardstick = DigitClassifier().to(device)
+    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+    test = load_digits("test", device=device)[:][0]
+    table: dict[str, list[dict]] = {}
+    for name, way in ways.items():
+        spent, rows = 0.0, []
+        marks = [seconds * 2.0 ** (i + 1 - points) for i in range(points)]
+        while marks:
+            start = clock(device)
+            way.step()
+            spent += clock(device) - start
+            if spent < marks[0]:
+                continue
+            marks.pop(0)
+            x, labels = way.sample(200, 20)
+            reference = nn.functional.interpolate(
+                nn.functional.interpolate(test, way.size, mode="area"), 32, mode="bilinear"
+            )
+            x = nn.functional.interpolate(x, 32, mode="bilinear") if way.size != 32 else x
+            features = in_batches(yardstick.features, x)
+            hit = (yardstick.head(features).argmax(1) == labels).double().mean()
+            distance = frechet_distance(features, in_batches(yardstick.features, reference if way.size != 32 else test))
+            rows.append(
+                {
+                    "seconds": round(spent, 1),
+                    "steps": way.steps,
+                    "accuracy": round(float(hit), 3),
+                    "distance": round(distance, 2),
+                }
+            )
+            print(f"  {name}: {rows[-1]}", flush=True)
+            if hit >= 0.99:
+                break
+        table[name] = rows
+    return table
+
+
+def time_to(rows: list[dict], accuracy: float) -> float | None:
+    return next((row["seconds"] for row in rows if row["accuracy"] >= accuracy), None)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--curve", type=float, default=0.0, metavar="SECONDS", help="also train each recipe for so long"
+    )
+    options = parser.parse_args(arguments)
+    device = current_device()
+    with contextlib.redirect_stdout(io.StringIO()):
+        lab = answers("lab4")
+    facts = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    where = (
+        torch.cuda.get_device_name()
+        if device.type == "cuda"
+        else f"{platform.machine()}, {torch.get_num_threads()} thread(s)"
+    )
+    entry = facts.setdefault(device.type, {})
+    entry |= {"device": where, "torch": torch.__version__, "speed": speed(recipes(lab, device), device, options.rounds)}
+    plain, ours = entry["speed"]["plain"], entry["speed"]["ours"]
+    print(f"lab 4 on {where}")
+    for name, row in entry["speed"].items():
+        print(f"  {name:<26} {row['seconds a training step']:8.3f} s a step of {row['images a training step']:>3} images"
+              f" {1000 * row['seconds a sampled image']:9.1f} ms a sampled image ({row['Euler steps']} Euler steps)")  # fmt: skip
+    ratio = plain["seconds a sampled image"] / ours["seconds a sampled image"]
+    an_image = [row["seconds a training step"] / row["images a training step"] for row in (plain, ours)]
+    print(f"  sampling: {ratio:.1f} times faster; a training image: {an_image[0] / an_image[1]:.1f} times; a step: "
+          f"{plain['seconds a training step'] / ours['seconds a training step']:.1f} times")  # fmt: skip
+    if options.curve:
+        entry["curve"] = curve(recipes(lab, device), device, options.curve)
+    for name, rows in entry.get("curve", {}).items():
+        reached = time_to(rows, 0.95)
+        last = rows[-1]
+        print(f"  {name:<26} accuracy .95 at w = 3 after {f'{reached:.0f} s' if reached else f"more than {last['seconds']:.0f} s"}"
+              f"; then {last['accuracy']:.3f}, distance {last['distance']} after {last['seconds']:.0f} s")  # fmt: skip
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
