@@ -228,7 +228,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name, rows in entry.get("curve", {}).items():
         reached = time_to(rows, 0.95)
         last = rows[-1]
-        print(f"  {name:<26} accuracy .95 at w = 3 after {f'{reached:.0f} s' if reached else f"more than {last['seconds']:.0f} s"}"
+        when = f"{reached:.0f} s" if reached else f"more than {last['seconds']:.0f} s"
+        print(f"  {name:<26} accuracy .95 at w = 3 after {when}"
               f"; then {last['accuracy']:.3f}, distance {last['distance']} after {last['seconds']:.0f} s")  # fmt: skip
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
