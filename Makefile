@@ -5,7 +5,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS := 1
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+JUPYTER ?=
+COURSE  ?=
+export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
 
@@ -32,10 +34,10 @@ test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lab: $(READY)  ## open the labs in JupyterLab as a student
-	$(BIN)/jupyter lab --notebook-dir=labs
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(JUPYTER)
 
-course: $(READY)  ## JupyterLab for instructors, with formgrader
-	$(BIN)/jupyter lab --notebook-dir=.
+course: $(READY)  ## JupyterLab with formgrader; for the sample class: make course COURSE=demo
+	LAB_COURSE=$(COURSE) $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" $(JUPYTER)
 
 labs: $(READY)  ## regenerate the notebooks from their sources
 	$(BIN)/autograder build

@@ -1,15 +1,19 @@
 """nbgrader's own configuration file: where the course lies, and where our pieces plug in."""
 
+import os
 from pathlib import Path
 
 c = get_config()  # noqa: F821
 
 ROOT = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
+# A course's submissions, gradebook and feedback lie here, or in a folder of their own: `make course COURSE=demo`.
+COURSE = ROOT / os.environ.get("LAB_COURSE", "")
 
-c.CourseDirectory.root = str(ROOT)
+c.CourseDirectory.root = str(COURSE)
 c.CourseDirectory.course_id = "guidance-labs"
-c.CourseDirectory.source_directory = "solutions"
-c.CourseDirectory.release_directory = "labs"
+c.CourseDirectory.source_directory = str(ROOT / "solutions") if COURSE != ROOT else "solutions"
+c.CourseDirectory.release_directory = "labs" if COURSE == ROOT else "release"
+c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}"
 # The percent sources hold the solutions and stand beside the notebooks: they must never be copied to a release.
 c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__", "runs", "*.csv"]
 
