@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from autograder.train import answers
+from utils.checks import lab4 as checks
+from utils.checks.challenge import Challenge
 from utils.data import find_mnist, load_digits
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE
@@ -155,6 +157,17 @@ def test_conditional_accuracy_on_a_sampler_that_is_known(lab):
         return torch.nn.functional.one_hot(images.flatten().long(), 10).double()
 
     assert lab["conditional_accuracy"](sample, classify, labels, [0.5, 3.0], noise, 9) == {0.5: 0.5, 3.0: 0.75}
+
+
+def test_the_public_numbers_of_the_score_come_from_an_oracle():
+    challenge = Challenge.public("lab4.vector_field")
+    for name, number in checks.PUBLIC_SCORES.items():
+        z, noise, t, alpha, beta = checks.field_setting(challenge, name)
+        x = (alpha(t) * z + beta(t) * noise).double().requires_grad_()
+        z, t = z.double(), t.double()
+        log_density = torch.distributions.Normal(alpha(t) * z, beta(t)).log_prob(x).sum()
+        (score,) = torch.autograd.grad(log_density, x)
+        assert (score * checks.score_probe(challenge, name)).mean().item() == pytest.approx(number, abs=1e-7)
 
 
 # --- the yardstick and the checkpoint

@@ -106,18 +106,25 @@ def public_vector_field(judge: Judge) -> None:
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your methods changed x, z or t in place."
             )
     with judge.part("score", 1):
-        for name in FIELD_RUNS:
-            z, noise, t, alpha, beta = (
-                v.double() if isinstance(v, Tensor) else v for v in field_setting(judge.challenge, name)
-            )
-            seen = judge.tensor(f"{name}_score/value", z.shape, "The score")
-            x = (alpha(t) * z + beta(t) * noise).requires_grad_()
-            log_density = torch.distributions.Normal(alpha(t) * z, beta(t)).log_prob(x).sum()
+        for name, number in PUBLIC_SCORES.items():
+            shape = (FIELD_RUNS[name][2], *FIELD_RUNS[name][0])
+            seen = judge.tensor(f"{name}_score/value", shape, "The score")
             judge.require(
-                judge.close(seen, torch.autograd.grad(log_density, x)[0], rtol=1e-3),
+                abs(float(seen.mul(score_probe(judge.challenge, name)).mean()) - number) < 1e-4,
                 "not_the_gradient",
                 f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (run '{name}').",
             )
+
+
+# The mean of score times `score_probe` on the public challenge. An oracle made the numbers: automatic differentiation of
+# torch's normal log density in float64; tests/lab4 makes them again.
+PUBLIC_SCORES = {"bent": 0.0279257, "linear": -0.1092703, "vectors": 0.0742626, "one": 0.1845002, "single": 0.2397269}
+
+
+def score_probe(challenge: Challenge, name: str) -> Tensor:
+    """Random directions, larger where the noise is larger, so that every time counts alike."""
+    z, _, t, _, beta = field_setting(challenge, name)
+    return challenge.randn(f"{name} score probe", tuple(z.shape)) * beta(t).double()
 
 
 exercise(
