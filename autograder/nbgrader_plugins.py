@@ -52,7 +52,7 @@ class Sandboxed(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         lab, secret = find_lab(resources["nbgrader"]["assignment"]), read_secret()
         mark = nb.metadata.get("guidance_labs", {})
-        release = str(mark.get("release") or read_source(lab).metadata.guidance_labs.release)
+        release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
         submission = Submission(lab, release, nb, list(mark.get("repairs", [])))
         run = self.find_run(submission, secret)
         grade = judge_run(submission, run, secret)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,24 +97,27 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
             cells.append(cell)
             continue
         original = by_id[grade_id]
+        is_answer = role_of(original) in ("answer", "written")
         if grade_id in seen:
             mended.append(f"a second copy of the cell {grade_id} was set aside")
             cell.metadata.pop("nbgrader", None)
-            if role_of(original) == "answer":
+            if is_answer:
                 cells.append(cell)
             continue
         seen.add(grade_id)
-        if role_of(original) in ("answer", "written"):
-            if cell.cell_type != original.cell_type:
-                mended.append(f"the cell {grade_id} was turned back into a {original.cell_type} cell")
-            kept = copy.deepcopy(original)
+        kept = copy.deepcopy(original)
+        if cell.cell_type != original.cell_type:
+            mended.append(f"the cell {grade_id} was turned back into a {original.cell_type} cell")
+        elif not is_answer and text_of(cell.source) not in (
+            text_of(original.source),
+            text_of(visible(original.source)),
+        ):
+            mended.append(f"the locked cell {grade_id} was changed; the original was put back")
+        if is_answer:
             kept.source = cell.source
-            kept.metadata = copy.deepcopy(original.metadata)
-            if cell.metadata.get("nbgrader", {}).get("grade_id") != grade_id:
+            if grade_id_of(cell) != grade_id:
                 mended.append(f"the lost metadata of the cell {grade_id} were put back")
-            cells.append(kept)
-        else:
-            cells.append(copy.deepcopy(original))
+        cells.append(kept)
     for index, original in enumerate(master.cells):
         grade_id = original.metadata.get("nbgrader", {}).get("grade_id")
         if grade_id and grade_id not in seen:
@@ -124,14 +128,29 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
             cells.insert(place(cells, master.cells, index), new)
     mark = notebook.metadata.get("guidance_labs", {})
     result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(master.metadata))
-    return Submission(lab, str(mark.get("release", "")) or master.metadata.guidance_labs.release, result, mended)
+    return Submission(lab, str(mark.get("release", "")) or master.metadata["guidance_labs"]["release"], result, mended)
+
+
+def grade_id_of(cell: NotebookNode) -> str | None:
+    data = cell.metadata.get("nbgrader")
+    grade_id = data.get("grade_id") if isinstance(data, dict) else None
+    return grade_id if isinstance(grade_id, str) else None
+
+
+def visible(source: str) -> str:
+    """A test cell as students have it."""
+    return re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", source, flags=re.DOTALL)
+
+
+def text_of(source: str) -> str:
+    """For comparing: line ends and the space around do not count."""
+    return source.replace("\r\n", "\n").strip()
 
 
 def match(cell: NotebookNode, by_id: dict[str, NotebookNode]) -> str | None:
     """The release's cell that this one is."""
-    data = cell.metadata.get("nbgrader")
-    grade_id = data.get("grade_id") if isinstance(data, dict) else None
-    if isinstance(grade_id, str) and grade_id in by_id:
+    grade_id = grade_id_of(cell)
+    if grade_id in by_id:
         return grade_id
     name = exercise_of(cell)
     if name is None or cell.source.lstrip().startswith("check("):
