@@ -470,9 +470,8 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ colours mix: the label is not heard. At $w = 1$ every colour finds its own cross. At $w = 3$ the samples have gone
-**past** the crosses, away from the other classes, and have drawn together. Nothing in the data looks like that. Guidance does not
-sample "the class, only cleaner". It extrapolates, from what is common to all classes, through the class, and beyond. Remember
-this picture when you look at digits at $w = 10$.
+**past** the crosses, away from the other classes. Hardly any data point lies there. Guidance does not sample "the class, only cleaner". It
+extrapolates: from what is common to all classes, through the class, and beyond. Remember this picture when you look at digits at $w = 10$.
 
 ---
 # 5 · A network for images: the U-Net
@@ -563,7 +562,7 @@ def fixed_noise(n: int, size: int = 32, seed: int = 7) -> Tensor:
 # %% role="illustration"
 size = budget.pick(full=32, cpu=16)
 settings = budget.pick(full=dict(), cpu=dict(channels=(16, 32, 64), layers=1), ci=dict(channels=(8, 8, 8), layers=1))
-steps = budget.pick(full=8000, cpu=2000, ci=3)
+steps = budget.pick(full=8000, cpu=1500, ci=3)
 
 
 def train_digits():
@@ -653,12 +652,12 @@ r"""
   difference of two velocities by 100; each Euler step overshoots, pixels leave the range of images, and the network is asked about
   inputs that it has never seen.
 
-Here is the same thing as a film: from noise to digits, $w = 0.5$, 3 and 10.
+Here is the same thing as a film: from noise to digits. The rows are $w = 0.5$, 3 and 10.
 """
 
 # %% role="illustration"
 def film():
-    frames = [sample_digits(net, fixed_noise(11), torch.arange(11), w, budget.pick(cpu=24, ci=2), every=1) for w in (0.5, 3.0, 10.0)]
+    frames = [sample_digits(net, fixed_noise(11), torch.arange(11), w, budget.pick(cpu=20, ci=2), every=1) for w in (0.5, 3.0, 10.0)]
     return torch.cat(frames).transpose(0, 1)  # (time, 33, 1, 32, 32)
 
 
@@ -779,8 +778,8 @@ that of the data, but the errors of the network show. Between 2 and 5 nearly all
 odd shapes disappear, columns look alike. The distance has its minimum in between, because it counts both errors.
 
 The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1$ this is outside the segment between the two velocities: an extrapolation *away from*
-what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, farther from the other classes than any training point, and
-closer together. An average over the class would lie *on* the means. So heavy, uniform strokes are not "the mean seven" but an exaggerated seven.
+what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, farther from the other classes than nearly all training points. An
+average over the class would lie *on* the means. So heavy, uniform strokes are not "the mean seven" but an exaggerated seven.
 
 At $w = 100$ the difference of two nearly equal, imperfect velocities is multiplied by 100: errors of the network, too. One Euler step moves $x$ by far more than the
 distance to any image, pixel values leave $[-1, 1]$, and the next velocities are asked at points that never occurred in training. Smaller steps do not
