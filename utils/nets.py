@@ -52,6 +52,32 @@ class LabelledMLP(nn.Module):
         return self.layers(torch.cat(inputs, dim=1)).reshape(x.shape)
 
 
+class EquivariantMLP(nn.Module):
+    """sigma · score of two atoms on a ring: swap the atoms, and the outputs are swapped.
+
+    A plain network sees cosines and sines of the coordinates, which makes it periodic, and time. Averaging over both
+    orders of the atoms, each answer put back into the order of the question, makes it equivariant.
+    """
+
+    def __init__(self, atoms: int = 2, x_dim: int = 32, t_dim: int = 32, width: int = 64, layers: int = 3):
+        super().__init__()
+        if atoms != 2:
+            raise ValueError(f"the average is over the two orders of two atoms, not of {atoms}")
+        self.x_embedding = nn.Linear(2 * atoms, x_dim)
+        self.t_embedding = nn.Linear(2, t_dim)
+        self.layers = MLP(x_dim + t_dim, *[width] * layers, atoms)
+
+    def plain(self, x: Tensor, t: Tensor) -> Tensor:
+        """The network before the average; it prefers an order."""
+        angle = 2 * math.pi * x
+        features = self.x_embedding(torch.cat([angle.cos(), angle.sin()], dim=-1))
+        return self.layers(torch.cat([features, self.t_embedding(torch.cat([t, t**2], dim=-1))], dim=-1))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (b, 2), t: (b, 1). Returns (b, 2)."""
+        return (self.plain(x, t) + self.plain(x.flip(-1), t).flip(-1)) / 2
+
+
 def adapter(dim: int, channels: int) -> nn.Module:
     """From an embedding of time or label to one number a channel."""
     return nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, channels))
