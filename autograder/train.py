@@ -61,7 +61,7 @@ def evaluate(lab: dict, net: torch.nn.Module, yardstick: DigitClassifier, real: 
     return table
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lab", choices=["lab4"])
     parser.add_argument("--steps", type=int, default=20000)
@@ -69,8 +69,10 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--images", type=int, default=1000, help="images for each number of the card")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
     parser.add_argument("--out", type=Path, default=CHECKPOINTS / "lab4_cfg.safetensors")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     device = current_device()
     lab = answers(args.lab)
     seed_everything(args.seed)
@@ -81,7 +83,7 @@ def main() -> None:
     load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
     real = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
     trainer = lab["CFGTrainer"](path, net, 0.1, NULL)
-    resume, log = args.out.with_suffix(".resume"), args.out.with_suffix(".log.jsonl")
+    resume, log = args.runs / f"{args.out.stem}.resume", args.runs / f"{args.out.stem}.log.jsonl"
 
     def card(weights: torch.nn.Module, seeds: int, scales: list[float], images: int = 1000, euler: int = 20) -> dict:
         return {
@@ -105,7 +107,7 @@ def main() -> None:
         """Now and then: the weights so far, with a quick measurement."""
         keep.calls += 1
         if keep.calls % 10 == 0 or len(trainer.history) == args.steps:
-            facts = card(trainer.mean_model, 1, [2.0], 300, 15)
+            facts = card(trainer.mean_model, 1, [2.0], min(300, args.images), 15)
             save_weights(trainer.mean_model, args.out, facts)
             args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
             with log.open("a") as file:
@@ -118,7 +120,7 @@ def main() -> None:
         args.steps, device, lr=args.lr, batch_size=args.batch, ema=args.ema, bf16=True, checkpoint=resume,
         channels_last=device.type == "cuda", on_save=keep,
     )  # fmt: skip
-    facts = card(net, 3, [1.0, 1.5, 2.0, 2.5, 3.0, 5.0])
+    facts = card(net, 3, [1.0, 1.5, 2.0, 3.0], args.images)
     save_weights(net, args.out, facts)
     args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
     print(json.dumps(facts, indent=2))

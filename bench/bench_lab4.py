@@ -202,6 +202,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--curve", type=float, default=0.0, metavar="SECONDS", help="also train each recipe for so long"
     )
+    parser.add_argument("--only", default="", help="with --curve: the one recipe to train (plain, ours, ours16)")
     options = parser.parse_args(arguments)
     device = current_device()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -213,9 +214,23 @@ def main(arguments: list[str] | None = None) -> None:
         else f"{platform.machine()}, {torch.get_num_threads()} thread(s)"
     )
     entry = facts.setdefault(device.type, {})
-    entry |= {"device": where, "torch": torch.__version__, "speed": speed(recipes(lab, device), device, options.rounds)}
+    if options.rounds:
+        measure_speed(entry, lab, device, where, options.rounds)
+    if options.curve:
+        chosen = {name: way for name, way in recipes(lab, device).items() if options.only in ("", way.name)}
+        entry["curve"] = entry.get("curve", {}) | curve(chosen, device, options.curve)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
+    report(entry)
+
+
+def measure_speed(entry: dict, lab: dict, device: torch.device, where: str, rounds: int) -> None:
+    entry |= {"device": where, "torch": torch.__version__, "speed": speed(recipes(lab, device), device, rounds)}
+
+
+def report(entry: dict) -> None:
     plain, ours = entry["speed"]["plain"], entry["speed"]["ours"]
-    print(f"lab 4 on {where}")
+    print(f"lab 4 on {entry['device']}")
     for name, row in entry["speed"].items():
         print(f"  {name:<26} {row['seconds a training step']:8.3f} s a step of {row['images a training step']:>3} images"
               f" {1000 * row['seconds a sampled image']:9.1f} ms a sampled image ({row['Euler steps']} Euler steps)")  # fmt: skip
@@ -223,16 +238,12 @@ def main(arguments: list[str] | None = None) -> None:
     an_image = [row["seconds a training step"] / row["images a training step"] for row in (plain, ours)]
     print(f"  sampling: {ratio:.1f} times faster; a training image: {an_image[0] / an_image[1]:.1f} times; a step: "
           f"{plain['seconds a training step'] / ours['seconds a training step']:.1f} times")  # fmt: skip
-    if options.curve:
-        entry["curve"] = curve(recipes(lab, device), device, options.curve)
     for name, rows in entry.get("curve", {}).items():
         reached = time_to(rows, 0.95)
         last = rows[-1]
         when = f"{reached:.0f} s" if reached else f"more than {last['seconds']:.0f} s"
         print(f"  {name:<26} accuracy .95 at w = 3 after {when}"
               f"; then {last['accuracy']:.3f}, distance {last['distance']} after {last['seconds']:.0f} s")  # fmt: skip
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

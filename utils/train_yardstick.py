@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
     parser.add_argument("--out", type=Path, default=CHECKPOINTS / "yardstick.safetensors")
     args = parser.parse_args()
     seed_everything(args.seed)
@@ -50,7 +51,7 @@ def main() -> None:
     train, test = load_digits("train", device=device), load_digits("test", device=device)
     model = DigitClassifier()
     trainer = ClassifierTrainer(model, train)
-    resume = args.out.with_suffix(".resume")
+    resume = args.runs / f"{args.out.stem}.resume"
     trainer.train(args.steps, device, lr=4e-3, batch_size=96, bf16=True, checkpoint=resume)
     real = in_batches(model.features, test[:][0])
     floor = {}

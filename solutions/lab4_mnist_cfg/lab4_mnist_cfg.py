@@ -239,6 +239,11 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 
 Six lines, one for each verb: draw data; toss coins; replace labels; draw t; draw x; return the mean of a square.
 </details>
+<details><summary>"The size of tensor a must match the size of tensor b"</summary>
+
+Look at the shape of `t`. With `(b,)` it is broadcast along the *pixels* of a row. With `(b, 1, 1, 1)` each image gets its own time. If
+sizes happen to match, the wrong shape raises nothing, and trains nonsense.
+</details>
 <details><summary>Why the mean, where the formula has a norm?</summary>
 
 $\|\cdot\|^2$ sums over the pixels. Dividing by their number changes no minimum, and makes losses comparable between 16×16 and
@@ -323,6 +328,12 @@ For a Gaussian path, velocity and score are two faces of one thing. There are nu
 schedule alone, with
 
 $$u_t(x) = a_t\, x + b_t\, \nabla_x \log p_t(x), \qquad u_t(x \mid y) = a_t\, x + b_t\, \nabla_x \log p_t(x \mid y).$$
+
+<details><summary>Which numbers?</summary>
+
+On the straight path $a_t = 1/t$ and $b_t = (1-t)/t$. Both blow up at $t = 0$, where $x$ is pure noise and every score is $-x$; the velocities
+themselves stay finite. You will not need the numbers.
+</details>
 
 And Bayes' rule, $\log p_t(x \mid y) = \log p_t(x) + \log p_t(y \mid x) - \log p(y)$, gives for the gradients
 
@@ -648,9 +659,9 @@ r"""
 - The column $\varnothing$ never changes: there both velocities are the same, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit: the label is a suggestion, and the noise has its own plans.
 - From 1 to 5 the digits become cleaner, rounder, and more alike.
-- At 10 the strokes get heavy, and at **100 the picture is destroyed**. It is not an "average digit". The step multiplies the
-  difference of two velocities by 100; each Euler step overshoots, pixels leave the range of images, and the network is asked about
-  inputs that it has never seen.
+- At 10 the strokes get heavy, and at **100 the picture is destroyed**. It is not an "average digit". The difference of
+  two velocities, errors and all, is multiplied by 100. Pixels run to ±10, and the network is asked about inputs that it has never seen. Nor is
+  it the step size: with 150 steps instead of 20 the picture is the same. Try it.
 
 Here is the same thing as a film: from noise to digits. The rows are $w = 0.5$, 3 and 10.
 """
@@ -781,9 +792,8 @@ The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1
 what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, farther from the other classes than nearly all training points. An
 average over the class would lie *on* the means. So heavy, uniform strokes are not "the mean seven" but an exaggerated seven.
 
-At $w = 100$ the difference of two nearly equal, imperfect velocities is multiplied by 100: errors of the network, too. One Euler step moves $x$ by far more than the
-distance to any image, pixel values leave $[-1, 1]$, and the next velocities are asked at points that never occurred in training. Smaller steps do not
-cure it, because the field itself is wrong there.
+At $w = 100$ the difference of two nearly equal, imperfect velocities is multiplied by 100: errors of the network, too. Pixel values run far out of $[-1, 1]$, and
+the next velocities are asked at points that never occurred in training. Smaller steps do not cure it, because the field itself is wrong there.
 
 **Rubric.** 1 point: quality against variety, tied to something seen in the student's own pictures or curves (accuracy up, recall or variety down, U-shaped
 distance). 1 point: the mechanism; extrapolation away from the unconditional field (½), and why $w = 100$ fails: amplified differences or errors, states outside

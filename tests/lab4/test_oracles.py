@@ -10,10 +10,11 @@ import math
 import pytest
 import torch
 
+from autograder import train
 from autograder.train import answers
 from utils.checks import lab4 as checks
 from utils.checks.challenge import Challenge
-from utils.data import find_mnist, load_digits
+from utils.data import LabelledImages, find_mnist, load_digits
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE
 from utils.metrics import frechet_distance, in_batches
@@ -211,3 +212,21 @@ def test_the_checkpoint_draws_the_digit_that_was_asked_for(lab):
     labels = torch.arange(10).repeat(3)
     images = lab["sample_digits"](net, torch.randn(30, 1, 32, 32), labels, w=3.0, steps=8)
     assert (in_batches(judge, images).argmax(1) == labels).sum() >= 27
+
+
+def test_one_command_trains_the_checkpoint_and_goes_on_after_a_cut(tmp_path, capsys, monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    few = LabelledImages(torch.randint(256, (300, 1, 32, 32), dtype=torch.uint8), torch.arange(300) % 10, "a test")
+    monkeypatch.setattr(train, "load_digits", lambda split, device: few)
+    monkeypatch.setattr(train, "UNet", lambda: UNet(channels=(8, 8), layers=1))
+    where = ["--images", "10", "--batch", "2", "--out", str(tmp_path / "net.safetensors"), "--runs", str(tmp_path)]
+    for steps in (2, 5):  # the second command finds the state of the first
+        train.main(["lab4", "--steps", str(steps), *where])
+    facts = json.loads((tmp_path / "net.json").read_text())
+    assert (
+        facts["steps"] == 5
+        and facts["seconds"] >= 0
+        and set(facts["by guidance scale"]["2"]) == {"accuracy", "Frechet distance"}
+    )
+    load_weights(UNet(channels=(8, 8), layers=1), tmp_path / "net.safetensors")
+    assert len((tmp_path / "net.log.jsonl").read_text().splitlines()) == 2
