@@ -57,11 +57,26 @@ bench: $(READY)  ## all measurements
 bench-grading: $(READY)  ## grading speed against stock nbgrader
 	$(BIN)/python -m bench.bench_grading
 
+screenshots: $(READY)  ## the pictures in docs/images, by the browser tests
+	LAB_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser
+
+browser:  ## install Chromium for the browser tests (as root, or with sudo)
+	@command -v chromedriver >/dev/null || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); $$run apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
+	@chromedriver --version
+
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: $(READY)  ## mypy
+	$(BIN)/mypy
+
+site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
+	$(BIN)/python docs/site/build.py
+
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test lab course labs execute release validate bench bench-grading lint clean
+.PHONY: help venv sandbox demo test lab course labs execute release validate bench bench-grading screenshots browser types site lint clean

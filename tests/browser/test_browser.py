@@ -1,0 +1,112 @@
+"""What people see: a lab in JupyterLab, formgrader, a feedback page. In a real browser."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+import zipfile
+
+import pytest
+
+pytest.importorskip("selenium")
+
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+PASSES = "✓ lab4.cfg_drift: the check passes"
+FAILS = "✗ lab4.cfg_train_loss"
+ALL_TEXTS = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
+
+
+def wait(browser, condition, seconds=60):
+    return WebDriverWait(browser, seconds, poll_frequency=0.2).until(condition)
+
+
+def find(browser, css):
+    return browser.find_elements(By.CSS_SELECTOR, css)
+
+
+def text_of(browser, css):
+    return "\n".join(browser.execute_script(ALL_TEXTS, css))
+
+
+def labelled(browser, css, text):
+    return next((e for e in find(browser, css) if e.text.strip() == text and e.is_displayed()), None)
+
+
+def menu(browser, bar, entry):
+    wait(browser, lambda b: labelled(b, ".lm-MenuBar-itemLabel", bar)).click()
+    wait(browser, lambda b: labelled(b, ".lm-Menu-itemLabel", entry)).click()
+
+
+def test_a_student_runs_a_lab_sees_a_check_pass_and_one_fail_and_hands_in(browser, server, course, shot):
+    browser.get(server.url(f"lab/tree/labs/{course.lab}/{course.lab}.ipynb"))
+    wait(browser, lambda b: "Idle" in text_of(b, ".jp-StatusBar-TextItem, .jp-StatusBar-Left"))
+    wait(browser, lambda b: find(b, ".jp-Notebook .jp-CodeCell"))
+    menu(browser, "Run", "Run All Cells")
+    outputs = ".jp-Notebook .jp-OutputArea-output"
+    wait(browser, lambda b: "Written:" in text_of(b, outputs) or "Error" in text_of(b, outputs), 90)
+    seen = text_of(browser, outputs)
+    assert PASSES in seen and FAILS in seen and "eta" in seen
+    assert "Traceback" not in seen
+    # The last cells: the state of all exercises, damaged cells, and the zip.
+    state = next(text for text in browser.execute_script(ALL_TEXTS, outputs) if "Checks pass" in text)
+    assert "worth 10 of 14 automatic points" in state and "No cell is damaged" in state, state
+    with zipfile.ZipFile(course.root / "labs" / course.lab / f"{course.lab}.zip") as archive:
+        assert sorted(archive.namelist()) == [f"{course.lab}.ipynb", f"{course.lab}.pdf"]
+    failed = next(e for e in find(browser, outputs) if FAILS in e.text)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", failed)
+    shot("lab")
+
+
+def test_an_unsaved_answer_is_noticed(browser, server, course):
+    """Type into the answer's cell, run it, do not save, run the last cell: the zip must not be an older version."""
+    cells = find(browser, ".jp-Notebook .jp-CodeCell")
+    answer = next(c for c in cells if "# GRADED: lab4.cfg_drift" in c.text)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", answer)
+    answer.find_element(By.CSS_SELECTOR, ".cm-content").click()
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).perform()
+    ActionChains(browser).send_keys("\n# another thought").key_down(Keys.SHIFT).send_keys(Keys.ENTER).perform()
+    ActionChains(browser).key_up(Keys.SHIFT).perform()
+    last = next(c for c in cells if 'make_submission("lab4")' in c.text)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", last)
+    last.find_element(By.CSS_SELECTOR, ".cm-content").click()
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+    wait(browser, lambda b: f"Not saved: {course.lab}.ipynb holds an older version of lab4.cfg_drift" in last.text)
+
+
+def rows(server, course):
+    """What the gradebook says, through formgrader's own interface."""
+    address = server.url(f"formgrader/api/submitted_notebooks/{course.lab}/{course.lab}")
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return {row["student"]: row for row in json.load(answer)}
+
+
+def test_a_ta_grades_a_written_answer_and_the_total_changes(browser, server, course, shot):
+    mine = rows(server, course)["ada"]
+    assert mine["score"] == mine["code_score"] == 14 and mine["needs_manual_grade"]
+    browser.get(server.url(f"formgrader/manage_submissions/{course.lab}"))
+    wait(browser, lambda b: "14 / 18" in " ".join(text_of(b, "table").split()))
+    browser.get(f"{server.address}/formgrader/submissions/{mine['id']}/")
+    wait(browser, lambda b: find(b, "#lab4_vector_field[placeholder='3']"))
+    essay = find(browser, "#lab4_unet_essay")[0]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", essay)
+    essay.send_keys("1.5", Keys.TAB)
+    wait(browser, lambda b: rows(server, course)["ada"]["score"] == 15.5)
+    shot("formgrader")
+    browser.get(f"{server.address}/formgrader/manage_submissions/{course.lab}")
+    wait(browser, lambda b: "15.5 / 18" in " ".join(text_of(b, "table").split()))
+    shot("formgrader-class")
+
+
+def test_a_feedback_page_names_the_mistake_and_hides_the_tests(browser, course, shot):
+    page = course.folder / "feedback" / "chi" / course.lab / f"{course.lab}.html"
+    browser.get(page.as_uri())
+    text = browser.find_element(By.TAG_NAME, "body").text
+    assert "eta_inverted" in text and "you keep labels with probability" in text.lower()
+    assert "BEGIN HIDDEN" not in browser.page_source and "utils.checks.graded" not in browser.page_source
+    place = browser.find_element(By.XPATH, "//*[contains(text(), 'eta_inverted')]")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", place)
+    shot("feedback")
