@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-c = get_config()  # noqa: F821
+c = get_config()
 
 ROOT = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
 # A course's submissions, gradebook and feedback lie here, or in a folder of their own: `make course COURSE=demo`.
