@@ -33,6 +33,9 @@ from utils.training import CHECKPOINTS, load_weights, update_mean
 RESULTS = Path(__file__).parent / "results" / "lab4.json"
 
 
+EULER, FEW = {"plain": 99}, 16  # steps of the samplers
+
+
 def clock(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
@@ -108,7 +111,7 @@ class Recipe:
         labels = (torch.arange(images, device=self.device) * 10) // images
         simulator = self.lab["EulerSimulator"](self.lab["CFGVectorFieldODE"](net, w, NULL))
         grid = torch.linspace(0, 1, steps + 1, device=self.device)
-        part = 100 if self.fast else images
+        part = 100 if self.fast else min(images, 200)  # 220 at once in the usual lab
         with self.autocast():
             pieces = zip(noise.split(part), labels.split(part))
             return torch.cat([simulator.simulate(x, grid, y=y) for x, y in pieces]).float(), labels
@@ -130,24 +133,23 @@ def speed(ways: dict[str, Recipe], device: torch.device, rounds: int) -> dict:
     """Median seconds of a training step and of a sampled image, in turns."""
     steps: dict[str, list[float]] = {name: [] for name in ways}
     images: dict[str, list[float]] = {name: [] for name in ways}
-    euler = {"plain": 99}
     for turn in range(rounds + 1):  # the first turn warms up
         for name, way in ways.items():
             start = clock(device)
             way.step()
             middle = clock(device)
-            few = 2 if device.type == "cpu" else euler.get(name, 20)  # all Euler steps cost the same
+            few = 2 if device.type == "cpu" else EULER.get(name, FEW)  # all Euler steps cost the same
             way.sample(100, few)
             end = clock(device)
             if turn:
                 steps[name].append(middle - start)
-                images[name].append((end - middle) / 100 / few * euler.get(name, 20))
+                images[name].append((end - middle) / 100 / few * EULER.get(name, FEW))
     return {
         name: {
             "seconds a training step": round(statistics.median(steps[name]), 4),
             "images a training step": way.batch,
             "seconds a sampled image": round(statistics.median(images[name]), 5),
-            "Euler steps": euler.get(name, 20),
+            "Euler steps": EULER.get(name, FEW),
         }
         for name, way in ways.items()
     }
@@ -192,6 +194,31 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, points:
     return table
 
 
+def quality(lab: dict, device: torch.device, images: int, w: float = 2.0) -> dict:
+    """The checkpoint sampled in both ways: from the same noise, with the seconds that it takes."""
+    yardstick = DigitClassifier().to(device)
+    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+    reference = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+    data, result = load_digits("train", device=device), {}
+    for name, fast, steps in (("plain", False, EULER["plain"]), ("ours", True, FEW)):
+        way = Recipe(name, lab, data, UNet(), device, 1, 1e-3, fast=fast)
+        load_weights(way.net, CHECKPOINTS / "lab4_cfg.safetensors")
+        way.mean = None
+        start = clock(device)
+        x, labels = way.sample(images, steps, w)
+        seconds = clock(device) - start
+        features = in_batches(yardstick.features, x)
+        hit = (yardstick.head(features).argmax(1) == labels).double().mean()
+        result[name] = {
+            "Euler steps": steps,
+            "seconds an image": round(seconds / images, 4),
+            "accuracy": round(float(hit), 4),
+            "distance": round(frechet_distance(features, reference), 3),
+        }
+        print(f"  sampling the checkpoint, {images} images, w = {w:g}, {name}: {result[name]}", flush=True)
+    return result | {"images": images, "guidance scale": w}
+
+
 def time_to(rows: list[dict], accuracy: float) -> float | None:
     return next((row["seconds"] for row in rows if row["accuracy"] >= accuracy), None)
 
@@ -203,6 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--curve", type=float, default=0.0, metavar="SECONDS", help="also train each recipe for so long"
     )
     parser.add_argument("--only", default="", help="with --curve: the one recipe to train (plain, ours, ours16)")
+    parser.add_argument("--quality", type=int, default=0, metavar="IMAGES", help="also sample the checkpoint both ways")
     options = parser.parse_args(arguments)
     device = current_device()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -219,6 +247,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.curve:
         chosen = {name: way for name, way in recipes(lab, device).items() if options.only in ("", way.name)}
         entry["curve"] = entry.get("curve", {}) | curve(chosen, device, options.curve)
+    if options.quality:
+        entry["quality"] = quality(lab, device, options.quality)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(facts, indent=1) + "\n")
     report(entry)
@@ -238,6 +268,9 @@ def report(entry: dict) -> None:
     an_image = [row["seconds a training step"] / row["images a training step"] for row in (plain, ours)]
     print(f"  sampling: {ratio:.1f} times faster; a training image: {an_image[0] / an_image[1]:.1f} times; a step: "
           f"{plain['seconds a training step'] / ours['seconds a training step']:.1f} times")  # fmt: skip
+    for name, row in entry.get("quality", {}).items():
+        if isinstance(row, dict):
+            print(f"  the checkpoint sampled: {name:<10} {row}")
     for name, rows in entry.get("curve", {}).items():
         reached = time_to(rows, 0.95)
         last = rows[-1]
