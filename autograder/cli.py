@@ -21,6 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     one.set_defaults(run=grade_one)
 
+    doctor = commands.add_parser("doctor", help="what is damaged in a notebook, and what repair makes of it")
+    doctor.add_argument("notebook", type=Path)
+    doctor.add_argument("--lab", help="which lab it is; found from the notebook otherwise")
+    doctor.add_argument("--write", type=Path, metavar="OUT", help="write the repaired notebook, tests left out")
+    doctor.set_defaults(run=examine)
+
     check = commands.add_parser("validate", help="test the grader on wrong and right answers: the kill matrix")
     check.add_argument("lab", nargs="?", help="one lab; all otherwise")
     check.add_argument("--only", help="one exercise, such as cfg_drift")
@@ -80,6 +86,30 @@ def grade_one(options: argparse.Namespace) -> int:
         print(json.dumps(grade.to_json(), indent=1, ensure_ascii=False))
     else:
         print_grade(grade)
+    return 0
+
+
+def examine(options: argparse.Namespace) -> int:
+    import nbformat
+
+    from autograder.author import find_lab
+    from autograder.grade import open_submission
+    from autograder.repair import NotANotebook, visible
+
+    try:
+        submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
+    except (NotANotebook, KeyError) as error:
+        return refuse(error)
+    print(f"{options.notebook.name} is a notebook of {submission.lab.name}, release {submission.release}.")
+    for line in submission.repairs:
+        print(f"  {line}")
+    if not submission.repairs:
+        print("  Nothing is damaged.")
+    if options.write:
+        for cell in submission.notebook.cells:  # a student may see this file: no hidden test goes into it
+            cell.source = visible(cell.source).rstrip() if cell.cell_type == "code" else cell.source
+        options.write.write_text(nbformat.writes(submission.notebook), encoding="utf-8")
+        print(f"written: {options.write}")
     return 0
 
 

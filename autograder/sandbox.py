@@ -1,17 +1,21 @@
 """The sandbox, seen from outside: a run is a function from a notebook to outputs and evidence.
 
-`Sandbox` holds one warm template under bubblewrap: no network, its own process namespace, no capabilities, the system
-and `utils` read-only, a scratch of bounded size in memory. Everything comes out through one channel whose bytes are
-counted here. The supervisor keeps the clocks.
+`Sandbox` holds one warm template under bubblewrap: no network, its own process namespace, no capabilities, everything
+read-only but a scratch of bounded size in memory. Everything comes out through one channel whose bytes are counted
+here. The supervisor keeps the clocks, and watches how many processes there are and what memory they hold together.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
+import platform
 import select
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,10 +24,49 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import psutil
+
 from autograder import ROOT
+from autograder.outputs import read_outputs
 
 READ_ONLY = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 MIB = 2**20
+WATCH_S = 0.25
+
+# System calls that a notebook has no use for: reading other processes, memory that no limit counts, what outlives its
+# maker in a namespace, and the kernel's newest doors. Numbers by machine.
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+REFUSED_CALLS = {
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "mount_setattr": (442, 442),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "fanotify_init": (300, 262),
+    "io_uring_setup": (425, 425),
+}
 
 
 class SandboxError(RuntimeError):
@@ -37,15 +80,17 @@ class Limits:
     cell_s: float = 60.0  # wall time of a cell
     notebook_s: float = 300.0  # wall time of a pass
     cpu_s: int = 300
-    memory_bytes: int = 2048 * MIB
+    submission_s: float = 900.0  # all passes together: no further one is begun after this
+    memory_bytes: int = 2048 * MIB  # of a process on top of the template's, and of all processes together
     file_bytes: int = 256 * MIB
     scratch_bytes: int = 512 * MIB
     open_files: int = 256
-    processes: int = 512
+    processes: int = 64  # at one time
+    tasks: int = 512  # processes and threads; the kernel counts them only where the grader is not root
     output_bytes: int = 1 * MIB  # a cell
     frame_bytes: int = 16 * MIB
     total_bytes: int = 128 * MIB
-    frames: int = 4000
+    frames: int = 4000  # on top of two for each cell
 
 
 @dataclass
@@ -55,7 +100,7 @@ class Pass:
     outputs: dict[int, dict] = field(default_factory=dict)  # cell -> {"outputs", "execution_count"}
     evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     finished: bool = False
-    ended_by: str = ""  # "timeout", "death", "flood" or ""
+    ended_by: str = ""  # "timeout", "death", "flood", "memory", "processes" or ""
     last_cell: int | None = None  # the cell that was running
     cpu_s: float = 0.0
     memory_kb: float = 0.0
@@ -64,6 +109,29 @@ class Pass:
 
 def bubblewrap() -> str | None:
     return shutil.which("bwrap")
+
+
+@functools.lru_cache
+def bubblewrap_knows(option: str) -> bool:
+    """Older versions lack `--disable-userns`; the filter of system calls refuses `unshare` there too."""
+    return option in subprocess.run([bubblewrap(), "--help"], capture_output=True, text=True).stdout
+
+
+def call_filter() -> bytes | None:
+    """The refused system calls as a program for seccomp; None on a machine whose numbers are not listed."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        return None
+    column = list(ARCHITECTURES).index(machine)
+    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF: load a word, jump if ==, jump if >=, return
+    allow, refuse, kill = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # SECCOMP_RET_…; 1 is EPERM
+    calls = [numbers[column] for numbers in REFUSED_CALLS.values()]
+    program = [(load, 0, 0, 4), (equal, 1, 0, ARCHITECTURES[machine]), (give, 0, 0, kill), (load, 0, 0, 0)]
+    # Each test that succeeds jumps over the tests that are left and over "allow".
+    program += [(at_least, len(calls) + 1, 0, 0x40000000)]  # the x32 numbering of the same calls
+    program += [(equal, len(calls) - i, 0, number) for i, number in enumerate(calls)]
+    program += [(give, 0, 0, allow), (give, 0, 0, refuse)]
+    return b"".join(struct.pack("HBBI", *line) for line in program)
 
 
 class Sandbox:
@@ -99,17 +167,26 @@ class Sandbox:
 
     def start(self) -> None:
         ours, theirs = socket.socketpair()
-        environment: dict[str, str] = {}
+        environment: dict[str, str] = {}  # empty: /proc/1/environ is no way to the grader's
+        kept: tuple[int, ...] = ()
         if self.protected:
             command = self.bubblewrap_command()
+            if program := call_filter():
+                reading, writing = os.pipe()
+                os.write(writing, program)
+                os.close(writing)
+                command[1:1] = ["--seccomp", str(reading)]
+                kept = (reading,)
         else:
             self.scratch = tempfile.TemporaryDirectory(prefix="lab-unprotected-")
             command = [sys.executable, "-s", str(ROOT / "autograder" / "runner.py")]
             environment = self.environment(str(ROOT), self.scratch.name)
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, close_fds=True
+            command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, pass_fds=kept
         )
         theirs.close()
+        for descriptor in kept:
+            os.close(descriptor)
         self.control = ours
         if self.read_control(time.monotonic() + 120) != b"ready":
             self.process.kill()
@@ -142,14 +219,20 @@ class Sandbox:
             "--size", str(self.limits.scratch_bytes), "--tmpfs", "/dev/shm",
             "--size", str(self.limits.scratch_bytes), "--tmpfs", "/tmp",
         ]  # fmt: skip
+        if bubblewrap_knows("--disable-userns"):
+            command.append("--disable-userns")
         for place in READ_ONLY:
             command += ["--ro-bind-try", place, place]
         for prefix in sorted(prefixes):
             command += ["--ro-bind", str(prefix), str(prefix)]
+            for installed in prefix.glob("lib/python*/site-packages/autograder"):
+                command += ["--tmpfs", str(installed), "--remount-ro", str(installed)]  # no verdict inside
         command += ["--ro-bind", str(ROOT / "utils"), "/course/utils"]
         command += ["--ro-bind", str(ROOT / "autograder" / "runner.py"), "/course/runner.py"]
         for key, value in self.environment("/course", "/tmp").items():
             command += ["--setenv", key, value]
+        # The root and /dev are memory file systems of bubblewrap's own, unbounded: nobody may write there.
+        command += ["--remount-ro", "/dev", "--remount-ro", "/"]
         return [*command, "--chdir", "/tmp", "--", sys.executable, "-s", "/course/runner.py"]
 
     def close(self) -> None:
@@ -204,7 +287,7 @@ class Sandbox:
             theirs.close()
             ours.settimeout(30)
             ours.sendall(f"{len(body)}\n".encode() + body)
-            self.supervise(ours, outcome)
+            self.supervise(ours, outcome, {cell["index"] for cell in cells}, set(challenges))
         except OSError as error:
             outcome.ended_by = outcome.ended_by or "death"
             if outcome.last_cell is None:
@@ -212,13 +295,17 @@ class Sandbox:
                 raise SandboxError(f"the sandbox broke before the submission ran: {error}") from error
         finally:
             ours.close()
+            theirs.close()
             self.end_run(outcome)
+        if outcome.last_cell is None and not outcome.finished:
+            self.close()
+            raise SandboxError(f"the sandbox broke before the submission ran ({outcome.ended_by})")
         outcome.wall_s = time.monotonic() - started
         return outcome
 
-    def supervise(self, channel: socket.socket, outcome: Pass) -> None:
-        """Read frames until the end, a clock, or a limit."""
-        frames = Frames(channel, self.control, self.limits)
+    def supervise(self, channel: socket.socket, outcome: Pass, cells: set[int], exercises: set[str]) -> None:
+        """Read frames until the end, a clock, or a limit. What names no cell or exercise of the request is dropped."""
+        frames = Frames(channel, self.control, self.limits, 2 * len(cells), Watch(self.process.pid, self.limits))
         notebook_end = time.monotonic() + self.limits.notebook_s
         cell_end = notebook_end
         while True:
@@ -227,16 +314,17 @@ class Sandbox:
                 outcome.ended_by = frame
                 return
             header, payloads = frame
-            kind = header.get("kind")
-            index = header.get("index")
-            if kind == "start" and isinstance(index, int):
+            kind, index, name = header.get("kind"), header.get("index"), header.get("name")
+            known = type(index) is int and index in cells
+            if kind == "start" and known:
                 outcome.last_cell = index
                 cell_end = time.monotonic() + self.limits.cell_s
-            elif kind == "cell" and isinstance(index, int) and len(payloads) == 1:
-                with contextlib.suppress(ValueError):
-                    outcome.outputs[index] = json.loads(payloads[0])
-            elif kind == "evidence" and isinstance(header.get("name"), str) and len(payloads) == 2:
-                outcome.evidence.setdefault(header["name"][:100], []).append((payloads[0], payloads[1]))
+            elif kind == "cell" and known and len(payloads) == 1:
+                outcome.outputs[index] = read_outputs(payloads[0])
+            elif kind == "evidence" and isinstance(name, str) and name in exercises and len(payloads) == 2:
+                copies = outcome.evidence.setdefault(name, [])
+                if len(copies) < 2:  # two are as wrong as a thousand
+                    copies.append((payloads[0], payloads[1]))
             elif kind == "done":
                 outcome.finished = True
                 return
@@ -256,19 +344,67 @@ class Sandbox:
             self.close()
 
 
+class Watch:
+    """Counts what a run's processes use together; the kernel's limits hold for each alone, and not at all for root.
+
+    A forked process maps what the template maps without using it: memory counts beyond that.
+    """
+
+    def __init__(self, template: int, limits: Limits):
+        self.template, self.limits = template, limits
+        self.next_look = 0.0
+        self.baseline = max((memory for _, memory in self.processes()), default=0)
+
+    def processes(self) -> list[tuple[int, int]]:
+        """(pid, resident bytes) of the template's descendants."""
+        found = []
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(self.template).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    found.append((process.pid, process.memory_info().rss))
+        return found
+
+    def look(self) -> str:
+        """Why the run must end, or nothing. Looks at most every `WATCH_S`."""
+        if time.monotonic() < self.next_look:
+            return ""
+        self.next_look = time.monotonic() + WATCH_S
+        seen = self.processes()
+        if len(seen) > self.limits.processes:
+            return "processes"
+        # Counting pages is quick and counts shared ones for each; measuring their shares is slow and right.
+        most = self.limits.memory_bytes
+        if (
+            sum(max(0, memory - self.baseline) for _, memory in seen) > most
+            and sum(share(pid, memory) for pid, memory in seen) - self.baseline > most
+        ):
+            return "memory"
+        return ""
+
+
+def share(pid: int, otherwise: int) -> int:
+    """Bytes in memory, shared ones divided by the number of those who share."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return otherwise
+
+
 class Frames:
     """The frames of one channel, with every number bounded."""
 
-    def __init__(self, channel: socket.socket, control: socket.socket, limits: Limits):
-        self.channel, self.control, self.limits = channel, control, limits
+    def __init__(self, channel: socket.socket, control: socket.socket, limits: Limits, expected: int, watch: Watch):
+        self.channel, self.control, self.limits, self.watch = channel, control, limits, watch
+        self.most = limits.frames + expected
         self.buffer = bytearray()
         self.total = self.count = 0
         self.dead = False
 
     def next(self, deadline: float) -> tuple[dict, list[bytes]] | str:
-        """The next frame, or why there is none: timeout, death, flood."""
+        """The next frame, or why there is none: timeout, death, flood, processes, memory."""
         while True:
-            line_end = self.buffer.find(b"\n")
+            line_end = self.buffer.find(b"\n", 0, 65536)
             if line_end >= 0:
                 break
             if len(self.buffer) > 65536:
@@ -277,14 +413,15 @@ class Frames:
                 return why
         try:
             header = json.loads(self.buffer[:line_end])
-            sizes = [int(s) for s in header["sizes"]]
+            sizes = header["sizes"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return "flood"
         self.count += 1
         if (
-            len(sizes) > 2
-            or any(s < 0 or s > self.limits.frame_bytes for s in sizes)
-            or self.count > self.limits.frames
+            not isinstance(sizes, list)
+            or len(sizes) > 2
+            or any(type(s) is not int or not 0 <= s <= self.limits.frame_bytes for s in sizes)
+            or self.count > self.most
         ):
             return "flood"
         end = line_end + 1 + sum(sizes)
@@ -300,23 +437,26 @@ class Frames:
 
     def fill(self, deadline: float) -> str:
         """Read more. A dead child's last bytes are still read."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return "timeout"
-        watched = [self.channel] if self.dead else [self.channel, self.control]
-        ready, _, _ = select.select(watched, [], [], 0 if self.dead else left)
-        if self.channel in ready:
-            data = self.channel.recv(1 << 20)
-            self.total += len(data)
-            if self.total > self.limits.total_bytes:
-                return "flood"
-            self.buffer += data
-            return "" if data else "death"
-        if self.control in ready:
-            self.control.recv(16)
-            self.dead = True
-            return ""
-        return "death" if self.dead else "timeout"
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return "timeout"
+            if why := self.watch.look():
+                return why
+            watched = [self.channel] if self.dead else [self.channel, self.control]
+            ready, _, _ = select.select(watched, [], [], 0 if self.dead else min(left, WATCH_S))
+            if self.channel in ready:
+                data = self.channel.recv(1 << 20)
+                self.total += len(data)
+                if self.total > self.limits.total_bytes:
+                    return "flood"
+                self.buffer += data
+                return "" if data else "death"
+            if self.dead:
+                return "death"
+            if self.control in ready:
+                self.control.recv(16)
+                self.dead = True
 
 
 @contextlib.contextmanager

@@ -1,0 +1,108 @@
+"""The runner gives what a Jupyter kernel gives: the same outputs in the same order."""
+
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from autograder.author import ROOT, labs, read_source, role_of
+
+CELLS = [
+    "print('one'); import sys; print('two', file=sys.stderr); print('three'); 4",
+    "x = 5\nx; x + 1",
+    "x + 2;",
+    "_ + 1",
+    "from IPython.display import HTML, Markdown, display, clear_output, update_display\ndisplay(HTML('<b>bold</b>')); print('after'); Markdown('*m*')",
+    "handle = display('before', display_id='d')\nupdate_display('after', display_id='d')",
+    "print('gone'); clear_output(); print('stays')",
+    "print('gone too'); clear_output(wait=True); print('stays too')",
+    "import matplotlib.pyplot as plt\nfig, ax = plt.subplots(figsize=(2, 1)); ax.plot([1, 2])\nprint('figure')",
+    "plt.plot([1, 2]); plt.show(); print('shown'); plt.plot([2, 1]); plt.show()",
+    "%time y = 1\n",
+    "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
+    "1 / 0",
+    "def f():\n    return undefined_name\nf()",
+    "raise KeyboardInterrupt",
+    "syntax error here",
+    "None",
+    "import warnings\nwarnings.simplefilter('always')\nwarnings.warn('careful')",
+    "for i in range(3): display(i)",
+    "print('no newline', end=''); print(' joined')",
+    "class R:\n    def _repr_html_(self): return '<i>r</i>'\n    def __repr__(self): return 'r'\nR()",
+    "{'a': 1, 'b': [1, 2, 3]}",
+    "input",
+]
+
+
+def by_kernel(sources):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def by_runner(sources, sandbox):
+    run = sandbox.run([{"index": i, "source": s} for i, s in enumerate(sources)], {})
+    assert run.finished
+    return [run.outputs[i]["outputs"] for i in range(len(sources))]
+
+
+def simplify(outputs):
+    """What people see: kinds, texts, data types; not addresses, times, colours or file names."""
+    seen = []
+    for output in outputs:
+        if output["output_type"] == "stream":
+            text = re.sub(r"\d+(\.\d+)? (ns|\w?s)\b", "TIME", output["text"])
+            text = re.sub(r"^(/\S*|<ipython-input\S*>):\d+: ", "FILE ", text, flags=re.MULTILINE)
+            seen.append(("stream", output["name"], text))
+        elif output["output_type"] == "error":
+            seen.append(("error", output["ename"], re.sub(r"\(.*?\)", "", output["evalue"])))
+        else:
+            data = {k: (v if k.startswith("text/") else "binary") for k, v in output["data"].items()}
+            data = {k: re.sub(r"0x[0-9a-f]+|<bound method.*", "ADDRESS", v) for k, v in data.items()}
+            seen.append((output["output_type"], data))
+    # A kernel buffers each stream: between two other outputs only the order within a stream is kept.
+    joined: list = []
+    for item in seen:
+        before = []
+        for earlier in reversed(joined):
+            if earlier[0] != "stream":
+                break
+            before.append(earlier)
+        same = next((e for e in before if item[0] == "stream" and e[1] == item[1]), None)
+        if same is not None:
+            joined[joined.index(same)] = (*item[:2], same[2] + item[2])
+        else:
+            joined.append(item)
+    return joined
+
+
+@pytest.fixture(scope="module")
+def both(sandbox):
+    return by_kernel(CELLS), by_runner(CELLS, sandbox)
+
+
+@pytest.mark.parametrize("index", range(len(CELLS)))
+def test_every_kind_of_output_is_as_in_a_kernel(both, index):
+    kernel, runner = both
+    if CELLS[index] == "input":
+        return  # a kernel's own function; ours refuses, as nbclient does
+    assert simplify(runner[index]) == simplify(kernel[index])
+
+
+@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
+def test_instructor_notebooks_run_alike(lab, sandbox):
+    """All that grading runs of each lab: definitions, answers and the cells around them."""
+    sources = [
+        c.source
+        for c in read_source(lab).cells
+        if c.cell_type == "code" and role_of(c) not in ("test", "illustration", "check")
+    ]
+    budget = "import os\nos.environ['LAB_BUDGET'] = 'grade'"
+    kernel, runner = by_kernel([budget, *sources]), by_runner([budget, *sources], sandbox)
+    for source, one, other in zip(sources, kernel[1:], runner[1:], strict=True):
+        kinds = [[(o[0], sorted(o[1]) if isinstance(o[1], dict) else o[1]) for o in simplify(x)] for x in (one, other)]
+        assert kinds[1] == kinds[0], source
+        assert "error" not in [kind for kind, _ in kinds[1]], source
