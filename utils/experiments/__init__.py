@@ -1,0 +1,201 @@
+"""Lab 2's experiments: the same small network trained with different regularisers.
+
+In the notebook: `run("fokker_planck", Answers.of(globals()))`. In a shell:
+`python -m utils.experiments run fokker_planck --answers NOTEBOOK`. The graded functions come from the notebook.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from utils.atoms import NoiseSchedule, TwoAtoms
+from utils.experiments.answers import Answers, MissingAnswer
+from utils.experiments.regularisers import REGULARISERS, score_of
+from utils.nets import EquivariantMLP
+from utils.runtime import current_budget, current_device, seed_everything
+from utils.training import Trainer, load_tensors
+
+__all__ = ["EXPERIMENTS", "Answers", "Experiment", "MissingAnswer", "load_config", "load_run", "run"]
+
+FOLDER = Path(__file__).parent
+TRAINED = (
+    "no_regularizer",
+    "analytical_regression",
+    "fokker_planck",
+    "consistency",
+    "consistency_with_analytical_guide",
+)
+EXPERIMENTS = ("analytical", *TRAINED)
+RUNS = Path("runs/lab2")
+
+
+def load_config(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """base.yaml, then NAME.yaml, then what the budget changes, then overrides such as `steps=500`.
+
+    Raises:
+        KeyError: no such experiment, or an override of something that does not exist.
+    """
+    if name not in EXPERIMENTS:
+        raise KeyError(f"there is no experiment '{name}'; there are {', '.join(EXPERIMENTS)}")
+    config = OmegaConf.merge(OmegaConf.load(FOLDER / "base.yaml"), OmegaConf.load(FOLDER / f"{name}.yaml"))
+    budget = config.pop("budgets").get(current_budget().name, {})
+    given = OmegaConf.from_dotlist(list(overrides))
+    if unknown := set(given) - set(config):
+        raise KeyError(f"unknown setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(config))}")
+    config = OmegaConf.merge(config, {} if name == "analytical" else budget, given, {"name": name})
+    if config.regulariser is not None and config.regulariser not in REGULARISERS:
+        raise KeyError(f"there is no regulariser '{config.regulariser}'; there are {', '.join(REGULARISERS)}")
+    return config
+
+
+@dataclass
+class Experiment:
+    """A finished one: its configuration, its network (none if analytical), the losses, and what training took."""
+
+    config: DictConfig
+    schedule: NoiseSchedule
+    answers: Answers
+    model: EquivariantMLP | None = None
+    history: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def title(self) -> str:
+        return self.config.title
+
+    @property
+    def milliseconds_a_step(self) -> float:
+        return 1000 * self.seconds / max(1, len(self.history))
+
+    def score(self, x: Tensor, t: Tensor) -> Tensor:
+        """The un-normalised score at x, shape (b, 2); t has shape (b, 1)."""
+        if self.model is None:
+            return self.exact_score(x, t)
+        return score_of(self.model, self.schedule)(x, t)
+
+    def exact_score(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.answers.need("analytic_score")(x, self.schedule.sigma(t), self.config.sigma_d)
+
+
+class RegularisedTrainer(Trainer):
+    """The student's loss, plus a weight times the regulariser."""
+
+    def __init__(self, trainer: Trainer, config: DictConfig, answers: Answers, schedule: NoiseSchedule):
+        super().__init__(trainer.model)
+        self.trainer, self.config, self.answers, self.schedule = trainer, config, answers, schedule
+
+    def get_train_loss(self, batch_size: int) -> Tensor:
+        loss = self.trainer.get_train_loss(batch_size)
+        if self.config.regulariser is None:
+            return loss
+        options = {"batch": batch_size} | OmegaConf.to_container(self.config.options)
+        regulariser = REGULARISERS[self.config.regulariser]
+        extra = regulariser(self.model, self.schedule, self.answers, sigma_d=self.config.sigma_d, **options)
+        return loss + self.config.weight * extra
+
+
+def run(
+    name: str,
+    answers: Answers,
+    overrides: Sequence[str] = (),
+    runs: str | Path | None = RUNS,
+    fresh: bool = False,
+    device: torch.device | str | None = None,
+) -> Experiment:
+    """Train one experiment, or go on with it where it was stopped.
+
+    State, configuration and TensorBoard's logs are kept in `runs/NAME`; with `runs=None` nothing is written. If the settings or
+    the answers have changed since, the run starts anew and says so; so it does with `fresh`.
+
+    Raises:
+        KeyError: no such experiment or setting.
+        MissingAnswer: an answer that it needs is missing.
+    """
+    config = load_config(name, overrides)
+    experiment, trainer = prepare(config, answers, torch.device(device or current_device()))
+    if trainer is None:
+        return experiment
+    checkpoint = logdir = None
+    if runs is not None:
+        folder = Path(runs) / name
+        card = OmegaConf.merge(config, {"answers": answers.fingerprint()})
+        if folder.exists() and (fresh or not same_card(folder, card)):
+            if not fresh:
+                print(f"{name}: settings or answers have changed since the last run; starting anew.")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(card, folder / "config.yaml")
+        checkpoint, logdir = folder / "state.safetensors", folder / "tensorboard"
+    trainer.train(
+        config.steps,
+        next(experiment.model.parameters()).device,
+        lr=config.lr,
+        batch_size=config.batch,
+        checkpoint=checkpoint,
+        save_seconds=10.0,
+        logdir=logdir,
+    )
+    experiment.history, experiment.seconds = trainer.history, trainer.seconds
+    return experiment
+
+
+def prepare(config: DictConfig, answers: Answers, device: torch.device) -> tuple[Experiment, Trainer | None]:
+    """The experiment before training, and its trainer; none where nothing is trained."""
+    schedule = answers.schedule(config.sigma_min, config.sigma_max)
+    if config.steps == 0:
+        answers.need("analytic_score")
+        return Experiment(config, schedule, answers), None
+    seed_everything(config.seed)
+    model = EquivariantMLP(**config.network).to(device)
+    data = TwoAtoms(config.sigma_d, device)
+    trainer = answers.need("ScoreTrainer")(schedule, model, data)
+    return Experiment(config, schedule, answers, model), RegularisedTrainer(trainer, config, answers, schedule)
+
+
+def same_card(folder: Path, card: DictConfig) -> bool:
+    """Does the folder hold a run of these settings and answers? More or fewer steps are no other run."""
+    try:
+        old = OmegaConf.load(folder / "config.yaml")
+    except (FileNotFoundError, OSError):
+        return False
+    return OmegaConf.to_container(OmegaConf.merge(old, {"steps": card.steps})) == OmegaConf.to_container(card)
+
+
+def load_run(
+    name: str, answers: Answers, runs: str | Path = RUNS, device: torch.device | str | None = None
+) -> Experiment:
+    """A finished run from its folder.
+
+    Raises:
+        FileNotFoundError: there is none, or it did not finish; the message says which command makes it.
+    """
+    device = torch.device(device or current_device())
+    if name == "analytical":
+        return prepare(load_config(name), answers, device)[0]
+    folder = Path(runs) / name
+    hint = f"`python -m utils.experiments run {name} --answers NOTEBOOK` makes it"
+    if not (folder / "state.safetensors").exists():
+        raise FileNotFoundError(f"no run of {name} in {folder}; {hint}")
+    config = OmegaConf.load(folder / "config.yaml")
+    tensors, facts = load_tensors(folder / "state.safetensors", device)
+    done = len(tensors["history"])
+    if done < config.steps:
+        raise FileNotFoundError(f"{name} stopped after {done} of {config.steps} steps; {hint.replace('makes', 'ends')}")
+    experiment, _ = prepare(config, answers, device)
+    experiment.model.load_state_dict(
+        {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+    )
+    experiment.model.eval()
+    experiment.history, experiment.seconds = tensors["history"].tolist(), float(facts["seconds"])
+    return experiment

@@ -1,0 +1,50 @@
+"""`python -m utils.experiments run NAME … --answers NOTEBOOK`, and `analyse`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from utils.experiments import EXPERIMENTS, RUNS, TRAINED, Answers, MissingAnswer, run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m utils.experiments", description="Lab 2's experiments.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, words in (
+        ("run", "train experiments, or go on where they were stopped"),
+        ("analyse", "figures and a video of what has been trained"),
+    ):
+        sub = commands.add_parser(command, help=words)
+        sub.add_argument("names", nargs="*" if command == "analyse" else "+", metavar="NAME",
+                         help=f"{', '.join(EXPERIMENTS)}, or all; with `run`, settings such as steps=500 as well")  # fmt: skip
+        sub.add_argument("--answers", type=Path, required=True, help="the notebook with your answers")
+        sub.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (%(default)s)")
+    commands.choices["run"].add_argument("--fresh", action="store_true", help="forget an earlier run")
+    commands.choices["analyse"].add_argument("--out", type=Path, default=Path("generated_artifacts"))
+    commands.choices["analyse"].add_argument("--no-video", action="store_true")
+    options = parser.parse_args(arguments)
+    settings = [word for word in options.names if "=" in word]
+    names = [word for word in options.names if "=" not in word]
+    try:
+        answers = Answers.from_notebook(options.answers)
+        if options.command == "analyse":
+            from utils.experiments.analysis import analyse
+
+            return 0 if analyse(names or EXPERIMENTS, answers, options.runs, options.out, not options.no_video) else 1
+        for name in TRAINED if names == ["all"] else names:
+            done = run(name, answers, settings, options.runs, options.fresh)
+            tail = done.history[-100:] or [float("nan")]
+            print(
+                f"{name}: {len(done.history)} steps, {done.milliseconds_a_step:.1f} ms a step, "
+                f"last loss {sum(tail) / len(tail):.4f}"
+            )
+    except (KeyError, ValueError, MissingAnswer, OSError, NotImplementedError) as error:
+        print(f"{type(error).__name__}: {error.args[0] if error.args else 'not answered yet'}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
