@@ -13,7 +13,8 @@ c.CourseDirectory.root = str(COURSE)
 c.CourseDirectory.course_id = "guidance-labs"
 c.CourseDirectory.source_directory = str(ROOT / "solutions") if COURSE != ROOT else "solutions"
 c.CourseDirectory.release_directory = "labs" if COURSE == ROOT else "release"
-c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}"
+# SQLite, or a server: LAB_GRADEBOOK=postgresql+psycopg://user@host/course
+c.CourseDirectory.db_url = os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{COURSE / 'gradebook.db'}"
 # The percent sources hold the solutions and stand beside the notebooks: they must never be copied to a release.
 c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__", "runs", "*.csv"]
 

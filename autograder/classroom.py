@@ -5,11 +5,12 @@ The slow part is parallel and resumable; what nbgrader does afterwards replays s
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -77,15 +78,15 @@ def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
 
 def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> Class:
     """Read and repair every submission. One that cannot be read costs nobody else anything."""
-    room = Class(lab, course, store=Store(store or course / "store"))
-    secret = read_secret()
     versions = {entry.name: entry.version for entry in load(lab.short)}
+    room = Class(lab, course, store=Store(store or course / "store", versions))
+    secret = read_secret()
     for student, path in find_submissions(folder, lab).items():
         entry = Entry(student, path)
         try:
             entry.submission = open_submission(path, lab)
             entry.task = make_task(entry.submission, secret)
-            entry.key = task_key(entry.task, versions)
+            entry.key = task_key(entry.task)
         except NotANotebook as error:
             entry.problem = str(error)
         except Exception as error:  # a notebook that our own repair cannot digest is a problem of this student alone
@@ -128,34 +129,50 @@ def judge_class(room: Class) -> None:
     """Judge stored evidence. Nothing is run."""
     secret = read_secret()
     for entry in room.entries:
-        if entry.submission is None or entry.key not in room.store:
+        if entry.submission is None:
+            continue
+        if stale := room.store.stale(entry.key):
+            names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
+            entry.problem = f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; until then the gradebook keeps the old scores."
+            continue
+        try:
+            run = room.store.load(entry.key)
+        except KeyError:
             entry.problem = entry.problem or "no stored run; use `autograder grade`"
             continue
-        entry.run = room.store.load(entry.key)
-        entry.grade = judge_run(entry.submission, entry.run, secret)
+        entry.grade = judge_run(entry.submission, run, secret)
+        entry.run = replace(run, evidence={}, outputs={})  # a class of thousands has to fit into memory
 
 
-def keep_in_nbgrader(room: Class, protected: bool) -> list[str]:
+def gradebook_url(course: Path) -> str:
+    """nbgrader's gradebook: `LAB_GRADEBOOK`, such as postgresql+psycopg://user@host/course, or SQLite in the course."""
+    return os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{course / 'gradebook.db'}"
+
+
+def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> list[str]:
     """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each."""
     lay_out(room)
+    # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
+    environment = with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(room.course)}
     flags = [
         f"--CourseDirectory.root={room.course}",
         f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
         f"--CourseDirectory.release_directory={room.course / 'release'}",
-        f"--CourseDirectory.db_url=sqlite:///{room.course / 'gradebook.db'}",
         f"--Sandboxed.store={room.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
         "--log-level=ERROR",
     ]
-    problems = []
+    problems = old_scores(room)
     graded = [entry.student for entry in room.entries if entry.grade is not None]
     for command in (["generate_assignment", "--force"], ["autograde", "--force"], ["generate_feedback", "--force"]):
+        if command[0] == "generate_feedback" and not feedback:
+            continue
         done = subprocess.run(
             [sys.executable, "-m", "nbgrader", command[0], room.lab.name, *command[1:], *flags],
             cwd=ROOT,
             capture_output=True,
             text=True,
-            env=with_bin_on_path(),
+            env=environment,
         )
         if done.returncode != 0 and command[0] == "generate_assignment":
             raise RuntimeError(f"nbgrader generate_assignment failed:\n{done.stderr[-3000:]}")
@@ -168,8 +185,31 @@ def keep_in_nbgrader(room: Class, protected: bool) -> list[str]:
     return problems
 
 
+def old_scores(room: Class) -> list[str]:
+    """Students who have scores in the gradebook from an earlier run, and no grade in this one."""
+    from nbgrader.api import Gradebook, MissingEntry
+    from sqlalchemy.exc import OperationalError
+
+    lines = []
+    url = gradebook_url(room.course)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return lines
+    try:
+        with Gradebook(url, "guidance-labs") as book:
+            for entry in room.entries:
+                if entry.grade is None:
+                    try:
+                        score = book.find_submission(room.lab.name, entry.student).score
+                    except MissingEntry:
+                        continue
+                    lines.append(f"{entry.student}: not graded now; the {score:g} points in the gradebook are old")
+    except OperationalError as error:
+        raise RuntimeError(f"the gradebook cannot be opened: {error.orig}") from error
+    return lines
+
+
 def lay_out(room: Class) -> None:
-    """Copy readable submissions to nbgrader's place, under the notebook's proper name."""
+    """Copy readable submissions to nbgrader's place, under the notebook's proper name, with their time of arrival."""
     for entry in room.entries:
         if entry.submission is None:
             continue
@@ -177,6 +217,8 @@ def lay_out(room: Class) -> None:
         if target.resolve() != entry.path.resolve():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(entry.path, target)
+            if (stamp := entry.path.parent / "timestamp.txt").is_file():  # for late penalties
+                shutil.copy(stamp, target.parent)
 
 
 def print_class(room: Class, console: Console | None = None) -> None:

@@ -156,6 +156,7 @@ def add_class_options(command: argparse.ArgumentParser) -> None:
         "--course", type=Path, default=Path("."), metavar="DIR", help="gradebook, store and pages lie here"
     )
     command.add_argument("--no-gradebook", action="store_true", help="leave nbgrader out: table only")
+    command.add_argument("--no-feedback", action="store_true", help="write no feedback pages")
 
 
 def grade_class(options: argparse.Namespace) -> int:
@@ -195,7 +196,7 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
     )
     if not options.no_gradebook and graded:
-        for problem in keep_in_nbgrader(room, protected):
+        for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
             print(problem, file=sys.stderr)
         print("\nOpen these:")
         print(f"  gradebook  {course / 'gradebook.db'}")

@@ -11,7 +11,7 @@ from autograder.author import Lab, exercise_of, role_of
 from autograder.challenge import make_challenge
 from autograder.evidence import BadEvidence, unpack
 from autograder.execution import Run, Task, execute_task, submission_hash
-from autograder.repair import NotANotebook, Submission, guess_lab, read_notebook, repair
+from autograder.repair import NotANotebook, Submission, guess_lab, open_notebook, repair
 from autograder.sandbox import Sandbox
 from autograder.verdicts import judge
 from utils.checks.exercise import find, load
@@ -70,13 +70,15 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
     Raises:
         NotANotebook: not a notebook, or not of this course, or of another lab than `lab`.
     """
-    notebook = read_notebook(path)
+    notebook, notes = open_notebook(path)
     seen = guess_lab(notebook)
     if seen is None and lab is None:
         raise NotANotebook(f"{path.name} is a notebook, but not of this course: no cell of it names an exercise")
     if lab is not None and seen is not None and seen != lab:
         raise NotANotebook(f"{path.name} is a notebook of {seen.name}, not of {lab.name}")
-    return repair(notebook, lab or seen)
+    submission = repair(notebook, lab or seen)
+    submission.repairs[:0] = notes
+    return submission
 
 
 def runnable(notebook: NotebookNode) -> list[dict]:

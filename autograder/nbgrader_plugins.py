@@ -73,9 +73,11 @@ class Sandboxed(NbGraderPreprocessor):
         from pathlib import Path
 
         task = make_task(submission, secret)
-        store = Store(Path(self.store))
-        key = task_key(task, versions_of(submission.lab))
+        store = Store(Path(self.store), versions_of(submission.lab))
+        key = task_key(task)
         try:
+            if key not in store:
+                raise KeyError(key)
             return store.load(key)
         except KeyError:
             protected = self.sandbox != "none"

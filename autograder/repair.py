@@ -19,6 +19,9 @@ from autograder.author import Lab, exercise_of, find_lab, read_source, role_of
 from utils.checks.exercise import LABS, REGISTRY
 
 MAX_BYTES = 64 * 2**20
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
+ANSWER = re.compile(r"(?m)^\s*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
 
 
 class NotANotebook(ValueError):
@@ -37,7 +40,12 @@ class Submission:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """A notebook from a file that may hold anything.
+    """A notebook from a file that may hold anything: `open_notebook` without its remarks."""
+    return open_notebook(path)[0]
+
+
+def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
+    """A notebook from a file that may hold anything, in nbformat 4 and tidy; and what had to be done to read it.
 
     Raises:
         NotANotebook: missing, empty, too large, not text, not JSON, not a notebook.
@@ -52,29 +60,95 @@ def read_notebook(path: Path) -> NotebookNode:
         raise NotANotebook(f"{path} cannot be read: {error.strerror}") from error
     if not raw.strip():
         raise NotANotebook(f"{path.name} is empty")
+    text, notes = decode(raw, path.name)
     try:
-        data = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise NotANotebook(f"{path.name} is not UTF-8 text") from error
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NotANotebook(f"{path.name} is not JSON ({str(error)[:80]})") from error
     if not isinstance(data, dict) or not isinstance(data.get("cells", data.get("worksheets")), list):
         raise NotANotebook(f"{path.name} is JSON, but not a notebook")
+    version = data.get("nbformat", 4)
+    if version == 4 and "cells" in data:
+        return tidy(data), notes  # nbformat's own reader refuses cells that can still be used
     try:
-        return nbformat.reads(json.dumps(data), as_version=4)
+        old = nbformat.reads(json.dumps(data), as_version=4)
+        return tidy(old), [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
     except Exception as error:
         raise NotANotebook(f"{path.name} is not a notebook that can be read ({type(error).__name__})") from error
 
 
+def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
+    """Text in UTF-8, or in what other editors make of it."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"] if raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" else ["utf-8-sig"]
+    for encoding in encodings:
+        try:
+            return raw.decode(encoding), [] if encoding == "utf-8-sig" else [
+                f"its text was in {encoding} and is read as that"
+            ]
+        except UnicodeDecodeError:
+            continue
+    raise NotANotebook(f"{name} is not UTF-8 text")
+
+
+def tidy(notebook: dict) -> NotebookNode:
+    """Only what we know of: kinds, sources as text, the metadata that matter, pictures in text. No outputs.
+
+    Whatever comes after this may rely on the types.
+    """
+    mark = notebook.get("metadata") if isinstance(notebook.get("metadata"), dict) else {}
+    mark = mark.get("guidance_labs")
+    mark = {key: value for key, value in mark.items() if isinstance(value, str)} if isinstance(mark, dict) else {}
+    cells = [tidy_cell(cell, index) for index, cell in enumerate(notebook["cells"]) if isinstance(cell, dict)]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"guidance_labs": mark} if mark else {})
+
+
+def tidy_cell(cell: dict, index: int) -> NotebookNode:
+    source, metadata = cell.get("source"), cell.get("metadata")
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    # A lone surrogate cannot be written to any file.
+    source = re.sub("[\ud800-\udfff]", "\ufffd", source) if isinstance(source, str) else ""
+    metadata = metadata if isinstance(metadata, dict) else {}
+    kept = {}
+    if isinstance(metadata.get("nbgrader"), dict) and isinstance(metadata["nbgrader"].get("grade_id"), str):
+        kept["nbgrader"] = metadata["nbgrader"]
+    if isinstance(metadata.get("tags"), list):
+        kept["tags"] = [tag for tag in metadata["tags"] if isinstance(tag, str)]
+    role = metadata["guidance_labs"].get("role") if isinstance(metadata.get("guidance_labs"), dict) else None
+    if role in ("illustration", "check"):
+        kept["guidance_labs"] = {"role": role}
+    kind = cell.get("cell_type")
+    make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}.get(
+        kind, nbformat.v4.new_raw_cell
+    )
+    new = make(source, metadata=kept, id=f"own-{index}")
+    if kind == "markdown" and (pictures := tidy_pictures(cell.get("attachments"))):
+        new["attachments"] = pictures
+    return new
+
+
+def tidy_pictures(attachments: object) -> dict:
+    """Pictures pasted into a text, as base64 and nothing else."""
+    kept: dict[str, dict[str, str]] = {}
+    for name, forms in attachments.items() if isinstance(attachments, dict) else ():
+        for mime, data in forms.items() if isinstance(forms, dict) else ():
+            data = "".join(part for part in data if isinstance(part, str)) if isinstance(data, list) else data
+            if mime in PICTURES and isinstance(data, str) and BASE64.fullmatch(data):
+                kept.setdefault(name, {})[mime] = data
+    return kept
+
+
 def guess_lab(notebook: NotebookNode) -> Lab | None:
     """By the release's mark in the metadata, else by the exercises that its cells name."""
-    mark = notebook.metadata.get("guidance_labs", {})
-    name = mark.get("lab") if isinstance(mark, dict) else None
+    name = notebook.metadata.get("guidance_labs", {}).get("lab")
     if name in LABS.values():
         return find_lab(name)
     votes = [exercise_of(cell).split(".")[0] for cell in notebook.cells if exercise_of(cell)]
     votes = [vote for vote in votes if vote in LABS]
-    return find_lab(max(set(votes), key=votes.count)) if votes else None
+    return find_lab(max(sorted(set(votes)), key=votes.count)) if votes else None
 
 
 @functools.lru_cache
@@ -87,24 +161,24 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
     """Bring a submission into the shape of its release."""
     master = read_master(lab)
     mended: list[str] = []
+    notebook = tidy(notebook)
     by_id = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "nbgrader" in cell.metadata}
+    matches = [match(cell, by_id) for cell in notebook.cells]
+    chosen = choose(notebook.cells, matches)
     cells: list[NotebookNode] = []
-    seen: set[str] = set()
-    for cell in notebook.cells:
-        grade_id = match(cell, by_id)
+    for index, (cell, grade_id) in enumerate(zip(notebook.cells, matches, strict=True)):
         if grade_id is None:
             cell.metadata.pop("nbgrader", None)
             cells.append(cell)
             continue
         original = by_id[grade_id]
         is_answer = role_of(original) in ("answer", "written")
-        if grade_id in seen:
+        if chosen[grade_id] != index:
             mended.append(f"a second copy of the cell {grade_id} was set aside")
             cell.metadata.pop("nbgrader", None)
             if is_answer:
                 cells.append(cell)
             continue
-        seen.add(grade_id)
         kept = copy.deepcopy(original)
         if cell.cell_type != original.cell_type:
             mended.append(f"the cell {grade_id} was turned back into a {original.cell_type} cell")
@@ -115,20 +189,83 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
             mended.append(f"the locked cell {grade_id} was changed; the original was put back")
         if is_answer:
             kept.source = cell.source
+            if "attachments" in cell:
+                kept["attachments"] = cell.attachments
             if grade_id_of(cell) != grade_id:
                 mended.append(f"the lost metadata of the cell {grade_id} were put back")
         cells.append(kept)
     for index, original in enumerate(master.cells):
         grade_id = original.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id and grade_id not in seen:
+        if grade_id and grade_id not in chosen:
             mended.append(f"the missing cell {grade_id} was put back")
             new = copy.deepcopy(original)
             if role_of(original) in ("answer", "written"):
                 new.source = ""
             cells.insert(place(cells, master.cells, index), new)
-    mark = notebook.metadata.get("guidance_labs", {})
+    mended += put_in_order(cells, master.cells)
+    release, here = (
+        notebook.metadata.get("guidance_labs", {}).get("release"),
+        master.metadata["guidance_labs"]["release"],
+    )
+    if not re.fullmatch(r"[0-9a-f]{12}", release or ""):
+        release = here
+    elif release != here:
+        mended.append(f"it was made from release {release}, and was repaired and graded by release {here}")
+    for index, cell in enumerate(cells):
+        if cell.id.startswith("own-"):
+            cell.id = f"own-{index}"  # unique again after copies were set aside
     result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(master.metadata))
-    return Submission(lab, str(mark.get("release", "")) or master.metadata["guidance_labs"]["release"], result, mended)
+    return Submission(lab, release, result, mended)
+
+
+def choose(cells: list[NotebookNode], matches: list[str | None]) -> dict[str, int]:
+    """Which of several copies is the cell: the first that somebody has worked on, else the first."""
+    chosen: dict[str, int] = {}
+    for index, (cell, grade_id) in enumerate(zip(cells, matches, strict=True)):
+        if grade_id is not None and (
+            grade_id not in chosen or (is_blank(cells[chosen[grade_id]]) and not is_blank(cell))
+        ):
+            chosen[grade_id] = index
+    return chosen
+
+
+def is_blank(cell: NotebookNode) -> bool:
+    """An answer that nobody has begun: the release's stub, or nothing."""
+    words = re.sub(r"<!--.*?-->|(?m:^#.*$)", "", cell.source, flags=re.DOTALL).strip()
+    return words in ("", "*Your answer here.*") or words.endswith("raise NotImplementedError()")
+
+
+def put_in_order(cells: list[NotebookNode], master: list[NotebookNode]) -> list[str]:
+    """Locked cells stand where they work: set-up first, definitions before what needs them, tests after their answers.
+
+    Only a locked cell that stands wrong is moved. Returns what was moved.
+    """
+    moved = []
+    rank = {c.metadata.nbgrader.grade_id: i for i, c in enumerate(master) if "nbgrader" in c.metadata}
+
+    def name(cell: NotebookNode) -> str:
+        return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+    def move(cell: NotebookNode, to: int) -> None:
+        at = index_of(cells, cell)
+        cells.insert(to, cell)
+        del cells[at if at < to else at + 1]
+        moved.append(f"the cell {name(cell)} stood in the wrong place and was moved")
+
+    for cell in [c for c in cells if role_of(c) in ("setup", "definitions")]:
+        late = [i for i, c in enumerate(cells) if rank.get(name(c), -1) > rank[name(cell)]]
+        if late and min(late) < index_of(cells, cell):
+            move(cell, min(late))
+    for cell in [c for c in cells if role_of(c) == "test"]:
+        entry = REGISTRY[exercise_of(cell)]
+        answer = next(i for i, c in enumerate(cells) if name(c) == entry.answer_id)
+        if answer > index_of(cells, cell):
+            move(cell, answer + 1)
+    return moved
+
+
+def index_of(cells: list[NotebookNode], cell: NotebookNode) -> int:
+    return next(i for i, c in enumerate(cells) if c is cell)
 
 
 def grade_id_of(cell: NotebookNode) -> str | None:
@@ -149,17 +286,18 @@ def text_of(source: str) -> str:
 
 def match(cell: NotebookNode, by_id: dict[str, NotebookNode]) -> str | None:
     """The release's cell that this one is."""
+    answers = [REGISTRY[name].answer_id for name in ANSWER.findall(cell.source) if name in REGISTRY]
+    answers = [answer for answer in answers if answer in by_id]
     grade_id = grade_id_of(cell)
     if grade_id in by_id:
-        return grade_id
+        # An answer that was merged into a locked cell stays an answer: the locked cell can be put back, the answer cannot.
+        return answers[0] if answers and role_of(by_id[grade_id]) not in ("answer", "written") else grade_id
+    if answers:
+        return answers[0]
     name = exercise_of(cell)
-    if name is None or cell.source.lstrip().startswith("check("):
-        return None
-    entry = REGISTRY.get(name)
-    if entry is None:
-        return None
-    candidate = entry.grade_id if "# TEST:" in cell.source else entry.answer_id
-    return candidate if candidate in by_id else None
+    if name in REGISTRY and f"# TEST: {name}" in cell.source and REGISTRY[name].grade_id in by_id:
+        return REGISTRY[name].grade_id
+    return None
 
 
 def place(cells: list[NotebookNode], master: list[NotebookNode], index: int) -> int:

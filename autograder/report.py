@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from autograder.grade import Grade
@@ -22,7 +23,7 @@ def print_grade(grade: Grade, console: Console | None = None) -> None:
         table.add_row(
             name,
             f"{points} / {row['max_points']:g}",
-            found,
+            escape(found),
             style=None if row["manual"] or row["findings"] else "green",
         )
     console.print(table)

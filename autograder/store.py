@@ -1,6 +1,7 @@
 """Stored runs: content-addressed, written beside and renamed. A killed run loses only what was in flight.
 
-A key names the code that ran, the challenge, and the versions of the probes; the same submission is never run twice.
+A key names the code that ran and its challenges; the same submission is never run twice. With each run stand the
+versions of the probes that ran: when a probe has changed since, the stored evidence is stale, and is named so.
 """
 
 from __future__ import annotations
@@ -9,35 +10,59 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 from autograder.execution import Run, Task
 
+HALF_WRITTEN_S = 3600
 PUBLIC_FIELDS = ("submission_hash", "problems", "cpu_s", "wall_s", "memory_kb", "protected")
 
 
-def task_key(task: Task, versions: dict[str, int]) -> str:
+def task_key(task: Task) -> str:
     """The address of a task's run."""
-    document = json.dumps([task.digest, sorted(task.keys.items()), sorted(versions.items())])
+    document = json.dumps([task.digest, sorted(task.keys.items())])
     return hashlib.sha256(document.encode()).hexdigest()
 
 
 class Store:
-    """A folder of runs, readable only by its owner."""
+    """A folder of runs, readable only by its owner.
 
-    def __init__(self, folder: Path):
+    Args:
+        versions: exercise -> version of its probe, as it is now.
+    """
+
+    def __init__(self, folder: Path, versions: dict[str, int]):
         self.folder = folder
+        self.versions = versions
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what killed runs have left half written."""
+        for left in self.folder.glob("*/.*"):
+            if time.time() - left.stat().st_mtime > HALF_WRITTEN_S:
+                shutil.rmtree(left, ignore_errors=True)
 
     def place(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
     def __contains__(self, key: str) -> bool:
-        return (self.place(key) / "run.json").is_file()
+        """There is a run of this key, and it is not stale."""
+        return (self.place(key) / "run.json").is_file() and not self.stale(key)
+
+    def stale(self, key: str) -> dict[str, tuple[int, int]]:
+        """Exercises whose probe has changed since this run: exercise -> its version then and now."""
+        try:
+            document = json.loads((self.place(key) / "versions.json").read_text(encoding="utf-8"))
+            then = {name: int(document.get(name, 0)) for name in self.versions}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+        return {name: (then[name], now) for name, now in self.versions.items() if then[name] != now}
 
     def save(self, key: str, run: Run) -> None:
-        """Write a run; if another process was faster, its copy stays."""
+        """Write a run. Of two processes with the same run, one stays; a stale run is replaced."""
         final = self.place(key)
         final.parent.mkdir(exist_ok=True)
         beside = final.with_name(f".{key}.{os.getpid()}")
@@ -51,7 +76,12 @@ class Store:
                 (beside / f"{len(counts)}.{index}.safetensors").write_bytes(tensors)
         document = {name: getattr(run, name) for name in PUBLIC_FIELDS}
         document |= {"evidence": counts, "outputs": {str(index): output for index, output in run.outputs.items()}}
+        (beside / "versions.json").write_text(json.dumps(self.versions), encoding="utf-8")
         (beside / "run.json").write_text(json.dumps(document), encoding="utf-8")
+        if self.stale(key):
+            old = final.with_name(f".{key}.{os.getpid()}.stale")
+            os.rename(final, old)
+            shutil.rmtree(old, ignore_errors=True)
         try:
             os.rename(beside, final)
         except OSError:

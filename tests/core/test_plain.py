@@ -38,7 +38,9 @@ def course(tmp_path_factory):
         "inverted": answered(lab, "lab4.cfg_train_loss", "mask_inverted"),
     }
     for name, notebook in students.items():
-        notebook.cells = [c for c in notebook.cells if c.metadata.get("guidance_labs", {}).get("role") != "illustration"]
+        notebook.cells = [
+            c for c in notebook.cells if c.metadata.get("guidance_labs", {}).get("role") != "illustration"
+        ]
         target = folder / "submitted" / name / lab.name
         target.mkdir(parents=True)
         nbformat.write(notebook, target / f"{lab.name}.ipynb")

@@ -1,0 +1,183 @@
+"""`make bench-grading`: the same submissions through stock `nbgrader autograde` and through `autograder grade`.
+
+CPU seconds a submission are slopes between two class sizes, so that start-up counts for neither. Each command runs in a
+control group of its own, which counts all of its processes, kernels and sandboxes too; where none can be made, the
+whole system's clock is read, and nothing else may run. The store is cold. The class is lab 4 cut down to what is
+graded, solved, with a remark of each student's own: its own work is small, and what is compared is the grader.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+from autograder.author import ROOT, Lab, find_lab, read_source, role_of
+from autograder.build import with_bin_on_path
+
+GROUPS = Path("/sys/fs/cgroup/cpuacct")
+GRADED = ("setup", "definitions", "answer", "test", "written")
+RESULTS = Path(__file__).parent / "results" / "grading.json"
+
+
+class Clock:
+    """CPU seconds of a command and of everything that it starts."""
+
+    def __init__(self):
+        self.group: Path | None = GROUPS / f"guidance-{os.getpid()}"
+        try:
+            self.group.mkdir()
+        except OSError:
+            self.group = None
+
+    def read(self) -> float:
+        if self.group is not None:
+            return int((self.group / "cpuacct.usage").read_text()) / 1e9
+        user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+        return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+    def enter(self) -> None:
+        """Called in a child before it becomes the command."""
+        if self.group is not None:
+            (self.group / "cgroup.procs").write_text(str(os.getpid()))
+
+    def close(self) -> None:
+        if self.group is not None:
+            with contextlib.suppress(OSError):
+                self.group.rmdir()
+
+    def time(self, command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float]:
+        """CPU and wall seconds."""
+        before, started = self.read(), time.monotonic()
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, preexec_fn=self.enter
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+        return self.read() - before, time.monotonic() - started
+
+
+def make_class(lab: Lab, folder: Path, students: int) -> None:
+    """`students` different submissions of the cut-down lab, in nbgrader's layout."""
+    for number in range(students):
+        notebook = read_source(lab) if number == 0 else notebook
+        notebook.cells = [cell for cell in notebook.cells if role_of(cell) in GRADED]
+        answer = next(cell for cell in notebook.cells if role_of(cell) == "answer")
+        answer.source = answer.source.split("\n# by student ")[0] + f"\n# by student {number}"
+        target = folder / "submitted" / f"student{number:04d}" / lab.name
+        target.mkdir(parents=True)
+        nbformat.write(notebook, target / f"{lab.name}.ipynb")
+        if number == 0:
+            (folder / "source" / lab.name).mkdir(parents=True)
+            nbformat.write(notebook, folder / "source" / lab.name / f"{lab.name}.ipynb")
+
+
+@contextlib.contextmanager
+def fresh_class(lab: Lab, students: int) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="bench-grading-"))
+    try:
+        make_class(lab, folder, students)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
+    """CPU and wall seconds of each way to grade this many; CPU seconds of judging one."""
+    environment = with_bin_on_path() | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "grade", "OMP_NUM_THREADS": "1"}
+    environment["LAB_SECRET"] = "the bench's secret"
+    took = {}
+    with fresh_class(lab, students) as folder:
+        (folder / "nbgrader_config.py").write_text(
+            "c = get_config()\nc.CourseDirectory.course_id = 'stock'\nc.Execute.timeout = 600\n"
+        )
+        nbgrader = [sys.executable, "-m", "nbgrader"]
+        clock.time([*nbgrader, "generate_assignment", lab.name], folder, environment)
+        took["stock"] = clock.time([*nbgrader, "autograde", lab.name], folder, environment)
+    with fresh_class(lab, students) as folder:
+        ours = [sys.executable, "-m", "autograder"]
+        where = [lab.name, "--course", str(folder)]
+        took["grade"] = clock.time([*ours, "grade", *where, "--no-gradebook"], folder, environment)
+        took["regrade"] = clock.time([*ours, "regrade", *where, "--no-gradebook"], folder, environment)
+        took["gradebook"] = clock.time([*ours, "regrade", *where, "--no-feedback"], folder, environment)
+        judge = [sys.executable, __file__, "--judge", str(folder)]
+        took["judge"] = clock.time(judge, folder, environment)
+        alone = json.loads((folder / "judge.json").read_text())
+    return took, alone
+
+
+def judge_only(course: Path) -> None:
+    """In a process of its own: open a graded class, then judge all of it ten times. Prints CPU seconds a submission."""
+    from autograder.challenge import read_secret
+    from autograder.classroom import open_class
+    from autograder.grade import judge_run
+
+    room = open_class(find_lab("lab4"), course / "submitted", course)
+    pairs = [(entry.submission, room.store.load(entry.key)) for entry in room.entries]
+    judge_run(*pairs[0], read_secret())  # what is done once: imports, the first use of torch
+    started = time.process_time()
+    for submission, run in pairs * 10:
+        grade = judge_run(submission, run, read_secret())
+        assert grade.points == grade.max_points, grade
+    (course / "judge.json").write_text(json.dumps((time.process_time() - started) / len(pairs) / 10))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs=2, default=(20, 200), metavar=("FEW", "MANY"))
+    parser.add_argument("--quick", action="store_true", help="classes of 4 and 12")
+    parser.add_argument("--judge", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.judge:
+        judge_only(options.judge)
+        return 0
+    few, many = (4, 12) if options.quick else options.sizes
+    lab, clock = find_lab("lab4"), Clock()
+    print(f"classes of {few} and {many}; CPU counted by {'control group' if clock.group else 'the system clock'}")
+    took = {}
+    try:
+        for students in (few, many):
+            took[students], judging = measure(clock, lab, students)
+            for name, (cpu, wall) in took[students].items():
+                print(f"  {students:4d} submissions  {name:<10} {cpu:8.1f} CPU s  {wall:8.1f} s", flush=True)
+    finally:
+        clock.close()
+    slope = {name: (took[many][name][0] - took[few][name][0]) / (many - few) for name in took[few]}
+    slope["judge"] = judging
+    print("\nCPU seconds a submission")
+    for name, text in LINES.items():
+        print(f"  {slope[name]:7.3f}  {text}")
+    with_gradebook = slope["grade"] + slope["gradebook"]
+    ratios = {
+        "grading ratio": slope["stock"] / slope["grade"],
+        "grading ratio with gradebook": slope["stock"] / with_gradebook,
+        "judging ratio": slope["stock"] / judging,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    document = {"sizes": [few, many], "cpu_s": slope, "wall_s": {n: t[1] for n, t in took[many].items()}} | ratios
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+    for name, ratio in ratios.items():
+        print(f"{name} {ratio:.1f}")
+    return 0
+
+
+LINES = {
+    "stock": "stock nbgrader autograde",
+    "grade": "autograder grade, without the gradebook pass",
+    "gradebook": "the gradebook pass: judged again, nbgrader keeps the scores",
+    "regrade": "autograder regrade: opened, repaired and judged, nothing run",
+    "judge": "judging alone",
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
