@@ -21,12 +21,11 @@ c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__"
 c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-# Ours: repair instead of DeduplicateIds, the sandbox and the judge instead of Execute.
+# Ours: repair instead of DeduplicateIds and OverwriteCells, by the submission's own release; the sandbox and the judge instead of Execute.
 c.Autograde.sanitize_preprocessors = [
     "autograder.nbgrader_plugins.Repair",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [

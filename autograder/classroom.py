@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from sqlalchemy.engine import make_url
 
 from autograder import ROOT
 from autograder.author import Lab
@@ -149,6 +150,11 @@ def gradebook_url(course: Path) -> str:
     return os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{course / 'gradebook.db'}"
 
 
+def gradebook_name(course: Path) -> str:
+    """The gradebook's address for people: without a password."""
+    return make_url(gradebook_url(course)).render_as_string(hide_password=True).removeprefix("sqlite:///")
+
+
 def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> list[str]:
     """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each."""
     lay_out(room)
@@ -179,7 +185,10 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         for student in graded if done.returncode != 0 else ():
             if not list((room.course / "autograded" / student / room.lab.name).glob("*.ipynb")):
                 problems.append(f"{student}: nbgrader {command[0]} failed; scores in the gradebook, if any, are old")
-    for private in (room.course / "gradebook.db", *(room.course / d for d in ("submitted", "autograded", "feedback"))):
+    for private in (
+        room.course / "gradebook.db",
+        *(room.course / d for d in ("submitted", "autograded", "feedback", "report")),
+    ):
         if private.exists():
             private.chmod(0o700 if private.is_dir() else 0o600)
     return problems

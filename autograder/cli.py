@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+SHOWN = 12  # feedback pages named at the end of a run
+
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
@@ -57,6 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
     regrade = commands.add_parser("regrade", help="judge stored evidence again, without running a notebook")
     add_class_options(regrade)
     regrade.set_defaults(run=regrade_class)
+
+    report = commands.add_parser("report", help="the class report, a page: scores, findings, repairs, time")
+    add_class_options(report, gradebook=False)
+    report.add_argument("--anonymous", action="store_true", help="pseudonyms instead of names")
+    report.add_argument("--json", action="store_true", help="print JSON instead of writing a page")
+    report.add_argument("--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html otherwise")
+    report.set_defaults(run=report_class)
 
     demo = commands.add_parser("demo", help="the main job on a small sample class (make demo)")
     demo.set_defaults(run=make_demo)
@@ -149,14 +158,15 @@ def make_release(options: argparse.Namespace) -> int:
     return release()
 
 
-def add_class_options(command: argparse.ArgumentParser) -> None:
+def add_class_options(command: argparse.ArgumentParser, gradebook: bool = True) -> None:
     command.add_argument("lab")
     command.add_argument("--submissions", type=Path, metavar="DIR", help="COURSE/submitted otherwise")
     command.add_argument(
         "--course", type=Path, default=Path("."), metavar="DIR", help="gradebook, store and pages lie here"
     )
-    command.add_argument("--no-gradebook", action="store_true", help="leave nbgrader out: table only")
-    command.add_argument("--no-feedback", action="store_true", help="write no feedback pages")
+    if gradebook:
+        command.add_argument("--no-gradebook", action="store_true", help="leave nbgrader out: table only")
+        command.add_argument("--no-feedback", action="store_true", help="write no feedback pages")
 
 
 def grade_class(options: argparse.Namespace) -> int:
@@ -177,10 +187,32 @@ def regrade_class(options: argparse.Namespace) -> int:
     return work_on_class(options, True, lambda room: None)
 
 
+def report_class(options: argparse.Namespace) -> int:
+    from autograder.author import find_lab
+    from autograder.challenge import read_secret
+    from autograder.class_report import report, write_page
+    from autograder.classroom import judge_class, open_class
+
+    course = options.course.resolve()
+    try:
+        lab = find_lab(options.lab)
+        room = open_class(lab, (options.submissions or course / "submitted").resolve(), course)
+    except (KeyError, FileNotFoundError) as error:
+        return refuse(error)
+    judge_class(room)
+    document = report(room, read_secret() if options.anonymous else None)
+    if options.json:
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        print(write_page(document, options.out or course / "report" / f"{lab.name}.html"))
+    return 0
+
+
 def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
     from autograder.author import find_lab
-    from autograder.classroom import judge_class, keep_in_nbgrader, open_class, print_class
+    from autograder.class_report import report, write_page
+    from autograder.classroom import gradebook_name, judge_class, keep_in_nbgrader, open_class, print_class
 
     course = options.course.resolve()
     try:
@@ -198,10 +230,14 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     if not options.no_gradebook and graded:
         for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
             print(problem, file=sys.stderr)
+        pages = sorted((course / "feedback").glob(f"*/{lab.name}/*.html"))
         print("\nOpen these:")
-        print(f"  gradebook  {course / 'gradebook.db'}")
-        for page in sorted((course / "feedback").glob(f"*/{lab.name}/*.html")):
+        print(f"  report     {write_page(report(room), course / 'report' / f'{lab.name}.html')}")
+        print(f"  gradebook  {gradebook_name(course)}")
+        for page in pages[:SHOWN]:
             print(f"  feedback   {page}")
+        if len(pages) > SHOWN:
+            print(f"  and {len(pages) - SHOWN} more in {course / 'feedback'}")
     return 0
 
 

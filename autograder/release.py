@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from autograder import archive
 from autograder.author import ROOT, address, labs, wheel_name
 from autograder.build import FORBIDDEN
 
@@ -103,6 +104,8 @@ def release(target: Path = STUDENT) -> int:
         print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)
         return 1
     build_wheel(version, target)
+    for lab in labs():
+        archive.keep(lab)
     print(f"released to {target}; publish it at {address()}")
     for path in sorted(p for p in target.rglob("*") if p.is_file()):
         print(f"  {path.relative_to(target)}  {path.stat().st_size / 1024:.0f} KB")

@@ -6,7 +6,6 @@ Cells are matched by `grade_id`, then by the marker in their source; never by th
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import Lab, exercise_of, find_lab, read_source, role_of
+from autograder import archive
+from autograder.author import Lab, exercise_of, find_lab, role_of
 from utils.checks.exercise import LABS, REGISTRY
 
 MAX_BYTES = 64 * 2**20
@@ -151,17 +151,12 @@ def guess_lab(notebook: NotebookNode) -> Lab | None:
     return find_lab(max(sorted(set(votes)), key=votes.count)) if votes else None
 
 
-@functools.lru_cache
-def read_master(lab: Lab) -> NotebookNode:
-    """The release's instructor notebook; not to be changed."""
-    return read_source(lab)
-
-
 def repair(notebook: NotebookNode, lab: Lab) -> Submission:
-    """Bring a submission into the shape of its release."""
-    master = read_master(lab)
+    """Bring a submission into the shape of its own release; of the present one where the archive does not have it."""
     mended: list[str] = []
     notebook = tidy(notebook)
+    release = notebook.metadata.get("guidance_labs", {}).get("release", "")
+    master = archive.find(lab, release)
     by_id = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "nbgrader" in cell.metadata}
     matches = [match(cell, by_id) for cell in notebook.cells]
     chosen = choose(notebook.cells, matches)
@@ -203,14 +198,13 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
                 new.source = ""
             cells.insert(place(cells, master.cells, index), new)
     mended += put_in_order(cells, master.cells)
-    release, here = (
-        notebook.metadata.get("guidance_labs", {}).get("release"),
-        master.metadata["guidance_labs"]["release"],
-    )
-    if not re.fullmatch(r"[0-9a-f]{12}", release or ""):
-        release = here
-    elif release != here:
-        mended.append(f"it was made from release {release}, and was repaired and graded by release {here}")
+    used = master.metadata["guidance_labs"]["release"]
+    if archive.NAME.fullmatch(release) and release != used:
+        mended.append(
+            f"it was made from release {release}, which the archive does not have: release {used} took its place"
+        )
+    if not archive.NAME.fullmatch(release):
+        release = used
     for index, cell in enumerate(cells):
         if cell.id.startswith("own-"):
             cell.id = f"own-{index}"  # unique again after copies were set aside

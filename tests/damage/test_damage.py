@@ -198,7 +198,7 @@ DAMAGE = {
     ),
     "helper in another cell": (split_answer, FULL, None),
     "two answers in one cell": (merge_answers, FULL, None),
-    "cells in reverse order": (reverse, 0.0, None),
+    "cells in reverse order": (reverse, FULL, "wrong place"),
     "a magic that does not exist": (insert("%no_such_magic"), FULL, None),
     "a shell command": (insert("!true"), FULL, None),
     "an import that is missing": (insert("import no_such_module"), FULL, None),
