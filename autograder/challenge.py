@@ -21,12 +21,16 @@ def read_secret(path: Path | None = None) -> bytes:
     if text := os.environ.get("LAB_SECRET"):
         return text.encode()
     path = path or ROOT / ".secret"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes().strip()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
+    if not path.exists():
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+        try:
+            os.link(beside, path)  # whole or not at all, and never over another process's secret
+        except FileExistsError:
+            pass
+        finally:
+            beside.unlink()
     return path.read_bytes().strip()
 
 

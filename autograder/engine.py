@@ -56,8 +56,14 @@ def open_client(scheduler: str | None, workers: int):
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    # A worker that dies takes its submission along at most once more.
-    dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.worker.daemon": False})
+    # A worker that dies takes its submission along at most once more, and no other one: none waits at a busy worker.
+    dask.config.set(
+        {
+            "distributed.scheduler.allowed-failures": 1,
+            "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.worker.daemon": False,
+        }
+    )
     if scheduler:
         with Client(scheduler) as client:
             yield client

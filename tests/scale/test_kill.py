@@ -1,0 +1,138 @@
+"""Grading is killed, and workers die: nothing is lost, nothing is run twice, and the grades are the same."""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from autograder.author import ROOT
+from autograder.classroom import judge_class, open_class, run_class
+from autograder.engine import run_all
+from autograder.sandbox import Limits
+from tests.scale.conftest import SECRET, command, make_class
+
+STUDENTS = 20
+KILLS = 20
+
+
+def points_of(room):
+    return {
+        entry.student: (entry.grade.points, [f.code for v in entry.grade.verdicts.values() for f in v.findings])
+        for entry in room.entries
+    }
+
+
+def stored(course):
+    """Each stored run and when it was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in (course / "store").glob("*/*/run.json")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The grades of a run that nobody disturbs."""
+    os.environ["LAB_SECRET"] = SECRET.decode()
+    from autograder.author import find_lab
+
+    lab = find_lab("lab4")
+    course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS, "import time; time.sleep(0.5)")
+    room = open_class(lab, course / "submitted", course)
+    run_class(room, protected=True, workers=2)
+    judge_class(room)
+    assert {points for points, _ in points_of(room).values()} == {10.0, 14.0}
+    return course, points_of(room)
+
+
+def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
+    course = make_class(tmp_path, lab4, STUDENTS, "import time; time.sleep(0.5)")
+    moments = random.Random(2026)
+    words = ["grade", lab4.name, "--course", course, "--no-gradebook", "--workers", "2"]
+    finished: dict[str, int] = {}
+    for _ in range(KILLS):
+        process = command(*words)
+        time.sleep(moments.uniform(0.5, 6.0))
+        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.kill()
+        process.wait()
+        gone, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
+        now = stored(course)
+        assert finished.items() <= now.items(), "a finished submission was lost, or run again"
+        finished = now
+    last = command(*words)
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output
+    ran = int(re.search(r"(\d+) of them run now", output)[1])
+    assert ran == STUDENTS - len(finished)
+    assert finished.items() <= stored(course).items() and len(stored(course)) == STUDENTS
+    room = open_class(lab4, course / "submitted", course)
+    judge_class(room)
+    assert points_of(room) == undisturbed[1]
+
+
+def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
+    """A scheduler and two workers in processes of their own; one worker is killed while it is at work."""
+    address = tmp_path / "scheduler.json"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3"}
+    cli = [sys.executable, "-m", "distributed.cli"]
+
+    def start(*words):
+        return subprocess.Popen(
+            [*cli[:2], f"{cli[2]}.{words[0]}", *words[1:]],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+
+    scheduler = start(
+        "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address)
+    )
+    try:
+        for _ in range(100):
+            if address.exists() and address.read_text().strip():
+                break
+            time.sleep(0.1)
+        worker = ("dask_worker", "--scheduler-file", str(address), "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        workers = [start(*worker), start(*worker)]
+        url = re.search(r'"address": "([^"]+)"', address.read_text())[1]
+        course = make_class(tmp_path / "course", lab4, STUDENTS, "import time; time.sleep(0.5)")
+        grading = command("grade", lab4.name, "--course", course, "--no-gradebook", "--scheduler", url)
+        deadline = time.time() + 120
+        while len(stored(course)) < 4 and time.time() < deadline:
+            time.sleep(0.1)
+        assert 4 <= len(stored(course)) < STUDENTS, "the worker has to die in the middle"
+        workers[0].send_signal(signal.SIGKILL)
+        output, _ = grading.communicate(timeout=300)
+        assert grading.returncode == 0, output
+        room = open_class(lab4, course / "submitted", course)
+        judge_class(room)
+        assert points_of(room) == undisturbed[1]
+    finally:
+        for process in (scheduler, *workers):
+            process.kill()
+            process.wait()
+
+
+def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
+    """A task takes its worker along: the worker is replaced, the task retried once and then reported; the rest goes on."""
+    from autograder import engine
+    from autograder.execution import Run, Task
+
+    def deadly(task, limits, protected):  # pickled by value: it lives in no module
+        import os as system
+
+        if task.digest == "deadly":
+            system._exit(1)
+        return Run(task.digest)
+
+    deadly.__module__ = "__main__"
+    monkeypatch.setattr(engine, "run_in_worker", deadly)
+    tasks = {name: Task([], {}, {}, name) for name in ("one", "deadly", "two", "three")}
+    results = dict(run_all(tasks, Limits(), protected=True, workers=2))
+    assert isinstance(results.pop("deadly"), Exception)
+    assert {name: run.submission_hash for name, run in results.items()} == {n: n for n in ("one", "two", "three")}

@@ -1,0 +1,191 @@
+"""The store, the archive, regrading and the report."""
+
+import dataclasses
+import json
+import os
+import time
+
+import pytest
+
+from autograder import archive
+from autograder.author import read_source, release_hash
+from autograder.class_report import report, write_page
+from autograder.classroom import judge_class, keep_in_nbgrader, open_class, run_class
+from autograder.cli import main
+from autograder.execution import Run
+from autograder.repair import repair
+from autograder.store import Store
+from tests.scale.conftest import make_class
+from utils.checks.exercise import REGISTRY
+
+KEY = "ab" + "0" * 62
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store", {"lab4.cfg_drift": 1})
+
+
+def test_a_run_comes_back_as_it_was(store):
+    run = Run("digest", {"lab4.cfg_drift": [(b"{}", b"tensors")]}, {3: {"outputs": []}}, ["a problem"], 1.0, 2.0, 3.0)
+    store.save(KEY, run)
+    assert KEY in store and store.load(KEY) == run
+
+
+def test_only_the_owner_reads_the_store(store):
+    assert store.folder.stat().st_mode & 0o077 == 0
+
+
+def test_half_written_runs_are_swept_and_young_ones_left(store):
+    old, young = store.folder / "ab" / ".old.1", store.folder / "ab" / ".young.1"
+    old.mkdir(parents=True), young.mkdir()
+    os.utime(old, (time.time() - 10_000,) * 2)
+    store.sweep()
+    assert not old.exists() and young.exists()
+
+
+def test_a_damaged_run_counts_as_none(store):
+    store.save(KEY, Run("digest"))
+    (store.place(KEY) / "run.json").write_text("{")
+    with pytest.raises(KeyError):
+        store.load(KEY)
+
+
+def test_a_changed_probe_makes_stored_evidence_stale_and_names_it(store):
+    store.save(KEY, Run("digest"))
+    newer = Store(store.folder, {"lab4.cfg_drift": 2})
+    assert newer.stale(KEY) == {"lab4.cfg_drift": (1, 2)} and KEY not in newer
+    newer.save(KEY, Run("digest", problems=["newer"]))
+    assert KEY in newer and newer.load(KEY).problems == ["newer"]
+
+
+# --- releases
+
+
+def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
+    old = read_source(lab4)
+    setup = next(c for c in old.cells if c.id == "setup")
+    setup.source += "\nOLD_RELEASE = True"
+    old.metadata["guidance_labs"]["release"] = name = release_hash(old)
+    monkeypatch.setattr(archive, "read_source", lambda lab: old)
+    archive.keep(lab4)
+    monkeypatch.undo()
+    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
+    archive.find.cache_clear()
+
+    submitted = read_source(lab4)
+    submitted.metadata["guidance_labs"]["release"] = name
+    next(c for c in submitted.cells if c.id == "setup").source = "# edited"
+    mended = repair(submitted, lab4)
+    assert mended.release == name
+    assert "OLD_RELEASE = True" in next(c for c in mended.notebook.cells if c.id == "setup").source
+    assert "the locked cell setup was changed; the original was put back" in mended.repairs
+    archive.find.cache_clear()
+
+
+def test_a_release_that_the_archive_lacks_is_said(lab4, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
+    submitted = read_source(lab4)
+    submitted.metadata["guidance_labs"]["release"] = "0123456789ab"
+    assert any("0123456789ab, which the archive does not have" in line for line in repair(submitted, lab4).repairs)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "", "x" * 5000, "0123456789AB"])
+def test_a_forged_release_name_reaches_no_file(name, lab4, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
+    submitted = read_source(lab4)
+    submitted.metadata["guidance_labs"]["release"] = name
+    assert repair(submitted, lab4).release == read_source(lab4).metadata["guidance_labs"]["release"]
+
+
+def test_a_damaged_archive_is_named(lab4, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
+    place = archive.keep(lab4).rename(tmp_path / lab4.name / "aaaaaaaaaaaa.ipynb")
+    archive.find.cache_clear()
+    with pytest.raises(RuntimeError, match="aaaaaaaaaaaa.ipynb is damaged"):
+        archive.find(lab4, place.stem)
+
+
+# --- a graded class: regrade, report
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    from autograder.author import find_lab
+    from tests.scale.conftest import SECRET
+
+    os.environ["LAB_SECRET"] = SECRET.decode()
+    lab = find_lab("lab4")
+    folder = make_class(tmp_path_factory.mktemp("course"), lab, 3)
+    (folder / "submitted" / "zoe" / lab.name).mkdir(parents=True)
+    (folder / "submitted" / "zoe" / lab.name / "zoe.ipynb").write_text("not a notebook")
+    room = open_class(lab, folder / "submitted", folder)
+    run_class(room, protected=True, workers=1)
+    judge_class(room)
+    assert keep_in_nbgrader(room, protected=True) == []
+    return folder
+
+
+def test_scores_and_comments_by_hand_survive_a_regrade(course, lab4):
+    from nbgrader.api import Gradebook
+
+    def book():
+        return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "guidance-labs")
+
+    with book() as gradebook:
+        grade = gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00")
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.find_comment("lab4_unet_essay", lab4.name, lab4.name, "student00").manual_comment = "well said"
+        gradebook.db.commit()
+    before = {path: path.stat().st_mtime_ns for path in (course / "store").glob("*/*/run.json")}
+    assert main(["regrade", lab4.name, "--course", str(course)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in (course / "store").glob("*/*/run.json")} == before
+    with book() as gradebook:
+        assert gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").manual_score == 1.5
+        comment = gradebook.find_comment("lab4_unet_essay", lab4.name, lab4.name, "student00")
+        assert comment.comment == "well said"
+        assert gradebook.find_submission(lab4.name, "student00").score == 15.5
+        assert gradebook.find_submission(lab4.name, "student01").score == 10
+
+
+def test_stale_evidence_is_named_and_keeps_its_old_grade(course, lab4, monkeypatch, capsys):
+    entry = REGISTRY["lab4.cfg_drift"]
+    monkeypatch.setitem(REGISTRY, entry.name, dataclasses.replace(entry, version=entry.version + 1))
+    assert main(["regrade", lab4.name, "--course", str(course)]) == 0
+    said = capsys.readouterr().out
+    assert f"lab4.cfg_drift (version {entry.version}, now {entry.version + 1})" in said
+    assert "0 of 4 submissions graded" in said
+
+
+def test_report_adds_up(course, lab4, capsys):
+    capsys.readouterr()
+    assert main(["report", lab4.name, "--course", str(course), "--json"]) == 0
+    page = json.loads(capsys.readouterr().out)
+    assert (page["submissions"], page["graded"], page["max_points"], page["manual_max_points"]) == (4, 3, 14, 4)
+    assert [(b["points"], b["students"]) for b in page["distribution"] if b["students"]] == [(10, 1), (14, 2)]
+    assert page["points"] == {"mean": pytest.approx(38 / 3), "median": 14, "lowest": 10, "highest": 14}
+    assert [f["code"] for f in page["findings"]] == ["eta_inverted"] and page["findings"][0]["students"] == 1
+    assert [s["student"] for s in page["students"]] == ["student00", "student01", "student02", "zoe"]
+    assert page["students"][3]["problems"] and page["students"][3]["points"] is None
+    assert page["cost"]["total_cpu_seconds"] > 0 and page["cost"]["megabytes"]["highest"] > 50
+
+
+def test_report_without_names(course, lab4, tmp_path):
+    out = tmp_path / "page.html"
+    assert main(["report", lab4.name, "--course", str(course), "--anonymous", "--out", str(out)]) == 0
+    page = out.read_text()
+    assert "student00" not in page and "zoe" not in page and page.count("student-") >= 4
+    assert main(["report", lab4.name, "--course", str(course), "--anonymous", "--out", str(out)]) == 0
+    assert out.read_text() == page, "the same pseudonyms at every call"
+
+
+def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_path):
+    room = open_class(lab4, course / "submitted", course)
+    judge_class(room)
+    room.entries[0].grade.problems.append("<script>alert(1)</script>")
+    place = write_page(report(room), tmp_path / "report" / "page.html")
+    page = place.read_text()
+    assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
+    assert "http://" not in page and "https://" not in page and "src=" not in page
+    assert place.stat().st_mode & 0o077 == 0
