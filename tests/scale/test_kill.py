@@ -59,7 +59,7 @@ def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
         family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.wait()
-        gone, alive = psutil.wait_procs(family, timeout=20)
+        _gone, alive = psutil.wait_procs(family, timeout=20)
         assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
         now = stored(course)
         assert finished.items() <= now.items(), "a finished submission was lost, or run again"

@@ -103,7 +103,7 @@ def test_a_damaged_archive_is_named(lab4, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
     place = archive.keep(lab4).rename(tmp_path / lab4.name / "aaaaaaaaaaaa.ipynb")
     archive.find.cache_clear()
-    with pytest.raises(RuntimeError, match="aaaaaaaaaaaa.ipynb is damaged"):
+    with pytest.raises(RuntimeError, match=r"aaaaaaaaaaaa\.ipynb is damaged"):
         archive.find(lab4, place.stem)
 
 
