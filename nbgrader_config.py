@@ -18,6 +18,8 @@ c.CourseDirectory.db_url = os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{COURS
 # The percent sources hold the solutions and stand beside the notebooks: they must never be copied to a release.
 c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__", "runs", "*.csv"]
 
+c.Sandboxed.store = str(COURSE / "store")
+
 c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 

@@ -25,8 +25,9 @@ from autograder.store import Store, task_key
 from utils.checks.exercise import load
 from utils.checks.judging import Verdict
 
-OUTPUT_BYTES = 200_000  # of a cell, in what people read
-SAFE_TYPES = ("text/plain", "image/png", "image/jpeg")
+OUTPUT_BYTES = 200_000  # of text a cell, in what people read
+PICTURE_BYTES = 4_000_000  # of pictures a cell: an animation's frames or a large figure, and no more
+PICTURES = ("image/png", "image/jpeg")
 
 
 def versions_of(lab) -> dict[str, int]:
@@ -106,17 +107,17 @@ def verdict_outputs(verdict: Verdict) -> list[NotebookNode]:
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
     """A student's outputs, bounded, without anything that a browser would run."""
-    kept, room = [], OUTPUT_BYTES
+    kept, room, wall = [], OUTPUT_BYTES, PICTURE_BYTES
     for output in outputs if isinstance(outputs, list) else []:
         try:
             clean = clean_output(output)
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
-        size = len(json.dumps(clean))
-        if size > room:
+        pictures = sum(len(clean.get("data", {}).get(kind, "")) for kind in PICTURES)
+        room, wall = room - (len(json.dumps(clean)) - pictures), wall - pictures
+        if min(room, wall) < 0:
             kept.append(v4.new_output("stream", name="stdout", text="[the rest of this output was left out]\n"))
             break
-        room -= size
         kept.append(clean)
     return kept
 
@@ -131,7 +132,7 @@ def clean_output(output: dict) -> NotebookNode:
         return v4.new_output(
             "error", ename=str(output["ename"])[:200], evalue=str(output["evalue"])[:2000], traceback=traceback
         )
-    data = {kind: str(value) for kind, value in output["data"].items() if kind in SAFE_TYPES}
+    data = {kind: str(value) for kind, value in output["data"].items() if kind in ("text/plain", *PICTURES)}
     if "text/html" in output["data"]:
         data["text/html"] = nh3.clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
     return v4.new_output("display_data", data=data)

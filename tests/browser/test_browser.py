@@ -6,6 +6,7 @@ import json
 import urllib.request
 import zipfile
 
+import nbformat
 import pytest
 
 pytest.importorskip("selenium")
@@ -14,6 +15,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+
+from autograder.author import find_lab, role_of
+from autograder.demo import LOSS, with_mutant
 
 PASSES = "✓ lab4.cfg_drift: the check passes"
 FAILS = "✗ lab4.cfg_train_loss"
@@ -110,3 +114,36 @@ def test_a_feedback_page_names_the_mistake_and_hides_the_tests(browser, course, 
     place = browser.find_element(By.XPATH, "//*[contains(text(), 'eta_inverted')]")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", place)
     shot("feedback")
+
+
+def test_formgraders_button_grades_in_the_sandbox_too(browser, server, course):
+    """A late submission with a known mistake, and with an attack that stock nbgrader rewards with all points."""
+    place = course.folder / "submitted" / "eve" / course.lab / f"{course.lab}.ipynb"
+    place.parent.mkdir(parents=True)
+    notebook = with_mutant(LOSS, "mask_inverted")(find_lab("lab4"))
+    notebook.cells = [cell for cell in notebook.cells if role_of(cell) not in ("illustration", "check")]
+    attack = "import torch\ntorch.allclose = lambda *a, **k: True\ntorch.equal = lambda *a, **k: True"
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(attack))
+    place.write_text(nbformat.writes(notebook), encoding="utf-8")
+    browser.get(f"{server.address}/formgrader/manage_submissions/{course.lab}")
+    row = wait(browser, lambda b: next((r for r in find(b, "tbody tr") if "eve" in r.text), None))
+    row.find_element(By.CSS_SELECTOR, ".autograde a").click()
+    wait(browser, lambda b: "Successfully autograded" in b.find_element(By.TAG_NAME, "body").text, 120)
+    assert rows(server, course)["eve"]["score"] == 10
+    assert list((course.folder / "store").glob("*/*/run.json")), "the run is kept, for regrading"
+
+
+def test_the_class_report(browser, course, shot):
+    browser.get((course.folder / "report" / f"{course.lab}.html").as_uri())
+    assert "of 2 submissions graded" in browser.find_element(By.TAG_NAME, "body").text
+    names = "return [...document.querySelectorAll('#students tbody tr')].map(r => r.cells[0].textContent)"
+    assert browser.execute_script(names) == ["ada", "chi"]
+    points = find(browser, "#students th button")[1]
+    points.click()
+    assert browser.execute_script(names) == ["chi", "ada"], "sorted by points"
+    points.click()
+    assert browser.execute_script(names) == ["ada", "chi"]
+    find(browser, "#students summary")[-1].click()
+    assert "eta_inverted" in find(browser, "#students details")[-1].text
+    browser.execute_script("window.scrollTo(0, 0)")
+    shot("report")
