@@ -108,6 +108,7 @@ def execute(lab: Lab) -> int:
         timeout=3600,
         kernel_name="python3",
         skip_cells_with_tag=HAND_IN_TAGS[0],
+        coalesce_streams=True,  # a progress bar is one line, not three hundred
         resources={"metadata": {"path": str(ROOT)}},
     )
     try:
@@ -117,6 +118,8 @@ def execute(lab: Lab) -> int:
         return 1
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":  # what is left of a finished progress bar is a line of spaces
+            cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("execution", None)
     notebook.metadata = read_source(lab).metadata
