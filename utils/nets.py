@@ -184,3 +184,16 @@ class DigitClassifier(nn.Module):
 
 def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
+
+
+class WordClassifier(nn.Module):
+    """Which class is a noisy word (or lattice) from? Logits from all sites at once and the time."""
+
+    def __init__(self, sites: int, d: int, classes: int = 2, width: int = 128, dim: int = 16):
+        super().__init__()
+        self.time = FourierFeatures(dim)
+        self.body = MLP(sites * d + dim, width, width, classes)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (b, sites, d), t: (b, 1, 1). Returns logits (b, classes)."""
+        return self.body(torch.cat([x.flatten(1), self.time(t)], dim=1))

@@ -219,3 +219,41 @@ def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: 
     scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
     for name in sorted(board, key=scores.get):
         print(name.ljust(12) + "".join(f"{board[name][c]:>9.2f}" for c in calls) + f"{scores[name]:>9.2f}")
+
+
+def letter_colors(letters: int):
+    """A colour map for letters 0, 1, …, one flat colour each."""
+    return mpl.colors.ListedColormap((PALETTE * (1 + letters // len(PALETTE)))[:letters])
+
+
+def draw_rosetta() -> plt.Figure:
+    """The four noising processes of the course side by side: the law of a ±1 spin, or of a letter, through time."""
+    from scipy import stats
+
+    from utils import vp
+
+    fig, axes = plt.subplots(1, 4, figsize=(12, 3))
+    t = torch.linspace(0, 1, 120, dtype=torch.float64)
+    x = np.linspace(-2.6, 2.6, 160)
+
+    def spins(ax, mean, spread, title, label):
+        law = sum(stats.norm.pdf(x[:, None], s * mean.numpy(), np.maximum(spread.numpy(), 0.04)) for s in (-1, 1)) / 2
+        ax.imshow(law**0.5, origin="lower", extent=(0, 1, x[0], x[-1]), aspect="auto", cmap="Blues", vmax=1.3)
+        ax.set(title=title, xlabel=label, yticks=[-1, 1])
+
+    spins(axes[0], vp.a(t), vp.sigma(t), "variance preserving\nlabs 1 and 3", "t, data → noise")
+    spins(axes[2], t, 1 - t, "flow, straight path\nlab 4", "t, noise → data")
+    ring, widths = np.linspace(0, 1, 160), 0.001 * 200 ** t.numpy()
+    law = (
+        sum(stats.norm.pdf(ring[:, None], c + k, np.maximum(widths, 0.012)) for c in (0.25, 0.75) for k in (-1, 0, 1))
+        / 2
+    )
+    axes[1].imshow(law**0.5, origin="lower", extent=(0, 1, 0, 1), aspect="auto", cmap="Blues", vmax=4)
+    axes[1].set(title="variance exploding, ring\nlab 2", xlabel="t, data → noise", yticks=[0.25, 0.75])
+    alpha, at = np.linspace(1, 12, 120), np.linspace(0.004, 0.996, 160)
+    law = sum(stats.beta.pdf(v[:, None], alpha, 2) for v in (at, 1 - at)) / 2
+    axes[3].imshow(law**0.5, origin="lower", extent=(1, 12, 0, 1), aspect="auto", cmap="Blues", vmax=2)
+    axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
+    for ax in axes:
+        ax.grid(False)
+    return fig

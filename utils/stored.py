@@ -36,3 +36,12 @@ def stored_images(name: str, key: str) -> Tensor:
 def stored_table(name: str) -> dict:
     """The numbers of `checkpoints/<name>.json`."""
     return json.loads((CHECKPOINTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def drawn(draw: Callable[[], object], needs: str) -> None:
+    """draw(), or where an answer that it needs is missing, one line that says which."""
+    try:
+        draw()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0]
+        print(f"This picture needs {needs} ({reason[:160]}).")

@@ -1,0 +1,111 @@
+"""Lab 1's truths by other ways than the lab's: every word of the alphabet, one by one; differential equations; float64."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from scipy.integrate import solve_ivp
+from torch import Tensor
+
+from utils.settings import Setting
+from utils.vp import beta
+
+
+def mean_and_variance(t: float) -> tuple[float, float]:
+    """What is left of the data, and the variance of the noise, by solving their equations: a' = -beta a / 2, v' = beta (1 - v)."""
+
+    def right_side(time, state):
+        rate = float(beta(torch.tensor(time, dtype=torch.float64)))
+        return [-rate * state[0] / 2, rate * (1 - state[1])]
+
+    end = solve_ivp(right_side, (0.0, t), [1.0, 0.0], rtol=1e-11, atol=1e-13).y[:, -1]
+    return float(end[0]), float(end[1])
+
+
+def all_words(setting: Setting) -> Tensor:
+    return torch.tensor(list(itertools.product(range(setting.letters), repeat=setting.sites)))
+
+
+def word_law(setting: Setting) -> Tensor:
+    """p(word | y) of every word, (classes, words)."""
+    words, setting = all_words(setting), setting.to(torch.float64)
+    laws = []
+    for weights in setting.weights:
+        total = torch.zeros(len(words), dtype=torch.float64)
+        for share, probs in zip(weights, setting.probs):
+            product = torch.ones(len(words), dtype=torch.float64)
+            for site in range(setting.sites):
+                product = product * probs[site, words[:, site]]
+            total = total + share * product
+        laws.append(total)
+    return torch.stack(laws)
+
+
+def log_densities(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+    """log p_t(x | y), (b, classes): a sum over all words of their probability times a Gaussian around each."""
+    setting = setting.to(torch.float64)
+    places = setting.points[all_words(setting)]  # (words, sites, d)
+    rows = []
+    for point, time in zip(x.double(), t.double().flatten()):
+        a, v = mean_and_variance(float(time))
+        logs = -((point - a * places) ** 2).sum((1, 2)) / (2 * v)
+        rows.append(torch.logsumexp(word_law(setting).log() + logs, dim=1))
+    return torch.stack(rows)
+
+
+def posterior(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+    return torch.softmax(setting.prior.double().log() + log_densities(x, t, setting), dim=1)
+
+
+def score(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> Tensor:
+    """The gradient of log p_t(x | y), by automatic differentiation of the sum over all words."""
+    x = x.detach().double().requires_grad_()
+    logs = log_densities(x, t, setting)[torch.arange(len(y)), y]
+    return torch.autograd.grad(logs.sum(), x)[0]
+
+
+def step(x, t, h, score, class_score, w, noise) -> Tensor:
+    """One step of the reverse equation dx = (f - g² s) dt + g dW with dt = -h, where f = -beta x / 2 and g² = beta."""
+    drift = -0.5 * beta(t) * x - beta(t) * ((1 - w) * score + w * class_score)
+    return x + drift * (-h) + beta(t) ** 0.5 * h**0.5 * noise
+
+
+# --- the numbers that the public checks compare with
+
+
+def public_numbers() -> dict[str, dict[str, float]]:
+    from utils.checks import lab1
+    from utils.checks.challenge import Challenge
+
+    challenge = Challenge.public
+    numbers: dict[str, dict[str, float]] = {
+        "PUBLIC_NOISED": {},
+        "PUBLIC_POSTERIORS": {},
+        "PUBLIC_SCORES": {},
+        "PUBLIC_STEPS": {},
+    }
+    for name in lab1.NOISE_RUNS:
+        this = challenge("lab1.add_noise")
+        x0, t, noise = (v.double() for v in lab1.noise_setting(this, name))
+        both = torch.tensor([mean_and_variance(float(s)) for s in t], dtype=torch.float64)
+        x = both[:, 0].reshape(-1, 1, 1) * x0 + both[:, 1].sqrt().reshape(-1, 1, 1) * noise
+        numbers["PUBLIC_NOISED"][name] = float((x * this.randn(f"{name} noised probe", tuple(x.shape))).mean())
+    for name in lab1.LAW_RUNS:
+        if name == "long":  # 2^80 words
+            continue
+        this = challenge("lab1.class_posterior")
+        x, t, _, setting = lab1.law_setting(this, name)
+        law = posterior(x, t, setting)
+        numbers["PUBLIC_POSTERIORS"][name] = float(
+            (law * this.randn(f"{name} posterior probe", tuple(law.shape))).mean()
+        )
+        this = challenge("lab1.conditional_score")
+        x, t, y, setting = lab1.law_setting(this, name)
+        numbers["PUBLIC_SCORES"][name] = float((score(x, t, y, setting) * lab1.score_probe(this, name)).mean())
+    for name in lab1.STEP_RUNS:
+        this = challenge("lab1.guided_step")
+        inputs = {k: v.double() if isinstance(v, Tensor) else v for k, v in lab1.step_setting(this, name).items()}
+        x = step(**inputs)
+        numbers["PUBLIC_STEPS"][name] = float((x * this.randn(f"{name} step probe", tuple(x.shape))).mean())
+    return numbers

@@ -1,0 +1,209 @@
+"""Toy worlds that are small enough to know: specifications, and nothing else.
+
+A class is a mixture of components, and a component draws every site on its own. So densities, scores and posteriors are
+closed form; writing them, and drawing samples, is lab 1's work.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SPINS = ((-1.0,), (1.0,))  # letter 0 is a spin that points down, letter 1 one that points up
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A toy world of sequences (or lattices) of letters, with classes.
+
+    Args:
+        name: for titles.
+        probs: shape (components, sites, letters). `probs[c, i, k]` is the probability of letter k at site i in component c.
+        weights: shape (classes, components). `weights[y, c]` is the share of component c in class y.
+        prior: shape (classes,), p(y).
+        points: shape (letters, d). Where each letter sits in space before noise is added: -1 and +1 for spins (d = 1),
+            the corners of a simplex for letters (one-hot, d = number of letters).
+        side: lattices are drawn as squares with this side; 0 for sequences.
+
+    Raises:
+        ValueError: shapes that do not fit, negative numbers, or rows that do not add up to 1. It names the argument.
+    """
+
+    name: str
+    probs: Tensor
+    weights: Tensor
+    prior: Tensor
+    points: Tensor
+    side: int = 0
+
+    def __post_init__(self):
+        if self.probs.dim() != 3 or self.weights.dim() != 2 or self.points.dim() != 2 or self.prior.dim() != 1:
+            raise ValueError("probs needs 3 axes, weights and points 2, prior 1")
+        for name, sizes in {
+            "weights": (self.weights.shape, (len(self.prior), len(self.probs))),
+            "points": (self.points.shape[:1], self.probs.shape[2:]),
+        }.items():
+            if tuple(sizes[0]) != tuple(sizes[1]):
+                raise ValueError(f"{name} has shape {tuple(sizes[0])}, but the other arguments need {tuple(sizes[1])}")
+        if self.side and self.side**2 != self.sites:
+            raise ValueError(f"side = {self.side}, but there are {self.sites} sites")
+        for name in ("probs", "weights", "prior"):
+            rows = getattr(self, name)
+            if bool((rows < 0).any()) or bool(((rows.sum(-1) - 1).abs() > 1e-6).any()):
+                raise ValueError(f"{name}: each row must be probabilities that add up to 1")
+
+    @property
+    def sites(self) -> int:
+        return self.probs.shape[1]
+
+    @property
+    def letters(self) -> int:
+        return self.probs.shape[2]
+
+    @property
+    def classes(self) -> int:
+        return len(self.prior)
+
+    def embed(self, letters: Tensor) -> Tensor:
+        """Letters (n, sites), integers, as points in space (n, sites, d)."""
+        return self.points.to(letters.device)[letters]
+
+    def read(self, x: Tensor) -> Tensor:
+        """The nearest letter to each point: (n, sites, d) to (n, sites)."""
+        points = self.points.to(x)
+        return (x @ points.T - points.square().sum(1) / 2).argmax(-1)
+
+    def to(self, dtype: torch.dtype) -> Setting:
+        """The same world with numbers of another type."""
+        tensors = {name: getattr(self, name).to(dtype) for name in ("probs", "weights", "prior", "points")}
+        return Setting(self.name, side=self.side, **tensors)
+
+
+# --- lattices of spins
+
+
+def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: int = 6) -> Setting:
+    """A world of side × side spins: in component c every spin points up with probability `ups[c]`."""
+    up = torch.tensor(ups, dtype=torch.float64)
+    if bool(((up < 0) | (up > 1)).any()):
+        raise ValueError(f"ups: probabilities lie between 0 and 1, not {ups}")
+    probs = torch.stack([1 - up, up], dim=-1)[:, None, :].expand(-1, side * side, -1).clone()
+    shares = torch.tensor(weights, dtype=torch.float64)
+    return Setting(
+        name, probs, shares, torch.full((len(shares),), 1 / len(shares)).double(), torch.tensor(SPINS).double(), side
+    )
+
+
+def noisy_spins(side: int = 6) -> Setting:
+    """Setting 1: both classes are fair coins. There is nothing to tell apart: the negative control."""
+    return spin_setting("Setting 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
+
+
+def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
+    """Setting 2: class 0 is all down or all up, clean or with flips; class 1 is fair coins.
+
+    It is called FM after the ferromagnet, but it is a mixture of two states: the spins do not interact.
+    """
+    return spin_setting(
+        "Setting 2: FM / noisy",
+        [0.0, 1.0, flip, 1 - flip, 0.5],
+        [[0.25, 0.25, 0.25, 0.25, 0.0], [0, 0, 0, 0, 1.0]],
+        side,
+    )
+
+
+def all_down(side: int = 6, flip: float = 0.1) -> Setting:
+    """Setting 3: class 0 is down, clean or with flips; class 1 is fair coins, or up, clean or with flips."""
+    return spin_setting(
+        "Setting 3: down / noisy or up",
+        [0.0, flip, 0.5, 1.0, 1 - flip],
+        [[0.5, 0.5, 0, 0, 0], [0, 0, 0.5, 0.25, 0.25]],
+        side,
+    )
+
+
+def majority(side: int = 6, ratio: float | None = None) -> Setting:
+    """Down against up. With `ratio` the *mixed* variant: a share `ratio` of the sites is in the class's own phase."""
+    if ratio is not None and not 0.5 <= ratio <= 1:
+        raise ValueError(f"ratio: a majority is at least one half and at most 1, not {ratio}")
+    down = 0.0 if ratio is None else 1 - ratio
+    return spin_setting("Majority down / majority up", [down, 1 - down], [[1.0, 0.0], [0.0, 1.0]], side)
+
+
+# --- sequences of letters: four ways to make two classes differ
+
+
+def letter_setting(name: str, probs: Tensor) -> Setting:
+    """Two classes of one component each; probs has shape (2, sites, letters). Letters are noised as one-hot vectors."""
+    letters = probs.shape[-1]
+    return Setting(
+        name, probs.double(), torch.eye(2).double(), torch.full((2,), 0.5).double(), torch.eye(letters).double()
+    )
+
+
+def disjoint_letters(sites: int = 12, letters: int = 6) -> Setting:
+    """Class 0 uses the first letters // 2 letters, class 1 the others. An odd alphabet gives class 1 one more."""
+    require_alphabet(sites, letters)
+    probs, half = torch.zeros(2, sites, letters), letters // 2
+    probs[0, :, :half], probs[1, :, half:] = 1 / half, 1 / (letters - half)
+    return letter_setting("Disjoint letters", probs)
+
+
+def dirichlet_letters(sites: int = 12, letters: int = 6, seed: int = 0) -> Setting:
+    """Each class has letter probabilities of its own, drawn once from the uniform law on the simplex, Dirichlet(1, …, 1)."""
+    require_alphabet(sites, letters)
+    waits = -torch.rand(2, letters, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).log()
+    return letter_setting("Different letter probabilities", (waits / waits.sum(1, True))[:, None].expand(-1, sites, -1))
+
+
+def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> Setting:
+    """Class 0 is uniform; in class 1 the first letters // 2 letters are `bias` times as probable as the others."""
+    require_alphabet(sites, letters)
+    if not bias > 0:
+        raise ValueError(f"bias: a positive factor, not {bias}")
+    odds = torch.ones(2, letters, dtype=torch.float64)
+    odds[1, : letters // 2] = bias
+    return letter_setting("Biased letters", (odds / odds.sum(1, True))[:, None].expand(-1, sites, -1))
+
+
+def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, float] = (0.1, 0.6)) -> Setting:
+    """The word 0, 1, 2, … over and over; in class y each letter is redrawn uniformly with probability `redraw[y]`."""
+    require_alphabet(sites, letters)
+    if not all(0 <= p <= 1 for p in redraw):
+        raise ValueError(f"redraw: two probabilities between 0 and 1, not {redraw}")
+    word = torch.eye(letters, dtype=torch.float64)[torch.arange(sites) % letters]
+    return letter_setting("Redrawn letters", torch.stack([(1 - p) * word + p / letters for p in redraw]))
+
+
+def uniform_letters(sites: int = 12, letters: int = 6) -> Setting:
+    """Setting 1 over letters: both classes are uniform."""
+    require_alphabet(sites, letters)
+    return letter_setting("Uniform letters", torch.full((2, sites, letters), 1 / letters, dtype=torch.float64))
+
+
+def require_alphabet(sites: int, letters: int) -> None:
+    if sites < 1:
+        raise ValueError(f"sites: at least 1, not {sites}")
+    if letters < 2:
+        raise ValueError(f"letters: an alphabet has at least 2, not {letters}")
+
+
+# --- the law of the number of up spins
+
+
+def law_of_ups(setting: Setting) -> Tensor:
+    """p(number of up spins = k | y) for k = 0 … sites, shape (classes, sites + 1), exact, float64.
+
+    Sites of a component must be alike: then the number is binomial, and the law of a class a mixture of binomials.
+    """
+    up = setting.probs[:, :, 1].double()
+    if setting.letters != 2 or not torch.equal(up, up[:, :1].expand_as(up)):
+        raise ValueError("the number of up spins is binomial only where there are two letters and all sites are alike")
+    n, k = setting.sites, torch.arange(setting.sites + 1, dtype=torch.float64)
+    ways = math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
+    p = up[:, :1]
+    logs = ways + torch.special.xlogy(k, p) + torch.special.xlogy(n - k, 1 - p)
+    return setting.weights.double() @ logs.exp()
