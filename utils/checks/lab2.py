@@ -534,7 +534,7 @@ def probe_fokker_planck(student: Student, challenge: Challenge, evidence: Eviden
 
 def public_fokker_planck(judge: Judge) -> None:
     with judge.part("residual", 3):
-        x, t, field, sigma = residual_setting(judge.challenge, "solution")
+        x, t, field, _ = residual_setting(judge.challenge, "solution")
         seen = judge.tensor("solution/residual", x.shape, "The residual")
         with torch.no_grad():  # how fast this score changes in time: the size to compare with
             change = (field(x, t + 1e-5) - field(x, t - 1e-5)) / 2e-5
@@ -641,4 +641,6 @@ exercise(
 
 # --- 2.7 written
 
-exercise("lab2.regulariser_essay", points=2, title="Which regulariser helps where, and where sampling starts", manual=True)
+exercise(
+    "lab2.regulariser_essay", points=2, title="Which regulariser helps where, and where sampling starts", manual=True
+)
