@@ -380,7 +380,7 @@ def analyse(
             print(f"missing: {error}")
             continue
         print(f"measuring {name}")
-        results[name] = measure(experiment, states=10_000, grid=100, frames=61 if video else 0)
+        results[name] = measure(experiment, states=10_000, frames=61 if video else 0)
     if not results:
         print("nothing to analyse: no experiment is finished")
         return []
