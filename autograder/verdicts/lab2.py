@@ -609,18 +609,10 @@ def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
     )
 
 
-def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
-    _, batch = LOSS_RUNS[name]
-    rtol = max(float(run["rtol"]), 1e-9)
-    seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() > 1:
-        judge.fail(
-            "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and atoms to one number."
-        )
+def loss_mistakes(run: dict[str, Tensor], out: Tensor, pull: Tensor) -> list[tuple[str, str, Tensor]]:
+    """What the known mistakes make of one call. `pull` is grad log K."""
     x, x0, t, sigma, noise = (run[key] for key in ("x", "x0", "t", "sigma", "noise"))
-    out = Nonsense(judge.challenge, "model")(x, t).double()
-    variance = (sigma**2).expand_as(x)
-    pull = wrapped(x - x0, variance)[1]  # grad log K
+    variance, batch = (sigma**2).expand_as(x), len(x)
     error = out - sigma * pull
     square = error**2
 
@@ -655,10 +647,28 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
         ("half_missing", "The exponent of a Gaussian is the squared distance over twice the variance. You forgot the two in the weights.", loss(sigma * wrapped(x - x0, variance / 2)[1] / 2)),
         ("argument_reversed", "The Gaussian is evaluated at x0, not at x - x0.", loss(sigma * wrapped(x, variance)[1])),
     ]  # fmt: skip
+    return reductions + kernels + targets
+
+
+def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
+    rtol = max(float(run["rtol"]), 1e-9)
+    seen = judge.tensor(f"{name}/loss", what="The loss")
+    if seen.numel() > 1:
+        judge.fail(
+            "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and atoms to one number."
+        )
+    x, x0, t, sigma = (run[key] for key in ("x", "x0", "t", "sigma"))
+    out = Nonsense(judge.challenge, "model")(x, t).double()
+    variance = (sigma**2).expand_as(x)
+    pull = wrapped(x - x0, variance)[1]  # grad log K
+    error = out - sigma * pull
+    square = error**2
+
+    wrong = not judge.close(seen.reshape(()), square.mean(), rtol, 1e-12)
     judge.compare(
         seen.reshape(()),
         square.mean(),
-        reductions + kernels + targets,
+        loss_mistakes(run, out, pull) if wrong else (),
         (
             "wrong_loss",
             "Given your x0, t and noise, the mean squared difference between the model's output and sigma grad log K(x | x0) is another number. Compare your last lines with the formula.",
