@@ -724,6 +724,17 @@ plt.show()
 r"""
 The true score is a saw-tooth: it pulls towards the nearer peak, harder and harder with distance, and jumps in the middle. Networks like smooth curves, and nobody asked them out there.
 
+And here are the fields over the whole square. Look for the colours first: dark is strong, orange is weak.
+"""
+
+# %% role="illustration"
+analysis.draw_snapshots(results)
+plt.show()
+
+# %% [markdown]
+r"""
+The plain network guessed the directions well, far from anything that it was ever asked: it continues what it has learned. With the Fokker-Planck term most of the square has turned orange. The equation is obeyed there, and the score is gone.
+
 **Predict, then run.** How bad is that for *samples*? The walk starts anywhere.
 """
 

@@ -153,6 +153,7 @@ def test_analyse_takes_what_is_finished_and_says_what_is_missing(answers, finish
     figures = {path.stem for path in tmp_path.glob("*.png")}
     assert {
         "samples",
+        "fields",
         "line",
         "radii",
         "errors",

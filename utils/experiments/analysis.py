@@ -44,6 +44,7 @@ STYLES = {  # name: title, colour, line style, marker
 }
 TIMES = tuple(round(0.05 * i, 2) for i in range(1, 21))
 LINE_TIMES = (0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+SNAPSHOT = 0.4  # the time of the still pictures: there the networks differ most
 ARROWS = mpl.colors.LinearSegmentedColormap.from_list("arrows", mpl.colormaps["inferno_r"](np.linspace(0.3, 1, 64)))
 RECORDED = (0, 7, 14, 18, 21)  # steps of a walk of 21 steps whose states are kept
 
@@ -142,6 +143,7 @@ def measure(
     """Everything that the figures show of one experiment. The same seed for all: they walk from the same states."""
     seed_everything(seed)
     result = error_by_time(experiment, grid=grid) | score_along_line(experiment) | walks(experiment, states)
+    result["snapshot"] = normalised_score(experiment, states_on_a_grid(22, device_of(experiment)), SNAPSHOT).cpu()
     if frames:
         result |= field(experiment, frames)
     result["history"] = torch.tensor(experiment.history)
@@ -287,26 +289,44 @@ def draw_radii(results: Results, sigma_d: float, sigma_min: float) -> plt.Figure
     return fig
 
 
-def draw_field(ax: plt.Axes, arrows: Tensor, density: Tensor, title: str) -> None:
-    """One frame: arrows of sigma · score, all of one length but coloured by size, over contours of the density."""
+def draw_field(ax: plt.Axes, arrows: Tensor, density: Tensor | None, title: str):
+    """Arrows of sigma · score on a grid, all of one length but coloured by size, over contours of the density.
+
+    Returns the arrows' artist, for a colour bar of log10(size).
+    """
     grid = round(len(arrows) ** 0.5)
     x = states_on_a_grid(grid).numpy()
     size = arrows.norm(dim=1).numpy()
     unit = (arrows / arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)).numpy()
-    side = (np.arange(len(density)) + 0.5) / len(density)
-    peak = float(density.max())
-    levels = [share * peak for share in (0.01, 0.1, 0.5, 0.9)]
-    smooth = density.numpy().T
-    if float(density.min()) < levels[-1]:
-        ax.contourf(side, side, smooth, levels=[*levels, peak * 1.01], cmap="Blues", alpha=0.75, extend="neither")
+    if density is not None:
+        bins, peak = len(density), float(density.max())
+        side = (np.arange(-1, bins + 1) + 0.5) / bins
+        levels = [share * peak for share in (0.01, 0.1, 0.5, 0.9, 1.01)]
+        ax.contourf(side, side, np.pad(density.numpy().T, 1, mode="wrap"), levels=levels, cmap="Blues", alpha=0.75)
     picture = ax.quiver(
         *x.T, *unit.T, np.log10(size.clip(1e-2)), cmap=ARROWS, angles="xy", scale=grid * 1.15, width=0.0035
     )
-    picture.set_clim(-1.5, 2)
+    picture.set_clim(-1.5, 1.5)
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlabel="atom 1", ylabel="atom 2")
-    ax.set_title(title)
+    ax.set_title(title, fontsize=10)
     ax.set_aspect("equal")
     ax.grid(False)
+    return picture
+
+
+def draw_snapshots(results: Results) -> plt.Figure:
+    """The field of each experiment at one time: arrows of one length, coloured by size."""
+    fig, axes = plt.subplots(2, 3, figsize=(10.5, 7), sharex=True, sharey=True)
+    for ax in axes.flat[len(results) :]:
+        ax.set_visible(False)
+    for ax, (name, result) in zip(axes.flat, results.items()):
+        picture = draw_field(ax, result["snapshot"], None, title_of(name))
+    for ax in axes.flat:
+        ax.label_outer()
+    bar = fig.colorbar(picture, ax=axes, shrink=0.5, ticks=[-1, 0, 1], extend="both")
+    bar.set_ticklabels(["0.1", "1", "10"])
+    bar.set_label(f"size of sigma · score at t = {SNAPSHOT:g}")
+    return fig
 
 
 def film_frames(result: Mapping[str, Tensor], title: str, dpi: int = 72) -> list[np.ndarray]:
@@ -390,6 +410,7 @@ def analyse(
     trained = {name: result for name, result in results.items() if len(result["history"])}
     config = experiment.config
     figures = {
+        "fields": lambda: draw_snapshots(results),
         "samples": lambda: draw_samples(results),
         "line": lambda: draw_line({k: v for k, v in results.items() if k != "analytical"} | exact_line(results)),
         "radii": lambda: draw_radii(results, config.sigma_d, config.sigma_min),
