@@ -302,7 +302,7 @@ wrong(LOSS, "model_other_time", "time_differs", source=plain((MODEL, "self.model
 wrong(LOSS, "model_flat_time", ("time_shape", "raised"), source=plain((MODEL, "self.model(x, t[:1])")))
 wrong(LOSS, "noise_resampled", "model_sees_other_x", source=plain(
     (MODEL, "self.model((x0 + sigma * torch.randn_like(x0)) % 1, t)")))  # fmt: skip
-wrong(LOSS, "noised_twice", "wrong_loss", source=plain(
+wrong(LOSS, "noised_twice", "noise_resampled", source=plain(
     (MODEL, "self.model(self.schedule.add_noise(x0, t, torch.randn_like(x0)), t)")))  # fmt: skip
 wrong(LOSS, "own_schedule", "schedule_not_used", source=plain(
     ("self.schedule.add_noise(x0, t, noise)", "(x0 + self.schedule.sigma(t) * noise) % 1")))  # fmt: skip
@@ -317,7 +317,7 @@ wrong(LOSS, "time_squared", "time_distribution", source=plain((TIME, TIME + " **
 wrong(
     LOSS,
     "time_flat",
-    ("time_shape", "wrong_shape", "raised"),
+    "time_shape",
     source=plain((TIME, TIME.replace("batch_size, 1", "batch_size"))),
 )
 wrong(LOSS, "time_per_atom", "time_shape", source=plain((TIME, "t = torch.rand_like(x0)")))

@@ -447,6 +447,12 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     """Check the flow of one call (data to noise to model), and return its rebuilt tensors."""
     dtype, batch = LOSS_RUNS[name]
     data, schedule = StubAtoms(judge.challenge, name, dtype), StubSchedule(judge.challenge)
+    flat = judge.evidence.values.get(f"{name}/noised/t.shape") == [batch]
+    judge.require(  # before the error that it leads to
+        not flat,
+        "time_shape",
+        f"t has shape ({batch},), expected ({batch}, 1): one time for each sample, with an axis to broadcast along.",
+    )
     judge.attempt(name)
     for stub, code, message in (
         ("data", "data_not_sampled", "Your loss never calls `self.data.sample`."),
@@ -503,6 +509,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
         if near(x_model, x0_all[:batch], rtol):
             judge.fail("model_sees_x0", "The model is given the clean state x0. It must be asked at the noised x.")
         judge.fail("model_sees_other_x", "The x that the model sees is not the x that `add_noise` returned.")
+    other = next((x_all[s : s + batch] for s in starts if s != start), x_all[start : start + batch])
     x, x0, t, noise = (a[start : start + batch] for a in (x_all, x0_all, t_all, noise_all))
     drawn = data.states.double()
     places = range(0, len(drawn) - batch + 1)
@@ -533,7 +540,15 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
             "The states that the dataset returned were overwritten in place. With a dataset kept in memory, its atoms drift away.",
             cost=1.0,
         )
-    return {"x": x, "x0": x0, "t": t, "noise": noise, "sigma": schedule.wave(t), "rtol": torch.tensor(rtol)}
+    return {
+        "x": x,
+        "other": other,
+        "x0": x0,
+        "t": t,
+        "noise": noise,
+        "sigma": schedule.wave(t),
+        "rtol": torch.tensor(rtol),
+    }
 
 
 def near(a: Tensor, b: Tensor, rtol: float) -> bool:
@@ -632,6 +647,11 @@ def loss_mistakes(run: dict[str, Tensor], out: Tensor, pull: Tensor) -> list[tup
     ]  # fmt: skip
     kernels = [(code, message, loss(sigma * wrong)) for code, message, wrong in kernel_mistakes(x - x0, variance)]
     targets = [
+        (
+            "noise_resampled",
+            "The target was computed at another x than the model saw. Add noise once, and use the same x for both.",
+            loss(sigma * wrapped(run["other"] - x0, variance)[1]),
+        ),
         ("target_sign", "Your target points from x0 to x. The score points back: where the density is higher.", loss(-sigma * pull)),
         ("sigma_missing", "Your target is the score itself, which is about 1 / sigma: small times would drown all others. The network learns sigma times the score.", loss(pull)),
         ("sigma_squared", "Your target is sigma² times the score. The network learns sigma times the score, which is about 1 at every time.", loss(sigma**2 * pull)),

@@ -252,13 +252,14 @@ class ExponentialNoise(NoiseSchedule):
 
 # %% role="illustration"
 def draw_noised():
-    """Your noised states at five times."""
+    """Your noised states at five times; in grey the same with the atoms swapped."""
     schedule = ExponentialNoise()
     x0, _ = TwoAtoms().sample(4000)
     fig, axes = plt.subplots(1, 5, figsize=(11, 2.6), sharey=True)
     for ax, t in zip(axes, (0.0, 0.4, 0.7, 0.9, 1.0)):
         x = schedule.add_noise(x0, torch.full((len(x0), 1), t), torch.randn_like(x0))
-        ax.scatter(*x.T, s=2, color=plotting.BLUE, alpha=0.4, linewidths=0, rasterized=True)
+        ax.scatter(*x.flip(1).T, s=2, color=plotting.GREY, alpha=0.25, linewidths=0, rasterized=True)
+        ax.scatter(*x.T, s=2, color=plotting.BLUE, alpha=0.35, linewidths=0, rasterized=True)
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="atom 1", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         ax.set_title(f"t = {t:g}, sigma = {float(schedule.sigma(torch.tensor([[t]]))):.3f}", fontsize=9)
         ax.grid(False)
@@ -270,7 +271,8 @@ show_or_say(draw_noised, "2.2")
 
 # %% [markdown]
 r"""
-Look at $t = 1$. Most places have been reached, but not all equally: there is still a hole where both atoms would sit at the same place. We come back to that hole at the end.
+Blue is your data with noise, grey the same with the atoms swapped. Look at $t = 1$. All places have been reached, but not all equally: on the diagonal, around $(\frac14, \frac14)$ and $(\frac34, \frac34)$, there are still holes. Two atoms seldom sit at the same place. We come back to
+these holes at the end.
 
 ---
 # 3 · Learning the score from noise
@@ -772,9 +774,9 @@ r"""
 Compare the two when $t$ is near 0.5: the directions agree nearly everywhere, the *size* does not. The exact arrows far away are darker. And along the lines where the arrows part, the exact score turns at once, the learned one takes its time.
 
 ---
-# 7 · The hole at the beginning
+# 7 · The holes at the beginning
 
-One thing is left from part 2: the hole in the noised states at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process does **not** end in the uniform law. The probability of two atoms at the same place is still too small: $p_1$ runs from 0.35 to 2.0, where the uniform
+One thing is left from part 2: the holes in the noised states at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process does **not** end in the uniform law. Two atoms at the same place are still too rare: $p_1$ runs from 0.35 to 2.0, where the uniform
 law has 1. But our walks *start* uniformly. They start from the wrong law.
 
 The distance between two laws is measured here by the **total variation**: the largest difference in probability that any event can have. Below it is counted from histograms of 256 squares; the dashed line is what two samples of the *same* law give by luck.
@@ -836,7 +838,7 @@ Samples suffer less, because walks are not uniform over the square at small nois
 
 (b) At $t = 1$ the forward process has a density between 0.35 and 2.0: noise of width 0.2 is too little to forget where the atoms were on a ring of length 1. The sampler draws uniformly; the total variation between the two laws is 0.17. Raise $\sigma_{\max}$: at 0.3 it is 0.02, at 0.5 it is $4 \cdot 10^{-5}$. (Or start from noised data, where one has them; more corrector steps at the first noise level also help.)
 
-**Rubric.** 1 point for (a): rare against common places kept apart, with the student's own numbers for at least two regularisers and the price (½); an explanation of one effect or of the samples' robustness that refers to where the loss asks (½). 1 point for (b): noise of width 0.2 does not reach the uniform law, with a number or the picture of the hole (½); a cure that works: larger $\sigma_{\max}$, or another start (½). "The regulariser did not train long enough" alone is no explanation.
+**Rubric.** 1 point for (a): rare against common places kept apart, with the student's own numbers for at least two regularisers and the price (½); an explanation of one effect or of the samples' robustness that refers to where the loss asks (½). 1 point for (b): noise of width 0.2 does not reach the uniform law, with a number or the picture of the holes (½); a cure that works: larger $\sigma_{\max}$, or another start (½). "The regulariser did not train long enough" alone is no explanation.
 """
 
 # %% [markdown]
