@@ -261,8 +261,8 @@ def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
         ax.set_xticks([0, 0.5, 1])
         ax.set_yticks([])
         ax.set_xlabel("place of an atom")
-    axes[0].legend(fontsize=8)
-    fig.suptitle(title, fontsize=11)
+    fig.suptitle(title, fontsize=11, x=0.01, ha="left")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     return fig
 
 
