@@ -23,6 +23,17 @@ def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T
         return stored()
 
 
+def show_or_say(show: Callable[[], object], needs: str) -> None:
+    """show(), or where that raises, one line: which exercises this cell needs, and what went wrong."""
+    try:
+        show()
+    except NotImplementedError:
+        print(f"Answer {needs} to see this.")
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"This cell needs a right answer to {needs}. With yours it fails: {reason[:200]}")
+
+
 def stored_tensors(name: str) -> dict[str, Tensor]:
     """The arrays of `checkpoints/<name>.safetensors`."""
     return load_tensors(CHECKPOINTS / f"{name}.safetensors")[0]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from utils.atoms import NoiseSchedule, TwoAtoms
 from utils.experiments.answers import Answers, MissingAnswer
-from utils.experiments.regularisers import REGULARISERS, score_of
+from utils.experiments.regularisers import NEEDS, REGULARISERS, score_of
 from utils.nets import EquivariantMLP
 from utils.runtime import current_budget, current_device, seed_everything
 from utils.training import Trainer, load_tensors
@@ -34,6 +34,7 @@ TRAINED = (
 )
 EXPERIMENTS = ("analytical", *TRAINED)
 RUNS = Path("runs/lab2")
+SAVE_SECONDS = 10.0  # a run that is killed loses no more than this
 
 
 def load_config(name: str, overrides: Sequence[str] = ()) -> DictConfig:
@@ -129,7 +130,7 @@ def run(
     checkpoint = logdir = None
     if runs is not None:
         folder = Path(runs) / name
-        card = OmegaConf.merge(config, {"answers": answers.fingerprint()})
+        card = OmegaConf.merge(config, {"answers": answers.fingerprint(needed(config))})
         if folder.exists() and (fresh or not same_card(folder, card)):
             if not fresh:
                 print(f"{name}: settings or answers have changed since the last run; starting anew.")
@@ -143,7 +144,7 @@ def run(
         lr=config.lr,
         batch_size=config.batch,
         checkpoint=checkpoint,
-        save_seconds=10.0,
+        save_seconds=SAVE_SECONDS,
         logdir=logdir,
     )
     experiment.history, experiment.seconds = trainer.history, trainer.seconds
@@ -161,6 +162,12 @@ def prepare(config: DictConfig, answers: Answers, device: torch.device) -> tuple
     data = TwoAtoms(config.sigma_d, device)
     trainer = answers.need("ScoreTrainer")(schedule, model, data)
     return Experiment(config, schedule, answers, model), RegularisedTrainer(trainer, config, answers, schedule)
+
+
+def needed(config: DictConfig) -> list[str]:
+    """The answers that this experiment trains with."""
+    names = ["ExponentialNoise", "ScoreTrainer", *NEEDS.get(config.regulariser, ())]
+    return [*names, "analytic_score"] if config.options.get("guide") == "exact" else names
 
 
 def same_card(folder: Path, card: DictConfig) -> bool:

@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.choices["run"].add_argument("--fresh", action="store_true", help="forget an earlier run")
     commands.choices["analyse"].add_argument("--out", type=Path, default=Path("generated_artifacts"))
     commands.choices["analyse"].add_argument("--no-video", action="store_true")
+    commands.choices["analyse"].add_argument("--store", type=Path, help="keep the figures' numbers in this file")
     options = parser.parse_args(arguments)
     settings = [word for word in options.names if "=" in word]
     names = [word for word in options.names if "=" not in word]
@@ -32,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "analyse":
             from utils.experiments.analysis import analyse
 
-            return 0 if analyse(names or EXPERIMENTS, answers, options.runs, options.out, not options.no_video) else 1
+            done = analyse(
+                names or EXPERIMENTS, answers, options.runs, options.out, not options.no_video, options.store
+            )
+            return 0 if done else 1
         for name in TRAINED if names == ["all"] else names:
             done = run(name, answers, settings, options.runs, options.fresh)
             tail = done.history[-100:] or [float("nan")]

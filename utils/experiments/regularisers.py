@@ -66,4 +66,9 @@ def consistency(
     return (model(x, t) - target).square().mean()
 
 
+NEEDS = {  # the answers that each is made of
+    "analytical_regression": ("analytic_score",),
+    "fokker_planck": ("fokker_planck_residual",),
+    "consistency": ("predictor_step", "consistency_target"),
+}
 REGULARISERS = {f.__name__: f for f in (analytical_regression, fokker_planck, consistency)}
