@@ -20,6 +20,7 @@ from utils.checks.lab4 import (
     StubData,
     StubPath,
     drift_setting,
+    few,
     field_setting,
     step_setting,
     stub_sample,
@@ -64,7 +65,7 @@ def vector_field(judge: Judge) -> None:
                     ),
                     (
                         "alpha_missing",
-                        "The noise in x is (x - alpha z) / beta. You subtract z without its alpha.",
+                        "You take the whole of z out of x. At time t the image stands in x with a factor.",
                         da * z + db / b * (x - z),
                     ),
                     (
@@ -99,12 +100,12 @@ def vector_field(judge: Judge) -> None:
                     ),
                     (
                         "noise_not_extracted",
-                        "You multiply the derivative of beta with x. It belongs to the noise, (x - alpha z) / beta.",
+                        "You multiply the derivative of beta with x. It belongs to the noise alone: take the image out of x, and mind how strong the noise in it is.",
                         da * z + db * x,
                     ),
                     (
                         "noise_not_extracted",
-                        "You multiply the derivative of beta with x - alpha z, which is beta times the noise.",
+                        "You multiply the derivative of beta with what is left of x without its image. That is not yet the noise: at time t it is weaker.",
                         da * z + db * (x - a * z),
                     ),
                     ("score_instead", "What you return here is the score.", (a * z - x) / b**2),
@@ -202,7 +203,6 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     rows = (batch, *shape)
     rtol = 1e-9 if dtype == torch.float64 else 1e-4
 
-    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     z_all = judge.tensor(f"{name}/path/z", what="The image z that goes into the path")
     t_all = judge.tensor(f"{name}/path/t", what="The time t")
     if t_all.numel() == judge.value(f"{name}/path/count", int) and len(t_all) != len(z_all):
@@ -212,6 +212,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
         "time_shape",
         f"t has shape {tuple(t_all.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
     )
+    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     judge.require(
         z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.images),
         "wrong_shape",
@@ -726,7 +727,7 @@ def judge_sweep(judge: Judge, name: str) -> None:
     judge.require(
         sorted(keys) == sorted(scales),
         "wrong_scales",
-        f"The keys of your dictionary are {sorted(keys)}, and the scales were {sorted(scales)}.",
+        f"The keys of your dictionary are {few(sorted(keys))}, and the scales were {few(sorted(scales))}.",
     )
     judge_samples(judge, name, noise, labels, null_label)
     has_class = labels != null_label

@@ -584,6 +584,11 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
         evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
 
 
+def few(numbers: list[float]) -> str:
+    """The first numbers of a list, for a message."""
+    return ", ".join(f"{number:g}" for number in numbers[:6]) + (", …" if len(numbers) > 6 else "")
+
+
 def public_accuracy_sweep(judge: Judge) -> None:
     with judge.part("properties", 2):
         for name in SWEEP_RUNS:
@@ -596,7 +601,9 @@ def public_accuracy_sweep(judge: Judge) -> None:
             length = judge.value(f"{name}/scales.length", int)
             seen = sorted(judge.number(f"{name}/scales.{i}") for i in range(length))
             judge.require(
-                seen == sorted(scales), "wrong_scales", f"The keys are {seen}, and the scales were {sorted(scales)}."
+                seen == sorted(scales),
+                "wrong_scales",
+                f"The keys are {few(seen)}, and the scales were {few(sorted(scales))}.",
             )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed noise or labels."
