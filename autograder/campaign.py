@@ -23,7 +23,7 @@ from autograder.author import Lab, read_source, role_of
 from autograder.matrix import write_report
 from autograder.validate import Row, Task, plan, row_of, run, stale_rows
 
-RIGHT, STATISTICAL, WRONG = 1_000, 10_000, 50
+RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
 PIECE = 50
 REPORTS = ROOT / "docs" / "validate"
 
@@ -59,7 +59,7 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
     chance = {row.exercise for row in run(t for t in tasks if t.mutant.kind == "model") if row.false_alarm}
     counts = []
     for task in tasks:
-        wished = wrong or WRONG
+        wished = GENERIC if task.mutant.kind == "generic" else wrong or WRONG
         if task.mutant.right:
             wished = right or (STATISTICAL if task.mutant.exercise in chance else RIGHT)
         counts.append(dataclasses.replace(task, challenges=wished))

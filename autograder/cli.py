@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument(
         "--full",
         action="store_true",
-        help="1,000 challenges for each right answer, 10,000 for a statistical one, 50 for each wrong one and each generic "
-        "change; goes on where it stopped; writes docs/validate (make validate-full)",
+        help="1,000 challenges for each right answer, 10,000 for a statistical one, 50 for each wrong one, 10 for each "
+        "generic change; goes on where it stopped; writes docs/validate (make validate-full)",
     )
     check.add_argument("--minutes", type=float, metavar="M", help="with --full: stop after so long, and report")
     check.add_argument("--generic", action="store_true", help="changes made by a program, too")

@@ -205,7 +205,12 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
 
     z_all = judge.tensor(f"{name}/path/z", what="The image z that goes into the path")
     t_all = judge.tensor(f"{name}/path/t", what="The time t")
-    if t_all.numel() == judge.value(f"{name}/path/count", int) and len(t_all) != len(z_all):
+    judge.require(
+        z_all.dim() == len(rows),
+        "wrong_shape",
+        f"The z that goes into the path should have the shape {rows}, and came with {tuple(z_all.shape)}.",
+    )
+    if t_all.numel() == judge.value(f"{name}/path/count", int) != len(z_all):
         judge.fail("time_shared", "All samples of a batch share one time t. Each needs its own.")
     judge.require(
         t_all.shape == (len(z_all), 1, 1, 1),
@@ -216,7 +221,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     judge.require(
         z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.images),
         "wrong_shape",
-        f"The z that goes into the path has shape {tuple(z_all.shape)}, expected {rows}.",
+        f"The z that goes into the path should have the shape {rows}, and came with {tuple(z_all.shape)}.",
     )
     x_all = path.draw(z_all.to(dtype), t_all.to(dtype)).double()
     # A path that was sampled twice has more rows than the batch: the model's x says which of them count.
@@ -397,7 +402,7 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     error = out - target
     square = error**2
     seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() > 1:
+    if seen.numel() != 1:
         judge.fail(
             "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number."
         )
@@ -625,9 +630,9 @@ def judge_steps(judge: Judge, short: str) -> None:
         f = drift(x, t, y)
         predicted = x + h * f
         g = drift(predicted, t + h, y)
+        calls = judge.value(f"{short}_{name}/drift/count", int)
         judge.require(
-            judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor"
-            or judge.evidence.values.get(f"{short}_{name}/drift/count") == 0,
+            calls == 0 or judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor",
             "labels_lost",
             "The labels y do not reach the drift. Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`.",
         )
@@ -783,7 +788,7 @@ def judge_samples(judge: Judge, name: str, noise: Tensor, labels: Tensor, null_l
         "noise_shape",
         f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
     )
-    distance, row = torch.cdist(used.flatten(1), noise.double().flatten(1)).min(dim=1)
+    distance, row = torch.cdist(used.double().flatten(1), noise.double().flatten(1)).min(dim=1)
     judge.require(
         bool((distance < 1e-4).all()),
         "fresh_noise",

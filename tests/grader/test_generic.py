@@ -144,6 +144,7 @@ def test_the_full_run_tries_everything_evenly(lab):
     assert sum(piece.challenges for piece in cut) == sum(task.challenges for task in tasks)
     assert [piece.first for piece in cut] == sorted(piece.first for piece in cut)
     for task in tasks:
-        assert task.challenges in ((1_000, 10_000) if task.mutant.right else (50,))
+        wrong = 10 if task.mutant.kind == "generic" else 50
+        assert task.challenges in ((1_000, 10_000) if task.mutant.right else (wrong,))
     assert len(fingerprint(lab)) == 16
     assert chance_of_refusal([Row("a", "x", True, 1, false_alarm=1e-7), Row("a", "y", True, 1)]) == {"a": 1e-7}

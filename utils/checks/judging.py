@@ -15,6 +15,8 @@ from utils.checks.evidence import Evidence
 
 FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
 
+UNJUDGED = "The grader could not judge this part of your answer by itself"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -63,6 +65,11 @@ class Judge:
             yield
         except Failure as failure:
             self._add(failure.finding)
+        except AssertionError:
+            raise  # the exercise itself is wrong, such as levels that add up to too much
+        except Exception as error:
+            # What a student's code hands over can be anything. Only this part is lost, and a person looks at it.
+            self._add(Finding("needs_a_person", f"{UNJUDGED} ({type(error).__name__}). A person will look at it."))
         else:
             self.points += points * max(0.0, 1.0 - self._cost)
         finally:
@@ -147,7 +154,7 @@ class Judge:
         """A Python number, or a tensor with one element."""
         kind = self.kind(name)
         if kind in ("int", "float", "bool"):
-            value = torch.tensor(float(self.evidence.values.get(name, "nan")), dtype=torch.float64)
+            value = torch.tensor(as_float(self.evidence.values.get(name)), dtype=torch.float64)
         else:
             value = self.tensor(name, what=what, finite=finite)
             if value.numel() != 1:
@@ -208,6 +215,14 @@ class Judge:
         raise Failure(*otherwise)
 
 
+def as_float(value: object) -> float:
+    """A number of the evidence, where NaN and infinity stand as text; NaN if it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
 def is_device_error(error: dict[str, object]) -> bool:
     words = str(error.get("message", "")).lower()
     return any(
@@ -226,7 +241,8 @@ def is_device_error(error: dict[str, object]) -> bool:
 def explain(error: dict[str, object]) -> tuple[str, str]:
     """Code and message for an exception of the student's code."""
     kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
-    bases = error.get("bases") or []
+    bases = error.get("bases")
+    bases = bases if isinstance(bases, list) else []
     at = f" The line is `{line}`." if line else ""
     if kind == "MissingName":
         return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"

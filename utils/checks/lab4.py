@@ -279,7 +279,10 @@ def public_cfg_train_loss(judge: Judge) -> None:
             ((times >= 0) & (times <= 1)).all(), "time_out_of_range", "Some of your times lie outside [0, 1]."
         )
         labels = torch.cat(
-            [judge.tensor(f"call{i}/model/y", what="The labels that the model sees") for i in range(TRAIN_CALLS)]
+            [
+                judge.tensor(f"call{i}/model/y", (TRAIN_BATCH,), "The labels that the model sees")
+                for i in range(TRAIN_CALLS)
+            ]
         )
         dropped = float((labels == null_label).double().mean())
         judge.require(
@@ -487,13 +490,10 @@ def public_euler_heun(judge: Judge) -> None:
                 )
             calls = judge.value(f"{short}_main/drift/count", int)
             judge.require(calls >= order, "drift_calls", f"One step needs {order} slope(s); yours asked for {calls}.")
+            y = step_setting(judge.challenge, "main")[3]
+            reached = judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift").reshape(-1)
             judge.require(
-                torch.equal(
-                    judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift")[
-                        : STEP_RUNS["main"][2]
-                    ],
-                    step_setting(judge.challenge, "main")[3],
-                ),
+                torch.equal(reached[: len(y)], y),
                 "labels_lost",
                 "The labels y do not reach the drift. Pass the keyword arguments on.",
             )
@@ -594,7 +594,7 @@ def public_accuracy_sweep(judge: Judge) -> None:
         for name in SWEEP_RUNS:
             _, labels, scales, null_label, _ = sweep_setting(judge.challenge, name)
             judge.attempt(name)
-            kind = judge.evidence.values.get(f"{name}/type")
+            kind = judge.value(f"{name}/type", str)
             judge.require(
                 kind == "dict", "not_a_dict", f"Return a dictionary from scale to accuracy; yours is a {kind}."
             )
