@@ -2,7 +2,7 @@
 
 Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
 only what is missing or out of date. Pieces go round and round through all answers, so that a run that is cut short has
-tried every answer about equally often.
+done the same share for each.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import time
@@ -24,7 +25,7 @@ from autograder.matrix import write_report
 from autograder.validate import Row, Task, plan, row_of, run, stale_rows
 
 RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
-PIECE = 50
+ROUNDS = 20
 REPORTS = ROOT / "docs" / "validate"
 
 
@@ -67,13 +68,13 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
 
 
 def pieces(tasks: list[Task]) -> list[Task]:
-    """The same in pieces of 50 challenges: first the first piece of every answer, then the second, and so on."""
-    cut = [
-        dataclasses.replace(task, first=first, challenges=min(PIECE, task.challenges - first))
-        for task in tasks
-        for first in range(0, task.challenges, PIECE)
-    ]
-    return sorted(cut, key=lambda piece: piece.first)
+    """The same in pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on."""
+    rounds: list[list[Task]] = [[] for _ in range(ROUNDS)]
+    for task in tasks:
+        size = math.ceil(task.challenges / ROUNDS)
+        for number, first in enumerate(range(0, task.challenges, size)):
+            rounds[number].append(dataclasses.replace(task, first=first, challenges=min(size, task.challenges - first)))
+    return [piece for pieces_of_round in rounds for piece in pieces_of_round]
 
 
 def key(piece: Task) -> str:

@@ -161,8 +161,8 @@ class Site:
         """Another argument of the function, or another attribute of self, in its place."""
         node = self.node
         key = key_of(node)
-        if key is None:
-            return
+        if key is None or (isinstance(self.parent, ast.Attribute) and self.parent.attr in ("device", "dtype")):
+            return  # which tensor tells device and dtype is a matter of taste
         pool = self.others if isinstance(node, ast.Name) else [other for other in self.uses if "." in other]
         for other in pool:
             if key in pool and other != key and self.uses[key] & self.uses.get(other, {"value"}):

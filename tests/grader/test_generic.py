@@ -108,7 +108,7 @@ def test_the_full_run_goes_on_where_it_stopped(lab, tmp_path, monkeypatch):
     monkeypatch.setattr(campaign, "ROOT", tmp_path)
     monkeypatch.setattr(campaign, "REPORTS", tmp_path / "docs")
     monkeypatch.setattr(campaign, "fingerprint", lambda lab: "mark")
-    monkeypatch.setattr(campaign, "PIECE", 1)
+    monkeypatch.setattr(campaign, "ROUNDS", 2)
     tasks = [task for task in plan(lab, 2) if task.mutant.right][:2]
     monkeypatch.setattr(campaign, "targets", lambda lab, right, wrong: tasks)
     monkeypatch.setattr(campaign, "work", lambda missing, jobs, deadline: ((p, row_of(p), 0.5) for p in missing[:3]))
@@ -142,7 +142,11 @@ def test_the_full_run_tries_everything_evenly(lab):
     tasks = targets(lab, None, None)
     cut = pieces(tasks)
     assert sum(piece.challenges for piece in cut) == sum(task.challenges for task in tasks)
-    assert [piece.first for piece in cut] == sorted(piece.first for piece in cut)
+    half, done = len(cut) // 2, {}
+    for piece in cut[:half]:
+        done[piece.mutant.exercise, piece.mutant.name] = piece.first + piece.challenges
+    shares = [done[t.mutant.exercise, t.mutant.name] / t.challenges for t in tasks if t.challenges >= 50]
+    assert max(shares) - min(shares) < 0.2
     for task in tasks:
         wrong = 10 if task.mutant.kind == "generic" else 50
         assert task.challenges in ((1_000, 10_000) if task.mutant.right else (wrong,))
