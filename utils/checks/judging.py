@@ -139,6 +139,8 @@ class Judge:
             raise Failure(
                 "wrong_shape", f"{what} should have the shape {tuple(shape)}, and came with {tuple(tensor.shape)}."
             )
+        if shape is None and tensor.numel() == 0:
+            raise Failure("wrong_shape", f"{what} has no numbers in it: its shape is {tuple(tensor.shape)}.")
         if dtype is not None and tensor.dtype != dtype:
             seen, wanted = (str(d).removeprefix("torch.") for d in (tensor.dtype, dtype))
             raise Failure("wrong_dtype", f"{what} should have the dtype {wanted}, and came with {seen}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from autograder.author import Lab, read_source
 from autograder.mutants.generic import solution_lines
 
 QUOTES = ("raised", "wrong_signature")  # findings that repeat an error message of Python or torch
@@ -35,7 +36,18 @@ def formulas(answer: str) -> set[str]:
     return found
 
 
-def faults(message: str, answer: str, code: str = "") -> list[str]:
+def statement_of(lab: Lab) -> str:
+    """All that a student reads; model answers of written exercises are not among it."""
+    cells = [cell for cell in read_source(lab).cells if cell.cell_type == "markdown"]
+    return "\n".join(cell.source for cell in cells if not cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def told(statement: str) -> str:
+    """A lab's text, LaTeX and all, squeezed like code: what stands in the statement is no secret."""
+    return squeeze(re.sub(r"\\(text|mathrm|dot|tfrac|frac|big|left|right|,|;|!)|[\\${}^]", "", statement))
+
+
+def faults(message: str, answer: str, code: str = "", statement: str = "") -> list[str]:
     """What is wrong with a finding's message; an empty list if nothing is."""
     said = sentences(message)
     wrong = []
@@ -49,9 +61,8 @@ def faults(message: str, answer: str, code: str = "") -> list[str]:
         wrong.append("its first sentence says nothing")
     if not re.search(r"[.!?)`]$", message.strip()) and code not in QUOTES:
         wrong.append("it does not end")
-    if re.search(r"\b(None|nan|inf)\b(?! *[.,:;]| is| it| \w)", said[0]) and code == "":
-        wrong.append("a bare value")
-    given = code not in QUOTES and [formula for formula in formulas(answer) if formula in squeeze(message)]
+    secrets = () if code in QUOTES else formulas(answer)
+    given = [f for f in secrets if f in squeeze(message) and f not in told(statement)]
     if given:
         wrong.append(f"it gives the answer: {given[0]}")
     return wrong
