@@ -191,8 +191,8 @@ def deep(change, thing):
 
 def nan(thing):
     if isinstance(thing, Tensor):
-        return thing * torch.nan if thing.is_floating_point() else thing
-    return float("nan") if isinstance(thing, float) else thing
+        return thing * torch.nan
+    return float("nan") if isinstance(thing, (int, float)) else thing
 
 
 def apart(thing):
