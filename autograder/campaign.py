@@ -50,7 +50,7 @@ def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, m
             lines.flush()
             done[key(piece)] = (row, seconds)
     rows = collect(tasks, done) + list(stale_rows(lab))
-    write_report(REPORTS, lab.short, rows, facts(tasks, rows, done, jobs))
+    write_report(REPORTS, lab.short, rows, facts(tasks, rows, done, jobs, right))
     return rows
 
 
@@ -149,10 +149,14 @@ def collect(tasks: list[Task], done: dict[str, tuple[Row, float]]) -> list[Row]:
     return rows
 
 
-def facts(tasks: list[Task], rows: list[Row], done: dict[str, tuple[Row, float]], jobs: int) -> dict[str, object]:
+def facts(
+    tasks: list[Task], rows: list[Row], done: dict[str, tuple[Row, float]], jobs: int, right: int | None = None
+) -> dict[str, object]:
     """What the report says of its own making."""
     wished, made = sum(task.challenges for task in tasks), sum(row.challenges for row in rows)
     hours = sum(done[key(piece)][1] for piece in pieces(tasks) if key(piece) in done) / 3600
     complete = "Complete: " if made >= wished else f"Not complete, {made / wished:.0%} of the {wished:,} planned: "
     text = f"{complete}{made:,} challenges, {hours:.2f} hours of processor time, {jobs} processes."
+    if right:
+        text += f" Planned were {right:,} for each right answer, also where statistical tests ask for {STATISTICAL:,}."
     return {"made": text, "challenges": made, "planned": wished, "processor_hours": round(hours, 3), "processes": jobs}

@@ -129,7 +129,7 @@ def examine(options: argparse.Namespace) -> int:
 def validate(options: argparse.Namespace) -> int:
     from autograder.author import find_lab, labs
     from autograder.matrix import write_page
-    from autograder.validate import plan, print_matrix, run, stale_rows
+    from autograder.validate import Row, plan, print_matrix, run, stale_rows
 
     try:
         chosen = [find_lab(options.lab)] if options.lab else labs()
@@ -137,7 +137,6 @@ def validate(options: argparse.Namespace) -> int:
         return refuse(error)
     if options.full:
         from autograder.campaign import campaign
-        from autograder.validate import Row
 
         full: list[Row] = []
         for lab in chosen:
@@ -148,7 +147,8 @@ def validate(options: argparse.Namespace) -> int:
             write_page(options.html, full)
         return 0 if full and all(row.ok for row in full) else 1
     jobs = options.jobs or ((os.cpu_count() or 1) if options.generic else 1)
-    everything, ok = [], True
+    everything: list[Row] = []
+    ok = True
     for lab in chosen:
         tasks = plan(lab, options.right or 20, options.wrong or 3, options.only, options.generic, options.sample)
         outdated = stale_rows(lab, options.only) if options.generic else ()

@@ -103,9 +103,8 @@ def chance_in_words(chance: float) -> str:
 def write_report(folder: Path, lab: str, rows: list[Row], facts: dict[str, object]) -> None:
     """`LAB.json`, all numbers, and `LAB.md`, the summary. `facts` says how the run was made."""
     folder.mkdir(parents=True, exist_ok=True)
-    document = {"lab": lab, **facts, "answers": [summary(row) for row in rows]}
-    lines = ",\n".join(json.dumps(answer, ensure_ascii=False) for answer in document["answers"])
-    head = json.dumps({key: value for key, value in document.items() if key != "answers"}, ensure_ascii=False, indent=1)
+    lines = ",\n".join(json.dumps(summary(row), ensure_ascii=False) for row in rows)
+    head = json.dumps({"lab": lab, **facts}, ensure_ascii=False, indent=1)
     (folder / f"{lab}.json").write_text(f'{head[:-2]},\n "answers": [\n{lines}\n]}}\n', encoding="utf-8")
     (folder / f"{lab}.md").write_text(markdown(lab, rows, facts), encoding="utf-8")
 

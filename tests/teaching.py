@@ -25,14 +25,13 @@ def squeeze(text: str) -> str:
 
 
 def formulas(answer: str) -> set[str]:
-    """The expressions of a solution that one could copy: those with two operators or more, squeezed."""
+    """What one could copy, squeezed: whatever a solution assigns or returns that has two operators or more."""
     inside, found = solution_lines(answer), set()
     for node in ast.walk(ast.parse(answer)):
-        if isinstance(node, (ast.BinOp, ast.Compare)) and node.lineno in inside:
-            operators = sum(isinstance(n, (ast.BinOp, ast.Compare)) for n in ast.walk(node))
-            text = ast.unparse(node)
-            if operators >= 2 and len(squeeze(text)) >= 7:
-                found |= {squeeze(text), squeeze(text.removeprefix("(").removesuffix(")"))}
+        if isinstance(node, (ast.Assign, ast.Return)) and node.value is not None and node.lineno in inside:
+            parts = [n for n in ast.walk(node.value) if isinstance(n, ast.BinOp) and not isinstance(n.op, ast.Pow)]
+            if len(parts) >= 2:
+                found.add(squeeze(ast.unparse(node.value)))
     return found
 
 

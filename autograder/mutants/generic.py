@@ -97,7 +97,8 @@ def changes_of(answer: str) -> Iterator[Change]:
     """Every change of one place, once: sources that read the same are one change."""
     tree = ast.parse(answer)
     inside = solution_lines(answer)
-    seen, names = {ast.unparse(tree)}, {}
+    seen = {ast.unparse(tree)}
+    names: dict[str, int] = {}
     for site in list(sites(tree)):
         if site.node.lineno not in inside:
             continue
@@ -138,7 +139,7 @@ class Site:
     parent: ast.AST
     field: str
     index: int | None
-    node: ast.AST
+    node: ast.expr | ast.stmt
     statement: ast.stmt
     others: tuple[str, ...]  # parameters of the function around it
     uses: dict[str, set[str]]  # how each name and each self.… is used: called, as an object, or as a value
@@ -168,7 +169,7 @@ class Site:
             if key in pool and other != key and self.uses[key] & self.uses.get(other, {"value"}):
                 if isinstance(node, ast.Name):
                     yield ast.copy_location(ast.Name(other, node.ctx), node)
-                else:
+                elif isinstance(node, ast.Attribute):
                     yield ast.copy_location(ast.Attribute(node.value, other.split(".")[1], node.ctx), node)
 
     def describe(self, new: ast.AST) -> str:
@@ -246,16 +247,18 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.copy_location(ast.Constant(value), node)
     elif isinstance(node, ast.IfExp):
         yield from (node.body, node.orelse)
-    elif isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "mH")):
+    elif isinstance(node, ast.Subscript):
         if isinstance(node.ctx, ast.Load):
             yield node.value
+    elif isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "mH"):
+        yield node.value
     elif isinstance(node, ast.Call):
         yield from other_calls(node)
     elif isinstance(node, ast.stmt):
         yield from other_statements(node)
 
 
-def other_constants(value: object) -> list[object]:
+def other_constants(value: object) -> list[bool | int | float]:
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
