@@ -48,8 +48,11 @@ execute: $(READY)  ## run an instructor notebook and keep its outputs: make exec
 release: $(READY)  ## what students get: dist/student and the wheel
 	$(BIN)/autograder release
 
-validate: $(READY)  ## the kill matrix of all labs
-	$(BIN)/autograder validate
+validate: $(READY)  ## the kill matrix of all labs, generic changes too; one lab: make validate LAB=lab4
+	$(BIN)/autograder validate $(LAB) --generic
+
+validate-full: $(READY)  ## the same with thousands of challenges, hours; goes on where it stopped: docs/validate
+	$(BIN)/autograder validate $(LAB) --full
 
 bench: $(READY)  ## all measurements
 	$(BIN)/python -m bench
@@ -79,4 +82,4 @@ site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test lab course labs execute release validate bench bench-grading screenshots browser types site lint clean
+.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser types site lint clean

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from itertools import chain
 from pathlib import Path
 
 SHOWN = 12  # feedback pages named at the end of a run
@@ -32,8 +34,19 @@ def main(arguments: list[str] | None = None) -> int:
     check = commands.add_parser("validate", help="test the grader on wrong and right answers: the kill matrix")
     check.add_argument("lab", nargs="?", help="one lab; all otherwise")
     check.add_argument("--only", help="one exercise, such as cfg_drift")
-    check.add_argument("--right", type=int, default=20, metavar="N", help="challenges for each right answer")
-    check.add_argument("--wrong", type=int, default=3, metavar="N", help="challenges for each wrong answer")
+    check.add_argument("--right", type=int, metavar="N", help="challenges for each right answer (20)")
+    check.add_argument("--wrong", type=int, metavar="N", help="challenges for each wrong answer (3)")
+    check.add_argument(
+        "--full",
+        action="store_true",
+        help="1,000 challenges for each right answer, 10,000 for a statistical one, 50 for each wrong one, 10 for each "
+        "generic change; goes on where it stopped; writes docs/validate (make validate-full)",
+    )
+    check.add_argument("--minutes", type=float, metavar="M", help="with --full: stop after so long, and report")
+    check.add_argument("--generic", action="store_true", help="changes made by a program, too")
+    check.add_argument("--sample", type=int, metavar="N", help="only N of each exercise's generic changes")
+    check.add_argument("--jobs", type=int, metavar="N", help="processes; with --generic one a core, else 1")
+    check.add_argument("--html", type=Path, metavar="FILE", help="write the matrix as a page, too")
     check.set_defaults(run=validate)
 
     build = commands.add_parser("build", help="regenerate notebooks from their sources (make labs)")
@@ -124,15 +137,42 @@ def examine(options: argparse.Namespace) -> int:
 
 def validate(options: argparse.Namespace) -> int:
     from autograder.author import find_lab, labs
-    from autograder.validate import print_matrix
-    from autograder.validate import validate as rows
+    from autograder.matrix import write_page
+    from autograder.validate import Row, plan, print_matrix, run, stale_rows
 
     try:
         chosen = [find_lab(options.lab)] if options.lab else labs()
     except KeyError as error:
         return refuse(error)
-    ok = [print_matrix(rows(lab, options.right, options.wrong, options.only)) for lab in chosen]
-    return 0 if all(ok) else 1
+    if options.full:
+        from autograder.campaign import campaign
+
+        full: list[Row] = []
+        for lab in chosen:
+            rows = campaign(lab, options.right, options.wrong, options.jobs, options.minutes)
+            full += rows
+            print_matrix(rows)
+        if options.html:
+            write_page(options.html, full)
+        return 0 if full and all(row.ok for row in full) else 1
+    jobs = options.jobs or ((os.cpu_count() or 1) if options.generic else 1)
+    everything: list[Row] = []
+    ok = True
+    for lab in chosen:
+        tasks = plan(lab, options.right or 20, options.wrong or 3, options.only, options.generic, options.sample)
+        outdated = stale_rows(lab, options.only) if options.generic else ()
+        ok &= print_matrix(kept(chain(run(tasks, jobs), outdated), everything))
+    if options.html:
+        write_page(options.html, everything)
+        print(f"written: {options.html}")
+    return 0 if ok else 1
+
+
+def kept(rows, into: list):
+    """Rows as they come, and a list of them afterwards."""
+    for row in rows:
+        into.append(row)
+        yield row
 
 
 def build_labs(options: argparse.Namespace) -> int:

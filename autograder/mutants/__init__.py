@@ -19,6 +19,9 @@ class Mutant:
     edits: tuple[Edit, ...] = ()
     source: str | None = None
     setup: str = ""  # code of another cell, run before the answer
+    rate: float = 1.0  # the least share of submissions in which a wrong answer is caught
+    kind: str = ""  # "model", "generic", or by hand
+    equivalent: str = ""  # why a generic change is no mistake
 
     def answer(self, model_answer: str) -> str:
         """The source of the answer cell.
@@ -38,19 +41,28 @@ class Mutant:
 MUTANTS: list[Mutant] = []
 
 
-def _add(exercise: str, name: str, right: bool, finds, edit, source, setup) -> None:
+def _add(exercise: str, name: str, right: bool, finds, edit, source, setup, rate=1.0) -> None:
     edits = () if edit is None else (tuple(edit),) if isinstance(edit[0], str) else tuple(map(tuple, edit))
     assert bool(edits) != (source is not None), f"{exercise} {name}: give an edit or a source"
     assert not any(m.exercise == exercise and m.name == name for m in MUTANTS), f"{exercise} {name} stands twice"
     codes = (finds,) if isinstance(finds, str) else tuple(finds)
-    MUTANTS.append(Mutant(exercise, name, right, codes, edits, source, setup))
+    MUTANTS.append(Mutant(exercise, name, right, codes, edits, source, setup, rate))
 
 
 def wrong(
-    exercise: str, name: str, finds: str | tuple[str, ...], edit=None, source: str | None = None, setup: str = ""
+    exercise: str,
+    name: str,
+    finds: str | tuple[str, ...],
+    edit=None,
+    source: str | None = None,
+    setup: str = "",
+    rate: float = 1.0,
 ) -> None:
-    """A wrong answer, and the finding that it must get (or several, of which one is enough)."""
-    _add(exercise, name, False, finds, edit, source, setup)
+    """A wrong answer, and the finding that it must get (or several, of which one is enough).
+
+    `rate` is below 1 only where chance decides whether the mistake shows; the statement of the exercise then says so.
+    """
+    _add(exercise, name, False, finds, edit, source, setup, rate)
 
 
 def right(exercise: str, name: str, edit=None, source: str | None = None, setup: str = "") -> None:

@@ -20,6 +20,7 @@ from utils.checks.lab4 import (
     StubData,
     StubPath,
     drift_setting,
+    few,
     field_setting,
     step_setting,
     stub_sample,
@@ -64,7 +65,7 @@ def vector_field(judge: Judge) -> None:
                     ),
                     (
                         "alpha_missing",
-                        "The noise in x is (x - alpha z) / beta. You subtract z without its alpha.",
+                        "You take the whole of z out of x. At time t the image stands in x with a factor.",
                         da * z + db / b * (x - z),
                     ),
                     (
@@ -99,12 +100,12 @@ def vector_field(judge: Judge) -> None:
                     ),
                     (
                         "noise_not_extracted",
-                        "You multiply the derivative of beta with x. It belongs to the noise, (x - alpha z) / beta.",
+                        "You multiply the derivative of beta with x. It belongs to the noise alone: take the image out of x, and mind how strong the noise in it is.",
                         da * z + db * x,
                     ),
                     (
                         "noise_not_extracted",
-                        "You multiply the derivative of beta with x - alpha z, which is beta times the noise.",
+                        "You multiply the derivative of beta with what is left of x without its image. That is not yet the noise: at time t it is weaker.",
                         da * z + db * (x - a * z),
                     ),
                     ("score_instead", "What you return here is the score.", (a * z - x) / b**2),
@@ -202,20 +203,25 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     rows = (batch, *shape)
     rtol = 1e-9 if dtype == torch.float64 else 1e-4
 
-    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     z_all = judge.tensor(f"{name}/path/z", what="The image z that goes into the path")
     t_all = judge.tensor(f"{name}/path/t", what="The time t")
-    if t_all.numel() == judge.value(f"{name}/path/count", int) and len(t_all) != len(z_all):
+    judge.require(
+        z_all.dim() == len(rows),
+        "wrong_shape",
+        f"The z that goes into the path should have the shape {rows}, and came with {tuple(z_all.shape)}.",
+    )
+    if t_all.numel() == judge.value(f"{name}/path/count", int) != len(z_all):
         judge.fail("time_shared", "All samples of a batch share one time t. Each needs its own.")
     judge.require(
         t_all.shape == (len(z_all), 1, 1, 1),
         "time_shape",
         f"t has shape {tuple(t_all.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
     )
+    x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     judge.require(
         z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.images),
         "wrong_shape",
-        f"The z that goes into the path has shape {tuple(z_all.shape)}, expected {rows}.",
+        f"The z that goes into the path should have the shape {rows}, and came with {tuple(z_all.shape)}.",
     )
     x_all = path.draw(z_all.to(dtype), t_all.to(dtype)).double()
     # A path that was sampled twice has more rows than the batch: the model's x says which of them count.
@@ -396,7 +402,7 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     error = out - target
     square = error**2
     seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() > 1:
+    if seen.numel() != 1:
         judge.fail(
             "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number."
         )
@@ -624,9 +630,9 @@ def judge_steps(judge: Judge, short: str) -> None:
         f = drift(x, t, y)
         predicted = x + h * f
         g = drift(predicted, t + h, y)
+        calls = judge.value(f"{short}_{name}/drift/count", int)
         judge.require(
-            judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor"
-            or judge.evidence.values.get(f"{short}_{name}/drift/count") == 0,
+            calls == 0 or judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor",
             "labels_lost",
             "The labels y do not reach the drift. Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`.",
         )
@@ -726,7 +732,7 @@ def judge_sweep(judge: Judge, name: str) -> None:
     judge.require(
         sorted(keys) == sorted(scales),
         "wrong_scales",
-        f"The keys of your dictionary are {sorted(keys)}, and the scales were {sorted(scales)}.",
+        f"The keys of your dictionary are {few(sorted(keys))}, and the scales were {few(sorted(scales))}.",
     )
     judge_samples(judge, name, noise, labels, null_label)
     has_class = labels != null_label
@@ -782,7 +788,7 @@ def judge_samples(judge: Judge, name: str, noise: Tensor, labels: Tensor, null_l
         "noise_shape",
         f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
     )
-    distance, row = torch.cdist(used.flatten(1), noise.double().flatten(1)).min(dim=1)
+    distance, row = torch.cdist(used.double().flatten(1), noise.double().flatten(1)).min(dim=1)
     judge.require(
         bool((distance < 1e-4).all()),
         "fresh_noise",

@@ -5,10 +5,11 @@ import inspect
 import pkgutil
 
 import pytest
+from teaching import faults, statement_of
 
 import utils
 from autograder.author import labs
-from autograder.validate import Bench, validate, verdicts
+from autograder.validate import Bench, answers_of, validate, verdicts
 from utils.checks.exercise import load
 
 
@@ -18,6 +19,15 @@ def test_every_wrong_answer_is_caught_and_every_right_one_accepted(lab):
     assert rows
     misses = [f"{row.exercise} {row.name}: {row.misses[0]}" for row in rows if not row.ok]
     assert not misses, "\n".join(misses)
+    # A finding teaches: few sentences, a plain first one, and not the answer.
+    answers, statement = answers_of(lab), statement_of(lab)
+    faulty = [
+        f"{row.exercise} {row.name}: {code}: {fault}: {message}"
+        for row in rows
+        for code, message in row.messages.items()
+        for fault in faults(message, answers[row.exercise], code, statement)
+    ]
+    assert not faulty, "\n".join(faulty)
 
 
 def public_things():

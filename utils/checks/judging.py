@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 
 FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
+
+UNJUDGED = "The grader could not judge this part of your answer by itself"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class Judge:
             yield
         except Failure as failure:
             self._add(failure.finding)
+        except AssertionError:
+            raise  # the exercise itself is wrong, such as levels that add up to too much
+        except Exception as error:
+            # What a student's code hands over can be anything. Only this part is lost, and a person looks at it.
+            self._add(Finding("needs_a_person", f"{UNJUDGED} ({type(error).__name__}). A person will look at it."))
         else:
             self.points += points * max(0.0, 1.0 - self._cost)
         finally:
@@ -128,10 +136,14 @@ class Judge:
         if tensor is None:
             raise Failure("no_evidence", f"{what} did not reach the grader.")
         if shape is not None and tuple(tensor.shape) != tuple(shape):
-            raise Failure("wrong_shape", f"{what} has shape {tuple(tensor.shape)}, expected {tuple(shape)}.")
+            raise Failure(
+                "wrong_shape", f"{what} should have the shape {tuple(shape)}, and came with {tuple(tensor.shape)}."
+            )
+        if shape is None and tensor.numel() == 0:
+            raise Failure("wrong_shape", f"{what} has no numbers in it: its shape is {tuple(tensor.shape)}.")
         if dtype is not None and tensor.dtype != dtype:
             seen, wanted = (str(d).removeprefix("torch.") for d in (tensor.dtype, dtype))
-            raise Failure("wrong_dtype", f"{what} has dtype {seen}, expected {wanted}.")
+            raise Failure("wrong_dtype", f"{what} should have the dtype {wanted}, and came with {seen}.")
         if tensor.is_floating_point():
             tensor = tensor.double()
             if finite and not bool(torch.isfinite(tensor).all()):
@@ -144,11 +156,13 @@ class Judge:
         """A Python number, or a tensor with one element."""
         kind = self.kind(name)
         if kind in ("int", "float", "bool"):
-            value = torch.tensor(float(self.evidence.values.get(name, "nan")), dtype=torch.float64)
+            value = torch.tensor(as_float(self.evidence.values.get(name)), dtype=torch.float64)
         else:
             value = self.tensor(name, what=what, finite=finite)
             if value.numel() != 1:
-                raise Failure("wrong_shape", f"{what} has shape {tuple(value.shape)}, expected a single number.")
+                raise Failure(
+                    "wrong_shape", f"{what} should be a single number, and came with the shape {tuple(value.shape)}."
+                )
         if finite and not bool(torch.isfinite(value).all()):
             raise Failure("not_finite", f"{what} is NaN or infinite.")
         return float(value)
@@ -203,6 +217,14 @@ class Judge:
         raise Failure(*otherwise)
 
 
+def as_float(value: object) -> float:
+    """A number of the evidence, where NaN and infinity stand as text; NaN if it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
 def is_device_error(error: dict[str, object]) -> bool:
     words = str(error.get("message", "")).lower()
     return any(
@@ -221,7 +243,8 @@ def is_device_error(error: dict[str, object]) -> bool:
 def explain(error: dict[str, object]) -> tuple[str, str]:
     """Code and message for an exception of the student's code."""
     kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
-    bases = error.get("bases") or []
+    bases = error.get("bases")
+    bases = bases if isinstance(bases, list) else []
     at = f" The line is `{line}`." if line else ""
     if kind == "MissingName":
         return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
@@ -230,12 +253,18 @@ def explain(error: dict[str, object]) -> tuple[str, str]:
     if "NotImplementedError" in bases:
         return "not_implemented", "Not answered yet: the cell still raises NotImplementedError."
     if is_device_error(error):
-        return "hard_coded_device", f"Your code works on one device only: {words}{at}"
+        return "hard_coded_device", f"Your code works on one device only: {gist(words)}.{at}"
     if kind in ("TypeCheckError", "TypeCheckException"):
-        return "wrong_shape", f"A tensor has not the shape that the signature promises: {words}{at}"
+        return "wrong_shape", f"A tensor is not what the signature promises: {broken_promise(words)}.{at}"
     if kind in ("SystemExit", "KeyboardInterrupt"):
         return "raised", f"Your code ended the program ({kind}).{at}"
-    return "raised", f"Your code raised {kind}: {words}{at}"
+    return "raised", f"Your code raised {kind}: {gist(words)}.{at}" if words else f"Your code raised {kind}.{at}"
+
+
+def gist(words: str) -> str:
+    """An error message on one line without its last stop. Of torch's lists of possible calls only what came is kept."""
+    words = " ".join(words.split(", but expected one of:")[0].split())
+    return words.rstrip(".:; ")
 
 
 def judge_with(verdict, challenge: Challenge, evidence: Evidence) -> Verdict:
@@ -243,3 +272,19 @@ def judge_with(verdict, challenge: Challenge, evidence: Evidence) -> Verdict:
     judge = Judge(challenge, evidence)
     verdict(judge)
     return judge.verdict()
+
+
+def broken_promise(words: str) -> str:
+    """What jaxtyping found, without the list of all that it looked at."""
+    name, seen, wanted = (
+        re.search(pattern, words)
+        for pattern in (
+            r"typechecking parameter '(\w+)'",
+            r"Actual value: (.+)",
+            r"Expected type: (?:<class ')?(.+?)(?:'>)?\.?(?:\n|$)",
+        )
+    )
+    if seen is None or wanted is None:
+        return gist(words)
+    thing = f"`{name[1]}`" if name else "what comes back"
+    return f"{thing} is {seen[1]}, expected `{wanted[1]}`"

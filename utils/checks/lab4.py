@@ -279,7 +279,10 @@ def public_cfg_train_loss(judge: Judge) -> None:
             ((times >= 0) & (times <= 1)).all(), "time_out_of_range", "Some of your times lie outside [0, 1]."
         )
         labels = torch.cat(
-            [judge.tensor(f"call{i}/model/y", what="The labels that the model sees") for i in range(TRAIN_CALLS)]
+            [
+                judge.tensor(f"call{i}/model/y", (TRAIN_BATCH,), "The labels that the model sees")
+                for i in range(TRAIN_CALLS)
+            ]
         )
         dropped = float((labels == null_label).double().mean())
         judge.require(
@@ -487,13 +490,10 @@ def public_euler_heun(judge: Judge) -> None:
                 )
             calls = judge.value(f"{short}_main/drift/count", int)
             judge.require(calls >= order, "drift_calls", f"One step needs {order} slope(s); yours asked for {calls}.")
+            y = step_setting(judge.challenge, "main")[3]
+            reached = judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift").reshape(-1)
             judge.require(
-                torch.equal(
-                    judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift")[
-                        : STEP_RUNS["main"][2]
-                    ],
-                    step_setting(judge.challenge, "main")[3],
-                ),
+                torch.equal(reached[: len(y)], y),
                 "labels_lost",
                 "The labels y do not reach the drift. Pass the keyword arguments on.",
             )
@@ -584,19 +584,26 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
         evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
 
 
+def few(numbers: list[float]) -> str:
+    """The first numbers of a list, for a message."""
+    return ", ".join(f"{number:g}" for number in numbers[:6]) + (", …" if len(numbers) > 6 else "")
+
+
 def public_accuracy_sweep(judge: Judge) -> None:
     with judge.part("properties", 2):
         for name in SWEEP_RUNS:
             _, labels, scales, null_label, _ = sweep_setting(judge.challenge, name)
             judge.attempt(name)
-            kind = judge.evidence.values.get(f"{name}/type")
+            kind = judge.value(f"{name}/type", str)
             judge.require(
                 kind == "dict", "not_a_dict", f"Return a dictionary from scale to accuracy; yours is a {kind}."
             )
             length = judge.value(f"{name}/scales.length", int)
             seen = sorted(judge.number(f"{name}/scales.{i}") for i in range(length))
             judge.require(
-                seen == sorted(scales), "wrong_scales", f"The keys are {seen}, and the scales were {sorted(scales)}."
+                seen == sorted(scales),
+                "wrong_scales",
+                f"The keys are {few(seen)}, and the scales were {few(sorted(scales))}.",
             )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed noise or labels."

@@ -1,0 +1,162 @@
+"""`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
+
+Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
+only what is missing or out of date. Pieces go round and round through all answers, so that a run that is cut short has
+done the same share for each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import multiprocessing
+import os
+import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from tqdm import tqdm
+
+from autograder import ROOT
+from autograder.author import Lab, read_source, role_of
+from autograder.matrix import write_report
+from autograder.validate import Row, Task, plan, row_of, run, stale_rows
+
+RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
+ROUNDS = 20
+REPORTS = ROOT / "docs" / "validate"
+
+
+def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, minutes: float | None) -> list[Row]:
+    """Run what is missing, for at most so many minutes, write the report, and return its rows.
+
+    Without `right`, an answer gets 1,000 challenges, and 10,000 where the verdict has statistical tests.
+    """
+    jobs = jobs or os.cpu_count() or 1
+    started = time.monotonic()
+    tasks = targets(lab, right, wrong)
+    journal = ROOT / "build" / "validate" / f"{lab.short}.jsonl"
+    mark = fingerprint(lab)
+    done = read(journal, mark)
+    missing = [piece for piece in pieces(tasks) if key(piece) not in done]
+    deadline = None if minutes is None else started + 60 * minutes
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with journal.open("a", encoding="utf-8") as lines:
+        for piece, row, seconds in work(missing, jobs, deadline):
+            record = {"mark": mark, "key": key(piece), "seconds": seconds, "row": dataclasses.asdict(row)}
+            lines.write(json.dumps(record) + "\n")
+            lines.flush()
+            done[key(piece)] = (row, seconds)
+    rows = collect(tasks, done) + list(stale_rows(lab))
+    write_report(REPORTS, lab.short, rows, facts(tasks, rows, done, jobs, right))
+    return rows
+
+
+def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
+    """Every answer with the number of challenges it shall get."""
+    tasks = plan(lab, 1, wrong or WRONG, generic=True)
+    chance = {row.exercise for row in run(t for t in tasks if t.mutant.kind == "model") if row.false_alarm}
+    counts = []
+    for task in tasks:
+        wished = GENERIC if task.mutant.kind == "generic" else wrong or WRONG
+        if task.mutant.right:
+            wished = right or (STATISTICAL if task.mutant.exercise in chance else RIGHT)
+        counts.append(dataclasses.replace(task, challenges=wished))
+    return counts
+
+
+def pieces(tasks: list[Task]) -> list[Task]:
+    """The same in pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on."""
+    rounds: list[list[Task]] = [[] for _ in range(ROUNDS)]
+    for task in tasks:
+        size = math.ceil(task.challenges / ROUNDS)
+        for number, first in enumerate(range(0, task.challenges, size)):
+            rounds[number].append(dataclasses.replace(task, first=first, challenges=min(size, task.challenges - first)))
+    return [piece for pieces_of_round in rounds for piece in pieces_of_round]
+
+
+def key(piece: Task) -> str:
+    mutant = piece.mutant
+    source = hashlib.sha256(repr((mutant.source, mutant.edits, mutant.setup, mutant.finds)).encode()).hexdigest()[:12]
+    return f"{mutant.exercise}|{mutant.name}|{source}|{piece.first}+{piece.challenges}"
+
+
+def fingerprint(lab: Lab) -> str:
+    """Of the code that decides: probes, verdicts, and the lab's cells that the probes run."""
+    checks, verdicts = ROOT / "utils" / "checks", ROOT / "autograder" / "verdicts"
+    files = [f for f in checks.glob("*.py") if not f.stem.startswith("lab") or f.stem == lab.short]
+    files += [verdicts / "statistics.py", verdicts / f"{lab.short}.py"]
+    cells = [cell.source for cell in read_source(lab).cells if role_of(cell) in ("setup", "definitions", "answer")]
+    code = [f.read_text(encoding="utf-8") for f in sorted(files)] + cells
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
+
+
+def read(journal: Path, mark: str) -> dict[str, tuple[Row, float]]:
+    done = {}
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+                if record["mark"] == mark:
+                    done[record["key"]] = Row(**record["row"]), record["seconds"]
+            except (ValueError, KeyError, TypeError):
+                continue  # the last line of a run that was killed
+    return done
+
+
+def timed(piece: Task) -> tuple[Row, float]:
+    """A piece and the processor time that it took."""
+    start = time.process_time()
+    return row_of(piece), time.process_time() - start
+
+
+def work(missing: list[Task], jobs: int, deadline: float | None):
+    """Run pieces in parallel; yields each as it ends. Stops handing out pieces at the deadline."""
+    queue = iter(missing)
+    context = multiprocessing.get_context("spawn")
+    bar = tqdm(total=sum(piece.challenges for piece in missing), unit="challenge", smoothing=0.05)
+    with bar, ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        running: dict = {}
+        while True:
+            while len(running) < 2 * jobs and (deadline is None or time.monotonic() < deadline):
+                piece = next(queue, None)
+                if piece is None:
+                    break
+                running[pool.submit(timed, piece)] = piece
+            if not running:
+                return
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                piece = running.pop(future)
+                row, seconds = future.result()
+                bar.update(piece.challenges)
+                yield piece, row, seconds
+
+
+def collect(tasks: list[Task], done: dict[str, tuple[Row, float]]) -> list[Row]:
+    """One row for each answer from its pieces."""
+    rows = []
+    for task in tasks:
+        found = [done[key(piece)][0] for piece in pieces([task]) if key(piece) in done]
+        if found:
+            whole = dataclasses.replace(found[0], findings=dict(found[0].findings), misses=list(found[0].misses))
+            for row in found[1:]:
+                whole.add(row)
+            whole.equivalent = task.mutant.equivalent
+            rows.append(whole)
+    return rows
+
+
+def facts(
+    tasks: list[Task], rows: list[Row], done: dict[str, tuple[Row, float]], jobs: int, right: int | None = None
+) -> dict[str, object]:
+    """What the report says of its own making."""
+    wished, made = sum(task.challenges for task in tasks), sum(row.challenges for row in rows)
+    hours = sum(done[key(piece)][1] for piece in pieces(tasks) if key(piece) in done) / 3600
+    complete = "Complete: " if made >= wished else f"Not complete, {made / wished:.0%} of the {wished:,} planned: "
+    text = f"{complete}{made:,} challenges, {hours:.2f} hours of processor time, {jobs} processes."
+    if right:
+        text += f" Planned were {right:,} for each right answer, also where statistical tests ask for {STATISTICAL:,}."
+    return {"made": text, "challenges": made, "planned": wished, "processor_hours": round(hours, 3), "processes": jobs}

@@ -1,0 +1,64 @@
+"""Generic changes that are no mistakes: each with the reason why every grader must let it pass.
+
+exercise -> the change's name, as `autograder validate LAB --generic` prints it -> the reason. An entry that is caught
+after all is a miss of the kill matrix; so is, in `make validate`, one that no change makes any more.
+"""
+
+from __future__ import annotations
+
+SQUARED = "the square of a difference does not know its sign"
+NO_AXES = "a tensor without axes has none to squeeze"
+MIRRORED = "the periodic copies -5 … 5 are the same when mirrored"
+WHOLE = "whole numbers are the same in every precision"
+UNIFORM = "a uniform random number in single precision is as good"
+PART_B = "part (b) is graded on the share of spins; integers, a batch of one and the generator are graded in (a)"
+LAST = "the last axis by another name"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "lab1.sample_ensemble": {
+        "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator).long().squeeze()": PART_B,
+        "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator)": PART_B,
+        "return torch.bernoulli(torch.full((n, sites), 1 - ratio)).long()": PART_B,
+    },
+    "lab1.class_posterior": {
+        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "return torch.softmax(setting.prior.log() + log_classes, dim=1)": LAST,
+    },
+    "lab1.conditional_score": {
+        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "shares = torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=1)": LAST,
+    },
+    "lab1.classifier_loss": {
+        "t = self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device)": UNIFORM,
+        "return nn.functional.cross_entropy(self.model(x, t), y).squeeze()": NO_AXES,
+    },
+    "lab2.analytic_score": {
+        "images = torch.tensor(IMAGES, device=x.device)": WHOLE,
+        "centres = torch.tensor(CENTRES, device=x.device)": "1/4 and 3/4 are the same in every precision",
+        "orders = torch.stack([centres, centres.flip(-1)])": LAST,
+        "offsets = (x[:, None] - orders)[..., None] - images": MIRRORED,
+        "offsets = (x[:, None] + orders)[..., None] + images": "on the ring, -1/4 is 3/4: the two orders change places",
+    },
+    "lab2.score_loss": {
+        "t = torch.rand(batch_size, 1, device=x0.device)": UNIFORM,
+        "offsets = (x - x0)[..., None] - torch.tensor(IMAGES, device=x.device, dtype=x.dtype)": MIRRORED,
+        "offsets = (x - x0)[..., None] + torch.tensor(IMAGES, device=x.device)": WHOLE,
+        "return (self.model(x, t) - target).square().mean().squeeze()": NO_AXES,
+        "return (target - self.model(x, t)).square().mean()": SQUARED,
+    },
+    "lab2.fokker_planck": {
+        "without its frame: with torch.enable_grad():": "the result is for training, so it is asked for with gradients on",
+    },
+    "lab2.consistency": {
+        "offsets = (x - y)[..., None] - torch.tensor(IMAGES, device=x.device, dtype=x.dtype)": MIRRORED,
+        "offsets = (x - y)[..., None] + torch.tensor(IMAGES, device=x.device)": WHOLE,
+    },
+    "lab4.cfg_train_loss": {
+        "forget = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number equals eta with probability 0",
+        "return (self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)).square().mean().squeeze()": NO_AXES,
+        "return (self.path.conditional_vector_field(x, z, t) - self.model(x, t, y)).square().mean()": SQUARED,
+    },
+    "lab4.accuracy_sweep": {
+        "accuracy[w] = (predicted == labels).double().mean()": "a tensor with one number is a number, too",
+    },
+}

@@ -1,0 +1,11 @@
+from functools import cache
+
+import pytest
+
+from autograder.validate import Bench
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """One solved namespace a lab, shared by the tests of a process."""
+    return cache(Bench)

@@ -1,0 +1,139 @@
+"""Findings teach, and the chance of refusing a right answer is what is declared.
+
+That public check and hidden verdict agree on all right answers is a part of the kill matrix: tests/core/test_validate.py.
+"""
+
+import importlib
+import random
+
+import pytest
+from teaching import faults, formulas, sentences, statement_of
+
+from autograder.author import labs
+from autograder.validate import answers_of, challenge_number, chance_of_refusal, limited, plan, row_of
+from autograder.verdicts import find_verdict, statistics
+from utils.checks import public_verdict
+from utils.checks.exercise import find, load, run_probe
+from utils.checks.judging import FALSE_ALARM, Judge, explain, judge_with
+
+by_lab = pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
+
+
+def automatic(lab):
+    return [entry for entry in load(lab.short) if not entry.manual]
+
+
+@by_lab
+def test_public_findings_say_little_and_not_the_answer(lab, bench):
+    """Of a dozen wrong answers to each exercise. The kill matrix looks at all hidden ones: tests/core/test_validate.py."""
+    answers, statement, bad = answers_of(lab), statement_of(lab), []
+    wrong = [task.mutant for task in plan(lab) if not task.mutant.right]
+    dozens = [[m for m in wrong if m.exercise == name] for name in answers]
+    for mutant in (m for dozen in dozens for m in random.Random(lab.short).sample(dozen, min(12, len(dozen)))):
+        entry = find(mutant.exercise)
+        try:
+            namespace = bench(lab).namespace(mutant)
+        except Exception:
+            continue  # a miss of the kill matrix
+        with limited():
+            public = public_verdict(entry, namespace)
+        for finding in public.findings:
+            for fault in faults(finding.message, answers[entry.name], finding.code, statement):
+                bad.append(f"{entry.name} {mutant.name}: {finding.code}: {fault}: {finding.message}")
+    assert not bad, "\n".join(bad)
+
+
+def test_the_rules_see_what_they_forbid():
+    answer = "x = 0\n### BEGIN SOLUTION\nreturn (x - self.alpha(t) * z) / self.beta(t)\n### END SOLUTION\n".replace(
+        "return ", "y = "
+    )
+    assert "(x-alphaz)/beta" in formulas(answer)
+    known = "the noise is $(x - \\alpha_t\\, z) / \\beta_t$"
+    assert not faults("You forgot the noise. It is (x - alpha z) / beta, of course.", answer, statement=known)
+    assert faults("You forgot the noise. It is (x - alpha z) / beta, of course.", answer)
+    assert faults("You see this. It is bad. Think again. Then think.", answer)
+    assert faults("Wrong.", answer) and faults("", answer) and faults(" ".join(["word"] * 40) + ".", answer)
+    assert not faults("At w = 0.5 the state is 3.2 too large. Look at `x.sum()`, not at x.", answer)
+    assert len(sentences("The loss is 3.5. Use `a. B. c`. Why?")) == 3
+
+
+def test_messages_of_python_and_torch_are_one_line():
+    torch_says = (
+        "where() received an invalid combination - got (int, Tensor), but expected one of:\n * (Tensor a)\n * (b)"
+    )
+    code, message = explain(
+        {"type": "TypeError", "bases": ["TypeError"], "message": torch_says, "line": "y = where(1, x)"}
+    )
+    assert code == "raised"
+    assert message == (
+        "Your code raised TypeError: where() received an invalid combination - got (int, Tensor). The line is `y = where(1, x)`."
+    )
+    jaxtyping_says = (
+        "Type-check error whilst checking the parameters of f.\nThe problem arose whilst typechecking parameter 'y'.\n"
+        "Actual value: f32[3](torch)\nExpected type: <class 'Float[Tensor, 'b']'>.\n-----\nCalled with parameters: {}"
+    )
+    code, message = explain({"type": "TypeCheckError", "bases": ["TypeError"], "message": jaxtyping_says, "line": None})
+    assert code == "wrong_shape"
+    assert message.endswith("`y` is f32[3](torch), expected `Float[Tensor, 'b']`.") and "\n" not in message
+
+
+@by_lab
+def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkeypatch):
+    """Every statistical test that a right answer goes through has its level declared; the sum is at most 1e-6."""
+    spent = []
+
+    def counted(test):
+        def wrapper(*inputs, **named):
+            level = named.get("level")
+            spent.append(level if level is not None else inputs[test.__code__.co_varnames.index("level")])
+            return test(*inputs, **named)
+
+        return wrapper
+
+    module = importlib.import_module(f"autograder.verdicts.{lab.short}")
+    for name, thing in vars(statistics).items():
+        if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
+            monkeypatch.setattr(statistics, name, counted(thing))
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, counted(thing))
+    models = [task for task in plan(lab, 1) if task.mutant.kind == "model"]
+    rows = []
+    for task in models:
+        spent.clear()
+        row = row_of(task)
+        rows.append(row)
+        assert row.ok, row.misses
+        assert sum(spent) <= row.false_alarm * (1 + 1e-9), f"{row.exercise}: a level is not declared by judge.level"
+        assert row.false_alarm <= FALSE_ALARM * (1 + 1e-9)
+    assert set(chance_of_refusal(rows)) == {entry.name for entry in automatic(lab)}
+
+
+def test_levels_that_add_up_to_too_much_are_an_error():
+    name = automatic(labs()[-1])[0].name
+    judge = Judge(challenge_number(find(name), 0), run_probe(find(name), {}, challenge_number(find(name), 0)))
+    judge.level(FALSE_ALARM / 2)
+    with pytest.raises(AssertionError, match="levels add up"):
+        judge.level(FALSE_ALARM)
+
+
+@by_lab
+def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, bench):
+    for entry in automatic(lab):
+        for index in range(2):
+            challenge = challenge_number(entry, index)
+            evidence = run_probe(entry, bench(lab).base, challenge)
+            verdict = judge_with(find_verdict(entry), challenge, evidence)
+            assert verdict.points == entry.points and not verdict.findings
+
+
+@by_lab
+def test_adding_an_exercise_costs_a_probe_a_verdict_and_mutants(lab):
+    """Nothing but the names of an exercise ties the four together: no list elsewhere has to be kept."""
+    named = {task.mutant.exercise for task in plan(lab)}
+    for entry in automatic(lab):
+        assert callable(entry.probe) and callable(entry.public) and callable(find_verdict(entry))
+        mine = [task.mutant for task in plan(lab) if task.mutant.exercise == entry.name]
+        assert sum(not m.right for m in mine) >= 10, f"{entry.name}: at least ten wrong answers"
+        assert sum(m.right for m in mine if m.kind != "model") >= 5, f"{entry.name}: at least five right ones"
+        assert all(m.finds for m in mine if not m.right)
+    assert named == {entry.name for entry in automatic(lab)}
