@@ -32,9 +32,17 @@ from torch import Tensor, nn
 
 from utils import plotting, simplex
 from utils.nets import WordClassifier
-from utils.runtime import progress, setup
+from utils.runtime import setup
 from utils.settings import (
-    Setting, all_down, biased_letters, dirichlet_letters, disjoint_letters, ferromagnet, law_of_ups, noisy_spins, redrawn_letters,
+    Setting,
+    all_down,
+    biased_letters,
+    dirichlet_letters,
+    disjoint_letters,
+    ferromagnet,
+    law_of_ups,
+    noisy_spins,
+    redrawn_letters,
 )
 from utils.stored import drawn
 from utils.training import Trainer
