@@ -35,7 +35,7 @@ def public_things():
         if module.name.startswith(("utils.checks", "utils.experiments")) or module.name.endswith("__main__"):
             continue
         loaded = importlib.import_module(module.name)
-        for name, thing in vars(loaded).items():
+        for name, thing in list(vars(loaded).items()):
             if not name.startswith("_") and callable(thing) and getattr(thing, "__module__", "").startswith("utils"):
                 yield f"{module.name}.{name}", thing
                 if inspect.isclass(thing):
