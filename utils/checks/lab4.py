@@ -560,7 +560,10 @@ def sweep_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, list
     null_label = null_label_for(challenge, classes)
     labels = challenge.randint(f"{name} labels", 0, classes, (n,))
     labels[challenge.rand(f"{name} order", (n,)).argsort()[:nulls]] = null_label
-    scales = [round(float(w), 3) for w in challenge.rand(f"{name} scales", (count,), 0.3, 9.0).cpu()]
+    # One scale from each of `count` intervals, in any order: two equal ones would be one key of the dictionary.
+    parts = torch.arange(count) + 0.9 * challenge.on("cpu").rand(f"{name} scales", (count,))
+    parts = parts[challenge.on("cpu").rand(f"{name} order of scales", (count,)).argsort()]
+    scales = [round(0.3 + 8.7 * float(part) / count, 3) for part in parts]
     return challenge.randn(f"{name} noise", (n, 1, 3, 3), dtype), labels, scales, null_label, classes
 
 
@@ -625,6 +628,7 @@ exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe_accuracy_sweep,
+    version=2,
     public=public_accuracy_sweep,
 )
 
