@@ -59,7 +59,7 @@ packages = {{ find = {{ include = ["utils*"] }} }}
 README = """\
 # Guidance Labs
 
-Four notebooks on guided generation, from a coin-flip lattice to digits drawn on request.
+Notebooks on guided generation, from a coin-flip lattice to digits drawn on request.
 
 | lab | notebook |
 |---|---|

@@ -589,7 +589,7 @@ drawn(learn, "1.1 to 1.5")
 # %% [markdown]
 r"""
 Look at the last two pictures together. The classifier is as good as any classifier can be. And **near the data its gradient is poor, although its accuracy is perfect**. It was never asked for a
-gradient. Where the class is obvious, $\log p(y\mid x)$ is flat, and the direction of something nearly zero is learned by nobody.
+gradient. Where the class is obvious, $\log p(y\mid x)$ is flat, and the direction of something nearly zero is learned by nobody. (In world 2 it is poor at late times too, where next to nothing is left to know.)
 
 ---
 # 6 · One guided step, and then two hundred
