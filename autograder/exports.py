@@ -74,7 +74,11 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
                         scores={names.get(g.cell.name, g.cell.name): float(g.score) for g in grades},
                         penalty=float(submission.late_submission_penalty or 0.0),
                         max_points=float(submission.max_score),
-                        open=[names.get(g.cell.name, g.cell.name) for g in grades if g.needs_manual_grade],
+                        open=[
+                            names.get(g.cell.name, g.cell.name)
+                            for g in grades
+                            if g.needs_manual_grade and g.manual_score is None
+                        ],
                     )
                 )
     except SQLAlchemyError as error:
@@ -106,7 +110,7 @@ def export(options: argparse.Namespace) -> int:
             place.parent.mkdir(parents=True, exist_ok=True)
             write(place, json.dumps(gradescope_results(lab, row, course), indent=1, ensure_ascii=False) + "\n")
     else:
-        target = options.out or folder / f"{lab.name}-{options.to}.csv"
+        target = options.out or folder / f"{lab.name}-{'grades' if options.to == 'csv' else 'canvas'}.csv"
         target.parent.mkdir(parents=True, exist_ok=True)
         column = options.column or lab.name
         if options.to == "csv":
