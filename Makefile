@@ -69,6 +69,12 @@ browser:  ## install Chromium for the browser tests (as root, or with sudo)
 	  DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
 	@chromedriver --version
 
+postgres:  ## install PostgreSQL for the tests of a gradebook on a server (as root, or with sudo)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); $$run apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+	@ls -d /usr/lib/postgresql/*
+
 lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -82,4 +88,4 @@ site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser types site lint clean
+.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres types site lint clean

@@ -42,3 +42,6 @@ c.GenerateFeedback.preprocessors = [
     "autograder.nbgrader_plugins.HideTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# What being late costs: "none", or "zero". The due date is the assignment's, in the gradebook (docs/instructor.md).
+c.LateSubmissionPlugin.penalty_method = "none"

@@ -60,6 +60,16 @@ def main(arguments: list[str] | None = None) -> int:
     release = commands.add_parser("release", help="build what students get: dist/student and the wheel")
     release.set_defaults(run=make_release)
 
+    collect = commands.add_parser("collect", help="take submissions from a zip of Canvas, Moodle or Gradescope")
+    collect.add_argument("archive", type=Path)
+    collect.add_argument("--lab", help="take only this lab; each notebook says which it is otherwise")
+    collect.add_argument(
+        "--submissions", type=Path, default=Path("submitted"), metavar="DIR", help="submitted otherwise"
+    )
+    collect.add_argument("--late", metavar="TIME", help="what Canvas marks LATE came then: '2026-12-01 00:00:00 UTC'")
+    collect.add_argument("--times", type=Path, metavar="CSV", help="Moodle's grading worksheet: when each came")
+    collect.set_defaults(run=collect_archive)
+
     grade = commands.add_parser("grade", help="grade a folder of submissions, in parallel; nbgrader keeps the scores")
     add_class_options(grade)
     grade.add_argument(
@@ -79,6 +89,20 @@ def main(arguments: list[str] | None = None) -> int:
     report.add_argument("--json", action="store_true", help="print JSON instead of writing a page")
     report.add_argument("--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html otherwise")
     report.set_defaults(run=report_class)
+
+    export = commands.add_parser("export", help="grades for a spreadsheet, Canvas or Gradescope")
+    export.add_argument("lab")
+    export.add_argument("--to", choices=("csv", "canvas", "gradescope", "gradescope-autograder"), required=True)
+    export.add_argument("--course", type=Path, default=Path("."), metavar="DIR", help="the gradebook lies here")
+    export.add_argument("--out", type=Path, help="file or folder to write; in the course's `exports` otherwise")
+    export.add_argument(
+        "--roster", type=Path, metavar="CSV", help="the gradebook that Canvas exported, to be filled in"
+    )
+    export.add_argument("--column", metavar="NAME", help="the assignment's name in Canvas; the lab's otherwise")
+    export.add_argument(
+        "--sandbox", choices=("bwrap", "none"), default="bwrap", help="for gradescope-autograder; none: unprotected"
+    )
+    export.set_defaults(run=export_grades)
 
     demo = commands.add_parser("demo", help="the main job on a small sample class (make demo)")
     demo.set_defaults(run=make_demo)
@@ -196,6 +220,24 @@ def make_release(options: argparse.Namespace) -> int:
     from autograder.release import release
 
     return release()
+
+
+def collect_archive(options: argparse.Namespace) -> int:
+    from autograder.collect import BadArchive, run
+
+    try:
+        return run(options.archive, options.submissions, options.lab, options.late, options.times)
+    except (BadArchive, KeyError) as error:
+        return refuse(error)
+
+
+def export_grades(options: argparse.Namespace) -> int:
+    from autograder.exports import ExportError, export
+
+    try:
+        return export(options)
+    except (ExportError, KeyError) as error:
+        return refuse(error)
 
 
 def add_class_options(command: argparse.ArgumentParser, gradebook: bool = True) -> None:

@@ -1,0 +1,281 @@
+"""What the LMS gives, and what a hostile student makes of it."""
+
+import io
+import struct
+import zipfile
+from datetime import datetime
+
+import nbformat
+import pytest
+
+from autograder.author import find_lab
+from autograder.classroom import find_submissions
+from autograder.cli import main
+from autograder.collect import BadArchive, collect
+from autograder.demo import blank
+
+LAB = find_lab("lab4")
+
+
+def notebook(mark="") -> bytes:
+    """A submission that can be told from others."""
+    copy = blank(LAB)
+    copy.cells.append(nbformat.v4.new_markdown_cell(mark))
+    return nbformat.writes(copy).encode()
+
+
+def archive(path, files: dict[str, bytes]):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return path
+
+
+def own_zip(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in files.items():
+            out.writestr(name, data)
+    return buffer.getvalue()
+
+
+def marks(folder):
+    """Student -> the mark in the notebook that will be graded, found as grading finds it."""
+    found = find_submissions(folder, LAB)
+    return {student: nbformat.read(path, 4).cells[-1].source for student, path in found.items()}
+
+
+def stamp(folder, student):
+    path = folder / student / LAB.name / "timestamp.txt"
+    return path.read_text().strip() if path.exists() else None
+
+
+def test_canvas(tmp_path):
+    zipped = archive(
+        tmp_path / "submissions.zip",
+        {
+            "lovelaceada_101_9001_lab4.ipynb": notebook("first"),
+            "lovelaceada_101_9007_lab4-1.ipynb": notebook("latest"),
+            "obrienben_LATE_102_9002_my_lab_3_4_x.ipynb": notebook("late"),
+            "chi_103_9003_lab4_mnist_cfg.zip": own_zip({f"{LAB.name}.ipynb": notebook("zipped"), "a.pdf": b"%PDF"}),
+            "dia_104_9004_holiday.png": b"\x89PNG",
+            "readme.txt": b"",
+        },
+    )
+    result = collect(zipped, tmp_path / "in", LAB, late="2026-12-01 00:00:00 UTC")
+    assert marks(tmp_path / "in") == {"lovelaceada_101": "latest", "obrienben_102": "late", "chi_103": "zipped"}
+    assert stamp(tmp_path / "in", "obrienben_102") == "2026-12-01 00:00:00 UTC"
+    assert stamp(tmp_path / "in", "lovelaceada_101") is None
+    left = "\n".join(result.left)
+    assert "9001_lab4.ipynb: not the latest of lovelaceada_101" in left
+    assert "holiday.png: neither a notebook nor a zip" in left
+    assert "readme.txt: its name does not say whose it is" in left
+    assert len(result.taken) == len(result.left) == 3
+
+
+def test_canvas_same_attachment_twice_and_the_order_in_the_archive_does_not_matter(tmp_path):
+    zipped = archive(
+        tmp_path / "s.zip",
+        {"a_1_50_x-10.ipynb": notebook("c"), "a_1_50_x-9.ipynb": notebook("b"), "a_1_9_x.ipynb": notebook("a")},
+    )
+    collect(zipped, tmp_path / "in")
+    assert marks(tmp_path / "in") == {"a_1": "c"}
+
+
+def test_anonymous_canvas(tmp_path):
+    collect(archive(tmp_path / "s.zip", {"anon_LATE_Ab1Cd_77_x.ipynb": notebook("?")}), tmp_path / "in")
+    assert marks(tmp_path / "in") == {"anon_Ab1Cd": "?"}
+
+
+def test_moodle_with_and_without_folders_and_times_from_its_worksheet(tmp_path):
+    zipped = archive(
+        tmp_path / "moodle.zip",
+        {
+            "Ada Lovelace_501_assignsubmission_file_/lab4.ipynb": notebook("folder"),
+            "Béla O'Brien_502_assignsubmission_file_lab4.ipynb": notebook("flat"),
+            # The file's name is the student's to choose. It must not make chi into ada.
+            "Chi_503_assignsubmission_file_Ada Lovelace_501_assignsubmission_file_x.ipynb": notebook("chi"),
+            "Dia_504_assignsubmission_onlinetext_/text.html": b"<p>",
+        },
+    )
+    sheet = tmp_path / "Grades.csv"
+    sheet.write_text(
+        "\ufeffIdentifier,Full name,Status,Last modified (submission)\n"
+        'Participant 501,Ada Lovelace,Submitted,"Monday, 30 November 2026, 9:14 PM"\n'
+        "Participant 502,Béla O'Brien,Submitted,-\n"
+    )
+    collect(zipped, tmp_path / "in", times=sheet)
+    assert marks(tmp_path / "in") == {"Ada_Lovelace_501": "folder", "Béla_O_Brien_502": "flat", "Chi_503": "chi"}
+    assert stamp(tmp_path / "in", "Ada_Lovelace_501") == "2026-11-30 21:14:00 UTC"
+    assert stamp(tmp_path / "in", "Béla_O_Brien_502") is None
+
+
+METADATA = """\
+---
+submission_11:
+  :submitters:
+  - :name: Ada Lovelace
+    :sid: 'u100'
+    :email: ada@uni.edu
+  :created_at: 2026-11-30 21:14:05.123456000 Z
+  :score: 0.0
+  :history: []
+submission_12:
+  :submitters:
+  - :name: Ben
+    :email: ben@uni.edu
+  - :name: Chi Li
+  :created_at: 2026-12-01 02:00:00 +02:00
+submission_13:
+  :submitters:
+  - :name: Ada Lovelace
+    :sid: 'u100'
+  :created_at: 2026-11-30 23:00:00 Z
+"""
+
+
+def test_gradescope(tmp_path):
+    base = "assignment_77_export"
+    zipped = archive(
+        tmp_path / "g.zip",
+        {
+            f"{base}/submission_metadata.yml": METADATA.encode(),
+            f"{base}/submission_11/lab4.ipynb": notebook("older"),
+            f"{base}/submission_12/deep/lab4.ipynb": notebook("two"),
+            f"{base}/submission_13/lab4.ipynb": notebook("newer"),
+            f"{base}/submission_14/lab4.ipynb": notebook("nobody"),
+            # Tricks: the same names inside a student's own folder.
+            f"{base}/submission_12/submission_metadata.yml": b"submission_14: {}",
+        },
+    )
+    result = collect(zipped, tmp_path / "in")
+    assert marks(tmp_path / "in") == {"u100": "newer", "ben@uni.edu": "two", "Chi_Li": "two"}
+    assert stamp(tmp_path / "in", "u100") == "2026-11-30 23:00:00 UTC"
+    assert stamp(tmp_path / "in", "ben@uni.edu") == "2026-12-01 00:00:00 UTC"
+    assert any("submission_14" in line and "whose" in line for line in result.left)
+
+
+def test_timestamps_are_what_nbgrader_reads(tmp_path):
+    from nbgrader.utils import parse_utc
+
+    zipped = archive(
+        tmp_path / "g.zip", {"submission_metadata.yml": METADATA.encode(), "submission_11/x.ipynb": notebook()}
+    )
+    collect(zipped, tmp_path / "in")
+    assert parse_utc(stamp(tmp_path / "in", "u100")) == datetime(2026, 11, 30, 21, 14, 5)
+
+
+def test_an_older_archive_does_not_replace_a_later_attempt(tmp_path):
+    for name, mark in (("submission_13", "newer"), ("submission_11", "older")):
+        files = {"submission_metadata.yml": METADATA.encode(), f"{name}/x.ipynb": notebook(mark)}
+        result = collect(archive(tmp_path / f"{name}.zip", files), tmp_path / "in")
+    assert marks(tmp_path / "in") == {"u100": "newer"}
+    assert "later one" in result.left[0] and not result.taken
+
+
+def test_broken_notebooks_are_taken_where_the_lab_is_known_so_that_grading_tells_the_student(tmp_path):
+    zipped = archive(tmp_path / "s.zip", {"a_1_2_x.ipynb": b"{not json", "b_2_3_x.ipynb": notebook("b")})
+    assert "a_1_2" not in str(collect(zipped, tmp_path / "named", LAB).left)
+    assert set(find_submissions(tmp_path / "named", LAB)) == {"a_1", "b_2"}
+    assert "is not JSON" in "".join(collect(zipped, tmp_path / "guessed").left)
+    assert set(find_submissions(tmp_path / "guessed", LAB)) == {"b_2"}
+
+
+# Hostile
+
+
+def link(name):
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o120777 << 16
+    return entry
+
+
+HOSTILE = {
+    "leads out (dots)": ({"../../evil.ipynb": b"{}"}, "leads out"),
+    "leads out (absolute)": ({"/tmp/evil.ipynb": b"{}"}, "leads out"),
+    "leads out (backslashes)": ({"..\\evil.ipynb": b"{}"}, "leads out"),
+    "leads out (drive)": ({"C:evil.ipynb": b"{}"}, "leads out"),
+    "a bomb": ({"x.ipynb": b"0" * (40 * 2**20)}, "as zip bombs do"),
+    "many files": ({f"{i}.ipynb": b"" for i in range(1001)}, "the limit is 1,000"),
+    "no notebook": ({"x.pdf": b"%PDF"}, "no notebook is in it"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_zip_is_refused_in_a_sentence_and_costs_nobody_else(tmp_path, case):
+    files, sentence = HOSTILE[case]
+    evil = own_zip({**files} if case == "no notebook" else {**files, f"{LAB.name}.ipynb": notebook("evil")})
+    zipped = archive(tmp_path / "s.zip", {"eve_1_10_lab.zip": evil, "ada_2_11_lab.ipynb": notebook("ada")})
+    result = collect(zipped, tmp_path / "in")
+    assert marks(tmp_path / "in") == {"ada_2": "ada"}
+    assert len(result.left) == 1 and sentence in result.left[0] and "eve_1" in result.left[0], result.left
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "s.zip"]
+
+
+def test_links_encryption_and_lies_about_the_size(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        out.writestr(link("x.ipynb"), "/etc/passwd")
+    linked = buffer.getvalue()
+    secret = bytearray(own_zip({"x.ipynb": notebook()}))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        secret[secret.index(signature) + offset] |= 1
+    # A bomb whose headers say 10 bytes: what they claim is not believed.
+    lying = bytearray(own_zip({"x.ipynb": b"0" * 2**21}))
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<I", lying, lying.index(signature) + offset, 10)
+    torn = own_zip({"x.ipynb": notebook("torn")})[:-30]
+    files = {f"{name}_{i}_{i}0_lab.zip": bytes(data) for i, (name, data) in enumerate(
+        {"link": linked, "locked": secret, "liar": lying, "torn": torn}.items(), 1)}  # fmt: skip
+    result = collect(archive(tmp_path / "s.zip", {**files, "ada_9_9_x.ipynb": notebook("ada")}), tmp_path / "in", LAB)
+    assert marks(tmp_path / "in") == {"ada_9": "ada"}
+    reasons = {line.split("_")[0]: line for line in result.left}
+    assert "it is a link" in reasons["link"] and "it is encrypted" in reasons["locked"]
+    assert "damaged" in reasons["liar"] and "not a zip that can be read" in reasons["torn"]
+
+
+def test_a_link_and_a_bomb_in_the_lms_archive_itself(tmp_path):
+    with zipfile.ZipFile(tmp_path / "s.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr(link("eve_1_2_x.ipynb"), "/etc/passwd")
+        out.writestr("bob_2_3_x.ipynb", b" " * (70 * 2**20))
+        out.writestr("a/../../mal_3_4_x.ipynb", notebook())
+        out.writestr("ada_4_5_x.ipynb", notebook("ada"))
+    result = collect(tmp_path / "s.zip", tmp_path / "in", LAB)
+    assert marks(tmp_path / "in") == {"ada_4": "ada"}
+    assert [line.split(": ")[1][:12] for line in result.left] == ["it is a link", "it unpacks t", "its name lea"]
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", own_zip({}), own_zip({"x.ipynb": b"{}"})], ids=len)
+def test_what_is_no_archive_of_an_lms_is_refused_in_a_sentence(tmp_path, data, capsys):
+    (tmp_path / "x.zip").write_bytes(data)
+    assert main(["collect", str(tmp_path / "x.zip"), "--submissions", str(tmp_path / "in")]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.count("\n") == 0 and "Traceback" not in said and ("zip" in said or "archive" in said)
+
+
+@pytest.mark.parametrize("text", [b"{", b"- 1", b"!!python/object:os.system {}", b"\xff\xfe\x00"])
+def test_damaged_metadata(tmp_path, text):
+    zipped = archive(tmp_path / "g.zip", {"submission_metadata.yml": text, "submission_1/x.ipynb": notebook()})
+    with pytest.raises(BadArchive, match="cannot be read"):
+        collect(zipped, tmp_path / "in")
+
+
+def test_a_name_is_never_a_path(tmp_path):
+    metadata = "submission_1:\n  :submitters:\n  - :name: '../../../etc'\n  - :sid: '..'\n  :created_at: 2026-01-01\n"
+    zipped = archive(
+        tmp_path / "g.zip", {"submission_metadata.yml": metadata.encode(), "submission_1/x.ipynb": notebook()}
+    )
+    collect(zipped, tmp_path / "in")
+    assert sorted(p.name for p in (tmp_path / "in").iterdir()) == ["etc", "nobody"]
+
+
+def test_the_command_says_what_it_took_and_what_it_left(tmp_path, capsys):
+    zipped = archive(
+        tmp_path / "s.zip", {"ada_1_2_x.ipynb": notebook(), "ben_LATE_2_3_x.ipynb": notebook(), "c_3_4_x.doc": b""}
+    )
+    assert main(["collect", str(zipped), "--lab", "lab4", "--submissions", str(tmp_path / "in")]) == 0
+    said = capsys.readouterr().out
+    assert "taken  ada_1: lab4_mnist_cfg from ada_1_2_x.ipynb" in said
+    assert "LATE by Canvas" in said and "left   c_3_4_x.doc" in said and "2 taken, 1 left" in said
+    assert main(["collect", str(zipped), "--late", "yesterday"]) == 2
+    assert main(["collect", str(zipped), "--lab", "lab9"]) == 2

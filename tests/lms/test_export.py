@@ -1,0 +1,220 @@
+"""Grades out of the gradebook: what a spreadsheet, Canvas and Gradescope read."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import nbformat
+import pytest
+
+from autograder.cli import main
+from autograder.demo import CLASS
+from autograder.exports import canvas_id, filled_roster, harmless, read_gradebook
+from autograder.sandbox import bubblewrap
+from tests.lms.conftest import LAB, grade
+
+LOSS = "lab4.cfg_train_loss"
+
+
+@pytest.fixture
+def export(course, tmp_path, monkeypatch):
+    monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
+
+    def run(*words):
+        out = tmp_path / "out"
+        assert main(["export", "lab4", "--course", str(course), "--out", str(out), *words]) == 0
+        return out
+
+    return run
+
+
+def table(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_csv_has_automatic_and_manual_scores(export, capsys):
+    rows = {row["student"]: row for row in table(export("--to", "csv"))}
+    ada, dia = rows["lovelaceada_101"], rows["dia@uni.edu"]
+    assert (ada["points"], ada["max_points"], ada["name"]) == ("15.5", "18", "Lovelace, Ada")
+    assert ada["lab4.unet_essay"] == "1.5" and ada["not_graded_yet"] and "unet_essay" not in ada["not_graded_yet"]
+    assert float(dia["points"]) == 10 and float(dia[LOSS]) < float(ada[LOSS]) == 4
+    assert "2 of them have written answers that nobody has graded yet" in capsys.readouterr().out
+
+
+def test_canvas_without_a_roster(export):
+    lines = list(csv.reader(io.StringIO(export("--to", "canvas").read_text())))
+    assert lines[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "lab4_mnist_cfg"]
+    assert lines[1] == ["    Points Possible", "", "", "", "", "18"]
+    assert sorted(lines[2:]) == [
+        ["Lovelace, Ada", "101", "", "", "", "15.5"],
+        ["dia@uni.edu", "", "", "dia@uni.edu", "", "10"],
+    ]
+
+
+ROSTER = """\
+\ufeffStudent,ID,SIS User ID,SIS Login ID,Section,Lab 3 (55),Lab 4 (77),Current Score
+,,,,,Manual Posting,,(read only)
+    Points Possible,,,,,18,18,(read only)
+"Lovelace, Ada",101,A-1,ada,"Tue, 4 pm",3,,50
+"Dia, =1+1",102,D-2,DIA@uni.edu,Wed,4,2,60
+"Away, Eve",103,E-3,eve,Wed,5,7,70
+"Student, Test",999,,,Wed,,,
+"""
+
+
+def test_canvas_fills_the_roster_that_canvas_exported(export, tmp_path, capsys):
+    (tmp_path / "roster.csv").write_text(ROSTER)
+    out = export("--to", "canvas", "--roster", str(tmp_path / "roster.csv"), "--column", "Lab 4")
+    assert list(csv.reader(io.StringIO(out.read_text()))) == [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Lab 4 (77)"],
+        ["", "", "", "", "", ""],
+        ["    Points Possible", "", "", "", "", "18"],
+        ["Lovelace, Ada", "101", "A-1", "ada", "Tue, 4 pm", "15.5"],
+        [
+            "Dia, =1+1",
+            "102",
+            "D-2",
+            "DIA@uni.edu",
+            "Wed",
+            "10",
+        ],  # by login, whatever the case; names as Canvas has them
+        ["Away, Eve", "103", "E-3", "eve", "Wed", "7"],  # nothing handed in here: what Canvas had stays
+        ["Student, Test", "999", "", "", "Wed", ""],
+    ]
+    assert "not in the roster" not in capsys.readouterr().out
+
+
+def test_a_roster_without_the_column_or_without_a_student(course, tmp_path, monkeypatch):
+    monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
+    path = tmp_path / "roster.csv"
+    path.write_text("Student,ID,SIS Login ID,Section\nPoints Possible,,,\nAda,101,ada,1\n")
+    text, unmatched = filled_roster(path, read_gradebook(LAB, course), "New lab")
+    assert text.splitlines()[0].endswith(",New lab") and "Ada,101,ada,1,15.5" in text
+    assert text.splitlines()[1] == "Points Possible,,,,18" and unmatched == ["dia@uni.edu"]
+
+
+def test_gradescope_results(export):
+    folder = export("--to", "gradescope")
+    assert sorted(p.name for p in folder.iterdir()) == ["dia@uni.edu", "lovelaceada_101"]
+    dia = json.loads((folder / "dia@uni.edu" / "results.json").read_text())
+    assert dia["score"] == sum(test["score"] for test in dia["tests"]) == 10
+    assert sum(test["max_score"] for test in dia["tests"]) == 18
+    loss = next(test for test in dia["tests"] if test["name"].startswith(LOSS))
+    assert "time_not_uniform" in loss["output"] or "wrong_times" in loss["output"] or ":" in loss["output"]
+    assert "0 of 4 points" in loss["output"] and "BEGIN" not in json.dumps(dia)
+    assert {t["visibility"] for t in dia["tests"]} == {"visible"} and dia["stdout_visibility"] == "hidden"
+
+
+def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path, course, capsys, monkeypatch):
+    monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    for words, said in (
+        (["--course", str(tmp_path)], "there is no gradebook"),
+        (["--course", str(course), "--roster", str(tmp_path / "x.csv")], "no gradebook of Canvas"),
+        (["--course", str(course), "--roster", str(tmp_path / "none.csv")], "cannot be read"),
+    ):
+        assert main(["export", "lab4", "--to", "canvas", *words]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["export", "lab7", "--to", "csv"]) == 2
+
+
+def test_ids_and_cells():
+    assert [canvas_id(s) for s in ("lovelaceada_101", "101", "ada", "ada_b", "x1_y2")] == ["101", "101", "", "", ""]
+    assert harmless("=HYPERLINK(1)") == "'=HYPERLINK(1)" and harmless("-1.5") == "-1.5" and harmless("Ada") == "Ada"
+
+
+def test_postgres_as_gradebook(postgres, course, tmp_path, monkeypatch):
+    """The same class on a real server: same scores, scores by hand kept on a regrade, the password never shown."""
+    from tests.lms.conftest import autograder, grade_by_hand
+
+    copy = tmp_path / "course"
+    shutil.copytree(course, copy, ignore=shutil.ignore_patterns("gradebook.db", "autograded"))
+    done = grade(copy, LAB_GRADEBOOK=postgres)
+    assert "0 of them run now" in done.stdout and "s3cret" not in done.stdout + done.stderr
+    assert not (copy / "gradebook.db").exists()
+    grade_by_hand(postgres)
+    again = autograder("regrade", "lab4", "--course", str(copy), "--no-feedback", LAB_GRADEBOOK=postgres)
+    assert again.returncode == 0, again.stderr[-2000:]
+    monkeypatch.setenv("LAB_GRADEBOOK", postgres)
+    on_server = {row.student: (row.points, row.penalty, row.open) for row in read_gradebook(LAB, copy)}
+    monkeypatch.delenv("LAB_GRADEBOOK")
+    assert on_server == {row.student: (row.points, row.penalty, row.open) for row in read_gradebook(LAB, course)}
+    assert on_server["lovelaceada_101"][0] == 15.5
+
+
+def test_a_server_that_is_not_there_is_told_in_a_sentence(course, capsys, monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("LAB_GRADEBOOK", "postgresql+psycopg://ta:s3cret@127.0.0.1:1/course")
+    assert main(["export", "lab4", "--to", "csv", "--course", str(course)]) == 2
+    said = capsys.readouterr().err
+    assert "the gradebook cannot be read" in said and "s3cret" not in said and "Traceback" not in said
+
+
+# The zip that Gradescope runs
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory):
+    """What Gradescope unpacks, as its documentation says; the environment is borrowed, setup.sh needs a network."""
+    folder = tmp_path_factory.mktemp("gradescope")
+    sandbox = "bwrap" if bubblewrap() else "none"
+    words = ["--to", "gradescope-autograder", "--out", str(folder / "autograder.zip"), "--sandbox", sandbox]
+    assert main(["export", "lab4", *words]) == 0
+    with zipfile.ZipFile(folder / "autograder.zip") as archive:
+        archive.extractall(folder / "source")
+        modes = {e.filename: e.external_attr >> 16 for e in archive.infolist()}
+    assert modes["setup.sh"] & 0o111 and modes["run_autograder"] & 0o111
+    shutil.copy(folder / "source" / "run_autograder", folder / "run_autograder")
+    return folder
+
+
+def run_autograder(container, submission: dict[str, bytes]):
+    shutil.rmtree(container / "submission", ignore_errors=True)
+    (container / "submission").mkdir()
+    for name, data in submission.items():
+        (container / "submission" / name).write_bytes(data)
+    environment = {k: v for k, v in os.environ.items() if k not in ("LAB_SECRET", "PYTHONPATH")}
+    done = subprocess.run(
+        ["bash", str(container / "run_autograder")],
+        cwd=container,
+        env=environment | {"AUTOGRADER": str(container), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    return done, json.loads((container / "results" / "results.json").read_text())
+
+
+def test_gradescope_grades_a_right_and_a_wrong_notebook(container):
+    for who, points in (("ada", 14), ("dia", 10)):
+        done, found = run_autograder(container, {"my lab.ipynb": nbformat.v4.writes(CLASS[who](LAB)).encode()})
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert found["score"] == sum(t["score"] for t in found["tests"]) == points
+        assert all(0 <= t["score"] <= t["max_score"] and t["visibility"] == "visible" for t in found["tests"])
+    loss = next(t for t in found["tests"] if t["name"] == LOSS)
+    assert loss["score"] == 0 and ": " in loss["output"]
+
+
+def test_gradescope_takes_the_zip_of_make_submission_and_says_what_is_no_notebook(container):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        out.writestr(f"{LAB.name}.ipynb", nbformat.v4.writes(CLASS["ada"](LAB)))
+    assert run_autograder(container, {f"{LAB.name}.zip": buffer.getvalue()})[1]["score"] == 14
+    done, found = run_autograder(container, {"essay.docx": b"x"})
+    assert done.returncode == 0 and found["score"] == 0 and "Neither a notebook nor a zip" in found["output"]
+    done, found = run_autograder(container, {"x.ipynb": b"{"})
+    assert "is not JSON" in found["output"]
+
+
+def test_the_zip_holds_what_it_needs_and_no_more(container):
+    names = {p.relative_to(container / "source").as_posix() for p in (container / "source").rglob("*") if p.is_file()}
+    assert {"setup.sh", "run_autograder", ".secret", "pyproject.toml", f"labs/{LAB.name}/{LAB.name}.ipynb"} <= names
+    assert not [n for n in names if n.startswith(("tests/", "submitted/", "store/", "demo/")) or "gradebook" in n]
+    own = (container / "source" / ".secret").read_bytes()
+    assert len(own) == 64 and own.decode() != os.environ.get("LAB_SECRET")
+    assert subprocess.run(["bash", "-n", str(container / "source" / "setup.sh")]).returncode == 0
