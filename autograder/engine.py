@@ -29,21 +29,30 @@ def run_all(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[tuple[str, Run | Exception]]:
-    """Runs as they finish, by name. A task whose worker died is retried once, then returned as an exception."""
+    """Runs as they finish, by name. A task whose worker died is retried once, alone, then returned as an exception."""
     if not tasks:
         return
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
     with open_client(scheduler, min(workers or os.cpu_count() or 1, len(tasks))) as client:
-        futures = {
-            client.submit(
-                run_in_worker, task, limits, protected, key=f"run-{name}-{task.digest[:16]}", pure=False, retries=1
-            ): name
-            for name, task in tasks.items()
-        }
+
+        def submit(name: str, attempt: int):
+            key = f"run-{name}-{tasks[name].digest[:16]}-{attempt}"
+            return client.submit(run_in_worker, tasks[name], limits, protected, key=key, pure=False, retries=1)
+
+        futures = {submit(name, 1): name for name in tasks}
+        suspects = []
         for future in as_completed(list(futures)):
             error = future.exception()
-            yield futures[future], error if error is not None else future.result()
+            if isinstance(error, KilledWorker):
+                suspects.append(futures[future])
+            else:
+                yield futures[future], error if error is not None else future.result()
+            future.release()
+        for name in suspects:  # again, one at a time: whoever takes a worker along now did it alone
+            future = submit(name, 2)
+            error = future.exception()
+            yield name, error if error is not None else future.result()
             future.release()
 
 
@@ -56,10 +65,11 @@ def open_client(scheduler: str | None, workers: int):
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    # A worker that dies takes its submission along at most once more, and no other one: none waits at a busy worker.
+    # Dask blames a worker's death on every task that it held, guilty or not: so none waits at a busy worker, and all
+    # that it held come back at once, to be tried again alone.
     dask.config.set(
         {
-            "distributed.scheduler.allowed-failures": 1,
+            "distributed.scheduler.allowed-failures": 0,
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.worker.daemon": False,
         }
