@@ -155,3 +155,52 @@ def read_offline_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     pixels = torch.from_numpy(pixels * (255 / 16)).to(torch.uint8)[:, None]
     pixels = image.resize(pixels, [24, 24], interpolation=image.InterpolationMode.BICUBIC)
     return image.pad(pixels, [2, 2])[:, 0].numpy(), labels.astype(np.int64)
+
+
+CIFAR_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+CIFAR_RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue pixels
+
+
+def find_cifar() -> Path | None:
+    """The folder with CIFAR-10's binary version, in $LAB_DATA or ./data."""
+    for root in (os.environ.get("LAB_DATA"), "data"):
+        folder = Path(root) / "cifar-10-batches-bin" if root else None
+        if folder and (folder / "test_batch.bin").exists():
+            return folder
+    return None
+
+
+def load_cifar(split: str = "train", device: torch.device | str = "cpu") -> LabelledImages:
+    """CIFAR-10, colour images (n, 3, 32, 32) of ten kinds of things, from its binary version (`download_cifar` gets it).
+
+    Raises FileNotFoundError where it is missing, DamagedFile where a file has the wrong length or impossible labels.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', not {split!r}")
+    folder = find_cifar()
+    if folder is None:
+        raise FileNotFoundError("CIFAR-10 is not here: `download_cifar()` gets it, 160 MB")
+    paths = sorted(folder.glob("data_batch_?.bin")) if split == "train" else [folder / "test_batch.bin"]
+    records = []
+    for path in paths:
+        content = np.fromfile(path, dtype=np.uint8)
+        if len(content) == 0 or len(content) % CIFAR_RECORD:
+            raise DamagedFile(
+                f"{path} holds {len(content):,} bytes, which is no multiple of {CIFAR_RECORD:,}. Delete it."
+            )
+        records.append(content.reshape(-1, CIFAR_RECORD))
+        if records[-1][:, 0].max() > 9:
+            raise DamagedFile(f"{path} has labels above 9: it is not a file of CIFAR-10. Delete it.")
+    if not records:
+        raise DamagedFile(f"{folder} has no training files, data_batch_1.bin and so on. Delete the folder.")
+    records = torch.from_numpy(np.concatenate(records))
+    return LabelledImages(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0], "CIFAR-10").to(device)
+
+
+def download_cifar(root: str | Path = "data") -> Path:
+    """Download and unpack CIFAR-10's binary version. Raises OSError or RuntimeError without a network."""
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    download_and_extract_archive(CIFAR_URL, str(root), md5=CIFAR_MD5)
+    return Path(root) / "cifar-10-batches-bin"

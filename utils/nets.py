@@ -160,17 +160,73 @@ class UNet(nn.Module):
         return self.head(out).to(x.dtype)
 
 
+class NoiseUNet(nn.Module):
+    """The noise in x_t, estimated without a label: lab 4's U-Net in the clothes of a diffusion model.
+
+    With a = sqrt(alpha_bar_t) and b = sqrt(1 - alpha_bar_t), x_t / (a + b) = s x_0 + (1 - s) noise with s = a / (a + b):
+    a point on lab 4's straight path. There the U-Net guesses x_0 - noise, and the noise follows.
+    """
+
+    def __init__(
+        self, alpha_bars: Tensor, channels: tuple[int, ...] = (32, 64, 128), layers: int = 2, image_channels: int = 1
+    ):
+        super().__init__()
+        self.register_buffer("alpha_bars", alpha_bars.float().clone())
+        self.unet = UNet(channels, layers, num_labels=1, image_channels=image_channels)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (b, c, h, w), t: (b,) integers from 0 to T - 1. Returns the shape of x."""
+        data, noise = (v.sqrt()[:, None, None, None] for v in (self.alpha_bars[t], 1 - self.alpha_bars[t]))
+        share = data / (data + noise)
+        x = x / (data + noise)
+        return x - share * self.unet(x, share, torch.zeros_like(t))
+
+
+class NoisyDigitClassifier(nn.Module):
+    """Which digit is in this noise? Logits from x_t and t, which enters every level, not only the head."""
+
+    def __init__(
+        self,
+        steps: int = 1000,
+        channels: tuple[int, ...] = (24, 48, 96),
+        classes: int = 10,
+        dim: int = 32,
+        image_channels: int = 1,
+    ):
+        super().__init__()
+        self.steps = steps
+        self.time = FourierFeatures(dim)
+        ends = (image_channels, *channels)  # 32 pixels, halved three times: 4×4 are left for the head
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(ends))
+        self.adapters = nn.ModuleList(adapter(dim, 2 * c) for c in channels)
+        self.refine = nn.ModuleList(
+            nn.Sequential(nn.GroupNorm(8, c), nn.SiLU(), nn.Conv2d(c, c, 3, padding=1)) for c in channels
+        )
+        self.head = nn.Sequential(
+            nn.GroupNorm(8, channels[-1]), nn.SiLU(), nn.Flatten(), nn.Linear(16 * channels[-1], classes)
+        )
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """x: (b, c, 32, 32), t: (b,) integers from 0 to T - 1. Returns logits (b, classes)."""
+        time = self.time((t + 1).to(x.dtype) / self.steps).to(x.dtype)
+        for convolve, adapt, refine in zip(self.convolutions, self.adapters, self.refine):
+            x = convolve(x)
+            scale, shift = adapt(time)[:, :, None, None].chunk(2, dim=1)
+            x = nn.functional.avg_pool2d(refine(x * (1 + scale) + shift), 2)
+        return self.head(x)
+
+
 class DigitClassifier(nn.Module):
     """The yardstick: which digit is on a 32×32 image with values in [-1, 1]? Its 64 features measure distances too."""
 
-    def __init__(self, num_classes: int = 10):
+    def __init__(self, num_classes: int = 10, image_channels: int = 1):
         super().__init__()
 
         def block(a: int, b: int) -> list[nn.Module]:
             return [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
 
         self.features = nn.Sequential(
-            *block(1, 16), *block(16, 32), nn.MaxPool2d(2),
+            *block(image_channels, 16), *block(16, 32), nn.MaxPool2d(2),
             *block(32, 48), nn.MaxPool2d(2),
             *block(48, 64), nn.MaxPool2d(2),
             *block(64, 64), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
@@ -178,7 +234,7 @@ class DigitClassifier(nn.Module):
         self.head = nn.Linear(64, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, 1, 32, 32) to logits (b, classes)."""
+        """(b, c, 32, 32) to logits (b, classes)."""
         return self.head(self.features(x))
 
 

@@ -192,7 +192,7 @@ def draw_sweep(sweep: dict) -> plt.Figure:
         mean, error = curve(metric)
         ax.errorbar(w, mean, error, color=color, marker=marker, capsize=3)
         ax.set_title(title)
-    axes[0].set_ylim(min(0.5, axes[0].get_ylim()[0]), 1.03)
+    axes[0].set_ylim(min(0.5, axes[0].get_ylim()[0]) if min(w) > 0 else 0, 1.03)
     axes[1].set_yscale("log")
     axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
     axes[1].text(w[-1], sweep["floor"], "real images ", color=GREY, ha="right", va="bottom", fontsize=9)
@@ -203,8 +203,9 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     axes[2].set_ylim(0, 1.03)
     axes[2].legend()
     for ax in axes:
-        ax.set_xscale("log")
-        ax.set_xticks([v for v in (0.5, 1, 2, 5, 10, 100) if min(w) <= v <= max(w)])
+        if min(w) > 0:
+            ax.set_xscale("log")
+        ax.set_xticks([v for v in (0.5, 1, 2, 5, 10, 100) if min(w) <= v <= max(w)] if min(w) > 0 else w)
         ax.set_xticklabels([f"{v:g}" for v in ax.get_xticks()])
         ax.minorticks_off()
         ax.set_xlabel("guidance scale w")

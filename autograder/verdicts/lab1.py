@@ -7,6 +7,7 @@ from scipy import stats
 from torch import Tensor
 
 from autograder.verdicts import verdict
+from autograder.verdicts.cross_entropy import judge_cross_entropy
 from autograder.verdicts.statistics import is_binomial, is_normal, is_uniform
 from utils import vp
 from utils.checks.judging import Judge
@@ -22,9 +23,8 @@ from utils.checks.lab1 import (
     PROBE_T_MIN,
     STEP_RUNS,
     TRAIN_CALLS,
+    TRAIN_CLASSES,
     TRAIN_RUNS,
-    StubClassifier,
-    StubData,
     ensemble_label,
     ensemble_setting,
     law_setting,
@@ -33,6 +33,7 @@ from utils.checks.lab1 import (
     step_setting,
     stub_noising,
 )
+from utils.checks.stubs import StubClassifier, StubData
 from utils.settings import Setting
 
 
@@ -448,7 +449,7 @@ def classifier_loss(judge: Judge) -> None:
 def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     """Check the flow of one call (data to noise to model), and return its rebuilt tensors."""
     sites, d, dtype, batch = TRAIN_RUNS[name]
-    data = StubData(judge.challenge, name, sites, d, dtype)
+    data = StubData(judge.challenge, name, (sites, d), TRAIN_CLASSES, dtype)
     rows, rtol = (batch, sites, d), 1e-9 if dtype == torch.float64 else 1e-4
     judge.attempt(name)
     x0, y = data.points[:batch].double(), data.labels[:batch]
@@ -566,55 +567,12 @@ def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
 
 
 def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
-    _, _, dtype, batch = TRAIN_RUNS[name]
-    model = StubClassifier(judge.challenge, torch.float64)
+    dtype = TRAIN_RUNS[name][2]
+    model = StubClassifier(judge.challenge, TRAIN_CLASSES, torch.float64)
     logits = model.compute(run["x"].to(dtype).double(), run["t"].to(dtype).double())
-    rows, y = torch.arange(batch), run["y"]
-    logs, probs = torch.log_softmax(logits, 1), torch.softmax(logits, 1)
-    one_hot = torch.nn.functional.one_hot(y, logits.shape[1]).double()
-    each = -logs[rows, y]
-    seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() > 1:
-        judge.fail("no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over the batch to one number.")
-    if batch == 1 and name == "one" and seen.dim() > 0:
-        judge.fail("wrong_shape", f"Your loss has shape {tuple(seen.shape)}, expected a tensor without axes.")
-    mistakes = [
-        ("summed_batch", "Your loss is the sum over the batch. The statement asks for the mean.", each.sum()),
-        ("wrong_sign", "Your loss is the log-likelihood. It has to be small when the classifier is right: change its sign.", -each.mean()),
-        ("softmax_twice", "Logits went through a softmax before `cross_entropy`, which takes logits and has a softmax of its own.", -torch.log_softmax(probs, 1)[rows, y].mean()),
-        ("logits_as_logs", "You picked logits where log-probabilities belong. `log_softmax` makes the one from the other.", -logits[rows, y].mean()),
-        ("no_logarithm", "Your loss is a mean of probabilities. Cross-entropy takes the logarithm.", -probs[rows, y].mean()),
-        ("no_logarithm", "Your loss is a mean of probabilities. Cross-entropy takes the logarithm.", 1 - probs[rows, y].mean()),
-        ("squared_error", "Your loss is a squared error of probabilities. The statement asks for the cross-entropy.", (probs - one_hot).square().mean()),
-        ("squared_error", "Your loss is a squared error. The statement asks for the cross-entropy.", (probs - one_hot).square().sum(1).mean()),
-        ("squared_error", "Your loss is a squared error of logits. The statement asks for the cross-entropy.", (logits - one_hot).square().mean()),
-        ("over_batch", "Your softmax runs over the batch. It belongs over the classes: one sample must not know of the others.", -torch.log_softmax(logits, 0)[rows, y].mean()),
-        ("divided_by_classes", "Your loss is divided by the number of classes too. Average over the batch only.", each.mean() / logits.shape[1]),
-        ("binary_per_class", "You treat each class as a question of its own. The classes exclude each other: use the cross-entropy of a softmax.", torch.nn.functional.binary_cross_entropy_with_logits(logits, one_hot)),
-        ("labels_shifted", "Your labels are off by one sample: they were moved against their inputs.", -logs[rows, y.roll(1)].mean()),
-        ("labels_shifted", "Your labels are off by one sample: they were moved against their inputs.", -logs[rows, y.roll(-1)].mean()),
-        ("labels_shifted", "Your labels stand in another order than their inputs.", -logs[rows, y.flip(0)].mean()),
-        ("class_zero", "Your loss asks for class 0 always. Use the labels that came with the data.", -logs[:, 0].mean()),
-        ("time_weighted", "Your loss is weighted by the time. The statement asks for a plain mean.", (each * run["t"].flatten()).mean()),
-        ("smoothed", "Your loss smoothes the labels. The statement asks for the plain cross-entropy.", torch.nn.functional.cross_entropy(logits, y, label_smoothing=0.1)),
-        ("entropy", "Your loss is the entropy of the prediction. The labels have to enter.", -(probs * logs).sum(1).mean()),
-        ("in_bits", "Your logarithm has another base. Use the natural one.", each.mean() / torch.log(torch.tensor(2.0).double())),
-    ]  # fmt: skip
-    rtol = 1e-9 if dtype == torch.float64 else 1e-4
-    judge.compare(
-        seen.reshape(()), each.mean(), [m for m in mistakes if batch > 1],
-        ("wrong_loss", f"The loss of this batch should be {float(each.mean().detach()):.4g}, and yours is {float(seen):.4g}. It is the mean of -log p(y | x, t) over the batch."), rtol,
-    )  # fmt: skip
-    judge.require(
-        judge.evidence.values.get(f"{name}/loss.requires_grad"),
-        "detached",
-        "No gradient flows from your loss to the model: nothing would be learned.",
+    judge_cross_entropy(
+        judge, name, model, logits, run["y"], run["t"].flatten(), 1e-9 if dtype == torch.float64 else 1e-4
     )
-    (gradient,) = torch.autograd.grad(each.mean(), model.gain)
-    judge.compare(
-        judge.tensor(f"{name}/grad", (), "The gradient in the model's parameter"), gradient.double(), (),
-        ("wrong_gradient", "The value of your loss is right, but its gradient is not that of the cross-entropy. Was something detached?"), 10 * rtol,
-    )  # fmt: skip
 
 
 # --- 1.6

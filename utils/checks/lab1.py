@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.stubs import Nonsense, Recorder, StubClassifier, StubData
 from utils.checks.student import Student
 from utils.settings import SPINS, Setting
 from utils.vp import T_MIN
@@ -394,39 +394,6 @@ TRAIN_CLASSES = 3
 PROBE_T_MIN = 0.2  # far from the lab's, so that a constant shows
 
 
-class StubData:
-    """Labelled nonsense points. `sample` returns views of its own storage, so that a change in place shows."""
-
-    def __init__(self, challenge: Challenge, name: str, sites: int, d: int, dtype: torch.dtype):
-        self.points = challenge.randn(f"{name} points", (512, sites, d), dtype)
-        self.labels = challenge.randint(f"{name} labels", 0, TRAIN_CLASSES, (512,))
-        self.next = 0
-        self.sample = Recorder(self.draw, ("n",))
-
-    def draw(self, n: int) -> tuple[Tensor, Tensor]:
-        rows = slice(self.next, self.next + n)
-        if rows.stop > len(self.points):
-            raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
-        self.next = rows.stop
-        return self.points[rows], self.labels[rows]
-
-
-class StubClassifier(nn.Module):
-    """Logits of nonsense, (b, classes), with one parameter, `gain`, equal to 1. Every call is recorded."""
-
-    def __init__(self, challenge: Challenge, dtype: torch.dtype):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
-        self.nonsense = Nonsense(challenge, "classifier", amplitude=2.0)
-        self.record = Recorder(self.compute, ("x", "t"))
-
-    def compute(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.gain * self.nonsense(x, t).flatten(1)[:, :TRAIN_CLASSES]
-
-    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
-        return self.record(*inputs, **named)
-
-
 def stub_noising(challenge: Challenge) -> Nonsense:
     return Nonsense(challenge, "noising")
 
@@ -434,7 +401,10 @@ def stub_noising(challenge: Challenge) -> Nonsense:
 def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     Trainer = student.method("ClassifierTrainer", "get_train_loss", "batch_size")
     for name, (sites, d, dtype, batch) in TRAIN_RUNS.items():
-        data, model = StubData(challenge, name, sites, d, dtype), StubClassifier(challenge, dtype)
+        data, model = (
+            StubData(challenge, name, (sites, d), TRAIN_CLASSES, dtype),
+            StubClassifier(challenge, TRAIN_CLASSES, dtype),
+        )
         add_noise = Recorder(stub_noising(challenge), ("x0", "t", "noise"))
         with evidence.attempt(name):
             trainer = Trainer(model=model, data=data, add_noise=add_noise, t_min=PROBE_T_MIN)
@@ -445,13 +415,14 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
                 evidence.put(f"{name}/grad", model.gain.grad)
         add_noise.report(evidence, f"{name}/noising")
         model.record.report(evidence, f"{name}/model")
-        fresh = StubData(challenge, name, sites, d, dtype)
+        fresh = StubData(challenge, name, (sites, d), TRAIN_CLASSES, dtype)
         kept = torch.equal(fresh.labels, data.labels) and torch.equal(fresh.points, data.points)
         evidence.put(f"{name}/data_kept", kept)
     with evidence.attempt("device"):
         meta = challenge.on("meta")
         Trainer(
-            model=StubClassifier(meta, torch.float32), data=StubData(meta, "device", 4, 2, torch.float32),
+            model=StubClassifier(meta, TRAIN_CLASSES, torch.float32),
+            data=StubData(meta, "device", (4, 2), TRAIN_CLASSES, torch.float32),
             add_noise=stub_noising(meta), t_min=PROBE_T_MIN,
         ).get_train_loss(batch_size=4)  # fmt: skip
 

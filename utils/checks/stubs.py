@@ -130,3 +130,45 @@ class StubModel(nn.Module):
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         return self.record(*inputs, **named)
+
+
+class StubData:
+    """Labelled nonsense points of any shape. `sample` returns views of its own storage, so that a change in place shows."""
+
+    def __init__(self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype):
+        self.points = challenge.randn(f"{name} points", (512, *shape), dtype)
+        self.labels = challenge.randint(f"{name} labels", 0, classes, (512,))
+        self.next = 0
+        self.sample = Recorder(self.draw, ("n",))
+
+    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+        rows = slice(self.next, self.next + n)
+        if rows.stop > len(self.points):
+            raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
+        self.next = rows.stop
+        return self.points[rows], self.labels[rows]
+
+
+class StubClassifier(nn.Module):
+    """Logits of nonsense, (b, classes), with one parameter, `gain`, equal to 1. Every call is recorded.
+
+    Each logit hangs on its own coordinate of x; with `mixed` all hang on all.
+    """
+
+    def __init__(
+        self, challenge: Challenge, classes: int, dtype: torch.dtype, mixed: bool = False, amplitude: float = 2.0
+    ):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
+        self.nonsense = Nonsense(challenge, "classifier", amplitude=amplitude)
+        self.challenge, self.classes, self.mixed = challenge, classes, mixed
+        self.record = Recorder(self.compute, ("x", "t"))
+
+    def compute(self, x: Tensor, t: Tensor) -> Tensor:
+        values = self.nonsense(x, t).flatten(1)
+        if self.mixed:
+            values = values @ self.challenge.randn("mixing", (values.shape[1], self.classes), values.dtype)
+        return self.gain * values[:, : self.classes]
+
+    def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        return self.record(*inputs, **named)

@@ -1,0 +1,123 @@
+"""Words for digits, and a small model of images and words. Lab 3's last, ungraded part guides with it.
+
+What guidance needs of such a model are two methods, `encode_image` and `encode_text`. `TinyCLIP` has them, and so has
+`OpenCLIP`, around a large model of the package open_clip (Radford et al., 2021, "Learning transferable visual models …").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+WORDS = ("a", "bold", "fine", "upright", "slanted", *DIGITS)
+
+
+class ImageText(Protocol):
+    """Images and texts as points on one sphere: what fits together lies close together."""
+
+    def encode_image(self, x: Tensor) -> Tensor:
+        """Images (b, 1, h, w) in [-1, 1] to unit vectors (b, d), with a gradient in x."""
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts to unit vectors (texts, d)."""
+
+
+def slant(x: Tensor) -> Tensor:
+    """How far the strokes lean to the right, as the regression of column on height: 0 is upright. (b, 1, h, w) to (b,)."""
+    ink = ((x + 1) / 2).clamp(0, 1)[:, 0].double()
+    h, w = ink.shape[-2:]
+    row, column = torch.arange(h).to(ink)[:, None], torch.arange(w).to(ink)[None]
+    total = ink.sum((1, 2)).clamp(min=1e-6)
+
+    def mean(values: Tensor) -> Tensor:
+        return (ink * values).sum((1, 2)) / total
+
+    up = -(row - mean(row)[:, None, None])
+    right = column - mean(column)[:, None, None]
+    return mean(up * right) / mean(up**2).clamp(min=1e-6)
+
+
+def captions(x: Tensor, labels: Tensor) -> list[str]:
+    """A caption for each digit, such as "a bold slanted seven", from its ink and its slant (against the batch's medians)."""
+    ink, lean = ((x + 1) / 2).mean((1, 2, 3)), slant(x)
+    return [
+        f"a {'bold' if i > ink.median() else 'fine'} {'slanted' if s > lean.median() else 'upright'} {DIGITS[y]}"
+        for i, s, y in zip(ink, lean, labels.tolist())
+    ]
+
+
+class TinyCLIP(nn.Module):
+    """A few convolutions for images, the mean of word vectors for texts."""
+
+    def __init__(self, dim: int = 32, channels: int = 24):
+        super().__init__()
+
+        def block(a: int, b: int) -> list[nn.Module]:
+            return [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.SiLU()]
+
+        self.image = nn.Sequential(
+            *block(1, channels), *block(channels, 2 * channels), *block(2 * channels, 2 * channels), nn.Flatten(),
+            nn.Linear(2 * channels * 16, dim),
+        )  # fmt: skip
+        self.words = nn.Embedding(len(WORDS), dim)
+
+    def encode_image(self, x: Tensor) -> Tensor:
+        return nn.functional.normalize(self.image(x), dim=-1)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Raises ValueError for a word that was never in a caption."""
+        rows = []
+        for text in texts:
+            unknown = [word for word in text.lower().split() if word not in WORDS]
+            if unknown:
+                raise ValueError(f"no caption has the word {unknown[0]!r}; the words are {', '.join(WORDS)}")
+            index = torch.tensor([WORDS.index(word) for word in text.lower().split()], device=self.words.weight.device)
+            rows.append(self.words(index).mean(0))
+        return nn.functional.normalize(torch.stack(rows), dim=-1)
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: float = 10.0) -> Tensor:
+    """Each image has to find the texts that are its own among the batch, and each text its images; `same` is (b, b), 0 or 1.
+
+    Several images of a batch may have one caption, so the target is spread over all of them.
+    """
+    scores = sharpness * images @ texts.T
+    target = same / same.sum(1, keepdim=True)
+    one_way = -(target * scores.log_softmax(1)).sum(1).mean()
+    other_way = -(target * scores.T.log_softmax(1)).sum(1).mean()
+    return (one_way + other_way) / 2
+
+
+class OpenCLIP:
+    """A model of the package open_clip behind the same two methods: digits are enlarged, and shown as ink on paper.
+
+    Needs `pip install open_clip_torch`; nothing is imported before one is made.
+    """
+
+    def __init__(
+        self, name: str = "ViT-B-32", pretrained: str = "laion2b_s34b_b79k", device: str | torch.device = "cpu"
+    ):
+        try:
+            import open_clip
+        except ImportError as error:
+            raise ImportError("this needs the package open_clip: pip install open_clip_torch") from error
+        self.model = open_clip.create_model(name, pretrained=pretrained).to(device).eval().requires_grad_(False)
+        self.tokenizer = open_clip.get_tokenizer(name)
+        self.size = self.model.visual.image_size
+        self.size = self.size[0] if isinstance(self.size, (tuple, list)) else self.size
+        self.mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN, device=device).reshape(1, 3, 1, 1)
+        self.std = torch.tensor(open_clip.OPENAI_DATASET_STD, device=device).reshape(1, 3, 1, 1)
+        self.device = device
+
+    def encode_image(self, x: Tensor) -> Tensor:
+        paper = (1 - x) / 2  # ink is dark
+        large = nn.functional.interpolate(paper.expand(-1, 3, -1, -1), (self.size, self.size), mode="bicubic")
+        return nn.functional.normalize(self.model.encode_image((large - self.mean) / self.std), dim=-1)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        tokens = self.tokenizer([f"a handwritten digit, {text}" for text in texts]).to(self.device)
+        return nn.functional.normalize(self.model.encode_text(tokens), dim=-1)
