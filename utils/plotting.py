@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 import numpy as np
 import torch
 from torch import Tensor
@@ -194,6 +195,8 @@ def draw_sweep(sweep: dict) -> plt.Figure:
         ax.set_title(title)
     axes[0].set_ylim(min(0.5, axes[0].get_ylim()[0]) if min(w) > 0 else 0, 1.03)
     axes[1].set_yscale("log")
+    axes[1].yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axes[1].yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
     axes[1].text(w[-1], sweep["floor"], "real images ", color=GREY, ha="right", va="bottom", fontsize=9)
     for metric, color, marker in (("precision", GREEN, "^"), ("recall", PINK, "v")):

@@ -36,6 +36,7 @@ from utils import plotting
 from utils.captions import TinyCLIP, captions, contrastive_loss
 from utils.data import find_cifar, load_cifar, load_digits
 from utils.diffusion import Schedule, at
+from utils.memory import peak_memory
 from utils.metrics import frechet_distance, in_batches, over_seeds, precision_recall
 from utils.mixture import Mixture
 from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDigitClassifier, count_parameters
@@ -178,9 +179,9 @@ def draw_noising():
     t = torch.arange(STEPS)
     fig, ax = plt.subplots(figsize=(6.5, 3))
     for values, name, color, style in zip(
-        three_sigmas(t, schedule), ("step", "total", "posterior"), (plotting.BLUE, plotting.ORANGE, plotting.GREEN), ("-", "--", ":")
+        three_sigmas(t, schedule), ("step", "total", "posterior"), (plotting.SKY, plotting.ORANGE, "#222222"), ("-", "--", ":")
     ):
-        ax.plot(t, values, style, color=color, label=name)
+        ax.plot(t, values, style, color=color, label=name, linewidth=2.5)
     ax.set(yscale="log", xlabel="step t (data at the left)", ylabel="standard deviation", title="Three sigmas", ylim=(5e-3, 1.5))
     ax.legend()
     plt.show()
@@ -365,10 +366,10 @@ def train_a_moment():
     of_noise = NoiseTrainer(NoiseUNet(schedule.alpha_bars), digits, schedule)
     of_noise.train(budget.pick(full=6000, cpu=40, ci=2), device, lr=1e-3, batch_size=budget.pick(full=128, cpu=32, ci=2), bf16=True)
     fig, axes = plt.subplots(1, 2, figsize=(10, 3))
-    plotting.plot_loss(of_class.history, axes[0]).set(title="Your classifier", ylim=(0, 2.6))
+    plotting.plot_loss(of_class.history, axes[0], window=25).set(title="Your classifier", ylim=(0, 2.6))
     axes[0].axhline(math.log(10), color=plotting.ORANGE, linestyle="--", label="guessing: log 10")
     axes[0].legend()
-    plotting.plot_loss(of_noise.history, axes[1]).set(title="The noise network, from nothing", ylim=(0, None))
+    plotting.plot_loss(of_noise.history, axes[1], window=10).set(title="The noise network, from nothing", ylim=(0, None))
     plt.show()
 
 
@@ -506,7 +507,7 @@ def classifier_gradient(
 
 # %% [markdown]
 r"""
-Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: blue ink wanted, orange paper wanted. Each row has its own colour scale. **Predict, then run:** where will the largest gradients for the eight be?
+Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: purple says *ink, please*, orange says *paper, please*. Each picture has its own colour scale. **Predict, then run:** where will the largest gradients for the eight be?
 """
 
 # %% role="illustration"
@@ -712,6 +713,9 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 
 # %% [markdown]
 r"""
+Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points are lost between them. With two everybody ends in the middle: from pure noise, the best guess of the data is the mean of all of them, and one
+jump leads there.
+
 ---
 # 7 · Spot the bugs
 
@@ -752,7 +756,7 @@ drawn(lambda: draw_with(suspicious_sampler), "3.1, 3.4 and 3.5")
 
 # %% [markdown]
 r"""
-Grey: the world. Red: its samples "of the lower right cloud". They sit in a box, and the more it guides, the emptier the wanted cloud becomes.
+Grey: the world. Red: its samples, which should be those of the lower right cloud. Without guidance they are cut off by a box. With guidance they all flee into the corner that lies farthest from the wanted cloud: one point, that is all there is.
 
 > ### Exercise 3.7 · Mend the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
@@ -791,7 +795,7 @@ drawn(lambda: draw_with(guided_sampler, (0.0, 1.0, 3.0, 8.0)), "3.1, 3.4, 3.5 an
 
 # %% [markdown]
 r"""
-At $w = 1$ the red points fill the lower right cloud, as Bayes' rule promised. At $w = 3$ and $8$ they move on: outwards, away from the other clouds, to a side of the cloud where hardly any data are. Keep that picture. It is what
+At $w = 1$ the red points fill the lower right cloud, as Bayes' rule promised. At $w = 3$ and $8$ they move on: outwards, away from the other clouds, until the middle of the grey cloud is half empty. Keep that picture. It is what
 guidance does to digits, too, only that there you cannot see where the data end.
 
 ---
@@ -862,21 +866,6 @@ Every guided step runs the classifier forwards and backwards. Time, and memory: 
 """
 
 # %% role="illustration"
-def peak_memory(work) -> float:
-    """The most memory that is held while `work` runs, in MB, beyond what was held before."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        work()
-        return (torch.cuda.max_memory_allocated() - before) / 1e6
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        work()
-    held = np.cumsum([event.cpu_memory_usage for event in profiler.events() if event.name == "[memory]"])
-    return float(max(held, default=0)) / 1e6
-
-
 def measure_cost():
     n = budget.pick(full=100, cpu=50, ci=2)
     noise, labels = torch.randn(n, 1, 32, 32, generator=generator(1)), torch.arange(n) % 10
@@ -1086,18 +1075,19 @@ def train_words():
         x, y = digits.sample(budget.pick(cpu=128, ci=8))
         texts = captions(x, y)
         same = torch.tensor([[float(a == b) for b in texts] for a in texts], device=device)
-        blurred = x + 0.3 * torch.rand(len(x), 1, 1, 1, device=device) * torch.randn_like(x)
+        # some noise: the estimates that it will be shown are not quite clean either, and its gradient becomes smoother
+        blurred = x + 1.5 * torch.rand(len(x), 1, 1, 1, device=device) * torch.randn_like(x)
         loss = contrastive_loss(model.encode_image(blurred), model.encode_text(texts), same)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     print(f"contrastive loss: {np.mean(losses[:10]):.2f} at first, {np.mean(losses[-10:]):.2f} at last")
     return model.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: float, count: int, sharpness: float = 10.0) -> Tensor:
+def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: float, count: int, sharpness: float = 6.0) -> Tensor:
     """Guided DDIM, with your functions: "which of these texts fits?" is a classifier of the estimated data."""
     directions = model.encode_text([text, *against])
     x, times = noise.to(device), few_times(count)
@@ -1122,7 +1112,7 @@ def draw_words():
     kinds = [f"a {ink} {lean} {digit}" for ink in ("bold", "fine") for lean in ("upright", "slanted") for digit in ("zero", "one", "three", "four", "seven", "eight")]
     rows = [sample_by_words(model, noise, "a", [], 0.0, DIGIT_STEPS).cpu()]
     for text in wanted:
-        rows.append(sample_by_words(model, noise, text, [k for k in kinds if k != text], 6.0, DIGIT_STEPS).cpu())
+        rows.append(sample_by_words(model, noise, text, [k for k in kinds if k != text], 4.0, DIGIT_STEPS).cpu())
     plotting.show_table(rows, ["no words", *wanted])
     plt.show()
 
@@ -1131,7 +1121,7 @@ drawn(draw_words, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-Rows begin with the same noise. It works, with slips: three hundred steps of training make a poor linguist. A real CLIP fits the same two methods. With `pip install open_clip_torch` and some patience, put `utils.captions.OpenCLIP()` in the place of
+Rows begin with the same noise. Look at one column: the seven leans, and grows bold, as it is told. It makes slips, for three hundred steps of training make a poor linguist. A real CLIP fits the same two methods. With `pip install open_clip_torch` and some patience, put `utils.captions.OpenCLIP()` in the place of
 the tiny model.
 
 # Beyond · Colours
