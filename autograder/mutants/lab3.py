@@ -503,6 +503,8 @@ for name, finds, edits in (
     ("fresh_noise", "wrong_noise", [("noises[step]", "torch.randn_like(x)")]),
     ("labels", "wrong_labels", [("classifier_gradient(classifier, x, t, y)", "classifier_gradient(classifier, x, t, torch.zeros_like(y))")]),
     ("none", "returned_none", [("    return x", "    x")]),
+    ("on_the_cpu", "hard_coded_device", [(", device=x.device)", ")")]),
+    ("squeezed", "wrong_shape", [("    return x", "    return x.squeeze()")]),
 ):  # fmt: skip
     wrong(BUGS, name, finds, edit=edits)
 BUGS_HEAD = "guided_sampler(x, y, w, model, classifier, schedule, classifier_gradient, ddpm_step, noises)"

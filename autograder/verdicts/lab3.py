@@ -577,6 +577,7 @@ def spot_the_bugs(judge: Judge) -> None:
                 "guidance_twice",
                 "Guidance is in the noise estimate, and x is moved beside the step as well.",
             )
+        judge.device()
     with judge.part("clamp", points=0.5):
         run = read_sampler(judge)
         judge.require(

@@ -477,7 +477,7 @@ exercise(
 
 # --- 3.7 spot the bugs
 
-SAMPLER_STEPS, SAMPLER_SHAPE, SAMPLER_SCALE = 6, (3, 2, 4), 1.7
+SAMPLER_STEPS, SAMPLER_SHAPE, SAMPLER_SCALE = 6, (4, 1, 2, 3), 1.7
 
 
 class SamplerStubs:
@@ -495,6 +495,8 @@ class SamplerStubs:
         return self.gradients(x, t, y)
 
     def ddpm_step(self, x, t, noise_estimate, noise, schedule):
+        if not isinstance(schedule, tuple) or len(schedule) != 3:
+            raise ValueError("ddpm_step was called with something else than the schedule")
         return self.steps(x, t, noise_estimate, noise)
 
 
@@ -519,6 +521,14 @@ def probe_spot_the_bugs(student: Student, challenge: Challenge, evidence: Eviden
         )  # fmt: skip
         evidence.put("main/value", result)
         evidence.put("main/inputs_kept", torch.equal(start, x))
+    with evidence.attempt("device"):
+        meta = challenge.on("meta")
+        x, y, noises, schedule = sampler_setting(meta)
+        on_meta = SamplerStubs(meta)
+        guided_sampler(
+            x, y, SAMPLER_SCALE, on_meta.model, on_meta.classifier, schedule, on_meta.classifier_gradient,
+            on_meta.ddpm_step, noises,
+        )  # fmt: skip
     stubs.model.report(evidence, "main/model")
     stubs.gradients.report(evidence, "main/gradients")
     stubs.steps.report(evidence, "main/steps", output="result")
