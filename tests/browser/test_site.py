@@ -42,7 +42,7 @@ def test_from_the_front_page_to_a_lab(browser, site, shot):
     assert above < below
     assert browser.execute_script("return document.fonts.check('16px \"STIX Two Math Local\"')")
     formula = browser.find_element(By.CSS_SELECTOR, ".cell_output img")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", formula)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", formula)
     shot("site")
 
 
@@ -51,6 +51,6 @@ def test_folded_hints_and_code_open(browser, site):
     for css in ("article details:not(.hide)", "article details.hide"):
         hint = browser.find_element(By.CSS_SELECTOR, css)
         closed = hint.size["height"]
-        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", hint)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", hint)
         hint.find_element(By.TAG_NAME, "summary").click()
         assert hint.size["height"] > closed + 10
