@@ -182,9 +182,12 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         )
         if done.returncode != 0 and command[0] == "generate_assignment":
             raise RuntimeError(f"nbgrader generate_assignment failed:\n{done.stderr[-3000:]}")
+        folder, pattern, lost = "autograded", "*.ipynb", "scores in the gradebook, if any, are old"
+        if command[0] == "generate_feedback":
+            folder, pattern, lost = "feedback", "*.html", "there is no feedback page"
         for student in graded if done.returncode != 0 else ():
-            if not list((room.course / "autograded" / student / room.lab.name).glob("*.ipynb")):
-                problems.append(f"{student}: nbgrader {command[0]} failed; scores in the gradebook, if any, are old")
+            if not list((room.course / folder / student / room.lab.name).glob(pattern)):
+                problems.append(f"{student}: nbgrader {command[0]} failed; {lost}")
     for private in (
         room.course / "gradebook.db",
         *(room.course / d for d in ("submitted", "autograded", "feedback", "report")),

@@ -99,8 +99,10 @@ def verdict_outputs(verdict: Verdict) -> list[NotebookNode]:
     title = f"{points:g} of {verdict.max_points:g} points"
     page = f"<p><b>{title}</b></p>" + (f"<ul>{items}</ul>" if items else "<p>All checks of the grader passed.</p>")
     plain = "\n".join([title, *(f"{finding.code}: {finding.message}" for finding in verdict.findings)])
+    findings = [[finding.code, finding.message] for finding in verdict.findings]  # for the summary of the feedback page
+    mark = {"guidance_labs": {"findings": findings}}
     return [
-        v4.new_output("display_data", data={"text/html": page, "text/plain": plain}),
+        v4.new_output("display_data", data={"text/html": page, "text/plain": plain}, metadata=mark),
         v4.new_output("execute_result", data={"text/plain": f"{points!r}"}, execution_count=1),
     ]
 
@@ -136,21 +138,3 @@ def clean_output(output: dict) -> NotebookNode:
     if "text/html" in output["data"]:
         data["text/html"] = nh3.clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
     return v4.new_output("display_data", data=data)
-
-
-class HideTests(NbGraderPreprocessor):
-    """In feedback: a test cell shows its verdict, never its source; repairs and problems stand at the top."""
-
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
-        for cell in nb.cells:
-            if role_of(cell) == "test":
-                cell.source = f"# The grader's verdict on {exercise_of(cell)}"
-                cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
-            elif cell.cell_type == "markdown":
-                cell.source = nh3.clean(cell.source) if "<" in cell.source else cell.source
-        mark = nb.metadata.get("guidance_labs", {})
-        lines = [f"Repaired: {line}." for line in mark.get("repairs", [])] + list(mark.get("problems", []))
-        if lines:
-            text = "**From the grader**\n\n" + "\n".join(f"- {html.escape(line)}" for line in lines)
-            nb.cells.insert(0, v4.new_markdown_cell(text))
-        return nb, resources

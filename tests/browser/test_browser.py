@@ -24,6 +24,9 @@ FAILS = "✗ lab4.cfg_train_loss"
 ALL_TEXTS = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)"
 
 
+TOP = "return arguments[0].getBoundingClientRect().top"
+
+
 def wait(browser, condition, seconds=60):
     return WebDriverWait(browser, seconds, poll_frequency=0.2).until(condition)
 
@@ -111,9 +114,15 @@ def test_a_feedback_page_names_the_mistake_and_hides_the_tests(browser, course, 
     text = browser.find_element(By.TAG_NAME, "body").text
     assert "eta_inverted" in text and "you keep labels with probability" in text.lower()
     assert "BEGIN HIDDEN" not in browser.page_source and "utils.checks.graded" not in browser.page_source
-    place = browser.find_element(By.XPATH, "//*[contains(text(), 'eta_inverted')]")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", place)
+    top = browser.find_element(By.CSS_SELECTOR, "table.summary")
+    assert "0 of 4" in top.text and "3 of 3" in top.text and "not read yet" in top.text
+    fraction = "return [...document.querySelector('math mfrac').children].map(e => e.getBoundingClientRect().top)"
+    above, below = browser.execute_script(fraction)
+    assert above < below, "formulas are drawn, although no script may run"
     shot("feedback")
+    top.find_element(By.PARTIAL_LINK_TEXT, "4.2").click()
+    verdict = browser.find_element(By.ID, "lab4_cfg_train_loss")
+    assert "eta_inverted" in verdict.text and -5 < browser.execute_script(TOP, verdict) < 200
 
 
 def test_formgraders_button_grades_in_the_sandbox_too(browser, server, course):

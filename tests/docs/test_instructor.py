@@ -156,7 +156,10 @@ def test_a_second_look_runs_nothing_and_says_the_same(played):
 def test_feedback_pages_are_there(played, folder):
     for student in STUDENTS:
         page = folder / "guidance-labs" / "feedback" / student / LAB.name / f"{LAB.name}.html"
-        assert "lab4.cfg_train_loss" in page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        assert "lab4.cfg_train_loss" in text and "written answers for 4 more are still to be read by a person" in text
+        late = "points were taken off because it came late" in text
+        assert late == student.startswith("halehal")
 
 
 @pytest.mark.parametrize(

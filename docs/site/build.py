@@ -1,0 +1,225 @@
+"""`make site`: the labs as students get them, with the figures of the executed notebooks; the syllabus; the three doors.
+
+Static HTML that needs no network: build/site/index.html. Exits with 1 where a link leads nowhere, where a page would load something
+from elsewhere, or where a page shows a line of a model answer.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder.author import BEGIN, END, HAND_IN_TAGS, ROOT, Lab, colab_address, labs, role_of
+from utils.checks.exercise import load
+
+HERE = Path(__file__).parent
+SITE = ROOT / "build" / "site"
+DOORS = ("docs/student.md", "docs/instructor.md", "CONTRIBUTING.md", "CHANGELOG.md")
+BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
+COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+LONG = 30  # letters: a line of a model answer that is shorter may stand anywhere
+
+
+def build(site: Path = SITE) -> int:
+    """Write the site. Returns 1 if something is wrong with it, and says what."""
+    try:
+        from sphinx.cmd.build import build_main
+    except ImportError:
+        print('Sphinx is missing. `make site` installs it; so does: pip install -e ".[site]"', file=sys.stderr)
+        return 1
+    source = site.with_name(f"{site.name}-source")
+    for folder in (source, site):
+        shutil.rmtree(folder, ignore_errors=True)
+    write_source(source)
+    # -W: a link between the pages that leads nowhere is an error.
+    flags = ["-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(HERE), "-d", str(source / ".doctrees")]
+    if build_main([*flags, str(source), str(site)]) != 0:
+        return 1
+    problems = [*broken_links(site), *answers_shown(site)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(list(site.rglob('*.html')))} pages: {site / 'index.html'}")
+    return 1 if problems else 0
+
+
+def write_source(source: Path) -> None:
+    """The pages as Sphinx reads them, in the repository's own layout, so that its links hold."""
+    for name in DOORS:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")
+    for lab in labs():
+        page = source / "labs" / lab.name / f"{lab.name}.ipynb"
+        page.parent.mkdir(parents=True)
+        nbformat.write(lab_page(lab), page)
+    index = (HERE / "index.md").read_text(encoding="utf-8")
+    index = index.replace("{labs}", "\n".join(lab_table()))
+    index = index.replace("{lab_pages}", "\n".join(f"labs/{lab.name}/{lab.name}" for lab in labs()))
+    (source / "index.md").write_text(index, encoding="utf-8")
+    (source / "syllabus.md").write_text(syllabus(), encoding="utf-8")
+
+
+def title(lab: Lab) -> str:
+    first = nbformat.read(lab.student, as_version=4).cells[0].source
+    return re.search(r"^# (.+)$", first, re.M).group(1)
+
+
+def lab_table() -> list[str]:
+    rows = ["| lab | exercises | points |", "|---|---:|---:|"]
+    for lab in labs():
+        entries = load(lab.short)
+        points = sum(entry.points for entry in entries)
+        rows.append(f"| [{title(lab)}](labs/{lab.name}/{lab.name}.ipynb) | {len(entries)} | {points:g} |")
+    return rows
+
+
+def syllabus() -> str:
+    """All exercises and their points, from the registry."""
+    lines = [
+        "# Syllabus",
+        "",
+        "The labs are independent of each other: who is stuck in one can do the next. Each takes about two hours. Points come from "
+        "two sources: code is judged by the autograder, on inputs that nobody has seen before; *written* answers are read by "
+        "a person, by a rubric.",
+        "",
+        *lab_table(),
+    ]
+    for lab in labs():
+        entries = load(lab.short)
+        lines += ["", f"## {title(lab)}", ""]
+        lines += ["| | exercise | name | points |", "|---|---|---|---:|"]
+        for number, entry in enumerate(entries, 1):
+            kind = " *(written)*" if entry.manual else ""
+            lines.append(f"| {lab.short[3:]}.{number} | {entry.title}{kind} | `{entry.name}` | {entry.points:g} |")
+        lines.append(f"| | | | **{sum(entry.points for entry in entries):g}** |")
+    return "\n".join(lines) + "\n"
+
+
+def lab_page(lab: Lab) -> NotebookNode:
+    """The student notebook; cells that students share with the instructor notebook show what those cells printed and drew."""
+    notebook = nbformat.read(lab.student, as_version=4)
+    executed = {cell.id: cell for cell in nbformat.read(lab.solution, as_version=4).cells}
+    cells, parts = [], 0
+    for cell in notebook.cells:
+        role = role_of(cell)
+        if role == "test":  # locked, and a comment
+            continue
+        if cell.cell_type == "markdown":
+            parts += bool(re.search(r"^# ", cell.source, re.M))
+            cell.source = page_text(lab, cell.source, first=not cells, inside=parts > 1)
+        else:
+            twin = executed.get(cell.id)
+            same = twin is not None and twin.source == cell.source and role not in ("check", "answer")
+            cell.outputs = shown(twin.outputs) if same and HAND_IN_TAGS[0] not in cell.metadata.get("tags", []) else []
+            cell.execution_count = None
+            cell.metadata = NotebookNode(tags=["hide-input"] if role in ("setup", "illustration") else [])
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def shown(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Without what is said on stderr: warnings of libraries, progress bars."""
+    return [output for output in outputs if output.output_type != "stream" or output.name == "stdout"]
+
+
+def page_text(lab: Lab, text: str, first: bool, inside: bool) -> str:
+    """One title a page: the parts of a lab move one level down. The badge becomes a link, rulers and comments go."""
+    text = COMMENT.sub("", BADGE.sub("", text)).strip()
+    text = re.sub(r"\A---\n+", "", text)
+    if first:
+        return f"{text}\n\n[Open in Colab]({colab_address(lab)})"
+    return deeper(text) if inside else text
+
+
+def deeper(text: str) -> str:
+    """Every heading one level down, but not the comments in code blocks."""
+    parts = re.split(r"(^(?:> ?)?```.*?^(?:> ?)?```[ \t]*$)", text, flags=re.M | re.S)
+    return "".join(part if i % 2 else re.sub(r"^(#+ )", r"#\1", part, flags=re.M) for i, part in enumerate(parts))
+
+
+class Page(HTMLParser):
+    """Links, names and text of a page."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.links: list[str] = []  # what a reader may click on
+        self.loads: list[str] = []  # what the browser fetches by itself
+        self.names: set[str] = set()
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.names |= {values[key] for key in ("id", "name") if values.get(key)}
+        if tag == "a" and values.get("href"):
+            self.links.append(values["href"])
+        elif tag == "link" and values.get("href") and values.get("rel") not in ("canonical",):
+            self.loads.append(values["href"])
+        if values.get("src"):
+            self.loads.append(values["src"])
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def broken_links(site: Path) -> list[str]:
+    """Links inside the site that lead nowhere, and files that a browser would fetch from elsewhere."""
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    problems = []
+    for path, page in pages.items():
+        name = path.relative_to(site.resolve())
+        for link in dict.fromkeys([*page.links, *page.loads]):
+            parts = urlsplit(link)
+            if parts.scheme == "data":
+                continue
+            if parts.scheme or parts.netloc:
+                if link in page.loads:
+                    problems.append(f"{name} loads {link} from elsewhere")
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.is_file():
+                problems.append(f"{name} links to {link}, which is not there")
+            elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].names:
+                problems.append(f"{name} links to {link}: no such place on that page")
+    for path in sorted(site.rglob("*.css")):
+        for link in re.findall(r"""(?:url\(|@import )["']?(https?:[^"')\s]+|//[^"')\s]+)""", path.read_text("utf-8")):
+            problems.append(f"{path.relative_to(site)} loads {link} from elsewhere")
+    return problems
+
+
+def secrets(lab: Lab) -> set[str]:
+    """Lines of model answers, rubrics and hidden tests that the student notebook does not show anyway. Without spaces."""
+    public = squeeze("\n".join(cell.source for cell in nbformat.read(lab.student, as_version=4).cells))
+    lines = set()
+    for cell in nbformat.read(lab.solution, as_version=4).cells:
+        for begin, end in ((BEGIN, END), (BEGIN[4:], END[4:]), ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")):
+            for part in re.findall(f"{re.escape(begin)}(.*?){re.escape(end)}", cell.source, re.DOTALL):
+                lines |= {squeeze(line) for line in part.splitlines() if len(line.strip()) >= LONG}
+    return {line for line in lines if line not in public}
+
+
+def answers_shown(site: Path) -> list[str]:
+    pages = {path: squeeze("".join(Page(path.read_text("utf-8")).words)) for path in sorted(site.rglob("*.html"))}
+    return [
+        f"{path.relative_to(site)} shows a line of {lab.name}'s answers: {line[:60]}…"
+        for lab in labs()
+        for line in sorted(secrets(lab))
+        for path, text in pages.items()
+        if line in text
+    ]
+
+
+def squeeze(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+if __name__ == "__main__":
+    sys.exit(build())

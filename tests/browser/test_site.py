@@ -1,0 +1,56 @@
+"""The site, opened from the disk in a real browser: no server, no network."""
+
+import importlib.util
+
+import pytest
+
+pytest.importorskip("selenium")
+pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
+
+from selenium.webdriver.common.by import By
+
+from autograder.author import ROOT, labs
+
+SIZES = "return [...document.querySelectorAll(arguments[0])].map(e => [e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
+LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complete ? e.naturalWidth : 0)"
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "site" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path_factory.mktemp("build") / "site"
+    assert module.build(folder) == 0
+    return folder
+
+
+def test_from_the_front_page_to_a_lab(browser, site, shot):
+    lab = labs()[0]
+    browser.get((site / "index.html").as_uri())
+    assert browser.execute_script(LOADED, "article img")[0] > 300, "the moving picture"
+    browser.find_element(By.CSS_SELECTOR, f"article a[href*='{lab.name}']").click()
+    assert browser.current_url.endswith(f"{lab.name}.html")
+    browser.execute_script("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    widths = browser.execute_script(LOADED, ".cell_output img")
+    assert len(widths) >= 5 and min(widths) > 200, "figures"
+    formulas = browser.execute_script(SIZES, "div.formula math")
+    assert len(formulas) > 3 and all(width > 50 and height > 10 for width, height in formulas)
+    # A fraction is drawn as one: the numerator stands above the denominator.
+    tops = "return [...document.querySelector('div.formula mfrac').children].map(e => e.getBoundingClientRect().top)"
+    above, below = browser.execute_script(tops)
+    assert above < below
+    assert browser.execute_script("return document.fonts.check('16px \"STIX Two Math Local\"')")
+    formula = browser.find_element(By.CSS_SELECTOR, ".cell_output img")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", formula)
+    shot("site")
+
+
+def test_folded_hints_and_code_open(browser, site):
+    browser.get((site / "labs" / labs()[0].name / f"{labs()[0].name}.html").as_uri())
+    for css in ("article details:not(.hide)", "article details.hide"):
+        hint = browser.find_element(By.CSS_SELECTOR, css)
+        closed = hint.size["height"]
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", hint)
+        hint.find_element(By.TAG_NAME, "summary").click()
+        assert hint.size["height"] > closed + 10

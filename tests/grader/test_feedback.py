@@ -1,0 +1,151 @@
+"""The page that a student gets back: the summary, formulas without a network, and nothing that it must not hold."""
+
+from __future__ import annotations
+
+import re
+
+import nbformat
+import pytest
+
+from autograder.author import find_lab, read_source, role_of
+from autograder.feedback import FeedbackExporter, Summary
+from autograder.nbgrader_plugins import verdict_outputs
+from utils.checks.exercise import load
+from utils.checks.judging import Finding, Verdict
+
+LAB = find_lab("lab4")
+RESOURCES = {"assignment": LAB.name, "notebook": LAB.name, "student": "ada", "score": 11.5, "max_score": 18.0}
+WRONG = Verdict(1.5, 4.0, [Finding("eta_inverted", "You keep <b>labels</b> with probability eta.")])
+
+
+@pytest.fixture
+def graded():
+    """As nbgrader leaves it: scores in the metadata, verdicts in the outputs, hidden tests in the sources."""
+    notebook = read_source(LAB)
+    points = {entry.grade_id: entry for entry in load("lab4")}
+    for cell in notebook.cells:
+        role, data = role_of(cell), cell.metadata.get("nbgrader", {})
+        if role == "test":
+            entry = points[data["grade_id"]]
+            verdict = WRONG if entry.name == "lab4.cfg_train_loss" else Verdict(entry.points, entry.points, [])
+            cell.outputs = verdict_outputs(verdict)
+            data["score"] = verdict.points
+            assert "BEGIN HIDDEN" in cell.source
+        elif role == "written":
+            data |= {"score": 0.0, "open": data["grade_id"] == "lab4_guidance_essay"}
+            cell.source = "My answer. With $a < b$ and `c < d`."
+        elif role == "answer":
+            data["comment"] = "Nicely *done*: $x^2$" if data["grade_id"] == "lab4_cfg_drift_answer" else None
+    notebook.metadata["guidance_labs"] |= {
+        "repairs": ["the missing cell setup was put back"],
+        "problems": ["Cell 7 <i>"],
+    }
+    return notebook
+
+
+def page_of(notebook, late=0.0):
+    resources = {"nbgrader": RESOURCES | {"late_penalty": late}}
+    notebook, resources = Summary().preprocess(notebook, resources)
+    return FeedbackExporter().from_notebook_node(notebook, resources=resources)[0]
+
+
+def words(page):
+    page = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def rows(page):
+    table = re.search(r'<table class="summary">(.*?)</table>', page, re.DOTALL).group(1)
+    return [words(row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)][1:]
+
+
+def test_the_summary_stands_first(graded):
+    page = page_of(graded, late=2.0)
+    assert words(page).index("11.5 of 18 points") < words(page).index("Your notebook")
+    assert "written answers for 2 more are still to be read by a person" in words(page)
+    assert "2 points were taken off because it came late" in words(page)
+    seen = rows(page)
+    assert len(seen) == len(load("lab4"))
+    assert re.match(r"◐ 4\.2 .* 1\.5 of 4 You keep &lt;b&gt;labels&lt;/b&gt; .* eta_inverted$", seen[1])
+    assert re.match(r"✓ 4\.1 .* 3 of 3 All checks", seen[0])
+    assert re.match(r"✗ 4\.5 .* 0 of 2 Read by a person", seen[4]) and re.match(
+        r"… 4\.7 .* – of 2 .* not read", seen[6]
+    )
+    assert "the missing cell setup was put back" in page and "Cell 7 &lt;i&gt;" in page
+    assert words(page).count("Nicely done") == 2, "a comment at the top, and where the exercise is"
+    for link in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{link}"' in page
+
+
+def test_hidden_tests_are_never_shown(graded):
+    page = page_of(graded)
+    for word in ("HIDDEN", "utils.checks.graded", "NBVAL", "# TEST:"):
+        assert word not in page
+
+
+def test_nothing_is_fetched_and_nothing_runs(graded):
+    page = page_of(graded)
+    assert "default-src 'none'" in page
+    assert "<script" not in page and "mathjax" not in page.lower() and "cdn" not in page.lower()
+    assert not re.findall(r'(?:src|link[^>]* href)="(?!data:image/)', page)
+
+
+def test_formulas_are_drawn_and_signs_survive(graded):
+    page = page_of(graded)
+    assert page.count("<math") > 60 and 'class="tex"' not in page
+    # Raw TeX would be left where a formula was missed; code may hold dollars.
+    text = words(re.sub(r"(?s)<(pre|code)\b.*?</\1>", "", page))
+    assert "$" not in text and "\\" not in text
+    assert "<mo>&lt;</mo>" in page and "<code>c &lt; d</code>" in page
+
+
+def test_a_hostile_notebook_gets_a_harmless_page(graded):
+    graded.cells[2:2] = [
+        nbformat.v4.new_markdown_cell(text)
+        for text in (
+            "<script>alert(1)</script><img src=x onerror=alert(2)><iframe src='https://e.org'></iframe>",
+            "[click](javascript:alert(3)) [data](data:text/html,hello) ![spy](https://e.org/p.png)",
+            "![lost](attachment:lost.png) $\\href{javascript:alert(4)}{x}$ <style>body{display:none}</style>",
+            "# <b onclick=alert(5)>T</b>\n<meta http-equiv=refresh content='0;url=https://e.org'>",
+        )
+    ]
+    graded.metadata["guidance_labs"]["repairs"].append("<script>alert(6)</script>")
+    page = page_of(graded)
+    body = page[page.index("<body") :]
+    tags = re.findall(r"<[a-zA-Z][^>]*>", body)
+    assert not [tag for tag in tags if re.match(r"<(script|iframe|style|meta|object|form)\b", tag, re.I)]
+    assert not [tag for tag in tags if re.search(r"\son\w+=|javascript:|data:text|src=\"?(?!\"?data:image)", tag, re.I)]
+
+
+def test_pasted_pictures_are_shown(graded):
+    cell = nbformat.v4.new_markdown_cell(
+        "![sketch](attachment:s.png)", attachments={"s.png": {"image/png": "iVBORw0K"}}
+    )
+    graded.cells.insert(2, cell)
+    assert 'src="data:image/png;base64,iVBORw0K"' in page_of(graded)
+
+
+def test_a_page_of_an_older_verdict_keeps_its_reasons(graded):
+    test = next(
+        cell for cell in graded.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "lab4_cfg_train_loss"
+    )
+    for output in test.outputs:
+        output.metadata = {}
+    assert "eta_inverted: You keep" in rows(page_of(graded))[1]
+
+
+def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
+    """Scores are kept, the page is missing: the instructor is told whose."""
+    from types import SimpleNamespace
+
+    from autograder import classroom
+
+    room = classroom.Class(LAB, tmp_path, [classroom.Entry("ada", tmp_path / "a.ipynb", grade=object())])
+    room.store = SimpleNamespace(folder=tmp_path / "store")
+    (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
+    (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
+    failed = lambda command, **_: SimpleNamespace(returncode="generate_feedback" in command, stderr="", stdout="")  # noqa: E731
+    monkeypatch.setattr(classroom.subprocess, "run", failed)
+    assert classroom.keep_in_nbgrader(room, True) == [
+        "ada: nbgrader generate_feedback failed; there is no feedback page"
+    ]
