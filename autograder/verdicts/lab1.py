@@ -31,7 +31,6 @@ from utils.checks.lab1 import (
     law_setting,
     majority_ratio,
     noise_setting,
-    require_precision,
     step_setting,
     stub_noising,
 )
@@ -250,7 +249,7 @@ def add_noise(judge: Judge) -> None:
             x0, t, noise = x0.double(), t.double(), noise.double()
             a, s, b = vp.a(t), vp.sigma(t), vp.beta(t)
             seen = judge.tensor(f"{name}/value", noise.shape, "The noised sample")
-            require_precision(judge, name, dtype)
+            judge.precise(f"{name}/value", dtype, "The noised sample")
             if name == "spins":
                 again = judge.tensor("again/value", noise.shape, "The noised sample")
                 judge.require(torch.equal(seen, again), "fresh_noise", FRESH_NOISE)

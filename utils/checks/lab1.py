@@ -241,7 +241,7 @@ def public_add_noise(judge: Judge) -> None:
         for name in NOISE_RUNS:
             x0, t, noise = noise_setting(judge.challenge, name)
             seen = judge.tensor(f"{name}/value", noise.shape, "The noised sample")
-            require_precision(judge, name, noise.dtype)
+            judge.precise(f"{name}/value", noise.dtype, "The noised sample")
             if name == "spins":
                 judge.require(
                     torch.equal(seen, judge.tensor("again/value", noise.shape, "The noised sample")),
@@ -272,16 +272,6 @@ def public_add_noise(judge: Judge) -> None:
                 f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (seen {WHERE[name]}). Which is a standard deviation, which a variance?",
             )
         judge.device()
-
-
-def require_precision(judge: Judge, name: str, wanted: torch.dtype) -> None:
-    """Better than asked for is fine; integers and rounded numbers are not."""
-    dtype = judge.evidence.tensors[f"{name}/value"].dtype
-    judge.require(
-        torch.promote_types(dtype, wanted) == dtype,
-        "wrong_dtype",
-        f"The noised sample came as {str(dtype).removeprefix('torch.')}, and the noise was {str(wanted).removeprefix('torch.')}. The result has the dtype of `noise`.",
-    )
 
 
 # The mean of x_t times random directions on the public challenge, by numerical solution of the two ordinary differential

@@ -40,6 +40,10 @@ class Nonsense:
 
 def per_sample(value: Tensor, x: Tensor) -> Tensor:
     """(b,) or (b, 1, …, 1) as (b, 1, …, 1) of x's rank, at least as precise as x; the shape of x stays."""
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"called with a Python {type(value).__name__} where a tensor with one value for each sample belongs"
+        )
     value = value.to(torch.promote_types(x.dtype, value.dtype))  # before it is multiplied: the judge has no float32 t
     if value.shape == x.shape or value.dim() == 0:
         return value
