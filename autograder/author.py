@@ -38,8 +38,8 @@ import pathlib
 import subprocess
 import sys
 
-here = pathlib.Path.cwd()
-course = next((str(p) for p in (here, *here.parents) if (p / "utils" / "checks").is_dir()), None)
+course = [pathlib.Path.cwd(), *pathlib.Path.cwd().parents]
+course = next((str(folder) for folder in course if (folder / "utils" / "checks").is_dir()), None)
 if course and course not in sys.path:
     sys.path.insert(0, course)
 try:
@@ -55,11 +55,14 @@ except ImportError:  # a bare machine, such as Colab's
             f"{{wheel}}. Connect to the network and run this cell again, or start Jupyter inside the course's folder."
         ) from None
     sys.modules.pop("utils", None)
+    del wheel, install, done
+del course
 
 from utils.checks import check, check_all
 from utils.submission import make_submission
 
 """
+BOOTSTRAP_END = BOOTSTRAP.strip().splitlines()[-1]
 # The last cells of every lab. Neither the grader nor a test runs them.
 HAND_IN = """\
 ---

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import HAND_IN_TAGS, ROOT, Lab, labs, read_source
+from autograder.author import BOOTSTRAP_END, HAND_IN_TAGS, ROOT, Lab, labs, read_source
 
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "utils.checks.graded")
 
@@ -46,15 +46,20 @@ def write(path: Path, text: str, check: bool) -> list[Path]:
 
 
 def with_outputs(notebook: NotebookNode, old_path: Path) -> NotebookNode:
-    """The outputs of the last execution, for the cells whose source is the same."""
+    """The outputs of the last execution, for the cells that are the same but for the lines that every lab shares."""
     if not old_path.exists():
         return notebook
     old = {cell.id: cell for cell in nbformat.read(old_path, as_version=4).cells}
     for cell in notebook.cells:
         before = old.get(cell.id)
-        if cell.cell_type == "code" and before is not None and before.source == cell.source:
+        if cell.cell_type == "code" and before is not None and own_part(before) == own_part(cell):
             cell.outputs, cell.execution_count = before.get("outputs", []), before.get("execution_count")
     return notebook
+
+
+def own_part(cell: NotebookNode) -> str:
+    """What the lab's author wrote of a cell: a set-up cell prints the same, however the course was found."""
+    return cell.source.rpartition(BOOTSTRAP_END)[2]
 
 
 def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:

@@ -8,6 +8,7 @@ import re
 import statistics
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -52,7 +53,14 @@ def pseudonym(student: str, secret: bytes) -> str:
 
 def row(entry: Entry, names: dict[str, str], automatic: list) -> dict:
     name = names[entry.student]
-    line = {"student": name, "points": None, "exercises": {}, "findings": [], "repairs": [], "problems": []}
+    line: dict[str, Any] = {
+        "student": name,
+        "points": None,
+        "exercises": {},
+        "findings": [],
+        "repairs": [],
+        "problems": [],
+    }
     if entry.problem:
         line["problems"].append(without_name(entry.problem, entry, name))
     if entry.grade is not None:

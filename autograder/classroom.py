@@ -202,7 +202,7 @@ def old_scores(room: Class) -> list[str]:
     from nbgrader.api import Gradebook, MissingEntry
     from sqlalchemy.exc import OperationalError
 
-    lines = []
+    lines: list[str] = []
     url = gradebook_url(room.course)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         return lines

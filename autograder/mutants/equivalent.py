@@ -11,14 +11,13 @@ NO_AXES = "a tensor without axes has none to squeeze"
 MIRRORED = "the periodic copies -5 … 5 are the same when mirrored"
 WHOLE = "whole numbers are the same in every precision"
 UNIFORM = "a uniform random number in single precision is as good"
-PART_B = "part (b) is graded on the share of spins; integers, a batch of one and the generator are graded in (a)"
+PART_B = "part (b) is graded on the share of spins and on the generator; integers and a batch of one are graded in (a)"
 LAST = "the last axis by another name"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "lab1.sample_ensemble": {
         "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator).long().squeeze()": PART_B,
         "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator)": PART_B,
-        "return torch.bernoulli(torch.full((n, sites), 1 - ratio)).long()": PART_B,
     },
     "lab1.class_posterior": {
         "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,

@@ -26,6 +26,9 @@ for name, finds, old, new in (
     ("majority_whole_lattice", ("sites_tied", "majority_share"), f"torch.bernoulli({DOWN})", "torch.bernoulli(torch.full((n, 1), 1 - ratio), generator=generator).expand(n, sites)"),
     ("majority_constant", ("majority_share", "majority_up"), "1 - ratio)", "0.5)"),
     ("majority_spins", "not_spins", ".long()\n", ".long() * 2 - 1\n"),
+    ("majority_global_random", "generator_ignored", f"torch.bernoulli({DOWN})", f"torch.bernoulli({DOWN})".replace(", generator=generator", "")),
+    ("majority_numpy_random", "generator_ignored", f"torch.bernoulli({DOWN})", "torch.as_tensor(np.random.rand(n, sites) > ratio)"),
+    ("majority_seeds_global", "generator_ignored", f"torch.bernoulli({DOWN})", f"torch.bernoulli({DOWN.split(', generator')[0]}, generator=torch.manual_seed(generator.initial_seed()))"),
     ("weights_ignored", ("weights_ignored", "site_frequencies"), "setting.weights[label], n", "(setting.weights[label] > 0).double(), n"),
     ("weights_of_all", ("weights_of_all", "site_frequencies"), "setting.weights[label], n", "torch.ones(len(setting.probs)), n"),
     ("label_ignored", ("label_ignored", "site_frequencies"), "setting.weights[label], n", "setting.prior @ setting.weights, n"),
@@ -119,10 +122,17 @@ for name, finds, new in (
     ("time_reversed", ("time_reversed",), "a(1 - t) * x0 + sigma(1 - t) * noise"),
     ("noise_subtracted", ("noise_subtracted",), "a(t) * x0 - sigma(t) * noise"),
     ("beta", ("beta_for_sigma",), "a(t) * x0 + beta(t).sqrt() * noise"),
-    ("own_noise", ("wrong_mixture",), "a(t) * x0 + sigma(t) * torch.randn_like(noise)"),
+    ("own_noise", ("fresh_noise",), "a(t) * x0 + sigma(t) * torch.randn_like(noise)"),
     ("one_time", ("wrong_mixture",), "a(t[0]) * x0 + sigma(t[0]) * noise"),
     ("on_the_cpu", ("hard_coded_device",), "a(t) * x0 + sigma(t) * noise * torch.ones(noise.shape, device='cpu')"),
     ("in_place", ("input_altered",), "noise.mul_(sigma(t)).add_(a(t) * x0)"),
+    ("rounded", ("wrong_dtype",), "(a(t) * x0 + sigma(t) * noise).float()"),
+    ("dtype_of_x0", ("wrong_dtype",), "(a(t) * x0 + sigma(t) * noise).to(x0.dtype)"),
+    (
+        "memory",
+        ("memory_layout", "raised"),
+        "a(t) * x0 + sigma(t) * noise.as_strided(noise.shape, (noise.shape[1] * noise.shape[2], noise.shape[2], 1))",
+    ),
     ("flat", ("wrong_shape",), "(a(t) * x0 + sigma(t) * noise).flatten(1)"),
     ("none", ("returned_none",), "None"),
 ):
@@ -165,6 +175,14 @@ for name, finds, old, new in (
         ("sites_averaged", "underflow", "wrong_posterior"),
         COMPONENTS,
         "log_sites.logsumexp(-1).mean(-1)",
+    ),
+    ("logs_averaged", "logs_averaged", CLASSES, "log_components @ setting.weights.T"),
+    ("epsilon_on_zeros", "underflow", "setting.probs.log() -", "(setting.probs + 1e-30).log() -"),
+    (
+        "clamped_zeros",
+        ("underflow", "wrong_posterior"),
+        "setting.probs.log() -",
+        "setting.probs.clamp_min(1e-8).log() -",
     ),
     ("logs", "logs_returned", RETURN, "torch.log_softmax(setting.prior.log() + log_classes, dim=-1)"),
     ("joint", ("joint_returned", "not_normalised"), RETURN, "(setting.prior.log() + log_classes).exp()"),
@@ -262,6 +280,15 @@ for name, finds, old, new in (
     ("a_missing", "a_missing", BEST, "(best_guess - x) / sigma(t) ** 2"),
     ("shares_not_updated", "shares_not_updated", SHARES, "setting.weights[y].expand(len(x), -1)"),
     (
+        "shares_per_site",
+        "shares_per_site",
+        [
+            (SHARES, "torch.softmax(setting.weights[y].log()[..., None] + log_sites.logsumexp(-1), dim=1)"),
+            ('"bc,bcld->bld"', '"bcl,bcld->bld"'),
+        ],
+        None,
+    ),
+    (
         "weights_missing",
         "weights_missing",
         "setting.weights[y].log() + ",
@@ -308,7 +335,7 @@ for name, finds, old, new in (
 ):
     if name in ("on_the_cpu",):
         continue
-    wrong(SCORE, name, finds, edit=(old, new))
+    wrong(SCORE, name, finds, edit=old if new is None else (old, new))
 
 
 def score(body: str) -> str:
@@ -316,6 +343,13 @@ def score(body: str) -> str:
     return f"def conditional_score(x, t, y, setting):\n{lines}"
 
 
+wrong(SCORE, "gradient_of_posterior", "gradient_of_posterior", source=score("""
+z = x.detach().requires_grad_()
+d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = (setting.probs.log() - (d2 / (2 * sigma(t) ** 2))[:, None]).logsumexp(-1).sum(-1)
+classes = setting.prior.log() + (setting.weights.log() + logs[:, None]).logsumexp(-1)
+return torch.autograd.grad(classes.log_softmax(-1)[torch.arange(len(y)), y].sum(), z)[0]
+"""))  # fmt: skip
 right(SCORE, "autograd", source=score("""
 z = x.detach().double().requires_grad_()
 d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
@@ -499,14 +533,14 @@ GUIDED = "score + w * (class_score - score)"
 DRIFT = "(beta(t) * x / 2 + beta(t) * guided) * h"
 KICK = "torch.sqrt(beta(t) * h) * noise"
 for name, finds, old, new in (
-    ("swapped", ("scales_swapped", "wrong_step"), GUIDED, "class_score + w * (score - class_score)"),
-    ("other_convention", ("other_convention", "wrong_step"), GUIDED, "(1 + w) * class_score - w * score"),
-    ("not_extrapolated", ("not_extrapolated", "wrong_step"), GUIDED, "score + w * class_score"),
-    ("difference_only", ("difference_only", "wrong_step"), GUIDED, "w * (class_score - score)"),
-    ("unguided", ("unguided", "wrong_step"), GUIDED, "score"),
-    ("class_only", ("unguided", "wrong_step"), GUIDED, "class_score"),
-    ("everything_scaled", ("scale_on_everything", "wrong_step"), GUIDED, "w * class_score"),
-    ("wrong_difference", ("wrong_difference", "wrong_step"), GUIDED, "score - w * (class_score - score)"),
+    ("swapped", "scales_swapped", GUIDED, "class_score + w * (score - class_score)"),
+    ("other_convention", "other_convention", GUIDED, "(1 + w) * class_score - w * score"),
+    ("not_extrapolated", "not_extrapolated", GUIDED, "score + w * class_score"),
+    ("difference_only", "difference_only", GUIDED, "w * (class_score - score)"),
+    ("unguided", "unguided", GUIDED, "score"),
+    ("class_only", "unguided", GUIDED, "class_score"),
+    ("everything_scaled", "scale_on_everything", GUIDED, "w * class_score"),
+    ("wrong_difference", "wrong_difference", GUIDED, "score - w * (class_score - score)"),
     ("clipped", ("scale_clipped", "unguided"), GUIDED, "score + min(max(w, 0.0), 1.0) * (class_score - score)"),
     ("noise_h", "noise_times_h", KICK, "torch.sqrt(beta(t)) * h * noise"),
     ("no_root", "no_root", KICK, "beta(t) * h * noise"),
@@ -523,7 +557,7 @@ for name, finds, old, new in (
     ("score_without_beta", "score_without_beta", "beta(t) * guided)", "guided)"),
     ("h_missing", "h_missing", f"{DRIFT}", "(beta(t) * x / 2 + beta(t) * guided)"),
     ("forwards", "forwards", f"x + {DRIFT}", f"x - {DRIFT}"),
-    ("own_noise", "wrong_step", KICK, KICK.replace("noise", "torch.randn_like(x)")),
+    ("own_noise", "fresh_noise", KICK, KICK.replace("noise", "torch.randn_like(x)")),
     ("one_time", "wrong_step", "    guided =", "    t = t[:1]\n    guided ="),
     ("later_beta", "wrong_time", "    guided =", "    t = t - h\n    guided ="),
     ("in_place", "input_altered", f"return x + {DRIFT}", f"return x.add_({DRIFT})"),

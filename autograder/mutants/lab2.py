@@ -16,6 +16,7 @@ EXPONENTS = "exponents = -(offsets**2) / (2 * variance[..., None, None])"
 
 wrong(SCORE, "sign", "wrong_sign", edit=(RETURN, RETURN.replace("return ", "return -")))
 wrong(SCORE, "sigma_alone", "data_width_missing", edit=(VARIANCE, "variance = sigma**2"))
+wrong(SCORE, "rounded", "wrong_dtype", edit=(RETURN, "return (shares[..., None] * pulls).sum(dim=1).float()"))
 wrong(SCORE, "sigma_d_alone", "noise_width_missing", edit=(VARIANCE, "variance = sigma_d**2 + 0 * sigma"))
 wrong(SCORE, "widths_added", "widths_added", edit=(VARIANCE, "variance = (sigma + sigma_d) ** 2"))
 wrong(SCORE, "no_images", "not_wrapped", edit=(IMAGES, "images = torch.zeros(1, device=x.device, dtype=x.dtype)"))
@@ -275,6 +276,8 @@ wrong(LOSS, "three_images", "few_images", source=plain(("tensor(IMAGES", "tensor
 wrong(LOSS, "images_equal", "not_wrapped", source=plain((TARGET, "target = -offsets.mean(dim=-1) / sigma")))
 wrong(LOSS, "sign", "target_sign", source=plain((TARGET, TARGET.replace("-(", "("))))
 wrong(LOSS, "plus_target", "target_sign", source=plain((f"{MODEL} - target", f"{MODEL} + target")))
+wrong(LOSS, "data_width", "data_width_added", source=plain(("(2 * sigma[..., None] ** 2)", "(2 * (sigma[..., None] ** 2 + 1e-4))"),
+      ("(dim=-1) / sigma\nerror", "(dim=-1) * sigma / (sigma**2 + 1e-4)\nerror")))  # fmt: skip
 wrong(LOSS, "sigma_missing", "sigma_missing", source=plain(("/ sigma\nerror", "/ sigma**2\nerror")))
 wrong(LOSS, "sigma_squared", "sigma_squared", source=plain(("(dim=-1) / sigma\nerror", "(dim=-1)\nerror")))
 wrong(LOSS, "weighted_again", "weighted_twice", source=plain((MEAN, "return (sigma**2 * error**2).mean()")))
@@ -569,7 +572,22 @@ wrong(
 )
 wrong(FP, "one_coordinate", "wrong_shape", edit=(RESIDUAL, "return (s_dt - variance_dt / 2 * gradient)[:, :1]"))
 wrong(FP, "returns_none", "returned_none", edit=(RESIDUAL, "residual = s_dt - variance_dt / 2 * gradient"))
-wrong(FP, "two_coordinates_only", ("raised", "wrong_residual"), edit=("range(x.shape[1])", "range(2)"))
+wrong(FP, "two_coordinates_only", ("two_coordinates_only", "wrong_residual"), edit=("range(x.shape[1])", "range(2)"))
+wrong(
+    FP,
+    "derivative_of_the_sum",
+    "time_derivative_summed",
+    edit=(RESIDUAL, "return s_dt.sum(dim=1, keepdim=True) - variance_dt / 2 * gradient"),
+)
+wrong(
+    FP,
+    "whole_jacobian",
+    "not_the_divergence",
+    edit=(
+        POTENTIAL,
+        "(torch.autograd.grad(s.sum(), x, create_graph=True)[0].sum(dim=1) + s.square().sum(dim=1)).sum()",
+    ),
+)
 wrong(FP, "always_zero", "wrong_residual", edit=(RESIDUAL, "return 0 * s_dt"))
 wrong(
     FP,

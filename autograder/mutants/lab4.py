@@ -76,6 +76,7 @@ wrong(
     "never_dropped",
     source=plain((DROP, "torch.zeros(batch_size, dtype=torch.bool, device=z.device)")),
 )
+wrong(LOSS, "normal_coin", "normal_coin", source=plain((DROP, DROP.replace("rand(", "randn("))))
 wrong(LOSS, "time_randn", "time_out_of_range", source=plain((TIME, TIME.replace("rand(", "randn("))))
 wrong(
     LOSS,
@@ -394,6 +395,7 @@ wrong(
 )
 wrong(STEP, "euler_first_h", "wrong_step", edit=(E, E.replace("h *", "h[:1] *")))
 wrong(STEP, "labels_lost", "labels_lost", edit=[(E, E.replace(", **kwargs", "")), (T, T.replace(", **kwargs", ""))])
+wrong(STEP, "heun_labels_lost_at_the_end", "labels_lost", edit=(T, T.replace(", **kwargs", "")))
 wrong(STEP, "euler_is_heun", "heun_instead", edit=(E,
       "here = self.ode.drift_coefficient(x, t, **kwargs)\n        there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)\n"
       "        return x + h / 2 * (here + there)"))  # fmt: skip

@@ -25,6 +25,7 @@ from utils.checks.lab1 import (
     TRAIN_CALLS,
     TRAIN_CLASSES,
     TRAIN_RUNS,
+    WHERE,
     ensemble_label,
     ensemble_setting,
     law_setting,
@@ -42,6 +43,19 @@ def kept(judge: Judge, name: str) -> None:
         judge.value(f"{name}/inputs_kept", bool),
         "input_altered",
         "Your code changed one of its inputs in place. The caller still needs it: build a new tensor.",
+    )
+
+
+FRESH_NOISE = "Called twice with the same noise, your function gave two different results. Use the noise that you are given, and draw none."
+
+
+def same_when_strided(judge: Judge, name: str) -> None:
+    """The answer for `name` again, from inputs whose numbers do not lie side by side in memory."""
+    seen, before = judge.tensor("strided/value"), judge.tensor(f"{name}/value")
+    judge.require(
+        judge.close(seen, before, 1e-9),
+        "memory_layout",
+        "The same inputs gave another answer when their numbers lay apart in memory, as after a slice or a transpose. Do not look at memory: index, broadcast and reshape.",
     )
 
 
@@ -80,6 +94,7 @@ def sample_ensemble(judge: Judge) -> None:
             "sites_tied",
             "In your lattices all sites agree, or their number never varies. Each site is down on its own.",
         )
+        judge_generator_of(judge, "majority", "`majority_down`")
 
 
 NOT_INTEGERS = "Your letters are floating-point numbers. They index the rows of `setting.points`: return int64."
@@ -109,7 +124,7 @@ def judge_letters(judge: Judge, name: str) -> None:
             judge.fail(code, message)
     judge.fail(
         "site_frequencies",
-        f"Letters appear in other shares than the specification says: at one site by {float((share - law).abs().max()):.0%} (run '{name}').",
+        f"Letters appear in other shares than the specification says: at one site by {float((share - law).abs().max()):.0%} (seen {WHERE[name]}).",
     )
 
 
@@ -200,22 +215,27 @@ def is_runs_random(component: Tensor, level: float) -> bool:
 
 def judge_generator(judge: Judge) -> None:
     for name in (*ENSEMBLE_RUNS, "marked"):
-        first, second = judge.tensor(f"{name}_again/letters"), judge.tensor(f"{name}_again/twice")
-        judge.require(
-            torch.equal(first, second),
-            "generator_ignored",
-            "The same generator, set up in the same way, gave two different samples. Pass `generator=generator` to every random call.",
-        )
-        judge.require(
-            not judge.value(f"{name}_again/global_used", bool),
-            "generator_ignored",
-            "Your function used torch's global random numbers. Pass `generator=generator` to every random call.",
-        )
+        judge_generator_of(judge, name, "`sample_ensemble`")
     spins = judge.tensor("spins/letters")
     judge.require(
         not torch.equal(spins[:64], spins[64:128]),
         "seeded",
         "Your sample repeats itself. Do not seed the generator inside the function.",
+    )
+
+
+def judge_generator_of(judge: Judge, name: str, function: str) -> None:
+    """All chance comes from the generator that was passed in."""
+    first, second = judge.tensor(f"{name}_again/letters"), judge.tensor(f"{name}_again/twice")
+    judge.require(
+        torch.equal(first, second),
+        "generator_ignored",
+        f"The same generator, set up in the same way, gave two different samples of {function}. Pass `generator=generator` to every random call.",
+    )
+    judge.require(
+        not judge.value(f"{name}_again/global_used", bool),
+        "generator_ignored",
+        f"{function} used torch's global random numbers. Pass `generator=generator` to every random call.",
     )
 
 
@@ -229,8 +249,13 @@ def add_noise(judge: Judge) -> None:
             x0, t, noise = noise_setting(judge.challenge, name)
             x0, t, noise = x0.double(), t.double(), noise.double()
             a, s, b = vp.a(t), vp.sigma(t), vp.beta(t)
+            seen = judge.tensor(f"{name}/value", noise.shape, "The noised sample")
+            judge.precise(f"{name}/value", dtype, "The noised sample")
+            if name == "spins":
+                again = judge.tensor("again/value", noise.shape, "The noised sample")
+                judge.require(torch.equal(seen, again), "fresh_noise", FRESH_NOISE)
             judge.compare(
-                judge.tensor(f"{name}/value", noise.shape, "The noised sample"),
+                seen,
                 a * x0 + s * noise,
                 [
                     ("swapped", "Data and noise carry each other's factor: at t = 0 you return noise.", s * x0 + a * noise),
@@ -247,10 +272,11 @@ def add_noise(judge: Judge) -> None:
                     ("beta_for_sigma", "You multiply the noise by a root of beta(t). beta is the rate at which noise comes in, not what has come in.", a * x0 + b.sqrt() * noise),
                     ("rotated", "The noise is multiplied with the data.", a * x0 + s * noise * x0),
                 ],
-                ("wrong_mixture", f"Your sample is not a(t) x_0 + sigma(t) noise (run '{name}'). Compare at a time where both factors count, such as t = 0.3."),
+                ("wrong_mixture", f"Your sample is not a(t) x_0 + sigma(t) noise (seen {WHERE[name]}). Compare at a time where both factors count, such as t = 0.3."),
                 1e-9 if dtype == torch.float64 else 1e-4,
             )  # fmt: skip
             kept(judge, name)
+        same_when_strided(judge, "letters")
         judge.device()
 
 
@@ -316,7 +342,7 @@ def class_posterior(judge: Judge) -> None:
                 f"The posterior has shape {tuple(seen.shape)}, expected {(batch, CLASSES)}.",
             )
             if not bool(seen.isfinite().all()):
-                if name in ("clear", "far", "long"):
+                if name in ("clear", "far", "long", "impossible"):
                     judge.fail(
                         "underflow",
                         "Where there is little noise, or where there are many sites, you return NaN or infinity: every density underflows to 0. Add logarithms, and sum with logsumexp.",
@@ -329,20 +355,21 @@ def class_posterior(judge: Judge) -> None:
             expected = law.posterior()
             judge.compare(seen, expected, posterior_mistakes(law), posterior_otherwise(seen, expected, name), 0.0, rtol)
             kept(judge, name)
+        same_when_strided(judge, "letters")
         judge.device()
 
 
 def posterior_otherwise(seen: Tensor, expected: Tensor, name: str) -> tuple[str, str]:
     if float((seen.sum(1) - 1).abs().max()) > 1e-4:
         return "not_normalised", "Your probabilities do not add up to 1 over the classes."
-    if name in ("clear", "far", "long"):
+    if name in ("clear", "far", "long", "impossible"):
         return (
             "underflow",
             "Where there is little noise, or where there are many sites, your posterior is wrong: densities underflow to 0 there. Add logarithms, and sum with logsumexp; a small constant inside a logarithm is no cure.",
         )
     return (
         "wrong_posterior",
-        f"Your posterior is off by up to {float((seen - expected).abs().max()):.2f} (run '{name}'). Write down one site and one component first: a sum over its letters of probability times Gaussian.",
+        f"Your posterior is off by up to {float((seen - expected).abs().max()):.2f} (seen {WHERE[name]}). Write down one site and one component first: a sum over its letters of probability times Gaussian.",
     )
 
 
@@ -367,6 +394,11 @@ def posterior_mistakes(law: Law) -> list[tuple[str, str, Tensor]]:
         ),
         ("likelihood", "You return the prior. It has to be weighed with the likelihood of x.", setting.prior.expand(len(law.x), -1)),
         ("sites_averaged", "You average over the sites. Independent densities are multiplied: their logarithms are added up.", torch.softmax(setting.prior.log() + sums, dim=-1)),
+        (
+            "logs_averaged",
+            "You average the logarithms of the components' densities. A mixture averages the densities themselves: the logarithm comes after the sum.",
+            torch.softmax(setting.prior.log() + law.log_components() @ setting.weights.T, dim=-1),
+        ),
         ("logs_returned", "You return logarithms of probabilities.", law.posterior().log()),
         ("joint_returned", "You return p(x, y). Divide by the sum over the classes.", (setting.prior.log() + law.log_classes()).exp()),
         (
@@ -394,7 +426,7 @@ def conditional_score(judge: Judge) -> None:
             seen = judge.tensor(f"{name}/value", x.shape, "The score", finite=False)
             judge.require(
                 bool(seen.isfinite().all()), "not_finite",
-                f"Your score contains NaN or infinity (run '{name}'). Probabilities may be exactly 0, and densities underflow: stay with logarithms and softmax.",
+                f"Your score contains NaN or infinity (seen {WHERE[name]}). Probabilities may be exactly 0, and densities underflow: stay with logarithms and softmax.",
             )  # fmt: skip
             shares = torch.softmax(law.setting.weights[y].log() + law.log_components(), dim=-1)
             everything = torch.einsum(
@@ -402,6 +434,8 @@ def conditional_score(judge: Judge) -> None:
                 law.posterior(),
                 torch.stack([law.mean(torch.full_like(y, k)) for k in range(CLASSES)], 1),
             )
+            site_shares = torch.softmax(law.setting.weights[y].log()[..., None] + law.log_sites().logsumexp(-1), dim=1)
+            by_site = torch.einsum("bcl,bcld->bld", site_shares, law.component_means())
             plain = torch.einsum("bc,bcld->bld", law.setting.weights[y], law.component_means())
             hard = law.component_means()[torch.arange(len(x)), shares.argmax(-1)]
             prior_mean = torch.einsum("bc,cld->bld", shares, law.setting.probs @ law.setting.points)
@@ -414,6 +448,8 @@ def conditional_score(judge: Judge) -> None:
                     ("not_divided", "The difference has to be divided by the variance sigma².", a * mean - x),
                     ("a_missing", "The Gaussians stand around a(t) times the data: the factor a is missing before the mean.", (mean - x) / s**2),
                     ("unconditional", "This is the score of all classes together. Use the components' shares given the class y.", (a * everything - x) / s**2),
+                    ("gradient_of_posterior", "This is the gradient of log p(y | x), what a classifier would say. The gradient of log p_t(x | y) is asked for: do not normalise over the classes.", a * (mean - everything) / s**2),
+                    ("shares_per_site", "Every site has its own shares of the components. A sample has one component for all its sites: add up their logarithms before the softmax over the components.", (a * by_site - x) / s**2),
                     ("shares_not_updated", "You weigh the components with their shares in the class. Having seen x, some are more probable than others: use p(component | x, y).", (a * plain - x) / s**2),
                     ("weights_missing", "You weigh the components by their likelihood alone. Their shares in the class count too.", (a * law.mean(y, weights=possible(law.setting.weights)) - x) / s**2),
                     ("weights_missing", "You weigh all components by their likelihood, even those that this class does not have.", (a * law.mean(y, weights=torch.ones_like(law.setting.weights)) - x) / s**2),
@@ -424,10 +460,11 @@ def conditional_score(judge: Judge) -> None:
                     ("prior_mean", "You use each component's own mean. Having seen x, a site's mean is another: p(letter | x) takes the place of p(letter).", (a * prior_mean - x) / s**2),
                     ("noise_instead", "What you return is the noise, not the score: they differ by the factor -1 / sigma.", (x - a * mean) / s),
                 ],
-                ("wrong_score", f"Your score is not the gradient of log p_t(x | y) in x (run '{name}'). Check it with automatic differentiation of the log density."),
+                ("wrong_score", f"Your score is not the gradient of log p_t(x | y) in x (seen {WHERE[name]}). Check it with automatic differentiation of the log density."),
                 1e-7 if dtype == torch.float64 else 2e-3,
             )  # fmt: skip
             kept(judge, name)
+        same_when_strided(judge, "letters")
         judge.device()
 
 
@@ -582,16 +619,21 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
 def guided_step(judge: Judge) -> None:
     with judge.part("step", points=3):
         seen = {name: judge.tensor(f"{name}/value", STEP_RUNS[name][0], "The new x") for name in STEP_RUNS}
-        for name, (_, dtype) in STEP_RUNS.items():
+        again = judge.tensor("again/value", STEP_RUNS["equal"][0], "The new x")
+        judge.require(torch.equal(seen["equal"], again), "fresh_noise", FRESH_NOISE)
+        plain = ("equal", "w0", "w1")  # there mistakes of the combination can hide behind each other
+        for name in sorted(STEP_RUNS, key=plain.__contains__):
+            _, dtype = STEP_RUNS[name]
             parts = {
                 k: v.double() if isinstance(v, Tensor) else v for k, v in step_setting(judge.challenge, name).items()
             }
             judge.compare(
-                seen[name], new_x(**parts), step_mistakes(parts) if name not in ("w0", "w1") else step_mistakes(parts, plain=True),
-                ("wrong_step", f"Your step is not x + (beta x / 2 + beta s_w) h + sqrt(beta h) noise (run '{name}'). Try it with noise 0, then with h = 0: which of the terms is off?"),
+                seen[name], new_x(**parts), step_mistakes(parts, name in plain),
+                ("wrong_step", f"Your step is not x + (beta x / 2 + beta s_w) h + sqrt(beta h) noise (seen {WHERE[name]}). Try it with noise 0, then with h = 0: which of the terms is off?"),
                 1e-9 if dtype == torch.float64 else 1e-4,
             )  # fmt: skip
             kept(judge, name)
+        same_when_strided(judge, "w3")
         judge.device()
 
 
@@ -628,7 +670,7 @@ def step_mistakes(p: dict, plain: bool = False) -> list[tuple[str, str, Tensor]]
         ("wrong_time", "You use beta at t - h. The step uses the rate at the time where it starts.", new_x(**(p | {"t": p["t"] - h}))),
         ("forwards", "Your step has a negative size: it goes from data to noise.", x - (beta * x / 2 + beta * guided) * h + torch.sqrt(beta * h) * noise),
     ]  # fmt: skip
-    if plain:  # at w = 0 and 1 mistakes of the combination can hide behind each other
+    if plain:
         return of_steps
     return [
         *of_steps,

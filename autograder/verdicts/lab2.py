@@ -10,7 +10,7 @@ from torch import Tensor
 
 from autograder.verdicts import verdict
 from autograder.verdicts.statistics import is_normal, is_uniform
-from utils.atoms import CENTRES
+from utils.atoms import CENTRES, SIGMA_D
 from utils.checks.judging import Judge
 from utils.checks.lab2 import (
     LOSS_CALLS,
@@ -38,12 +38,11 @@ NEAR = torch.arange(-1, 2, dtype=torch.float64)
 HERE = torch.zeros(1, dtype=torch.float64)
 
 
-def kept(judge: Judge, name: str) -> None:
-    judge.require(
-        judge.value(name, bool),
-        "input_altered",
-        "Your code changed one of its inputs in place. The caller still needs it: build a new tensor.",
-    )
+ALTERED = "Your code changed one of its inputs in place. The caller still needs it: build a new tensor."
+
+
+def kept(judge: Judge, name: str, message: str = ALTERED) -> None:
+    judge.require(judge.value(name, bool), "input_altered", message)
 
 
 # --- the wrapped normal distribution, and what can go wrong with it
@@ -241,6 +240,7 @@ def judge_scores(judge: Judge, names: tuple[str, ...]) -> None:
     for name in names:
         x, sigma, sigma_d = score_setting(judge.challenge, name)
         seen = judge.tensor(f"{name}/score", x.shape, "The score", finite=False)
+        judge.precise(f"{name}/score", x.dtype, "The score")
         kept(judge, f"{name}/inputs_kept")
         rtol = FLOAT32 if x.dtype == torch.float32 else 1e-9
         x, sigma = x.double(), sigma.double()
@@ -665,6 +665,7 @@ def loss_mistakes(run: dict[str, Tensor], out: Tensor, pull: Tensor) -> list[tup
         ("variance_for_width", "Your Gaussian has the variance sigma. sigma is its width: the variance is sigma².", loss(sigma * wrapped(x - x0, sigma.expand_as(x))[1])),
         ("half_missing", "The exponent of a Gaussian is the squared distance over twice the variance. You forgot the two.", loss(sigma * wrapped(x - x0, variance / 2)[1])),
         ("half_missing", "The exponent of a Gaussian is the squared distance over twice the variance. You forgot the two in the weights.", loss(sigma * wrapped(x - x0, variance / 2)[1] / 2)),
+        ("data_width_added", "Your Gaussian has the variance sigma² + sigma_d². That belongs to all data together; here x0 is known, and only the noise is wide.", loss(sigma * wrapped(x - x0, variance + SIGMA_D**2)[1])),
         ("argument_reversed", "The Gaussian is evaluated at x0, not at x - x0.", loss(sigma * wrapped(x, variance)[1])),
     ]  # fmt: skip
     return reductions + kernels + targets
@@ -774,7 +775,7 @@ def judge_step(judge: Judge, short: str, formula: Callable) -> None:
         judge.require(
             torch.isfinite(seen).all(),
             "not_finite",
-            "Your new state contains NaN or infinity. Is it the root of a negative number? sigma is larger than sigma_next.",
+            f"The new state of your {short} contains NaN or infinity. Is it the root of a negative number? sigma is larger than sigma_next.",
         )
         kept(judge, f"{short}_{name}/inputs_kept")
         right, mistakes = formula(**{key: value.double() for key, value in setting.items()})
@@ -782,14 +783,14 @@ def judge_step(judge: Judge, short: str, formula: Callable) -> None:
             judge.require(
                 seen.min() >= 0 and seen.max() <= 1,
                 "not_wrapped",
-                f"Your new state runs from {seen.min():.2f} to {seen.max():.2f}. It has to be put back into the cell [0, 1).",
+                f"After your {short} states run from {seen.min():.2f} to {seen.max():.2f}. They have to be put back into the cell [0, 1).",
             )
             continue
         again, first = (judge.tensor(f"{short}_{run}/state", what="The new state") for run in ("again", "main"))
         judge.require(
             judge.close(again, first),
             "fresh_noise",
-            "Called twice with the same noise, your step returns two different states. It must not draw noise of its own.",
+            f"Called twice with the same noise, your {short} returns two different states. It must not draw noise of its own.",
         )
         judge.require(
             not judge.close(seen, right.clamp(0, 1), rtol),
@@ -820,6 +821,7 @@ def wave_terms(field, x: Tensor, t: Tensor) -> dict[str, Tensor]:
         "laplacian": tau**3 * (m.square().sum(1) * sine) @ m,
         "flow": 2 * (jacobian @ s[..., None])[..., 0],  # the gradient of |s|²
         "divergence": jacobian.diagonal(dim1=1, dim2=2).sum(1, keepdim=True),
+        "mixed": tau**3 * (m.sum(1).square() * sine) @ m,  # the gradient of the sum over the whole Jacobian
     }
 
 
@@ -839,6 +841,9 @@ def fokker_planck(judge: Judge) -> None:
         judge.device()
 
 
+MARKED = "Your function changed x or t, or left `requires_grad` set on them. The caller still needs them as they were: work on `x.detach().requires_grad_()`."
+
+
 def judge_residual(judge: Judge, name: str) -> None:
     x, t, field, sigma = residual_setting(judge.challenge, name)
     rtol = FLOAT32 if x.dtype == torch.float32 else 1e-7
@@ -847,6 +852,11 @@ def judge_residual(judge: Judge, name: str) -> None:
         "second time" not in str(judge.evidence.errors.get(name, {}).get("message")),
         "graph_freed",
         "Training on your residual fails: a derivative that was taken without `create_graph=True` has thrown away a graph that the residual still needs. Give it to every `grad`.",
+    )
+    judge.require(
+        name != "three" or name not in judge.evidence.errors,  # that of two coordinates was judged before
+        "two_coordinates_only",
+        "Your function works for two coordinates and fails for three. `x` may have any number of them: let nothing count to 2.",
     )
     seen = judge.tensor(f"{name}/residual", None, "The residual")
     judge.require(
@@ -859,9 +869,9 @@ def judge_residual(judge: Judge, name: str) -> None:
         "wrong_shape",
         f"The residual has shape {tuple(seen.shape)}, expected {tuple(x.shape)}: the equation of the *score* has one line for each coordinate.",
     )
-    kept(judge, f"{name}/inputs_kept")
+    kept(judge, f"{name}/inputs_kept", MARKED)
     terms = wave_terms(field, x, t)
-    s, s_dt, laplacian, flow, divergence = terms.values()
+    s, s_dt, laplacian, flow, divergence, mixed = terms.values()
     width, width_dt = sigma_terms(sigma, t)
     half = width * width_dt  # half the growth of the variance
     right = s_dt - half * (laplacian + flow)
@@ -870,6 +880,8 @@ def judge_residual(judge: Judge, name: str) -> None:
         ("wrong_sign", "The two sides have to be subtracted: with your sign the residual of an exact score is twice its time derivative.", s_dt + half * (laplacian + flow)),
         ("wrong_sign", "The term of |s|² has the wrong sign.", s_dt - half * (laplacian - flow)),
         ("wrong_sign", "The term of the divergence has the wrong sign.", s_dt - half * (flow - laplacian)),
+        ("time_derivative_summed", "Your time derivative is that of the sum of all coordinates, the same number for each. Every coordinate of the score has its own.", s_dt.sum(1, keepdim=True) - half * (laplacian + flow)),
+        ("not_the_divergence", "You differentiate the sum of all coordinates and add up. The divergence has only the derivative of each coordinate in itself, the diagonal of the Jacobian.", s_dt - half * (mixed + flow)),
         ("time_derivative_missing", "The time derivative of the score is missing.", -half * (laplacian + flow)),
         ("only_time_derivative", "Only the time derivative is left of your residual.", s_dt + 0 * flow),
         ("divergence_missing", "The gradient of the divergence is missing.", s_dt - half * flow),
@@ -926,7 +938,7 @@ def judge_solution(judge: Judge) -> None:
         "solution_not_zero",
         f"For the score of a density that diffuses, the residual is zero; yours reaches {float(seen.abs().max()):.2g}. Time enters this score through sigma(t) too.",
     )
-    kept(judge, "solution/inputs_kept")
+    kept(judge, "solution/inputs_kept", MARKED)
 
 
 # --- 2.6

@@ -23,6 +23,7 @@ from utils.checks.lab3 import (
     TRAIN_CLASSES,
     TRAIN_RUNS,
     VARIANCE_RUNS,
+    WHERE,
     ddim_setting,
     ddpm_setting,
     draw_t,
@@ -80,7 +81,7 @@ def schedule(judge: Judge) -> None:
             judge.compare(
                 judge.tensor(f"{name}_noised/value", shape, "The noised sample"), here.bar.sqrt() * x0 + here.sigma * noise,
                 noising_mistakes(judge, name, given["t"], x0, noise, here),
-                ("wrong_mixture", f"Your sample is not sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise (run '{name}'). Compare the variance of each half with that formula."),
+                ("wrong_mixture", f"Your sample is not sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise (seen {WHERE[name]}). Compare the variance of each half with that formula."),
                 tolerance(dtype),
             )  # fmt: skip
             kept(judge, f"{name}_noised")
@@ -193,7 +194,7 @@ def score_and_noise(judge: Judge) -> None:
                         ("inverted", "Sigma stands on the wrong side, and the sign is missing.", value * here.sigma if label == "score" else value / here.sigma),
                         ("sigma_missing", "Only the sign is changed. The size of the noise has to enter.", -value),
                     ],
-                    (f"wrong_{label}", f"Score and noise are one another's multiple, with minus the standard deviation of the noise in x_t between them; yours are not (run '{name}')."),
+                    (f"wrong_{label}", f"Score and noise are one another's multiple, with minus the standard deviation of the noise in x_t between them; yours are not (seen {WHERE[name]})."),
                     tolerance(dtype),
                 )  # fmt: skip
                 kept(judge, f"{name}_{label}")
@@ -351,7 +352,7 @@ def classifier_gradient(judge: Judge) -> None:
             mistakes = gradient_mistakes(stub, x.double(), t, y)
             judge.compare(
                 seen, mistakes.pop(0)[2], mistakes,
-                ("wrong_gradient", f"Your result is not the gradient in x of log p(y | x), sample by sample (run '{name}'). Check one number of it by a difference quotient."),
+                ("wrong_gradient", f"Your result is not the gradient in x of log p(y | x), sample by sample (seen {WHERE[name]}). Check one number of it by a difference quotient."),
                 tolerance(dtype) if name != "sure" else 1e-3,
             )  # fmt: skip
             judge.require(
@@ -454,7 +455,7 @@ def guided_ddpm_step(judge: Judge) -> None:
             ]  # fmt: skip
             judge.compare(
                 judge.tensor(f"{name}_guided/value", shape, "The guided noise estimate"), noise - w * here.sigma * g,
-                mistakes, ("wrong_guidance", f"Your estimate does not belong to the score s + w g (run '{name}'). Write that down, and turn it into noise by exercise 3.2."),
+                mistakes, ("wrong_guidance", f"Your estimate does not belong to the score s + w g (seen {WHERE[name]}). Write that down, and turn it into noise by exercise 3.2."),
                 tolerance(dtype),
             )  # fmt: skip
             kept(judge, f"{name}_guided")
@@ -465,7 +466,7 @@ def guided_ddpm_step(judge: Judge) -> None:
             here = Here(judge.challenge, given["t"], x)
             judge.compare(
                 judge.tensor(f"{name}_step/value", shape, "The new x"), ddpm(x, e, z, here), ddpm_mistakes(x, e, z, here),
-                ("wrong_step", f"Your step is not (x - beta_t / sqrt(1 - alpha_bar_t) noise_estimate) / sqrt(alpha_t) + sqrt(beta_t) noise (run '{name}'). Try it with noise 0, then with noise_estimate 0: which term is off?"),
+                ("wrong_step", f"Your step is not (x - beta_t / sqrt(1 - alpha_bar_t) noise_estimate) / sqrt(alpha_t) + sqrt(beta_t) noise (seen {WHERE[name]}). Try it with noise 0, then with noise_estimate 0: which term is off?"),
                 tolerance(dtype),
             )  # fmt: skip
             kept(judge, f"{name}_step")
@@ -524,7 +525,7 @@ def ddim_step(judge: Judge) -> None:
             judge.compare(
                 judge.tensor(f"{name}/value", shape, "The new x"), ddim(x, e, bar, before),
                 ddim_mistakes(x, e, bar, before, at(bars, given["t_prev"], x), given["t"], bars),
-                ("wrong_step", f"Your step is not sqrt(alpha_bar_prev) x_0 + sqrt(1 - alpha_bar_prev) noise_estimate, with the x_0 that x and the estimate imply (run '{name}'). Compute that x_0 first."),
+                ("wrong_step", f"Your step is not sqrt(alpha_bar_prev) x_0 + sqrt(1 - alpha_bar_prev) noise_estimate, with the x_0 that x and the estimate imply (seen {WHERE[name]}). Compute that x_0 first."),
                 tolerance(dtype),
             )  # fmt: skip
             kept(judge, name)

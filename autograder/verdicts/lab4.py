@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from scipy import stats
 from torch import Tensor
 
 from autograder.verdicts import verdict
@@ -16,12 +17,15 @@ from utils.checks.lab4 import (
     TRAIN_CALLS,
     TRAIN_RUNS,
     WALK_POINTS,
+    WHERE,
     StubClassifier,
     StubData,
     StubPath,
     drift_setting,
     few,
     field_setting,
+    judge_samples,
+    require_labels,
     step_setting,
     stub_sample,
     sweep_setting,
@@ -112,7 +116,7 @@ def vector_field(judge: Judge) -> None:
                 ],
                 (
                     "wrong_field",
-                    f"A point that rides along x = alpha z + beta eps has another velocity than yours (run '{name}'). Differentiate x in time with z and eps held fixed, then replace eps.",
+                    f"A point that rides along x = alpha z + beta eps has another velocity than yours (seen {WHERE[name]}). Differentiate x in time with z and eps held fixed, then replace eps.",
                 ),
                 FIELD_RTOL[z_dtype(name)],
             )
@@ -143,7 +147,10 @@ def vector_field(judge: Judge) -> None:
                         (t.double() * z - x) / (1 - t.double()) ** 2,
                     ),
                 ],
-                ("wrong_score", f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (run '{name}')."),
+                (
+                    "wrong_score",
+                    f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (seen {WHERE[name]}).",
+                ),
                 FIELD_RTOL[z_dtype(name)],
             )
 
@@ -362,6 +369,13 @@ def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> Non
         "In each batch either all labels were dropped or none. Toss a coin for every sample.",
     )
     if not is_binomial(count, total, eta, judge.level(1e-7)):
+        at_zero = judge.evidence.tensors.get("eta0/model/y")
+        dropped = None if at_zero is None else float((at_zero == train_setting(judge.challenge)[1]).double().mean())
+        if dropped and 0.2 < dropped < 0.8 and is_binomial(count, total, float(stats.norm.cdf(eta)), 1e-7):
+            judge.fail(
+                "normal_coin",
+                f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}; with eta = 0 about half were dropped. Is your coin uniform on [0, 1]? `rand` and `randn` differ by one letter.",
+            )
         if is_binomial(count, total, 1 - eta, 1e-7):
             judge.fail(
                 "eta_inverted",
@@ -630,12 +644,7 @@ def judge_steps(judge: Judge, short: str) -> None:
         f = drift(x, t, y)
         predicted = x + h * f
         g = drift(predicted, t + h, y)
-        calls = judge.value(f"{short}_{name}/drift/count", int)
-        judge.require(
-            calls == 0 or judge.evidence.kinds.get(f"{short}_{name}/drift/y") == "tensor",
-            "labels_lost",
-            "The labels y do not reach the drift. Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`.",
-        )
+        require_labels(judge, f"{short}_{name}")
         seen = judge.tensor(f"{short}_{name}/state", x.shape, "The new state")
         right = predicted if short == "euler" else x + h / 2 * (f + g)
         judge.compare(
@@ -773,30 +782,3 @@ def judge_sweep(judge: Judge, name: str) -> None:
             rtol=1e-5,
         )
     kept(judge, f"{name}/inputs_kept")
-
-
-def judge_samples(judge: Judge, name: str, noise: Tensor, labels: Tensor, null_label: int) -> None:
-    """Every row that the sampler was given is a row of the noise, with the label of that row."""
-    used = judge.tensor(f"{name}/sample/noise", what="The noise that the sampler is given")
-    judge.require(
-        used.dim() == noise.dim() and used.shape[1:] == noise.shape[1:],
-        "noise_shape",
-        f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
-    )
-    distance, row = torch.cdist(used.double().flatten(1), noise.double().flatten(1)).min(dim=1)
-    judge.require(
-        bool((distance < 1e-4).all()),
-        "fresh_noise",
-        "Your function draws noise of its own. Give the sampler the noise of the argument, the same for every scale: only then is w all that differs.",
-    )
-    asked = judge.tensor(f"{name}/sample/labels", (len(used),), "The labels that the sampler is given")
-    judge.require(
-        not bool((asked == null_label).all()),
-        "labels_not_passed",
-        "The samples were drawn with the null label. Give the sampler the labels.",
-    )
-    judge.require(
-        torch.equal(asked.long(), labels[row]),
-        "rows_mixed",
-        "The sampler is given noise and labels that do not belong together. If you drop rows of one, drop the same rows of the other.",
-    )

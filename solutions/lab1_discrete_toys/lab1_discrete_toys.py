@@ -89,7 +89,7 @@ why we shall know everything about them.
 Three of them will be with us (their titles call them *settings*). Spins point down (white) or up (black).
 
 1. **noisy / noisy**: both classes are fair coins. Nothing tells them apart.
-2. **FM / noisy**: class 0 is all down or all up, clean or with a tenth of the spins flipped; class 1 is fair coins. (FM stands for
+2. **FM / noisy**: class 0 is all down or all up, clean or with each spin flipped with probability 0.1; class 1 is fair coins. (FM stands for
    *ferromagnet*. It is a flattering name: in a real one neighbours interact. Here is only a mixture of two states.)
 3. **down / noisy or up**: class 0 is down, clean or flipped; class 1 is everything else.
 
@@ -106,7 +106,7 @@ Three of them will be with us (their titles call them *settings*). Spins point d
 >     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()   # 0 is down, 1 is up
 > ```
 >
-> It has a bug that has been copied into many notebooks. Print the mean of what it returns. Then write it right.
+> It has a bug that has been copied into many notebooks. Print the mean of what it returns. Then write it right; here, too, all random numbers come from `generator`.
 
 <details><summary>A nudge</summary>
 
@@ -217,7 +217,7 @@ At $t = 0$ it is the data, at $t = 1$ nothing but noise ($a(1) = 0.007$). Both f
 > ### Exercise 1.2 · Noise
 > **2 points** · difficulty ●○○○○ · 5 minutes
 >
-> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters); the result has the dtype of `noise`.
+> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters); the result has the dtype of `noise`. Use the noise that you are given, and leave all inputs as they are.
 
 <details><summary>A nudge</summary>
 
@@ -277,7 +277,7 @@ and the density of a class is a sum over all words that it can make. For 36 spin
 $$p_t(x \mid c) = \prod_{i} \sum_{k} p_c(i, k)\ \mathcal N\big(x_i;\ a\,e_k,\ \sigma^2 I\big),\qquad
 p_t(x \mid y) = \sum_c \omega_{c\mid y}\ p_t(x \mid c).$$
 
-Here $e_k$ is `setting.points[k]`. Inside: a sum over letters. Then a product over sites. Then a sum over components. **The order matters**: a lattice has one
+Here $p_c(i, k)$ is `setting.probs[c, i, k]`, $\omega_{c\mid y}$ is `setting.weights[y, c]` and $e_k$ is `setting.points[k]`. Inside: a sum over letters. Then a product over sites. Then a sum over components. **The order matters**: a lattice has one
 component for all its sites, so first multiply the sites, then average the components. Who averages first throws the class away: in world 2 every site of both classes is up
 with probability one half.
 
@@ -289,12 +289,13 @@ The second trap is numerical. The product of 36 densities of size $10^{-20}$ is 
 >
 > Complete `class_posterior(x, t, setting)`. It returns $p(y \mid x_t)$ for all classes, shape `(b, classes)`; rows add up to 1. It holds
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
-> - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, also where every density underflows: no NaN, no infinity.
+> - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, also where every density underflows: no NaN, no infinity;
+> - on any device, and with the inputs left as they are.
 
 <details><summary>A nudge</summary>
 
 Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, cancel in Bayes' rule. Leave them out from the start. `torch.log(0)` is `-inf`, and `logsumexp` knows
-what to do with that.
+what to do with that: no small constant has to be added anywhere.
 </details>
 <details><summary>The shape of the answer</summary>
 
@@ -375,7 +376,7 @@ You have the logarithms of everything from 1.3. A `softmax` over letters gives $
 </details>
 <details><summary>The shape of the answer</summary>
 
-Copy the first three lines of 1.3. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over components with `torch.einsum("bc,bcld->bld", shares, …)`.
+From 1.3 you need two things: the log of probability times Gaussian, `(b, components, sites, letters)`, as it is *before* the `logsumexp`; and the log densities of the components, `(b, components)`. Each goes into a softmax of its own. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over components with `torch.einsum("bc,bcld->bld", shares, …)`.
 </details>
 """
 
@@ -606,7 +607,7 @@ $$s_w(x) = s(x) + w\,\big(s(x \mid y) - s(x)\big).$$
 > **3 points** · difficulty ●●○○○ · 15 minutes
 >
 > Complete `guided_step(x, t, h, score, class_score, w, noise)`: one step from `t` to `t - h`, `h > 0`. `score` is $s(x)$ and `class_score` is $s(x\mid y)$, both already computed, in the shape of
-> `x`. `t` and `h` have the shape `(b, 1, 1)`, and may differ from sample to sample. `beta(t)` is given; use it at the time where the step starts. Leave the inputs as they are.
+> `x`. `t` and `h` have the shape `(b, 1, 1)`, and may differ from sample to sample. `beta(t)` is given; use it at the time where the step starts. Use the noise that you are given, and leave the inputs as they are.
 
 <details><summary>A nudge</summary>
 

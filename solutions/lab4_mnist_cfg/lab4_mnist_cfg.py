@@ -224,7 +224,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > 2. Each label on its own becomes `self.null_label` with probability `self.eta`. **Do not change `y` itself**: the dataset may
 >    have handed you its own memory.
 > 3. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1, 1, 1)`.
-> 4. Draw `x` with `self.path.sample_conditional_path(z, t)`. The target is `self.path.conditional_vector_field(x, z, t)`, at
+> 4. Draw `x`, once, with `self.path.sample_conditional_path(z, t)`. The target is `self.path.conditional_vector_field(x, z, t)`, at
 >    this same `x`. It is given to you in here, whatever you answered in 4.1: the path may be any path.
 > 5. Ask the network: `self.model(x, t, y)`. Return the squared error, **averaged over batch and pixels**, as a tensor
 >    without axes through which gradients flow.
@@ -354,7 +354,7 @@ classifier is needed, because the two velocities contain it.
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns it for a batch. `y` may
 > contain the null label itself; such a sample is simply not guided. Leave `x`, `t` and `y` unchanged.
 >
-> Ask `self.net(x, t, y)` twice, or once on a doubled batch, as you like.
+> Ask `self.net(x, t, y)` twice, or once on a doubled batch, as you like. It wants one label for each sample, `(b,)`, also where that label is null.
 
 <details><summary>A nudge</summary>
 
@@ -406,6 +406,7 @@ goes from where it stood with the mean of the two.
 >
 > Complete `step(self, x, t, h, **kwargs)` of both. It returns the state at `t + h`. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`; pass
 > the keyword arguments on (they hold the labels). `h` may differ from sample to sample and from step to step, and may be negative.
+> Return a new tensor: the caller still needs `x`, `t` and `h` as they were.
 
 <details><summary>A nudge</summary>
 

@@ -26,6 +26,12 @@ def test_the_graders_law_is_the_sum_over_all_words(name):
     assert (score - expected).abs().max() <= (1e-4 if name == "single" else 1e-8) * expected.abs().max()
 
 
+@pytest.mark.parametrize("name", ["spins", "letters", "far"])
+def test_both_oracles_of_the_posterior_agree(name):
+    x, t, _, setting = lab1.law_setting(CHALLENGE, name)
+    assert torch.allclose(oracles.posterior_in_decimals(x, t, setting), oracles.posterior(x, t, setting), atol=1e-9)
+
+
 def test_the_public_numbers_come_from_the_oracles():
     for table, numbers in oracles.public_numbers().items():
         assert getattr(lab1, table) == pytest.approx(numbers, abs=2e-7), table

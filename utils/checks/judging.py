@@ -152,6 +152,17 @@ class Judge:
                 )
         return tensor
 
+    def precise(self, name: str, wanted: torch.dtype, what: str = "The result") -> None:
+        """Fail if the tensor of this name has lost digits: integers, or a shorter float than `wanted`. Longer is fine."""
+        seen = self.evidence.tensors[name].dtype
+        if torch.promote_types(seen, wanted) != seen:
+            came, asked = (str(d).removeprefix("torch.") for d in (seen, wanted))
+            raise Failure(
+                "wrong_dtype",
+                f"{what} came back as {came}, where the inputs were {asked}: digits are lost. "
+                "Create new tensors in the dtype of the inputs, and convert none.",
+            )
+
     def number(self, name: str, what: str = "The result", finite: bool = True) -> float:
         """A Python number, or a tensor with one element."""
         kind = self.kind(name)

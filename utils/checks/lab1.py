@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder, StubClassifier, StubData
+from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData
 from utils.checks.student import Student
 from utils.settings import SPINS, Setting
 from utils.vp import T_MIN
@@ -17,6 +19,27 @@ from utils.vp import T_MIN
 # --- worlds made for the grader: every site has probabilities of its own, some letters are impossible, shares are unequal
 
 COMPONENTS, CLASSES = 4, 3
+
+# What is special about a run, for messages.
+WHERE = {
+    "spins": "on spins",
+    "letters": "on one-hot letters",
+    "integers": "on data of integers",
+    "marked": "where the first letter tells the component",
+    "clear": "where there is hardly any noise",
+    "far": "where x is far from every word",
+    "long": "on 80 sites",
+    "impossible": "near words that no class can make",
+    "late": "near t = 1",
+    "one": "in a batch of one",
+    "single": "in float32",
+    "equal": "where both scores are the same",
+    "w0": "at w = 0",
+    "w1": "at w = 1",
+    "w3": "at w = 3",
+    "whalf": "at w = 0.5",
+    "wnegative": "at w = -1",
+}
 
 
 def made_up_setting(challenge: Challenge, name: str, sites: int, letters: int, dtype=torch.float64) -> Setting:
@@ -90,11 +113,18 @@ def probe_sample_ensemble(student: Student, challenge: Challenge, evidence: Evid
             MAJORITY_SAMPLES, MAJORITY_SITES, majority_ratio(challenge), challenge.generator("majority")
         )
         evidence.put("majority/letters", drawn)
+    with evidence.attempt("majority_again"):
+        majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
+        before = torch.random.get_rng_state()
+        for name in ("letters", "twice"):
+            source = challenge.generator("majority again")
+            evidence.put(f"majority_again/{name}", majority_down(64, MAJORITY_SITES, 0.7, source))
+        evidence.put("majority_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
 
 
 def public_sample_ensemble(judge: Judge) -> None:
     with judge.part("ensemble", 1.5):
-        for name in ENSEMBLE_RUNS:
+        for name in (*ENSEMBLE_RUNS, "marked"):
             setting, label = ensemble_setting(judge.challenge, name), ensemble_label(judge.challenge, name)
             letters = judge.tensor(f"{name}/letters", (ENSEMBLE_SAMPLES, setting.sites), "Your sample")
             judge.require(
@@ -111,11 +141,22 @@ def public_sample_ensemble(judge: Judge) -> None:
                 "impossible_letter",
                 "Your sample contains letters that have probability 0 at their site in this class.",
             )
+            seen = torch.stack([(letters == k).double().mean(0) for k in range(setting.letters)], dim=-1)
+            promised = torch.einsum("c,clk->lk", setting.weights[label], setting.probs.double())
+            site, letter = divmod(int((seen - promised).abs().argmax()), setting.letters)
             judge.require(
-                letters[:, -1].unique().numel() > 1,
-                "constant",
-                "All your samples show the same letter at a random site.",
+                abs(float(seen[site, letter] - promised[site, letter])) < 0.05,
+                "letter_shares",
+                f"At site {site}, {seen[site, letter]:.0%} of your samples show letter {letter}; in this class it is {promised[site, letter]:.0%}.",
             )
+            if name == "marked":
+                component = letters[:, 0].long()  # the first letter tells it
+                of_component = setting.probs[component[:, None], torch.arange(setting.sites), letters.long()]
+                judge.require(
+                    (of_component > 0).all(),
+                    "components_mixed",
+                    "One sample contains letters that no single component can make together.",
+                )
             twice = judge.tensor(f"{name}_again/letters"), judge.tensor(f"{name}_again/twice")
             judge.require(
                 torch.equal(*twice),
@@ -130,12 +171,18 @@ def public_sample_ensemble(judge: Judge) -> None:
             "majority_up",
             f"{mean:.0%} of the spins of your *majority down* point up. Print the mean of a class before you use it.",
         )
+        judge.require(
+            torch.equal(judge.tensor("majority_again/letters"), judge.tensor("majority_again/twice")),
+            "generator_ignored",
+            "The same generator, set up in the same way, gave two different lattices of `majority_down`.",
+        )
 
 
 exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
+    version=2,
     names=("sample_ensemble", "majority_down"),
     probe=probe_sample_ensemble,
     public=public_sample_ensemble,
@@ -168,6 +215,11 @@ def noise_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tens
     return x0, t, challenge.randn(f"{name} noise", shape, dtype)
 
 
+def strided(tensor: Tensor) -> Tensor:
+    """The same numbers, but not side by side in memory."""
+    return tensor.repeat_interleave(2, dim=0)[::2]
+
+
 def probe_add_noise(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     add_noise = student.function("add_noise", "x0", "t", "noise")
     for name in NOISE_RUNS:
@@ -176,6 +228,10 @@ def probe_add_noise(student: Student, challenge: Challenge, evidence: Evidence) 
         with evidence.attempt(name):
             evidence.put(f"{name}/value", add_noise(*inputs))
         evidence.put(f"{name}/inputs_kept", all(torch.equal(v, w) for v, w in zip(inputs, originals)))
+    with evidence.attempt("again"):
+        evidence.put("again/value", add_noise(*noise_setting(challenge, "spins")))
+    with evidence.attempt("strided"):
+        evidence.put("strided/value", add_noise(*(strided(v) for v in noise_setting(challenge, "letters"))))
     with evidence.attempt("device"):
         add_noise(*noise_setting(challenge.on("meta"), "single"))
 
@@ -185,6 +241,13 @@ def public_add_noise(judge: Judge) -> None:
         for name in NOISE_RUNS:
             x0, t, noise = noise_setting(judge.challenge, name)
             seen = judge.tensor(f"{name}/value", noise.shape, "The noised sample")
+            judge.precise(f"{name}/value", noise.dtype, "The noised sample")
+            if name == "spins":
+                judge.require(
+                    torch.equal(seen, judge.tensor("again/value", noise.shape, "The noised sample")),
+                    "fresh_noise",
+                    "Called twice with the same noise, your function gave two different samples. It is given its noise.",
+                )
             if len(t) > 2:
                 judge.require(
                     (seen[0] - x0[0]).abs().max() < 0.2,
@@ -194,7 +257,7 @@ def public_add_noise(judge: Judge) -> None:
                 judge.require(
                     (seen[1] - noise[1]).abs().max() < 0.2,
                     "not_noise_at_one",
-                    "At t = 1 only the noise should be left.",
+                    "At t = 1 only the noise that was given should be left.",
                 )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed one of its inputs."
@@ -206,8 +269,9 @@ def public_add_noise(judge: Judge) -> None:
             judge.require(
                 abs(mean - number) < 1e-4,
                 "wrong_mixture",
-                f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (run '{name}'). Which is a standard deviation, which a variance?",
+                f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (seen {WHERE[name]}). Which is a standard deviation, which a variance?",
             )
+        judge.device()
 
 
 # The mean of x_t times random directions on the public challenge, by numerical solution of the two ordinary differential
@@ -224,6 +288,7 @@ exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
+    version=2,
     names=("add_noise",),
     probe=probe_add_noise,
     public=public_add_noise,
@@ -238,10 +303,21 @@ LAW_RUNS = {
     "clear": (9, 2, T_MIN, 0.01, torch.float64, 12, "data"),
     "far": (9, 2, T_MIN, 0.005, torch.float64, 12, "anywhere"),
     "long": (80, 2, 0.01, 0.2, torch.float64, 4, "data"),
+    "impossible": (6, 3, T_MIN, 0.005, torch.float64, 12, "impossible"),
     "late": (5, 3, 0.999, 1.0, torch.float64, 12, "data"),
     "one": (6, 4, 0.1, 0.6, torch.float64, 1, "data"),
     "single": (6, 2, 0.2, 0.9, torch.float32, 12, "data"),
 }
+
+
+def forbidding_setting(challenge: Challenge, name: str, sites: int, dtype: torch.dtype) -> Setting:
+    """A made-up world of three letters, one of which is forbidden at each site: letter (site + component) mod 3."""
+    setting = made_up_setting(challenge, name, sites, 3)
+    probs = challenge.on("cpu").rand(f"{name} allowed", (COMPONENTS, sites, 3), 0.1, 1.0)
+    component, site = torch.arange(COMPONENTS)[:, None], torch.arange(sites)
+    probs[component, site, (site + component) % 3] = 0
+    probs = (probs / probs.sum(-1, keepdim=True)).to(setting.probs)
+    return Setting(name, probs, setting.weights, setting.prior, setting.points).to(dtype)
 
 
 def law_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tensor, Setting]:
@@ -254,6 +330,10 @@ def law_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tensor
     if where == "anywhere":
         return 1.5 * noise, t, labels, setting
     words = challenge.randint(f"{name} words", 0, letters, (batch, sites))
+    if where == "impossible":  # every component has to make equally many letters that are forbidden to it
+        setting = forbidding_setting(challenge, name, sites, dtype)
+        words = (2 * torch.arange(sites, device=words.device) + words[:, :1]) % 3
+        return (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise, t, labels, setting
     words[: batch // 3] = 0  # the word of component 0, which cannot make another
     return (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise, t, labels, setting
 
@@ -266,6 +346,9 @@ def probe_class_posterior(student: Student, challenge: Challenge, evidence: Evid
         with evidence.attempt(name):
             evidence.put(f"{name}/value", class_posterior(*inputs, setting))
         evidence.put(f"{name}/inputs_kept", torch.equal(inputs[0], x) and torch.equal(inputs[1], t))
+    with evidence.attempt("strided"):
+        x, t, _, setting = law_setting(challenge, "letters")
+        evidence.put("strided/value", class_posterior(strided(x), strided(t), setting))
     with evidence.attempt("device"):
         x, t, _, setting = law_setting(challenge.on("meta"), "single")
         class_posterior(x, t, setting)
@@ -275,12 +358,19 @@ def public_class_posterior(judge: Judge) -> None:
     with judge.part("posterior", 4):
         for name in LAW_RUNS:
             x, _, _, _ = law_setting(judge.challenge, name)
-            seen = judge.tensor(f"{name}/value", (len(x), CLASSES), "The posterior")
-            judge.require((seen >= -1e-6).all(), "negative", f"Some of your probabilities are negative (run '{name}').")
+            seen = judge.tensor(f"{name}/value", (len(x), CLASSES), "The posterior", finite=False)
+            judge.require(
+                seen.isfinite().all(),
+                "not_finite",
+                f"The posterior contains NaN or infinity (seen {WHERE[name]}). Where densities are tiny, `exp` gives 0: does any step leave the logarithms too early?",
+            )
+            judge.require(
+                (seen >= -1e-6).all(), "negative", f"Some of your probabilities are negative (seen {WHERE[name]})."
+            )
             judge.require(
                 (seen.sum(1) - 1).abs().max() < 1e-4,
                 "not_normalised",
-                f"Your probabilities do not add up to 1 over the classes (run '{name}').",
+                f"Your probabilities do not add up to 1 over the classes (seen {WHERE[name]}).",
             )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed x or t in place."
@@ -289,7 +379,7 @@ def public_class_posterior(judge: Judge) -> None:
         judge.require(
             (judge.tensor("late/value") - prior).abs().max() < 0.1,
             "not_the_prior",
-            "At t = 1 nothing is known about x_0: the posterior must be the prior p(y), and yours is not.",
+            "At t = 1 nothing is known about x_0: the posterior must be the prior p(y), and yours is not. Does the prior enter, and what do your Gaussians stand around when a(t) is nearly 0?",
         )
         for name, number in PUBLIC_POSTERIORS.items():
             seen = judge.tensor(f"{name}/value")
@@ -297,17 +387,20 @@ def public_class_posterior(judge: Judge) -> None:
             judge.require(
                 abs(float((seen * probe).mean()) - number) < 1e-5,
                 "not_bayes",
-                f"Your posterior is not p(y | x_t) (run '{name}'). Write it for one site and one component first, and compare by hand.",
+                f"Your posterior is not p(y | x_t) (seen {WHERE[name]}). Write it for one site and one component first, and compare by hand.",
             )
+        judge.device()
 
 
 # The mean of the posterior times random directions on the public challenge. An oracle that adds up all words of the alphabet,
-# one by one, made the numbers; tests/lab1 makes them again.
+# one by one, made the numbers, and decimal arithmetic without logarithms that of `long`; tests/lab1 makes them again.
 PUBLIC_POSTERIORS = {
     "spins": 0.0330976,
     "letters": -0.0113154,
     "clear": 0.0625538,
     "far": 0.0969154,
+    "impossible": 0.0282806,
+    "long": 0.0147087,
     "late": -0.0092999,
     "one": -0.1745042,
     "single": -0.0344671,
@@ -317,6 +410,7 @@ exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
+    version=2,
     names=("class_posterior",),
     probe=probe_class_posterior,
     public=public_class_posterior,
@@ -331,6 +425,9 @@ def probe_conditional_score(student: Student, challenge: Challenge, evidence: Ev
         with evidence.attempt(name):
             evidence.put(f"{name}/value", conditional_score(*inputs, setting))
         evidence.put(f"{name}/inputs_kept", all(torch.equal(v, w) for v, w in zip(inputs, (x, t, labels))))
+    with evidence.attempt("strided"):
+        x, t, labels, setting = law_setting(challenge, "letters")
+        evidence.put("strided/value", conditional_score(strided(x), strided(t), strided(labels), setting))
     with evidence.attempt("device"):
         x, t, labels, setting = law_setting(challenge.on("meta"), "single")
         conditional_score(x, t, labels, setting)
@@ -355,8 +452,9 @@ def public_conditional_score(judge: Judge) -> None:
             judge.require(
                 abs(float((seen * score_probe(judge.challenge, name)).mean()) - number) < 1e-4 * max(1.0, abs(number)),
                 "not_the_gradient",
-                f"Your score is not the gradient of log p_t(x | y) in x (run '{name}'). Check it by automatic differentiation of the log density.",
+                f"Your score is not the gradient of log p_t(x | y) in x (seen {WHERE[name]}). Check it by automatic differentiation of the log density.",
             )
+        judge.device()
 
 
 # The mean of score times `score_probe` on the public challenge: central differences of the log of a sum over all words;
@@ -366,6 +464,7 @@ PUBLIC_SCORES = {
     "letters": 0.0069176,
     "clear": 0.0451352,
     "far": -0.1126247,
+    "impossible": -0.2353676,
     "late": 0.0305089,
     "one": -0.0286397,
     "single": 0.0565437,
@@ -375,6 +474,7 @@ exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
+    version=2,
     names=("conditional_score",),
     probe=probe_conditional_score,
     public=public_conditional_score,
@@ -392,6 +492,9 @@ TRAIN_RUNS = {
 }
 TRAIN_CLASSES = 3
 PROBE_T_MIN = 0.2  # far from the lab's, so that a constant shows
+
+
+CERTAINTIES = {"certain": 30.0, "clueless": 0.0}
 
 
 def stub_noising(challenge: Challenge) -> Nonsense:
@@ -418,6 +521,15 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
         fresh = StubData(challenge, name, (sites, d), TRAIN_CLASSES, dtype)
         kept = torch.equal(fresh.labels, data.labels) and torch.equal(fresh.points, data.points)
         evidence.put(f"{name}/data_kept", kept)
+    for name, certainty in CERTAINTIES.items():
+        with evidence.attempt(name):
+            data = StubData(challenge, name, (4, 2), TRAIN_CLASSES, torch.float64)
+            trainer = Trainer(
+                model=PreparedClassifier(data.labels, certainty, TRAIN_CLASSES), data=data,
+                add_noise=Recorder(stub_noising(challenge), ("x0", "t", "noise")),
+                t_min=PROBE_T_MIN,
+            )  # fmt: skip
+            evidence.put(f"{name}/loss", trainer.get_train_loss(batch_size=TRAIN_BATCH))
     with evidence.attempt("device"):
         meta = challenge.on("meta")
         Trainer(
@@ -450,6 +562,11 @@ def public_classifier_loss(judge: Judge) -> None:
             "time_out_of_range",
             f"Some of your times lie outside [self.t_min, 1]; here t_min was {PROBE_T_MIN:g}.",
         )
+        judge.require(
+            times.unique().numel() > TRAIN_BATCH - 5,
+            "time_repeated",
+            f"A batch of {TRAIN_BATCH} has {times.unique().numel()} different times. Each sample draws its own, uniformly.",
+        )
         noise = judge.tensor("call0/noising/noise", what="The noise")
         judge.require(
             noise.shape == (TRAIN_BATCH, 4, 2),
@@ -463,13 +580,33 @@ def public_classifier_loss(judge: Judge) -> None:
         )
         seen = judge.tensor("call0/model/t", what="The time that the model sees")
         judge.require(torch.equal(seen, times), "time_differs", "The model sees another time than the noise.")
+        clean, asked = judge.tensor("call0/noising/x0"), judge.tensor("call0/model/x", what="The x that the model sees")
+        judge.require(
+            not judge.close(asked, clean),
+            "model_sees_clean",
+            "The model is asked at the clean data, not at what `self.add_noise` returned.",
+        )
+        certain = judge.number("certain/loss", "The loss")
+        judge.require(
+            abs(certain) < 1e-6,
+            "certain_not_zero",
+            f"A classifier that gives the right class a logit of 30 and the others 0 has hardly any loss; with yours it is {certain:.3g}.",
+        )
+        clueless = judge.number("clueless/loss", "The loss")
+        judge.require(
+            abs(clueless - math.log(TRAIN_CLASSES)) < 1e-6,
+            "clueless_not_log",
+            f"A classifier that finds all {TRAIN_CLASSES} classes equally probable has the loss log {TRAIN_CLASSES} = {math.log(TRAIN_CLASSES):.3f}, however large the batch; with yours it is {clueless:.4g}.",
+        )
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own points or labels changed.")
+        judge.device()
 
 
 exercise(
     "lab1.classifier_loss",
     points=3,
     title="The loss of a classifier that knows about noise",
+    version=2,
     names=("ClassifierTrainer",),
     probe=probe_classifier_loss,
     public=public_classifier_loss,
@@ -480,6 +617,7 @@ exercise(
 STEP_SCALES = {"w0": 0.0, "w1": 1.0, "w3": 3.0, "whalf": 0.5, "wnegative": -1.0}
 STEP_RUNS = {
     # attempt: shape, dtype
+    "equal": ((10, 4, 2), torch.float64),
     **{name: ((10, 4, 2), torch.float64) for name in STEP_SCALES},
     "one": ((1, 5, 1), torch.float64),
     "single": ((6, 3, 1), torch.float32),
@@ -487,15 +625,16 @@ STEP_RUNS = {
 
 
 def step_setting(challenge: Challenge, name: str) -> dict[str, Tensor | float]:
-    """The arguments of one step. Every sample has a time and a step size of its own."""
+    """The arguments of one step. Every sample has a time and a step size of its own; in `equal` w plays no part."""
     shape, dtype = STEP_RUNS[name]
     times = challenge.rand(f"{name} times", (shape[0], 1, 1), 0.05, 1.0, dtype=dtype)
+    score = challenge.randn(f"{name} score", shape, dtype)
     return {
         "x": challenge.randn(f"{name} x", shape, dtype),
         "t": times,
         "h": times * challenge.rand(f"{name} h", (shape[0], 1, 1), 0.02, 0.2, dtype=dtype),
-        "score": challenge.randn(f"{name} score", shape, dtype),
-        "class_score": challenge.randn(f"{name} class score", shape, dtype),
+        "score": score,
+        "class_score": score.clone() if name == "equal" else challenge.randn(f"{name} class score", shape, dtype),
         "w": STEP_SCALES.get(name, challenge.number("w", 1.5, 2.5)),
         "noise": challenge.randn(f"{name} noise", shape, dtype),
     }
@@ -510,6 +649,11 @@ def probe_guided_step(student: Student, challenge: Challenge, evidence: Evidence
             evidence.put(f"{name}/value", guided_step(**inputs))
         kept = all(torch.equal(inputs[k], v) for k, v in originals.items() if isinstance(v, Tensor))
         evidence.put(f"{name}/inputs_kept", kept)
+    with evidence.attempt("again"):
+        evidence.put("again/value", guided_step(**step_setting(challenge, "equal")))
+    with evidence.attempt("strided"):
+        inputs = step_setting(challenge, "w3").items()
+        evidence.put("strided/value", guided_step(**{k: strided(v) if isinstance(v, Tensor) else v for k, v in inputs}))
     with evidence.attempt("device"):
         guided_step(**step_setting(challenge.on("meta"), "single"))
 
@@ -525,18 +669,34 @@ def public_guided_step(judge: Judge) -> None:
                 "input_altered",
                 "Your step changed one of its inputs in place.",
             )
+        judge.require(
+            torch.equal(values["equal"], judge.tensor("again/value", what="The new x")),
+            "fresh_noise",
+            "Called twice with the same noise, your step gave two different states. It is given its noise.",
+        )
         for name, number in PUBLIC_STEPS.items():
             probe = judge.challenge.randn(f"{name} step probe", tuple(values[name].shape))
             judge.require(
                 abs(float((values[name] * probe).mean()) - number) < 1e-5,
-                "wrong_step",
-                f"Your step is not one step of Euler and Maruyama back in time (run '{name}'). At w = 0 only `score` may count, at w = 1 only `class_score`.",
+                *(
+                    (
+                        "wrong_step",
+                        "Both scores were the same here, so the guided score is that score, whatever w is; and yet yours is not one step of Euler and Maruyama back in time. Set the noise to 0, then both scores: which term is off, or does w still show?",
+                    )
+                    if name == "equal"
+                    else (
+                        "wrong_guidance",
+                        f"With two equal scores your step is right, but it is not {WHERE[name]}. At w = 0 only `score` may count, at w = 1 only `class_score`.",
+                    )
+                ),
             )
+        judge.device()
 
 
 # The mean of the new x times random directions on the public challenge: the mean and the spread of the step, worked out
 # from the drift and the diffusion of the reverse equation separately; tests/lab1 makes them again.
 PUBLIC_STEPS = {
+    "equal": 0.2741072,
     "w0": -0.1765880,
     "w1": 0.4438068,
     "w3": -1.0373638,
@@ -550,6 +710,7 @@ exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
+    version=2,
     names=("guided_step",),
     probe=probe_guided_step,
     public=public_guided_step,

@@ -88,16 +88,18 @@ def public_analytic_score(judge: Judge) -> None:
         for name, number in PUBLIC_SCORES.items():
             x, _, _ = score_setting(judge.challenge, name)
             seen = judge.tensor(f"{name}/score", x.shape, "The score")
+            judge.precise(f"{name}/score", x.dtype, "The score")
             mean = float(seen.mul(score_probe(judge.challenge, name)).mean())
             tolerance = 2e-3 if name == "single" else 1e-6
             judge.require(
                 abs(mean - number) <= tolerance * max(1.0, abs(number)),
                 "not_the_gradient",
-                f"Your score is not the gradient of the log density of the two atoms (run '{name}', sigma around {SCORE_RUNS[name][1]:g}).",
+                f"Your score is not the gradient of the log density of the two atoms (seen where sigma is at most {SCORE_RUNS[name][1]:g}).",
             )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed x or sigma in place."
             )
+        judge.device()
 
 
 exercise(
@@ -311,6 +313,12 @@ def public_score_loss(judge: Judge) -> None:
         t = judge.tensor("call0/noised/t", (LOSS_BATCH, 1), "The time t")
         judge.require(((t >= 0) & (t <= 1)).all(), "time_out_of_range", "Some of your times lie outside [0, 1].")
         judge.require(t.unique().numel() > 1, "time_shared", "All samples of a batch share one time t.")
+        clean, asked = judge.tensor("call0/noised/x0"), judge.tensor("call0/model/x", what="The x that the model sees")
+        judge.require(
+            not judge.close(asked, clean),
+            "model_sees_x0",
+            "The model is asked at the clean states, not at what `self.schedule.add_noise` returned.",
+        )
         noise = judge.tensor("call0/noised/noise", (LOSS_BATCH, 2), "The noise")
         judge.require(
             abs(float(noise.mean())) < 0.4 and 0.7 < float(noise.std()) < 1.3,
@@ -326,6 +334,7 @@ def public_score_loss(judge: Judge) -> None:
         judge.require(
             abs(off - 9) < 1e-6, "off_by_three", f"A model that is off by 3 everywhere has the loss {off:.4g}, not 9."
         )
+        judge.device()
 
 
 exercise(
@@ -397,10 +406,16 @@ def public_predictor_corrector(judge: Judge) -> None:
             judge.attempt(f"{short}_found")
             x = step_setting(judge.challenge, "main")["x"]
             still = judge.tensor(f"{short}_still/state", x.shape, "The new state")
+            again, first = (judge.tensor(f"{short}_{run}/state", x.shape, "The new state") for run in ("again", "main"))
+            judge.require(
+                judge.close(again, first),
+                "fresh_noise",
+                f"Called twice with the same noise, your {short} gave two different states. It is given its noise.",
+            )
             judge.require(
                 judge.close(on_circle(still - x), torch.zeros_like(x)),
                 "moves_by_itself",
-                "With no score and no noise your step moves the atoms.",
+                f"With no score and no noise your {short} moves the atoms.",
             )
             for name in STEP_RUNS:
                 setting = step_setting(judge.challenge, name)
@@ -408,20 +423,21 @@ def public_predictor_corrector(judge: Judge) -> None:
                 judge.require(
                     ((state >= 0) & (state <= 1)).all(),
                     "not_wrapped",
-                    "Your step leaves atoms outside the cell [0, 1).",
+                    f"Your {short} leaves atoms outside the cell [0, 1).",
                 )
                 judge.require(
                     judge.value(f"{short}_{name}/inputs_kept", bool),
                     "input_altered",
-                    "Your step changed an input in place.",
+                    f"Your {short} changed an input in place.",
                 )
                 if (short, name) in PUBLIC_STEPS:
                     wave = torch.cos(2 * math.pi * state).mean()
                     judge.require(
                         abs(float(wave) - PUBLIC_STEPS[short, name]) < 1e-4,
                         "wrong_step",
-                        f"Given this score and this noise, your step leads to another state than the formula (run '{name}').",
+                        f"Given this score and this noise, your {short} leads to another state than the formula. Look at one term at a time: is its factor a variance or a width?",
                     )
+            judge.device(f"{short}_device")
 
 
 # The mean of cos(2 pi x) after a step on the public challenge, computed by hand-written numpy in tests/lab2.
@@ -534,6 +550,11 @@ def probe_fokker_planck(student: Student, challenge: Challenge, evidence: Eviden
 
 def public_fokker_planck(judge: Judge) -> None:
     with judge.part("residual", 3):
+        judge.require(
+            "waves" in judge.evidence.errors or "three" not in judge.evidence.errors,
+            "two_coordinates_only",
+            "Your function works for two coordinates and fails for three. `x` may have any number of them.",
+        )
         x, t, field, _ = residual_setting(judge.challenge, "solution")
         seen = judge.tensor("solution/residual", x.shape, "The residual")
         with torch.no_grad():  # how fast this score changes in time: the size to compare with
@@ -541,7 +562,7 @@ def public_fokker_planck(judge: Judge) -> None:
         judge.require(
             float(seen.abs().max()) < 1e-8 * float(change.abs().max()),
             "solution_not_zero",
-            f"For the score of a density that diffuses, the residual is zero. Yours reaches {float(seen.abs().max()):.2g}, and the time derivative {float(change.abs().max()):.2g}.",
+            f"For the score of a density that diffuses, the residual is zero. Yours reaches {float(seen.abs().max()):.2g}, and the time derivative {float(change.abs().max()):.2g}. Check each term alone: its shape, its sign and its factor.",
         )
         for name in RESIDUAL_RUNS:
             x, _, _, _ = residual_setting(judge.challenge, name)
@@ -561,6 +582,7 @@ def public_fokker_planck(judge: Judge) -> None:
                 "input_altered",
                 "Your function changed x or t, or left requires_grad set on them. Work on `x.detach().requires_grad_()`.",
             )
+        judge.device()
 
 
 exercise(
@@ -623,8 +645,9 @@ def public_consistency(judge: Judge) -> None:
                 judge.require(
                     abs(size / PUBLIC_CONSISTENCY[name] - 1) < 1e-4,
                     "wrong_size",
-                    f"The mean size of your target is {size:.4f}; it should be {PUBLIC_CONSISTENCY[name]:.4f} (run '{name}').",
+                    f"The mean size of your target is {size:.4f}; it should be {PUBLIC_CONSISTENCY[name]:.4f}.",
                 )
+        judge.device()
 
 
 # The mean absolute target on the public challenge, by automatic differentiation of log K in tests/lab2.

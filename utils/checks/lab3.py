@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder, StubClassifier, StubData
+from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
@@ -33,6 +35,20 @@ RUNS = {
     "one": ((1, 3, 2, 2), torch.float64),
     "single": ((7, 1, 3, 3), torch.float32),
     "strided": ((6, 2, 3, 4), torch.float64),  # not contiguous
+}
+
+
+WHERE = {
+    # how a message names a run
+    "images": "on pictures, each at a t of its own",
+    "points": "on points in the plane",
+    "square": "where there are as many samples as numbers in a row",
+    "one": "in a batch of one",
+    "single": "in float32",
+    "strided": "on a tensor whose axes were swapped",
+    "plain": "with gradients switched on",
+    "sampling": "under no_grad",
+    "sure": "with a classifier that is very sure of itself",
 }
 
 
@@ -77,7 +93,9 @@ def along(challenge: Challenge, name: str, value: Tensor) -> float:
 def public_numbers(judge: Judge, numbers: dict[str, float], code: str, message: str) -> None:
     for name, number in numbers.items():
         seen = along(judge.challenge, name, judge.tensor(f"{name}/value"))
-        judge.require(abs(seen - number) < 1e-4 * max(1.0, abs(number)), code, message.format(run=name.split("_")[0]))
+        judge.require(
+            abs(seen - number) < 1e-4 * max(1.0, abs(number)), code, message.format(where=WHERE[name.split("_")[0]])
+        )
 
 
 # --- 3.1 schedule
@@ -136,7 +154,7 @@ def public_schedule(judge: Judge) -> None:
             judge.tensor(f"{name}_noised/value", RUNS[name][0], "The noised sample")
             public_kept(judge, f"{name}_noised")
         public_numbers(
-            judge, PUBLIC_NOISED, "wrong_mixture", "Data and noise are not mixed as the formula says (run '{run}')."
+            judge, PUBLIC_NOISED, "wrong_mixture", "Data and noise are not mixed as the formula says (seen {where})."
         )  # fmt: skip
     with judge.part("sigmas", 0.5):
         t = draw_t(judge.challenge, "points", 8)
@@ -196,7 +214,7 @@ def public_score_and_noise(judge: Judge) -> None:
             numbers = PUBLIC_SCORES if label == "score" else PUBLIC_NOISES
             public_numbers(
                 judge, numbers, f"wrong_{label}",
-                "The score is the gradient of log N(x_t; sqrt(alpha_bar) x_0, (1 - alpha_bar) I); yours does not fit it (run '{run}').",
+                "The score is the gradient of log N(x_t; sqrt(alpha_bar) x_0, (1 - alpha_bar) I); yours does not fit it (seen {where}).",
             )  # fmt: skip
 
 
@@ -219,6 +237,9 @@ TRAIN_RUNS = {
     "long": ((11,), torch.float64, 8),
     "single": ((3, 2, 2), torch.float32, 16),
 }
+
+
+CERTAINTIES = {"certain": 30.0, "clueless": 0.0}
 
 
 def stub_noising(challenge: Challenge) -> Nonsense:
@@ -253,6 +274,14 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
         fresh = StubData(challenge, name, shape, TRAIN_CLASSES, dtype)
         kept = torch.equal(fresh.labels, data.labels) and torch.equal(fresh.points, data.points)
         evidence.put(f"{name}/data_kept", kept)
+    for name, certainty in CERTAINTIES.items():
+        with evidence.attempt(name):
+            data = StubData(challenge, name, (1, 4, 2), TRAIN_CLASSES, torch.float64)
+            trainer = Trainer(
+                model=PreparedClassifier(data.labels, certainty, TRAIN_CLASSES), data=data,
+                schedule=made_up_schedule(challenge), add_noise=record_noising(challenge)[1],
+            )  # fmt: skip
+            evidence.put(f"{name}/loss", trainer.get_train_loss(batch_size=TRAIN_BATCH))
     with evidence.attempt("device"):
         meta = challenge.on("meta")
         Trainer(
@@ -297,7 +326,20 @@ def public_classifier_loss(judge: Judge) -> None:
         )
         seen = judge.tensor("call0/model/t", what="The time that the model sees")
         judge.require(torch.equal(seen, t), "time_differs", "The model sees another t than the noise.")
+        certain = judge.number("certain/loss", "The loss")
+        judge.require(
+            abs(certain) < 1e-6,
+            "certain_not_zero",
+            f"A classifier that gives the right class a logit of 30 and the others 0 has hardly any loss; with yours it is {certain:.3g}.",
+        )
+        clueless = judge.number("clueless/loss", "The loss")
+        judge.require(
+            abs(clueless - math.log(TRAIN_CLASSES)) < 1e-6,
+            "clueless_not_log",
+            f"A classifier that finds all {TRAIN_CLASSES} classes equally probable has the loss log {TRAIN_CLASSES} = {math.log(TRAIN_CLASSES):.3f}, however large the batch; with yours it is {clueless:.4g}.",
+        )
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own images or labels changed.")
+        judge.device()
 
 
 exercise(
@@ -363,7 +405,7 @@ def public_classifier_gradient(judge: Judge) -> None:
             )
         public_numbers(
             judge, PUBLIC_GRADIENTS, "wrong_gradient",
-            "Your result is not the gradient of log p(y | x_t), sample by sample (run '{run}'). A difference quotient was the judge.",
+            "Your result is not the gradient of log p(y | x_t), sample by sample (seen {where}). A difference quotient was the judge.",
         )  # fmt: skip
 
 
@@ -414,7 +456,7 @@ def public_guided_ddpm_step(judge: Judge) -> None:
                 judge.require(judge.close(seen, plain), "not_plain_at_zero", "At w = 0 nothing may change.")
         public_numbers(
             judge, PUBLIC_GUIDED, "wrong_guidance",
-            "Your estimate does not belong to the score s + w g (run '{run}'). Turn both into scores by 3.2 and compare.",
+            "Your estimate does not belong to the score s + w g (seen {where}). Turn both into scores by 3.2 and compare.",
         )  # fmt: skip
     with judge.part("step", 2):
         for name in RUNS:
@@ -422,7 +464,7 @@ def public_guided_ddpm_step(judge: Judge) -> None:
             public_kept(judge, f"{name}_step")
         public_numbers(
             judge, PUBLIC_STEPS, "wrong_step",
-            "Your step is not x = mean + sqrt(beta_t) noise with the mean of the statement (run '{run}'). Where t = 0, no noise is added.",
+            "Your step is not x = mean + sqrt(beta_t) noise with the mean of the statement (seen {where}). Where t = 0, no noise is added.",
         )  # fmt: skip
 
 
@@ -462,7 +504,7 @@ def public_ddim_step(judge: Judge) -> None:
             public_kept(judge, name)
         public_numbers(
             judge, PUBLIC_DDIM, "wrong_step",
-            "Your step does not carry x_t to x at t_prev along its own estimate of the data (run '{run}'). Mind t_prev = -1: no noise is left there.",
+            "Your step does not carry x_t to x at t_prev along its own estimate of the data (seen {where}). Mind t_prev = -1: no noise is left there.",
         )  # fmt: skip
 
 

@@ -28,6 +28,16 @@ FIELD_RUNS = {
 }
 
 
+# What is special about a run, for messages.
+WHERE = {
+    "bent": "on a bent schedule",
+    "linear": "on the straight path",
+    "vectors": "for vectors",
+    "one": "in a batch of one",
+    "single": "in float32",
+}
+
+
 class BentAlpha(Alpha):
     """t + a t (1 - t): rises from 0 to 1, but not at a constant rate."""
 
@@ -100,7 +110,7 @@ def public_vector_field(judge: Judge) -> None:
             judge.require(
                 judge.close(seen, (later - earlier) / (2 * h), rtol=1e-3),
                 "not_the_velocity",
-                f"A point that rides along x_t = alpha(t) z + beta(t) eps has another velocity than your field says (run '{name}').",
+                f"A point that rides along x_t = alpha(t) z + beta(t) eps has another velocity than your field says (seen {WHERE[name]}).",
             )
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your methods changed x, z or t in place."
@@ -112,8 +122,9 @@ def public_vector_field(judge: Judge) -> None:
             judge.require(
                 abs(float(seen.mul(score_probe(judge.challenge, name)).mean()) - number) < 1e-4,
                 "not_the_gradient",
-                f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (run '{name}').",
+                f"Your score is not the gradient of log N(x; alpha z, beta² I) in x (seen {WHERE[name]}).",
             )
+        judge.device()
 
 
 # The mean of score times `score_probe` on the public challenge. An oracle made the numbers: automatic differentiation of
@@ -271,12 +282,22 @@ def public_cfg_train_loss(judge: Judge) -> None:
         )
         times = judge.tensor("call0/path/t", what="The time t")
         judge.require(
+            times.dim() == 0 or len(times) <= TRAIN_BATCH,
+            "x_drawn_twice",
+            f"Of a batch of {TRAIN_BATCH} you drew x for {times.shape[:1].numel()}. Draw x once, and use it for the model and for the target.",
+        )
+        judge.require(
             times.shape == (TRAIN_BATCH, 1, 1, 1),
             "time_shape",
             f"t has shape {tuple(times.shape)}, expected (b, 1, 1, 1).",
         )
         judge.require(
             ((times >= 0) & (times <= 1)).all(), "time_out_of_range", "Some of your times lie outside [0, 1]."
+        )
+        judge.require(
+            times.unique().numel() > TRAIN_BATCH - 5,
+            "time_repeated",
+            f"A batch of {TRAIN_BATCH} has {times.unique().numel()} different times. Each sample draws its own.",
         )
         labels = torch.cat(
             [
@@ -309,6 +330,7 @@ def public_cfg_train_loss(judge: Judge) -> None:
             f"A model that is off by 3 at every pixel has the loss {off:.4g}, not 9.",
         )
         judge.require(loss > 0, "not_positive", "A squared error cannot be negative or zero here.")
+        judge.device()
 
 
 exercise(
@@ -389,6 +411,7 @@ def public_cfg_drift(judge: Judge) -> None:
                 "null_row_depends_on_scale",
                 "For a sample whose label is already null, guidance has nothing to add, whatever w is.",
             )
+        judge.device()
 
 
 exercise(
@@ -476,6 +499,19 @@ def probe_euler_heun(student: Student, challenge: Challenge, evidence: Evidence)
             Simulator(StubODE(meta)).step(x, t, h, y=y)
 
 
+LABELS_LOST = "The labels y do not reach every call of the drift. Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`."
+
+
+def require_labels(judge: Judge, run: str) -> None:
+    """Each time that the drift was asked, y was with it."""
+    if judge.value(f"{run}/drift/count", int) == 0:
+        return
+    states, labels = (judge.evidence.tensors.get(f"{run}/drift/{name}") for name in ("x", "y"))
+    judge.require(labels is not None, "labels_lost", LABELS_LOST)
+    rows = len(states) if states is not None and states.dim() else 0
+    judge.require(labels.numel() >= rows, "labels_lost", LABELS_LOST)
+
+
 def public_euler_heun(judge: Judge) -> None:
     exact = torch.e
     for short, points, order in (("euler", 1, 1), ("heun", 2, 2)):
@@ -490,12 +526,15 @@ def public_euler_heun(judge: Judge) -> None:
                 )
             calls = judge.value(f"{short}_main/drift/count", int)
             judge.require(calls >= order, "drift_calls", f"One step needs {order} slope(s); yours asked for {calls}.")
-            y = step_setting(judge.challenge, "main")[3]
+            _, t, _, y = step_setting(judge.challenge, "main")
+            require_labels(judge, f"{short}_main")
             reached = judge.tensor(f"{short}_main/drift/y", what="The labels that reach the drift").reshape(-1)
+            judge.require(torch.equal(reached[: len(y)], y), "labels_lost", LABELS_LOST)
+            asked = judge.tensor(f"{short}_main/drift/t", what="The time that reaches the drift")
             judge.require(
-                torch.equal(reached[: len(y)], y),
-                "labels_lost",
-                "The labels y do not reach the drift. Pass the keyword arguments on.",
+                order > 1 or judge.close(asked, t),
+                "other_time",
+                "Euler's slope belongs to the place and the time where the step starts; yours was asked at another time.",
             )
             coarse, fine = (
                 abs(judge.number(f"{short}_order/{steps}", "The state at t = 1") - exact) for steps in ORDER_STEPS
@@ -504,8 +543,9 @@ def public_euler_heun(judge: Judge) -> None:
             judge.require(
                 0.85 * 2**order < gain < 1.2 * 2**order and coarse < 0.3,
                 "order",
-                f"With twice as many steps the error at t = 1 shrinks {gain:.2f} times ({coarse:.2g} to {fine:.2g}); for this method it should be about {2**order} times.",
+                f"{SIMULATORS[short]}: with twice as many steps the error at t = 1 shrinks {gain:.2f} times ({coarse:.2g} to {fine:.2g}); for this method it should be about {2**order} times.",
             )
+            judge.device(f"{short}_device")
 
 
 exercise(
@@ -592,10 +632,37 @@ def few(numbers: list[float]) -> str:
     return ", ".join(f"{number:g}" for number in numbers[:6]) + (", …" if len(numbers) > 6 else "")
 
 
+def judge_samples(judge: Judge, name: str, noise: Tensor, labels: Tensor, null_label: int) -> None:
+    """Every row that the sampler was given is a row of the noise, with the label of that row."""
+    used = judge.tensor(f"{name}/sample/noise", what="The noise that the sampler is given")
+    judge.require(
+        used.dim() == noise.dim() and used.shape[1:] == noise.shape[1:],
+        "noise_shape",
+        f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
+    )
+    distance, row = torch.cdist(used.double().flatten(1), noise.double().flatten(1)).min(dim=1)
+    judge.require(
+        bool((distance < 1e-4).all()),
+        "fresh_noise",
+        "Your function draws noise of its own. Give the sampler the noise of the argument, the same for every scale: only then is w all that differs.",
+    )
+    asked = judge.tensor(f"{name}/sample/labels", (len(used),), "The labels that the sampler is given")
+    judge.require(
+        not bool((asked == null_label).all()),
+        "labels_not_passed",
+        "The samples were drawn with the null label. Give the sampler the labels.",
+    )
+    judge.require(
+        torch.equal(asked.long(), labels[row]),
+        "rows_mixed",
+        "The sampler is given noise and labels that do not belong together. If you drop rows of one, drop the same rows of the other.",
+    )
+
+
 def public_accuracy_sweep(judge: Judge) -> None:
     with judge.part("properties", 2):
         for name in SWEEP_RUNS:
-            _, labels, scales, null_label, _ = sweep_setting(judge.challenge, name)
+            noise, labels, scales, null_label, _ = sweep_setting(judge.challenge, name)
             judge.attempt(name)
             kind = judge.value(f"{name}/type", str)
             judge.require(
@@ -611,6 +678,12 @@ def public_accuracy_sweep(judge: Judge) -> None:
             judge.require(
                 judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed noise or labels."
             )
+            judge.require(
+                judge.value(f"{name}/sample/count", int) > 0,
+                "sampler_not_called",
+                "Your function never calls `sample`.",
+            )
+            judge_samples(judge, name, noise, labels, null_label)
             rows = int((labels != null_label).sum())
             for i in range(length):
                 value = judge.number(f"{name}/accuracy.{i}", "An accuracy")
