@@ -13,6 +13,10 @@ WHOLE = "whole numbers are the same in every precision"
 UNIFORM = "a uniform random number in single precision is as good"
 PART_B = "part (b) is graded on the share of spins and on the generator; integers and a batch of one are graded in (a)"
 LAST = "the last axis by another name"
+SAME_SHAPE = "it only lends its shape, and the shapes are the same"
+AS_MANY = "there are as many of these as samples"
+INDICES = "indices may lie on the CPU, whatever they index"
+ONES = "the last element is 1, however many of them follow"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "lab1.sample_ensemble": {
@@ -51,6 +55,38 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "lab2.consistency": {
         "offsets = (x - y)[..., None] - torch.tensor(IMAGES, device=x.device, dtype=x.dtype)": MIRRORED,
         "offsets = (x - y)[..., None] + torch.tensor(IMAGES, device=x.device)": WHOLE,
+    },
+    "lab3.schedule": {
+        "return Schedule(betas, alphas, alphas.cumprod(dim=-1))": LAST,
+        "alpha_bar = at(schedule.alpha_bars, t, noise)": SAME_SHAPE,
+    },
+    "lab3.classifier_loss": {
+        "return nn.functional.cross_entropy(self.model(x, t), y).squeeze()": NO_AXES,
+    },
+    "lab3.classifier_gradient": {
+        "log_probability = classifier(x, t).log_softmax(dim=1)[torch.arange(len(y)), y]": INDICES,
+        "log_probability = classifier(x, t).log_softmax(dim=1)[torch.arange(len(x), device=y.device), y]": AS_MANY,
+        "log_probability = classifier(x, t).log_softmax(dim=1)[torch.arange(len(t), device=y.device), y]": AS_MANY,
+    },
+    "lab3.guided_ddpm_step": {
+        "return noise_estimate - w * (1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt() * gradient": SAME_SHAPE,
+        "beta, alpha, alpha_bar = (at(values, t, noise_estimate) for values in schedule)": SAME_SHAPE,
+        "beta, alpha, alpha_bar = (at(values, t, noise) for values in schedule)": SAME_SHAPE,
+        "return mean + at(t > 0, torch.arange(len(t)), x) * beta.sqrt() * noise": INDICES,
+        "return mean + at(t > 0, torch.arange(len(x), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
+        "return mean + at(t > 0, torch.arange(len(noise_estimate), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
+        "return mean + at(t > 0, torch.arange(len(noise), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
+        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise_estimate) * beta.sqrt() * noise": SAME_SHAPE,
+        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise) * beta.sqrt() * noise": SAME_SHAPE,
+    },
+    "lab3.ddim_step": {
+        "alpha_bar = at(schedule.alpha_bars, t, noise_estimate)": SAME_SHAPE,
+        "with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars)])": ONES,
+        "with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars[:2])])": ONES,
+        "alpha_bar_prev = at(with_data, t_prev, noise_estimate)": SAME_SHAPE,
+    },
+    "lab3.spot_the_bugs": {
+        "t = torch.full((len(y),), step, device=x.device)": AS_MANY,
     },
     "lab4.cfg_train_loss": {
         "forget = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number equals eta with probability 0",

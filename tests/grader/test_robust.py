@@ -184,6 +184,8 @@ def deep(change, thing):
     """Change every tensor and number in what an answer returned."""
     if isinstance(thing, dict):
         return {key: deep(change, item) for key, item in thing.items()}
+    if hasattr(thing, "_fields"):  # a named tuple takes its items one by one
+        return type(thing)(*(deep(change, item) for item in thing))
     if isinstance(thing, (tuple, list)):
         return type(thing)(deep(change, item) for item in thing)
     return change(thing)

@@ -2,9 +2,11 @@
 
 import json
 
+import jupytext
 import pytest
 import torch
 
+from autograder.author import find_lab
 from autograder.train import answers
 from tests.lab3 import oracles
 from utils import captions, data
@@ -14,7 +16,12 @@ from utils.training import CHECKPOINTS, load_weights
 
 @pytest.fixture(scope="module")
 def lab():
-    return answers("lab3")
+    """The answers, and the functions of the cell on two clouds."""
+    namespace = answers("lab3")
+    cells = jupytext.read(find_lab("lab3").source, fmt="py:percent").cells
+    (cell,) = [cell for cell in cells if "def walk_clouds" in cell.source]
+    exec(compile(cell.source.rsplit("drawn(", 1)[0], "<two clouds>", "exec"), namespace)
+    return namespace
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,23 @@ def test_the_mended_sampler_draws_the_class_and_the_suspicious_one_does_not(lab)
 
     assert share(lab["guided_sampler"]) > 0.99
     assert share(lab["suspicious_sampler"]) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("w", "claim", "ode", "sde"),
+    # worked out beforehand, with 200,000 particles in continuous time: mean and standard deviation
+    [(3.0, (1.051, 0.457), (1.519, 0.315), (1.240, 0.432)), (1.0, (0.998, 0.501), (0.998, 0.501), (0.998, 0.501))],
+)
+def test_two_clouds_end_elsewhere_than_claimed(lab, w, claim, ode, sde):
+    """4,000 particles: a mean's standard error is at most 0.008, a standard deviation's 0.006; T = 1000 adds 0.005."""
+    x, law = lab["claimed_law"](w)
+    mean = float(torch.trapezoid(x * law, x))
+    spread = float(torch.trapezoid((x - mean) ** 2 * law, x)) ** 0.5
+    assert (mean, spread) == pytest.approx(claim, abs=0.003)
+    samples = lab["walk_clouds"](w, 4000)
+    for name, expected in (("DDIM", ode), ("DDPM", sde)):
+        values = samples[name]
+        assert (float(values.mean()), float(values.std())) == pytest.approx(expected, abs=0.045), name
 
 
 def test_time_reaches_the_classifiers_gradient(schedule):
@@ -272,10 +296,6 @@ def test_damaged_cifar_is_named(tmp_path, monkeypatch):
 
 def test_the_notebooks_code_runs_on_colours(tmp_path, monkeypatch, capsys):
     """The cell on CIFAR-10, on files in its format, at the smallest budget."""
-    import jupytext
-
-    from autograder.author import find_lab
-
     monkeypatch.setenv("LAB_DATA", str(tmp_path))
     monkeypatch.setenv("LAB_BUDGET", "ci")
     write_cifar(tmp_path / "cifar-10-batches-bin")
