@@ -75,7 +75,8 @@ class Estimate:
     error: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} ± {self.error:.1g}"
+        error = 0.0 if self.error < 1e-9 * abs(self.value) else self.error  # equal numbers, but for rounding
+        return f"{self.value:.3g} ± {error:.1g}"
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
