@@ -25,6 +25,11 @@ MAX_LINES = 400  # of one output; a note says how many are left out
 GREY, BLACK, RED = (110, 110, 110), (20, 20, 20), (150, 30, 30)
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 HIDDEN = re.compile(r"<!--.*?-->|\[!\[[^\]\n]*\]\([^)\n]*\)\]\([^)\n]*\)", re.DOTALL)  # comments, and badges
+QUOTE = re.compile(r"^>(?!>) ?", re.MULTILINE)  # the boxes of the exercises
+FOLDED = re.compile(r"</?details>\n?|<summary>(.*?)</summary>")  # on paper, hints are unfolded
+BOLD = re.compile(r"(?<![\w*])\*\*(\S(?:[^*]*\S)?)\*\*(?![\w*])")
+LIST = re.compile(r"\s*(?:[-*+▸]|\d+\.|\([a-z]\))\s")
+INLINE = re.compile(r"(?<![\\$\w`])\$(?![\s$])([^$`]+?)(?<![\s\\])\$(?![\d$])")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
@@ -123,7 +128,8 @@ def write_output(pages: Pages, output: NotebookNode) -> None:
 
 def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
     """Headings, paragraphs, code blocks, display formulas and pasted pictures; everything else as it was typed."""
-    for kind, text in blocks(HIDDEN.sub("", clean(source))):
+    source = FOLDED.sub(lambda m: f"\n\n▸ {m[1]}\n\n" if m[1] else "", HIDDEN.sub("", clean(source)))
+    for kind, text in blocks(QUOTE.sub("", source)):
         if kind == "heading":
             level = len(text) - len(text.lstrip("#"))
             pages.ln(1)
@@ -135,9 +141,11 @@ def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
         elif kind == "attachment" and text in attachments:
             write_output(pages, NotebookNode(output_type="display_data", data=attachments[text]))
         elif text.startswith("|"):
-            pages.write_lines(text, "code", CODE)
-        else:
-            pages.write_lines(f"$${text}$$" if kind == "formula" else text, "text", TEXT)
+            pages.write_lines(INLINE.sub(plain_formula, text), "code", CODE)
+        elif kind == "formula":
+            pages.write_lines(f"$${text}$$", "text", TEXT)
+        elif set(text) != {"-"}:
+            pages.write_lines(paragraph(text), "text", TEXT)
         pages.ln(1)
 
 
@@ -153,13 +161,67 @@ def blocks(source: str) -> Iterator[tuple[str, str]]:
     yield from (("text", part.strip()) for part in source[end:].split("\n\n") if part.strip())
 
 
+def paragraph(text: str) -> str:
+    """Lines that belong together in one line, to be broken where the page ends; items of lists stay apart."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if lines and not LIST.match(line) and not lines[-1].endswith(("  ", "\\")):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return INLINE.sub(plain_formula, BOLD.sub(r"\1", "\n".join(lines)))
+
+
+def plain_formula(match: re.Match) -> str:
+    """A short formula in letters: `$\\sigma_t^2$` becomes σ_t^2. One that letters cannot say stays as it was typed."""
+    tex = FRACTION.sub(r"(\1\3)/(\2\4)", match[1])
+    tex = re.sub(r"\\(?:mathcal|mathbb|mathrm|text|rm|[bB]igg?|left|right)(?![A-Za-z])\s*", "", tex)
+    tex = (
+        re.sub(r"\\(?:[,;:! ]|q?quad(?![A-Za-z]))", " ", tex)
+        .replace("\\{", "{")
+        .replace("\\}", "}")
+        .replace("\\|", "‖")
+    )
+    tex = re.sub(r"\\([A-Za-z]+)", lambda name: sign(name[1]), tex)
+    tex = re.sub(r"\{([^{}]?)\}", r"\1", tex)
+    tex = re.sub(r"(?<=[_^])\{([\w+-]*)\}", r"\1", tex).replace("{", "(").replace("}", ")")
+    tex = re.sub(r" {2,}", " ", tex)
+    return match[0] if "\\" in tex else re.sub(r"\(([\w.]+)\)/\(([\w.]+)\)", r"\1/\2", tex)
+
+
+FRACTION = re.compile(r"\\[td]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\w)\s*(\w))")
+FUNCTIONS = ("log", "ln", "exp", "sin", "cos", "tanh", "min", "max", "mod", "det", "sup", "inf", "lim", "arg", "Pr")
+
+
+def sign(name: str) -> str:
+    """The letter of a TeX command, such as ∇ for nabla; the command itself if there is none."""
+    if name in FUNCTIONS:
+        return f"{name} "
+    try:
+        from matplotlib._mathtext_data import tex2uni  # private, but the only table at hand
+    except ImportError:
+        return f"\\{name}"
+    return (
+        chr(tex2uni[name]) if name in tex2uni else {"bmod": " mod ", "ldots": "…", "dots": "…"}.get(name, f"\\{name}")
+    )
+
+
+def for_mathtext(tex: str) -> str:
+    """TeX as matplotlib understands it: whole-sized fractions, braces everywhere, no sizes of brackets."""
+    tex = re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])\s*", "", " ".join(tex.split()))
+    tex = re.sub(r"\\[td]?frac\s*(\w)\s*(\w)", r"\\frac{\1}{\2}", tex)
+    tex = re.sub(r"\\[td]?frac(?![A-Za-z])", r"\\dfrac", tex)
+    tex = re.sub(r"\\(mathrm|mathbb|mathcal)\s+(\w)", r"\\\1{\2}", tex)
+    return tex.replace(r"\text{", r"\mathrm{").replace(r"\bmod", r"\ \mathrm{mod}\ ").replace(r"\!", "")
+
+
 def formula(tex: str) -> bytes | None:
     """A picture of a formula, or None where matplotlib's mathtext does not know a command."""
     from matplotlib import mathtext
 
     file = io.BytesIO()
     try:
-        mathtext.math_to_image(f"${' '.join(tex.split())}$", file, dpi=200, format="png")
+        mathtext.math_to_image(f"${for_mathtext(tex)}$", file, dpi=200, format="png")
     except (ValueError, RuntimeError):
         return None
     return file.getvalue()

@@ -25,6 +25,7 @@ TOKEN = "a-token-for-tests"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,900",
+    "--hide-scrollbars",
 ]  # fmt: skip
 # A quiet JupyterLab: no question about news, and all cells in the page at once.
 SETTINGS = {

@@ -25,7 +25,7 @@ def site(browser, tmp_path_factory):
     return folder
 
 
-def test_from_the_front_page_to_a_lab(browser, site, shot):
+def test_from_the_front_page_to_a_lab(browser, site):
     lab = labs()[0]
     browser.get((site / "index.html").as_uri())
     assert browser.execute_script(LOADED, "article img")[0] > 300, "the moving picture"
@@ -41,9 +41,6 @@ def test_from_the_front_page_to_a_lab(browser, site, shot):
     above, below = browser.execute_script(tops)
     assert above < below
     assert browser.execute_script("return document.fonts.check('16px \"STIX Two Math Local\"')")
-    formula = browser.find_element(By.CSS_SELECTOR, ".cell_output img")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", formula)
-    shot("site")
 
 
 def test_folded_hints_and_code_open(browser, site):

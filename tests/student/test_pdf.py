@@ -9,7 +9,7 @@ import pypdfium2 as pdfium
 import pytest
 from PIL import Image
 
-from utils.pdf import MARGIN, MAX_LINES, blocks, clean, notebook_to_pdf
+from utils.pdf import MARGIN, MAX_LINES, blocks, clean, formula, notebook_to_pdf, paragraph
 
 POINTS = 72 / 25.4  # a millimetre
 v4 = nbformat.v4
@@ -140,6 +140,37 @@ def test_formulas_are_drawn_or_left_as_typed(tmp_path):
     pdf = make(tmp_path, v4.new_markdown_cell("$$x^2 + y^2$$\n\n$$\\unknown{x} = 1$$"))
     assert len([i for i in pdf[0].get_objects() if i.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE]) == 1
     assert letters(r"$$\unknown{x} = 1$$") in read(pdf)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        (r"$\sigma_d^2 + \tfrac12$ and $\mathcal N(0, I)$", "σ_d^2 + 1/2 and N(0, I)"),
+        (r"$\nabla_x \log p_t(x \mid z)$", "∇_x log p_t(x ∣ z)"),
+        (r"$x_{i,j}$, $10^{-3}$, $\frac{a + b}{2c}$", "x_(i,j), 10^-3, (a + b)/(2c)"),
+        (r"$\unheardof{x}$ costs $5 and $6", r"$\unheardof{x}$ costs $5 and $6"),
+        ("one\ntwo\n- **three**\n  four\n- 2**3 and 4**5", "one two\n- three four\n- 2**3 and 4**5"),
+        ("a line with two spaces  \nbroken", "a line with two spaces  \nbroken"),
+    ],
+)
+def test_paragraphs(typed, read):
+    assert paragraph(typed) == read
+
+
+def test_boxes_and_hints_are_written_out(tmp_path):
+    source = (
+        "> ### Exercise 1\n> Do **this**.\n\n<details><summary>A nudge</summary>\n\nTry $\\alpha$.\n</details>\n\n---"
+    )
+    text = read(make(tmp_path, v4.new_markdown_cell(source)))
+    assert text == letters("Exercise 1 Do this. ▸ A nudge Try α.")
+
+
+def test_display_formulas_of_the_labs_are_drawn(lab):
+    """All but those with cases, which matplotlib does not know: those stay as typed."""
+    cells = [cell.source for cell in nbformat.read(lab.student, as_version=4).cells if cell.cell_type == "markdown"]
+    formulas = [text for source in cells for kind, text in blocks(source) if kind == "formula"]
+    left = [text for text in formulas if formula(text) is None]
+    assert len(formulas) >= 3 and all("cases" in text for text in left), left
 
 
 def test_pasted_pictures_are_shown(tmp_path):
