@@ -19,5 +19,5 @@ if __name__ == "__main__":
     load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
     noise = torch.randn(11, 1, 32, 32, generator=torch.Generator().manual_seed(7))[:10]
     rows = [lab["sample_digits"](net, noise, torch.arange(10), w, steps=24, every=1) for w in (1.0, 3.0)]
-    frames = torch.cat(rows, dim=1).transpose(0, 1)  # (time, 20, 1, 32, 32)
+    frames = torch.cat([row.transpose(0, 1) for row in rows], dim=1)  # (time, 20, 1, 32, 32)
     print(save_gif(list(frames), Path(__file__).parent / "images" / "guidance.gif", columns=10, seconds=4.0))
