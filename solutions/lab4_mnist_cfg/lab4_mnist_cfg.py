@@ -755,16 +755,17 @@ Accuracy alone says: guide as much as you can. But a machine that printed the sa
 100 %. So we need a second number that compares the *whole cloud* of samples with the cloud of real digits.
 
 - **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the distance of
-  the two Gaussians. It punishes wrong *and* missing variety. Real training images against real test images give the floor, the dashed line: no sampler should
-  get below it by more than luck.
+  the two Gaussians. It punishes wrong *and* missing variety. Real training images, drawn at random, against real test images give the dashed line. Nobody gets far below it; a
+  little, yes: our samples hold as many of each digit, which a random draw does not.
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples.
 
-The numbers below were computed once with the checkpoint (1,000 images for each $w$, three seeds, error bars are standard errors).
+The numbers below were computed once with the checkpoint. Error bars are standard errors over seeds.
 
 **Predict, then run.** Accuracy only rises up to some $w$. What will the distance do?
 """
 
 # %% role="illustration"
+print(f"{stored_sweep['images']} digits for each w and seed, {stored_sweep['seeds']} seeds")
 plotting.draw_sweep(stored_sweep)
 plt.show()
 
@@ -891,7 +892,7 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 # %% [markdown]
 r"""
 Why is one call so bad, whatever the method? From pure noise, the velocity at $t = 0$ points from the noise to the **mean** of the class: nothing else can
-be known yet. One step of length 1 lands there, on a blurred digit. And why does Euler, the crudest method, win? On the straight path its *last* step has a
+be known yet. One step of length 1 lands there, on a blurred digit. And why is Euler, the crudest method, the best when calls are few? On the straight path its *last* step has a
 special gift: from $x$ at time $t$ it goes to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
 they do not end on such an estimate, and some of the noise stays in the picture.
 
