@@ -80,7 +80,7 @@ $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_
 Do it a thousand times and nothing of the picture is left. To train a network one needs $x_{500}$ without computing 499 others, and there is a short cut. Shrinking factors multiply, and Gaussian noises add up to one
 Gaussian noise:
 
-$$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\le t}\alpha_r .$$
+$$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
 
 **Three sigmas.** Half of all mistakes in this field come from one letter. There are three standard deviations here, and papers call each of them $\sigma_t$:
 
@@ -286,7 +286,9 @@ r"""
 
 Now the idea of the whole lab. Bayes' rule, $p(x\mid y) \propto p(x)\,p(y\mid x)$, holds at every noise level. Take logarithms and gradients, and the denominator, which does not depend on $x$, is gone:
 
-$$\underbrace{\nabla_x\log p_t(x\mid y)}_{\text{wanted}} = \underbrace{\nabla_x\log p_t(x)}_{\text{the diffusion model}} + \underbrace{\nabla_x\log p_t(y\mid x)}_{\text{a classifier}} .$$
+$$\nabla_x\log p_t(x\mid y) = \nabla_x\log p_t(x) + \nabla_x\log p_t(y\mid x) .$$
+
+On the left stands what we want. The first term on the right is what the diffusion model knows, and the second belongs to a classifier.
 
 So any diffusion model can be steered by any classifier that never met it. With one condition, which is easily overlooked. It is written in the index $t$: the classifier has to know
 $p_t(y\mid x)$, **the class of a noisy picture**. An ordinary classifier has never seen one. Its opinion on noise is worth nothing, and its gradient less.
