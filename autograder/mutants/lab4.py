@@ -176,6 +176,8 @@ right(
     LOSS,
     "keyword_arguments",
     source=plain(
+        ("p_data.sample(batch_size)", "sample_conditioning_variable(n=batch_size)"),
+        ("conditional_path(z, t)", "conditional_path(t=t, z=z)"),
         ("self.model(x, t, y)", "self.model(y=y, x=x, t=t)"),
         ("conditional_vector_field(x, z, t)", "conditional_vector_field(x=x, t=t, z=z)"),
     ),

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from autograder.verdicts import verdict
 from autograder.verdicts.cross_entropy import judge_cross_entropy
-from autograder.verdicts.statistics import is_binomial, is_normal, is_uniform
+from autograder.verdicts.draws import judge_noise, judge_times
+from autograder.verdicts.statistics import is_binomial
 from utils import vp
+from utils.checks.cross_entropy import stub_noising
 from utils.checks.judging import Judge
 from utils.checks.lab1 import (
     CLASSES,
@@ -32,7 +34,6 @@ from utils.checks.lab1 import (
     majority_ratio,
     noise_setting,
     step_setting,
-    stub_noising,
 )
 from utils.checks.stubs import StubClassifier, StubData
 from utils.settings import Setting
@@ -476,8 +477,8 @@ def classifier_loss(judge: Judge) -> None:
     with judge.part("loss", points=3):
         runs = {name: read_run(judge, name) for name in TRAIN_RUNS}
         calls = [runs[f"call{i}"] for i in range(TRAIN_CALLS)]
-        judge_times(judge, calls)
-        judge_noise(judge, calls)
+        judge_times(judge, torch.stack([run["t"].flatten() for run in calls]), PROBE_T_MIN)
+        judge_noise(judge, torch.stack([run["noise"] for run in calls]))
         for name, run in runs.items():
             judge_loss(judge, name, run)
         judge.device()
@@ -549,58 +550,6 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
         "The points or labels that the data returned were changed in place.",
     )
     return {"x": x, "t": t, "noise": noise, "y": y}
-
-
-def judge_times(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
-    t = torch.stack([run["t"].flatten() for run in runs])
-    below, above = float((t < PROBE_T_MIN - 1e-9).double().mean()), float((t > 1).double().mean())
-    if above > 0 or bool((t < 0).any()):
-        judge.fail(
-            "time_out_of_range",
-            f"{above + float((t < 0).double().mean()):.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
-        )
-    judge.require(
-        below == 0,
-        "t_min_ignored",
-        f"{below:.0%} of your times lie below self.t_min. Times are uniform on [self.t_min, 1].",
-    )
-    judge.require(
-        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
-    )
-    judge.require(
-        t.sort(dim=1).values.diff(dim=1).std() > 1e-5,
-        "time_grid",
-        "Your times lie on a regular grid. They are drawn at random, uniformly.",
-    )
-    judge.require(
-        not torch.equal(t[0], t[1]),
-        "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss.",
-    )
-    judge.require(
-        is_uniform(t, judge.level(1e-7), PROBE_T_MIN, 1.0),
-        "time_distribution",
-        f"Your times are not uniform on [self.t_min, 1]: their mean is {t.mean():.2f}, and {(1 + PROBE_T_MIN) / 2:.2f} was expected.",
-    )
-
-
-def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
-    noise = torch.stack([run["noise"] for run in runs])
-    judge.require(
-        not torch.equal(noise[0, 0], noise[0, 1]),
-        "noise_shared",
-        "All samples of a batch share the same noise. Each needs its own.",
-    )
-    judge.require(
-        not torch.equal(noise[0], noise[1]),
-        "seeded",
-        "Two calls used the same noise. Do not fix a seed inside the loss.",
-    )
-    if not is_normal(noise, judge.level(1e-7)):
-        judge.fail(
-            "noise_law",
-            f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation {noise.std():.2f} (0 and 1 expected).",
-        )
 
 
 def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:

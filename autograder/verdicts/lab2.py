@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from autograder.verdicts import verdict
-from autograder.verdicts.statistics import is_normal, is_uniform
+from autograder.verdicts.draws import judge_times
+from autograder.verdicts.statistics import is_normal
 from utils.atoms import CENTRES, SIGMA_D
 from utils.checks.judging import Judge
 from utils.checks.lab2 import (
@@ -436,7 +437,7 @@ def score_loss(judge: Judge) -> None:
     with judge.part("loss", points=3):
         runs = {name: read_run(judge, name) for name in LOSS_RUNS}
         calls = [runs[f"call{i}"] for i in range(LOSS_CALLS)]
-        judge_times(judge, calls)
+        judge_times(judge, torch.stack([run["t"].flatten() for run in calls]))
         judge_noise(judge, calls)
         for name, run in runs.items():
             judge_loss(judge, name, run)
@@ -554,38 +555,6 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
 def near(a: Tensor, b: Tensor, rtol: float) -> bool:
     """Equal as places on the ring."""
     return a.shape == b.shape and bool(on_circle(a.double() - b.double()).abs().max() <= max(rtol, 1e-9))
-
-
-def judge_times(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
-    t = torch.stack([run["t"].flatten() for run in runs])
-    outside = float(((t < 0) | (t > 1)).double().mean())
-    judge.require(
-        outside == 0,
-        "time_out_of_range",
-        f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
-    )
-    judge.require(
-        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
-    )
-    gaps = t.sort(dim=1).values.diff(dim=1)
-    judge.require(
-        gaps.std() > 1e-4, "time_grid", "Your times lie on a regular grid. They are drawn at random, uniformly."
-    )
-    judge.require(
-        not torch.equal(t[0], t[1]),
-        "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss.",
-    )
-    judge.require(
-        t.unique().numel() > 0.9 * t.numel(),
-        "time_discrete",
-        "Your times take only a few values. t is uniform on the whole interval [0, 1].",
-    )
-    judge.require(
-        is_uniform(t, judge.level(1e-7)),
-        "time_distribution",
-        f"Your times are not uniform on [0, 1]: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} (0.50 and 0.29 expected).",
-    )
 
 
 def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from autograder.verdicts import verdict
 from autograder.verdicts.cross_entropy import judge_cross_entropy
-from autograder.verdicts.statistics import is_normal
+from autograder.verdicts.draws import judge_noise
+from utils.checks.cross_entropy import stub_noising
 from utils.checks.judging import Judge
 from utils.checks.lab3 import (
     GRADIENT_CLASSES,
@@ -31,7 +32,6 @@ from utils.checks.lab3 import (
     guided_setting,
     made_up_schedule,
     sampler_setting,
-    stub_noising,
     tensors,
     variance_setting,
 )
@@ -311,24 +311,6 @@ def judge_times(judge: Judge, t: Tensor) -> None:
         "time_distribution",
         f"Your t are not uniform on 0 to T - 1: their mean is {t.double().mean():.1f}, and {(MADE_UP_STEPS - 1) / 2:.1f} was expected.",
     )
-
-
-def judge_noise(judge: Judge, noise: Tensor) -> None:
-    judge.require(
-        not torch.equal(noise[0, 0], noise[0, 1]),
-        "noise_shared",
-        "All samples of a batch share the same noise. Each needs its own.",
-    )
-    judge.require(
-        not torch.equal(noise[0], noise[1]),
-        "seeded",
-        "Two calls used the same noise. Do not fix a seed inside the loss.",
-    )
-    if not is_normal(noise, judge.level(1e-7)):
-        judge.fail(
-            "noise_law",
-            f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation {noise.std():.2f} (0 and 1 expected).",
-        )
 
 
 # --- 3.4

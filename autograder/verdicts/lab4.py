@@ -7,7 +7,8 @@ from scipy import stats
 from torch import Tensor
 
 from autograder.verdicts import verdict
-from autograder.verdicts.statistics import is_binomial, is_same_law, is_uniform
+from autograder.verdicts.draws import judge_times
+from autograder.verdicts.statistics import is_binomial, is_same_law
 from utils.checks.judging import Judge
 from utils.checks.lab4 import (
     DRIFT_RUNS,
@@ -19,7 +20,6 @@ from utils.checks.lab4 import (
     WALK_POINTS,
     WHERE,
     StubClassifier,
-    StubData,
     StubPath,
     drift_setting,
     few,
@@ -32,7 +32,7 @@ from utils.checks.lab4 import (
     train_setting,
     walk_setting,
 )
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import Nonsense, StubData
 
 
 @verdict("lab4.vector_field")
@@ -176,7 +176,7 @@ def cfg_train_loss(judge: Judge) -> None:
     with judge.part("loss", points=4):
         calls = [f"call{i}" for i in range(TRAIN_CALLS)]
         runs = {name: read_run(judge, name) for name in TRAIN_RUNS}
-        judge_times(judge, [runs[name] for name in calls])
+        judge_times(judge, torch.stack([runs[name]["t"].flatten() for name in calls]))
         judge_labels(judge, [runs[name] for name in calls], train_setting(judge.challenge)[2])
         for name, share in (("eta0", 0.0), ("eta1", 1.0)):
             seen = float(runs[name]["null"].double().mean())
@@ -194,7 +194,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     """Check the flow of one call (data to path to model and target), and return its rebuilt tensors."""
     shape, dtype, batch = TRAIN_RUNS[name]
     classes, null_label, _ = train_setting(judge.challenge)
-    data = StubData(judge.challenge, name, shape, dtype, classes)
+    data = StubData(judge.challenge, name, shape, classes, dtype)
     path = StubPath(judge.challenge, name, data)
     judge.attempt(name)
     for stub, code, message in (
@@ -226,7 +226,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     )
     x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     judge.require(
-        z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.images),
+        z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.points),
         "wrong_shape",
         f"The z that goes into the path should have the shape {rows}, and came with {tuple(z_all.shape)}.",
     )
@@ -239,7 +239,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
             judge.fail("model_sees_z", "The model is given the clean image z. It must be asked at the noisy x.")
         judge.fail("model_sees_other_x", "The x that the model sees is not the x that the path returned.")
     x, z, t_seen = (tensor[start : start + batch] for tensor in (x_all, z_all, t_all))
-    drawn = data.images.double()
+    drawn = data.points.double()
     offset = next((s for s in range(0, len(drawn) - batch + 1, batch) if judge.close(z, drawn[s : s + batch])), None)
     judge.require(
         offset is not None, "not_the_data", "The images that go into the path are not those that the dataset returned."
@@ -322,38 +322,6 @@ def target_mistake(judge: Judge, label: str, seen: Tensor, expected: Tensor, rto
     return "target_inputs", f"The {label} in the target is not the {label} that made x."
 
 
-def judge_times(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
-    t = torch.stack([run["t"].flatten() for run in runs])
-    outside = float(((t < 0) | (t > 1)).double().mean())
-    judge.require(
-        outside == 0,
-        "time_out_of_range",
-        f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
-    )
-    judge.require(
-        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
-    )
-    gaps = t.sort(dim=1).values.diff(dim=1)
-    judge.require(
-        gaps.std() > 1e-4, "time_grid", "Your times lie on a regular grid. They are drawn at random, uniformly."
-    )
-    judge.require(
-        not torch.equal(t[0], t[1]),
-        "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss.",
-    )
-    judge.require(
-        t.unique().numel() > 0.9 * t.numel(),
-        "time_discrete",
-        "Your times take only a few values. t is uniform on the whole interval [0, 1].",
-    )
-    judge.require(
-        is_uniform(t, judge.level(1e-7)),
-        "time_distribution",
-        f"Your times are not uniform on [0, 1]: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} (0.50 and 0.29 expected).",
-    )
-
-
 def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> None:
     null = torch.stack([run["null"] for run in runs])
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
@@ -409,7 +377,7 @@ def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> Non
 
 
 def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
-    _, dtype, batch = TRAIN_RUNS[name]
+    dtype = TRAIN_RUNS[name][1]
     x, t = (run[k].to(dtype) for k in ("x", "t"))
     out = Nonsense(judge.challenge, "model")(x, t, run["y_model"]).double()
     target = Nonsense(judge.challenge, "path target", amplitude=2.0)(x, t, run["z"].to(dtype)).double()
@@ -420,96 +388,11 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
         judge.fail(
             "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number."
         )
-    pixels, z, keep = error[0].numel(), run["z"], ~run["null"]
-
-    def mean(value: Tensor) -> Tensor:
-        return value.mean()
-
-    kept = mean(square[keep]) if bool(keep.any()) else torch.zeros((), dtype=torch.float64)
-    dropped = mean(square[~keep]) if bool((~keep).any()) else kept
     rtol = 1e-9 if dtype == torch.float64 else 1e-4
     judge.compare(
         seen.reshape(()),
-        mean(square),
-        [
-            (
-                "summed_pixels",
-                f"Your loss is {pixels} times the mean: squared errors are summed over the pixels. The statement asks for the mean over batch and pixels.",
-                square.sum() / batch,
-            ),
-            (
-                "summed_batch",
-                "Squared errors are summed over the batch. The statement asks for the mean over batch and pixels.",
-                square.sum() / pixels,
-            ),
-            (
-                "summed_all",
-                "Squared errors are summed over everything. The statement asks for the mean over batch and pixels.",
-                square.sum(),
-            ),
-            (
-                "absolute_error",
-                "Your loss is the mean absolute error. Flow matching regresses with squared errors: only they have the mean velocity as minimiser.",
-                mean(error.abs()),
-            ),
-            (
-                "root_of_error",
-                "You take the root of the squared error. The mean of norms has another minimiser than the mean of squares.",
-                square.flatten(1).sum(1).sqrt().mean(),
-            ),
-            (
-                "root_of_error",
-                "You take the root of the mean squared error. Return the mean itself.",
-                mean(square).sqrt(),
-            ),
-            (
-                "sum_before_square",
-                "Errors are added up before they are squared, so that they cancel. Square first.",
-                mean(error.flatten(1).sum(1) ** 2),
-            ),
-            (
-                "sum_before_square",
-                "Errors are averaged before they are squared, so that they cancel. Square first.",
-                mean(error) ** 2,
-            ),
-            (
-                "target_sign",
-                "The target enters with the wrong sign: you add it to the model's output.",
-                mean((out + target) ** 2),
-            ),
-            (
-                "target_is_z",
-                "You regress on the image z. That is a denoiser; the statement asks for the velocity.",
-                mean((out - z) ** 2),
-            ),
-            (
-                "target_is_displacement",
-                "You regress on z - x, which is not the path's velocity.",
-                mean((out - (z - run["x"])) ** 2),
-            ),
-            (
-                "null_rows_dropped",
-                "The samples with the null label do not count in your loss. They are how the model learns the unconditional velocity.",
-                kept,
-            ),
-            (
-                "null_rows_dropped",
-                "The samples with the null label are set to zero in your loss. They are how the model learns the unconditional velocity.",
-                mean(square * keep.reshape(-1, 1, 1, 1)),
-            ),
-            ("only_null_rows", "Only the samples with the null label count in your loss.", dropped),
-            ("half", "Your loss is half the mean squared error.", mean(square) / 2),
-            (
-                "weighted",
-                "Your loss is weighted by the time t. The statement asks for equal weights.",
-                mean(square * run["t"]),
-            ),
-            (
-                "weighted",
-                "Your loss is weighted by 1 - t. The statement asks for equal weights.",
-                mean(square * (1 - run["t"])),
-            ),
-        ],
+        square.mean(),
+        lambda: loss_mistakes(out, target, run),
         (
             "wrong_loss",
             "Given your x, t and labels, the mean squared error between the model's output and the path's velocity is another number. Compare your last lines with the formula.",
@@ -525,13 +408,100 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     gradient = judge.tensor(f"{name}/grad", (), "The gradient of the model's parameter")
     judge.compare(
         gradient,
-        mean(2 * error * out),
+        (2 * error * out).mean(),
         otherwise=(
             "wrong_gradient",
             "The loss is right, but its gradient is not: a part of it is cut off from the model.",
         ),
         rtol=max(rtol, 1e-7),
     )
+
+
+def loss_mistakes(out: Tensor, target: Tensor, run: dict[str, Tensor]) -> list[tuple[str, str, Tensor]]:
+    """(code, message, the loss that this mistake gives), from the model's output and the path's target."""
+    error, z, keep = out - target, run["z"], ~run["null"]
+    square, batch, pixels, mean = error**2, len(error), error[0].numel(), torch.mean
+    kept = mean(square[keep]) if bool(keep.any()) else torch.zeros((), dtype=torch.float64)
+    dropped = mean(square[~keep]) if bool((~keep).any()) else kept
+    return [
+        (
+            "summed_pixels",
+            f"Your loss is {pixels} times the mean: squared errors are summed over the pixels. The statement asks for the mean over batch and pixels.",
+            square.sum() / batch,
+        ),
+        (
+            "summed_batch",
+            "Squared errors are summed over the batch. The statement asks for the mean over batch and pixels.",
+            square.sum() / pixels,
+        ),
+        (
+            "summed_all",
+            "Squared errors are summed over everything. The statement asks for the mean over batch and pixels.",
+            square.sum(),
+        ),
+        (
+            "absolute_error",
+            "Your loss is the mean absolute error. Flow matching regresses with squared errors: only they have the mean velocity as minimiser.",
+            mean(error.abs()),
+        ),
+        (
+            "root_of_error",
+            "You take the root of the squared error. The mean of norms has another minimiser than the mean of squares.",
+            square.flatten(1).sum(1).sqrt().mean(),
+        ),
+        (
+            "root_of_error",
+            "You take the root of the mean squared error. Return the mean itself.",
+            mean(square).sqrt(),
+        ),
+        (
+            "sum_before_square",
+            "Errors are added up before they are squared, so that they cancel. Square first.",
+            mean(error.flatten(1).sum(1) ** 2),
+        ),
+        (
+            "sum_before_square",
+            "Errors are averaged before they are squared, so that they cancel. Square first.",
+            mean(error) ** 2,
+        ),
+        (
+            "target_sign",
+            "The target enters with the wrong sign: you add it to the model's output.",
+            mean((out + target) ** 2),
+        ),
+        (
+            "target_is_z",
+            "You regress on the image z. That is a denoiser; the statement asks for the velocity.",
+            mean((out - z) ** 2),
+        ),
+        (
+            "target_is_displacement",
+            "You regress on z - x, which is not the path's velocity.",
+            mean((out - (z - run["x"])) ** 2),
+        ),
+        (
+            "null_rows_dropped",
+            "The samples with the null label do not count in your loss. They are how the model learns the unconditional velocity.",
+            kept,
+        ),
+        (
+            "null_rows_dropped",
+            "The samples with the null label are set to zero in your loss. They are how the model learns the unconditional velocity.",
+            mean(square * keep.reshape(-1, 1, 1, 1)),
+        ),
+        ("only_null_rows", "Only the samples with the null label count in your loss.", dropped),
+        ("half", "Your loss is half the mean squared error.", mean(square) / 2),
+        (
+            "weighted",
+            "Your loss is weighted by the time t. The statement asks for equal weights.",
+            mean(square * run["t"]),
+        ),
+        (
+            "weighted",
+            "Your loss is weighted by 1 - t. The statement asks for equal weights.",
+            mean(square * (1 - run["t"])),
+        ),
+    ]
 
 
 @verdict("lab4.cfg_drift")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 
 FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
+
+Mistakes = Sequence[tuple[str, str, Tensor]]  # code, message, what that mistake gives
 
 UNJUDGED = "The grader could not judge this part of your answer by itself"
 
@@ -214,15 +216,18 @@ class Judge:
         self,
         actual: Tensor,
         expected: Tensor,
-        mistakes: Sequence[tuple[str, str, Tensor]] = (),
+        mistakes: Mistakes | Callable[[], Mistakes] = (),
         otherwise: tuple[str, str] = ("wrong_value", "The numbers differ from the formula in the statement."),
         rtol: float = 1e-6,
         atol: float = 1e-9,
     ) -> None:
-        """Fail unless `actual` is `expected`. `mistakes` are (code, message, what that mistake gives)."""
+        """Fail unless `actual` is `expected`. `mistakes` are (code, message, what that mistake gives).
+
+        Where they are costly, give a function that makes them: most answers are right, and need none.
+        """
         if self.close(actual, expected, rtol, atol):
             return
-        for code, message, wrong in mistakes:
+        for code, message, wrong in mistakes() if callable(mistakes) else mistakes:
             if self.close(actual, wrong, rtol, atol):
                 raise Failure(code, message)
         raise Failure(*otherwise)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
+from utils.checks.cross_entropy import (
+    CERTAINTIES,
+    require_known_losses,
+    require_learning_loss,
+    require_normal_noise,
+    require_same_time,
+    stub_noising,
+)
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData
+from utils.checks.stubs import PreparedClassifier, Recorder, StubClassifier, StubData
 from utils.checks.student import Student
 from utils.settings import SPINS, Setting
 from utils.vp import T_MIN
@@ -494,13 +500,6 @@ TRAIN_CLASSES = 3
 PROBE_T_MIN = 0.2  # far from the lab's, so that a constant shows
 
 
-CERTAINTIES = {"certain": 30.0, "clueless": 0.0}
-
-
-def stub_noising(challenge: Challenge) -> Nonsense:
-    return Nonsense(challenge, "noising")
-
-
 def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     Trainer = student.method("ClassifierTrainer", "get_train_loss", "batch_size")
     for name, (sites, d, dtype, batch) in TRAIN_RUNS.items():
@@ -541,18 +540,7 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
 
 def public_classifier_loss(judge: Judge) -> None:
     with judge.part("properties", 3):
-        loss = judge.number("call0/loss", "The loss")
-        judge.require(loss > 0, "not_positive", "A cross-entropy is positive, and yours is not.")
-        judge.require(
-            judge.evidence.values.get("call0/loss.requires_grad"),
-            "detached",
-            "No gradient flows from your loss to the model.",
-        )
-        judge.require(
-            judge.value("call0/noising/count", int) > 0,
-            "not_noised",
-            "Your loss never calls `self.add_noise`: the classifier would only know clean data.",
-        )
+        require_learning_loss(judge)
         times = judge.tensor("call0/noising/t", what="The time t")
         judge.require(
             times.shape == (TRAIN_BATCH, 1, 1), "time_shape", f"t has shape {tuple(times.shape)}, expected (b, 1, 1)."
@@ -567,37 +555,15 @@ def public_classifier_loss(judge: Judge) -> None:
             "time_repeated",
             f"A batch of {TRAIN_BATCH} has {times.unique().numel()} different times. Each sample draws its own, uniformly.",
         )
-        noise = judge.tensor("call0/noising/noise", what="The noise")
-        judge.require(
-            noise.shape == (TRAIN_BATCH, 4, 2),
-            "noise_shape",
-            f"The noise has shape {tuple(noise.shape)}, but the data has (b, sites, d).",
-        )
-        judge.require(
-            abs(float(noise.mean())) < 0.25 and abs(float(noise.std()) - 1) < 0.25,
-            "noise_law",
-            f"The noise should be standard normal; yours has mean {noise.mean():.2f} and standard deviation {noise.std():.2f}.",
-        )
-        seen = judge.tensor("call0/model/t", what="The time that the model sees")
-        judge.require(torch.equal(seen, times), "time_differs", "The model sees another time than the noise.")
+        require_normal_noise(judge, (TRAIN_BATCH, 4, 2))
+        require_same_time(judge, times)
         clean, asked = judge.tensor("call0/noising/x0"), judge.tensor("call0/model/x", what="The x that the model sees")
         judge.require(
             not judge.close(asked, clean),
             "model_sees_clean",
             "The model is asked at the clean data, not at what `self.add_noise` returned.",
         )
-        certain = judge.number("certain/loss", "The loss")
-        judge.require(
-            abs(certain) < 1e-6,
-            "certain_not_zero",
-            f"A classifier that gives the right class a logit of 30 and the others 0 has hardly any loss; with yours it is {certain:.3g}.",
-        )
-        clueless = judge.number("clueless/loss", "The loss")
-        judge.require(
-            abs(clueless - math.log(TRAIN_CLASSES)) < 1e-6,
-            "clueless_not_log",
-            f"A classifier that finds all {TRAIN_CLASSES} classes equally probable has the loss log {TRAIN_CLASSES} = {math.log(TRAIN_CLASSES):.3f}, however large the batch; with yours it is {clueless:.4g}.",
-        )
+        require_known_losses(judge, TRAIN_CLASSES)
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own points or labels changed.")
         judge.device()
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
+from utils.checks.cross_entropy import (
+    CERTAINTIES,
+    require_known_losses,
+    require_learning_loss,
+    require_normal_noise,
+    require_same_time,
+    stub_noising,
+)
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
@@ -242,13 +248,6 @@ TRAIN_RUNS = {
 }
 
 
-CERTAINTIES = {"certain": 30.0, "clueless": 0.0}
-
-
-def stub_noising(challenge: Challenge) -> Nonsense:
-    return Nonsense(challenge, "noising")
-
-
 def record_noising(challenge: Challenge) -> tuple[Recorder, object]:
     """The recorder, and what the student calls: add_noise(x0, t, noise, schedule)."""
     recorder = Recorder(stub_noising(challenge), ("x0", "t", "noise"))
@@ -298,18 +297,7 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
 
 def public_classifier_loss(judge: Judge) -> None:
     with judge.part("properties", 2):
-        loss = judge.number("call0/loss", "The loss")
-        judge.require(loss > 0, "not_positive", "A cross-entropy is positive, and yours is not.")
-        judge.require(
-            judge.evidence.values.get("call0/loss.requires_grad"),
-            "detached",
-            "No gradient flows from your loss to the model.",
-        )
-        judge.require(
-            judge.value("call0/noising/count", int) > 0,
-            "not_noised",
-            "Your loss never calls `self.add_noise`: the classifier would only know clean data.",
-        )
+        require_learning_loss(judge)
         t = judge.tensor("call0/noising/t", what="The time t")
         judge.require(t.shape == (TRAIN_BATCH,), "time_shape", f"t has shape {tuple(t.shape)}, expected (b,).")
         judge.require(not t.is_floating_point(), "time_not_integer", "t is the index of a step, so it is an integer.")
@@ -318,31 +306,9 @@ def public_classifier_loss(judge: Judge) -> None:
             "time_out_of_range",
             "Some of your t are no index of the schedule: they run from 0 to T - 1.",
         )
-        noise = judge.tensor("call0/noising/noise", what="The noise")
-        judge.require(
-            noise.shape == (TRAIN_BATCH, 1, 4, 2),
-            "noise_shape",
-            f"The noise has shape {tuple(noise.shape)}, and the data has {(TRAIN_BATCH, 1, 4, 2)}.",
-        )
-        judge.require(
-            abs(float(noise.mean())) < 0.25 and abs(float(noise.std()) - 1) < 0.25,
-            "noise_law",
-            f"The noise should be standard normal; yours has mean {noise.mean():.2f} and standard deviation {noise.std():.2f}.",
-        )
-        seen = judge.tensor("call0/model/t", what="The time that the model sees")
-        judge.require(torch.equal(seen, t), "time_differs", "The model sees another t than the noise.")
-        certain = judge.number("certain/loss", "The loss")
-        judge.require(
-            abs(certain) < 1e-6,
-            "certain_not_zero",
-            f"A classifier that gives the right class a logit of 30 and the others 0 has hardly any loss; with yours it is {certain:.3g}.",
-        )
-        clueless = judge.number("clueless/loss", "The loss")
-        judge.require(
-            abs(clueless - math.log(TRAIN_CLASSES)) < 1e-6,
-            "clueless_not_log",
-            f"A classifier that finds all {TRAIN_CLASSES} classes equally probable has the loss log {TRAIN_CLASSES} = {math.log(TRAIN_CLASSES):.3f}, however large the batch; with yours it is {clueless:.4g}.",
-        )
+        require_normal_noise(judge, (TRAIN_BATCH, 1, 4, 2))
+        require_same_time(judge, t)
+        require_known_losses(judge, TRAIN_CLASSES)
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own images or labels changed.")
         judge.device()
 

@@ -9,7 +9,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder, StubModel
+from utils.checks.stubs import Nonsense, Recorder, StubData, StubModel
 from utils.checks.student import Student
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE
@@ -161,23 +161,6 @@ TRAIN_RUNS = {
 }
 
 
-class StubData:
-    """Labelled nonsense images. `sample` returns views of its own storage, so that a label changed in place shows."""
-
-    def __init__(self, challenge: Challenge, name: str, shape: tuple[int, ...], dtype: torch.dtype, classes: int):
-        self.images = challenge.randn(f"{name} images", (1024, *shape), dtype)
-        self.labels = challenge.randint(f"{name} labels", 0, classes, (1024,))
-        self.next = 0
-        self.sample = Recorder(self.draw, ("num_samples",))
-
-    def draw(self, num_samples: int) -> tuple[Tensor, Tensor]:
-        rows = slice(self.next, self.next + num_samples)
-        if rows.stop > len(self.images):
-            raise ValueError(f"asked for {rows.stop} samples; {len(self.images)} are enough for this exercise")
-        self.next = rows.stop
-        return self.images[rows], self.labels[rows]
-
-
 class StubPath(nn.Module):
     """A path of nonsense with the interface of `GaussianPath`: x mixes z, t and noise; the target mixes x, z and t."""
 
@@ -185,14 +168,14 @@ class StubPath(nn.Module):
         super().__init__()
         self.p_data = data
         self.mix = Nonsense(challenge, "path x")
-        self.noise = challenge.randn(f"{name} noise", data.images.shape, data.images.dtype)
+        self.noise = challenge.randn(f"{name} noise", data.points.shape, data.points.dtype)
         self.target = Nonsense(challenge, "path target", amplitude=2.0)
         self.next = 0
         self.sample_conditional_path = Recorder(self.draw, ("z", "t"))
         self.conditional_vector_field = Recorder(self.regress, ("x", "z", "t"))
 
-    def sample_conditioning_variable(self, num_samples: int) -> tuple[Tensor, Tensor]:
-        return self.p_data.sample(num_samples)
+    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
+        return self.p_data.sample(n)
 
     def draw(self, z: Tensor, t: Tensor) -> Tensor:
         rows = slice(self.next, self.next + len(z))
@@ -219,7 +202,7 @@ def probe_cfg_train_loss(student: Student, challenge: Challenge, evidence: Evide
     Trainer = student.method("CFGTrainer", "get_train_loss", "batch_size")
     classes, null_label, eta = train_setting(challenge)
     for name, (shape, dtype, batch) in TRAIN_RUNS.items():
-        data = StubData(challenge, name, shape, dtype, classes)
+        data = StubData(challenge, name, shape, classes, dtype)
         path, model = StubPath(challenge, name, data), StubModel(challenge, dtype=dtype)
         with evidence.attempt(name):
             trainer = Trainer(
@@ -236,12 +219,12 @@ def probe_cfg_train_loss(student: Student, challenge: Challenge, evidence: Evide
         path.conditional_vector_field.report(evidence, f"{name}/target")
         evidence.put(f"{name}/labels_after", data.labels)
         evidence.put(
-            f"{name}/images_moved", bool((data.images != StubData(challenge, name, shape, dtype, classes).images).any())
+            f"{name}/images_moved", bool((data.points != StubData(challenge, name, shape, classes, dtype).points).any())
         )
     ideal_model_runs(Trainer, challenge, evidence)
     with evidence.attempt("device"):
         meta = challenge.on("meta")
-        path = StubPath(meta, "device", StubData(meta, "device", (1, 2, 2), torch.float32, classes))
+        path = StubPath(meta, "device", StubData(meta, "device", (1, 2, 2), classes, torch.float32))
         Trainer(path=path, model=StubModel(meta, dtype=torch.float32), eta=eta, null_label=null_label).get_train_loss(
             batch_size=4
         )
@@ -262,7 +245,7 @@ class IdealModel(nn.Module):
 def ideal_model_runs(Trainer: type, challenge: Challenge, evidence: Evidence) -> None:
     classes, null_label, eta = train_setting(challenge)
     for name, offset in (("ideal", 0.0), ("off", 3.0)):
-        path = StubPath(challenge, name, StubData(challenge, name, (1, 4, 4), torch.float64, classes))
+        path = StubPath(challenge, name, StubData(challenge, name, (1, 4, 4), classes, torch.float64))
         path.conditional_vector_field = lambda x, z, t, field=path.target: field(x, t)
         with evidence.attempt(name):
             trainer = Trainer(
@@ -311,7 +294,8 @@ def public_cfg_train_loss(judge: Judge) -> None:
             "dropped_fraction",
             f"The model saw the null label in {dropped:.0%} of the samples, and eta was {eta:.0%}.",
         )
-        before = StubData(judge.challenge, "call0", *TRAIN_RUNS["call0"][:2], train_setting(judge.challenge)[0]).labels
+        shape, dtype, _ = TRAIN_RUNS["call0"]
+        before = StubData(judge.challenge, "call0", shape, train_setting(judge.challenge)[0], dtype).labels
         after = judge.tensor("call0/labels_after")
         judge.require(
             torch.equal(before, after),
@@ -337,6 +321,7 @@ exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
+    version=2,
     names=("CFGTrainer",),
     probe=probe_cfg_train_loss,
     public=public_cfg_train_loss,

@@ -1,0 +1,68 @@
+"""Verdicts on what a training loss draws at random: times and noise, from the calls of one exercise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autograder.verdicts.statistics import is_normal, is_uniform
+from utils.checks.judging import Judge
+
+
+def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
+    """(calls, batch): independent, and uniform on [low, 1]. A `low` above 0 is the trainer's `t_min`."""
+    interval = "[self.t_min, 1]" if low else "[0, 1]"
+    outside = float(((t < 0) | (t > 1)).double().mean())
+    judge.require(
+        outside == 0,
+        "time_out_of_range",
+        f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
+    )
+    below = float((t < low - 1e-9).double().mean())
+    judge.require(
+        below == 0,
+        "t_min_ignored",
+        f"{below:.0%} of your times lie below self.t_min. Times are uniform on {interval}.",
+    )
+    judge.require(
+        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
+    )
+    judge.require(
+        t.sort(dim=1).values.diff(dim=1).std() > 1e-4,
+        "time_grid",
+        "Your times lie on a regular grid. They are drawn at random, uniformly.",
+    )
+    judge.require(
+        not torch.equal(t[0], t[1]),
+        "seeded",
+        "Two calls used the same random times. Do not fix a seed inside the loss.",
+    )
+    judge.require(
+        t.unique().numel() > 0.9 * t.numel(),
+        "time_discrete",
+        f"Your times take only a few values. t is uniform on the whole interval {interval}.",
+    )
+    judge.require(
+        is_uniform(t, judge.level(1e-7), low, 1.0),
+        "time_distribution",
+        f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
+    )
+
+
+def judge_noise(judge: Judge, noise: Tensor) -> None:
+    """(calls, batch, …): independent standard normal numbers."""
+    judge.require(
+        not torch.equal(noise[0, 0], noise[0, 1]),
+        "noise_shared",
+        "All samples of a batch share the same noise. Each needs its own.",
+    )
+    judge.require(
+        not torch.equal(noise[0], noise[1]),
+        "seeded",
+        "Two calls used the same noise. Do not fix a seed inside the loss.",
+    )
+    judge.require(
+        is_normal(noise, judge.level(1e-7)),
+        "noise_law",
+        f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation {noise.std():.2f} (0 and 1 expected).",
+    )
