@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.mutants import right, wrong
+from autograder.mutants import cross_entropy, right, wrong
 
 # --- 1.1 sample_ensemble
 
@@ -396,43 +396,8 @@ return (a(t) * (letters @ setting.points) - x) / (1 - a(t).double() ** 2 if x.dt
 LOSS = "lab1.classifier_loss"
 TIME = "self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)"
 NOISED = "self.add_noise(x0, t, torch.randn_like(x0))"
-CE = "nn.functional.cross_entropy(self.model(x, t), y)"
 for name, finds, old, new in (
-    ("sum", "summed_batch", CE, CE.replace(", y)", ", y, reduction='sum')")),
-    ("no_reduction", "no_reduction", CE, CE.replace(", y)", ", y, reduction='none')")),
-    ("sign", "wrong_sign", CE, f"-{CE}"),
-    ("softmax_twice", "softmax_twice", "self.model(x, t), y)", "self.model(x, t).softmax(-1), y)"),
-    ("nll_of_logits", "logits_as_logs", CE, "nn.functional.nll_loss(self.model(x, t), y)"),
-    ("probabilities", "no_logarithm", CE, "-self.model(x, t).softmax(-1).gather(1, y[:, None]).mean()"),
-    ("one_minus_p", "no_logarithm", CE, "1 - self.model(x, t).softmax(-1).gather(1, y[:, None]).mean()"),
-    ("brier", "squared_error", CE, "(self.model(x, t).softmax(-1) - nn.functional.one_hot(y, 3)).square().mean()"),
-    (
-        "brier_summed",
-        "squared_error",
-        CE,
-        "(self.model(x, t).softmax(-1) - nn.functional.one_hot(y, 3)).square().sum(1).mean()",
-    ),
-    ("mse_of_logits", "squared_error", CE, "(self.model(x, t) - nn.functional.one_hot(y, 3)).square().mean()"),
-    ("softmax_over_batch", "over_batch", CE, "-self.model(x, t).log_softmax(0).gather(1, y[:, None]).mean()"),
-    ("divided_by_classes", "divided_by_classes", CE, f"{CE} / 3"),
-    (
-        "binary",
-        "binary_per_class",
-        CE,
-        "nn.functional.binary_cross_entropy_with_logits(self.model(x, t), nn.functional.one_hot(y, 3).to(x.dtype))",
-    ),
-    ("labels_rolled", "labels_shifted", "self.model(x, t), y)", "self.model(x, t), y.roll(1))"),
-    ("class_zero", "class_zero", "self.model(x, t), y)", "self.model(x, t), torch.zeros_like(y))"),
-    ("label_smoothing", "smoothed", CE, CE.replace(", y)", ", y, label_smoothing=0.1)")),
-    (
-        "time_weighted",
-        "time_weighted",
-        CE,
-        f"({CE.replace(', y)', ', y, reduction=chr(110) + chr(111) + chr(110) + chr(101))')} * t.flatten()).mean()",
-    ),
-    ("entropy", "entropy", CE, "(lambda z: -(z.softmax(-1) * z.log_softmax(-1)).sum(1).mean())(self.model(x, t))"),
-    ("bits", "in_bits", CE, f"{CE} / math.log(2)"),
-    ("clean", ("model_sees_clean", "not_noised"), "self.model(x, t)", "self.model(x0, t)"),
+    *cross_entropy.WRONG,
     ("never_noised", "model_sees_clean", NOISED, "x0"),
     ("own_noising", "not_noised", NOISED, "x0 + t * torch.randn_like(x0)"),
     ("time_randn", ("time_out_of_range",), "torch.rand(batch_size, 1", "torch.randn(batch_size, 1"),
@@ -455,29 +420,13 @@ for name, finds, old, new in (
         "self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype) ** 2",
     ),
     ("time_reversed", "time_reversed", "self.model(x, t)", "self.model(x, 1 - t)"),
-    ("time_zero", "time_zero", "self.model(x, t)", "self.model(x, torch.zeros_like(t))"),
     ("time_resampled", "time_differs", "self.model(x, t)", "self.model(x, torch.rand_like(t))"),
-    ("noise_uniform", "noise_law", "torch.randn_like(x0)", "torch.rand_like(x0)"),
-    ("noise_shared", "noise_shared", "torch.randn_like(x0)", "torch.randn_like(x0[:1]).expand_as(x0)"),
     ("noise_per_sample", ("noise_shape", "noise_law"), "torch.randn_like(x0)", "torch.randn_like(t)"),
-    ("noise_scaled", "noise_law", "torch.randn_like(x0)", "2 * torch.randn_like(x0)"),
-    ("seeded", "seeded", "        x0, y = ", "        torch.manual_seed(0)\n        x0, y = "),
-    ("detached", "detached", "self.model(x, t), y)", "self.model(x, t).detach(), y)"),
-    ("no_grad", "detached", f"return {CE}", f"with torch.no_grad():\n            return {CE}"),
-    ("data_in_place", ("data_altered", "not_the_data"), "        x = self", "        x0.mul_(0.5)\n        x = self"),
-    ("python_float", ("not_a_tensor", "detached"), f"return {CE}", f"return {CE}.item()"),
-    ("none", "returned_none", f"return {CE}", CE),
     ("on_the_cpu", "hard_coded_device", "self.model(x, t), y)", "self.model(x, t) * torch.ones(len(y), 1), y)"),
-    (
-        "double_draw",
-        ("labels_shifted", "wrong_loss"),
-        f"return {CE}",
-        f"_, y = self.data.sample(batch_size)\n        return {CE}",
-    ),
 ):
-    if name == "time_weighted":
-        new = "(nn.functional.cross_entropy(self.model(x, t), y, reduction='none') * t.flatten()).mean()"
     wrong(LOSS, name, finds, edit=(old, new))
+for name, edit in cross_entropy.RIGHT:
+    right(LOSS, name, edit=edit)
 
 
 def loss(body: str) -> str:
@@ -519,12 +468,6 @@ x = self.add_noise(x0, t, noise)
 losses = [nn.functional.cross_entropy(self.model(x[i : i + 1], t[i : i + 1]), y[i : i + 1]) for i in range(batch_size)]
 return torch.stack(losses).mean()
 """))  # fmt: skip
-right(LOSS, "nll", edit=(CE, "nn.functional.nll_loss(nn.functional.log_softmax(self.model(x, t), dim=-1), y)"))
-right(
-    LOSS,
-    "copies",
-    edit=("x0, y = self.data.sample(batch_size)", "x0, y = (v.clone() for v in self.data.sample(batch_size))"),
-)
 
 # --- 1.6 guided_step
 
