@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import os
 import time
+from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 
@@ -68,13 +69,16 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
 
 
 def pieces(tasks: list[Task]) -> list[Task]:
-    """The same in pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on."""
-    rounds: list[list[Task]] = [[] for _ in range(ROUNDS)]
+    """The same in pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on.
+
+    An answer with more than 1,000 challenges has pieces of the size that 1,000 would give, and comes in later rounds too.
+    """
+    rounds: defaultdict[int, list[Task]] = defaultdict(list)
     for task in tasks:
-        size = math.ceil(task.challenges / ROUNDS)
+        size = math.ceil(min(task.challenges, RIGHT) / ROUNDS)
         for number, first in enumerate(range(0, task.challenges, size)):
             rounds[number].append(dataclasses.replace(task, first=first, challenges=min(size, task.challenges - first)))
-    return [piece for pieces_of_round in rounds for piece in pieces_of_round]
+    return [piece for _, pieces_of_round in sorted(rounds.items()) for piece in pieces_of_round]
 
 
 def key(piece: Task) -> str:
@@ -86,8 +90,8 @@ def key(piece: Task) -> str:
 def fingerprint(lab: Lab) -> str:
     """Of the code that decides: probes, verdicts, and the lab's cells that the probes run."""
     checks, verdicts = ROOT / "utils" / "checks", ROOT / "autograder" / "verdicts"
-    files = [f for f in checks.glob("*.py") if not f.stem.startswith("lab") or f.stem == lab.short]
-    files += [verdicts / "statistics.py", verdicts / f"{lab.short}.py"]
+    files = [*checks.glob("*.py"), *verdicts.glob("*.py")]
+    files = [f for f in files if not f.stem.startswith("lab") or f.stem == lab.short]
     cells = [cell.source for cell in read_source(lab).cells if role_of(cell) in ("setup", "definitions", "answer")]
     code = [f.read_text(encoding="utf-8") for f in sorted(files)] + cells
     return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]

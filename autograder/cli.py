@@ -108,6 +108,10 @@ def main(arguments: list[str] | None = None) -> int:
     demo.set_defaults(run=make_demo)
 
     options = parser.parse_args(arguments)
+    if (
+        options.command != "execute"
+    ):  # judging handles small tensors: threads would wait for each other most of the time
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     return options.run(options)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -13,16 +15,35 @@ def judge_cross_entropy(
     judge: Judge, name: str, model: StubClassifier, logits: Tensor, y: Tensor, times: Tensor, rtol: float
 ) -> None:
     """The attempt's `loss` and `grad` against the mean of -log p(y | x, t), and against the usual mistakes."""
-    rows = torch.arange(len(y))
-    logs, probs = torch.log_softmax(logits, 1), torch.softmax(logits, 1)
-    one_hot = torch.nn.functional.one_hot(y, logits.shape[1]).double()
-    each = -logs[rows, y]
+    each = -torch.log_softmax(logits, 1)[torch.arange(len(y)), y]
     seen = judge.tensor(f"{name}/loss", what="The loss")
     if seen.numel() > 1:
         judge.fail("no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over the batch to one number.")
     if name == "one" and seen.dim() > 0:
         judge.fail("wrong_shape", f"Your loss has shape {tuple(seen.shape)}, expected a tensor without axes.")
-    mistakes = [
+    judge.compare(
+        seen.reshape(()), each.mean(), partial(mistakes, logits, y, times) if len(y) > 1 else (),
+        ("wrong_loss", f"The loss of this batch should be {float(each.mean().detach()):.4g}, and yours is {float(seen):.4g}. It is the mean of -log p(y | x, t) over the batch."), rtol,
+    )  # fmt: skip
+    judge.require(
+        judge.evidence.values.get(f"{name}/loss.requires_grad"),
+        "detached",
+        "No gradient flows from your loss to the model: nothing would be learned.",
+    )
+    (gradient,) = torch.autograd.grad(each.mean(), model.gain)
+    judge.compare(
+        judge.tensor(f"{name}/grad", (), "The gradient in the model's parameter"), gradient.double(), (),
+        ("wrong_gradient", "The value of your loss is right, but its gradient is not that of the cross-entropy. Was something detached?"), 10 * rtol,
+    )  # fmt: skip
+
+
+def mistakes(logits: Tensor, y: Tensor, times: Tensor) -> list[tuple[str, str, Tensor]]:
+    """(code, message, the loss that this mistake gives)."""
+    rows = torch.arange(len(y))
+    logs, probs = torch.log_softmax(logits, 1), torch.softmax(logits, 1)
+    one_hot = torch.nn.functional.one_hot(y, logits.shape[1]).double()
+    each = -logs[rows, y]
+    return [
         ("summed_batch", "Your loss is the sum over the batch. The statement asks for the mean.", each.sum()),
         ("wrong_sign", "Your loss is the log-likelihood. It has to be small when the classifier is right: change its sign.", -each.mean()),
         ("softmax_twice", "Logits went through a softmax before `cross_entropy`, which takes logits and has a softmax of its own.", -torch.log_softmax(probs, 1)[rows, y].mean()),
@@ -44,17 +65,3 @@ def judge_cross_entropy(
         ("entropy", "Your loss is the entropy of the prediction. The labels have to enter.", -(probs * logs).sum(1).mean()),
         ("in_bits", "Your logarithm has another base. Use the natural one.", each.mean() / torch.log(torch.tensor(2.0).double())),
     ]  # fmt: skip
-    judge.compare(
-        seen.reshape(()), each.mean(), [m for m in mistakes if len(y) > 1],
-        ("wrong_loss", f"The loss of this batch should be {float(each.mean().detach()):.4g}, and yours is {float(seen):.4g}. It is the mean of -log p(y | x, t) over the batch."), rtol,
-    )  # fmt: skip
-    judge.require(
-        judge.evidence.values.get(f"{name}/loss.requires_grad"),
-        "detached",
-        "No gradient flows from your loss to the model: nothing would be learned.",
-    )
-    (gradient,) = torch.autograd.grad(each.mean(), model.gain)
-    judge.compare(
-        judge.tensor(f"{name}/grad", (), "The gradient in the model's parameter"), gradient.double(), (),
-        ("wrong_gradient", "The value of your loss is right, but its gradient is not that of the cross-entropy. Was something detached?"), 10 * rtol,
-    )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from scipy import stats
 from torch import Tensor
@@ -354,7 +356,9 @@ def class_posterior(judge: Judge) -> None:
                 )
             rtol = 1e-7 if dtype == torch.float64 else 2e-3
             expected = law.posterior()
-            judge.compare(seen, expected, posterior_mistakes(law), posterior_otherwise(seen, expected, name), 0.0, rtol)
+            judge.compare(
+                seen, expected, partial(posterior_mistakes, law), posterior_otherwise(seen, expected, name), 0.0, rtol
+            )
             kept(judge, name)
         same_when_strided(judge, "letters")
         judge.device()
@@ -429,44 +433,49 @@ def conditional_score(judge: Judge) -> None:
                 bool(seen.isfinite().all()), "not_finite",
                 f"Your score contains NaN or infinity (seen {WHERE[name]}). Probabilities may be exactly 0, and densities underflow: stay with logarithms and softmax.",
             )  # fmt: skip
-            shares = torch.softmax(law.setting.weights[y].log() + law.log_components(), dim=-1)
-            everything = torch.einsum(
-                "by,byld->bld",
-                law.posterior(),
-                torch.stack([law.mean(torch.full_like(y, k)) for k in range(CLASSES)], 1),
-            )
-            site_shares = torch.softmax(law.setting.weights[y].log()[..., None] + law.log_sites().logsumexp(-1), dim=1)
-            by_site = torch.einsum("bcl,bcld->bld", site_shares, law.component_means())
-            plain = torch.einsum("bc,bcld->bld", law.setting.weights[y], law.component_means())
-            hard = law.component_means()[torch.arange(len(x)), shares.argmax(-1)]
-            prior_mean = torch.einsum("bc,cld->bld", shares, law.setting.probs @ law.setting.points)
             judge.compare(
                 seen,
                 (a * mean - x) / s**2,
-                [
-                    ("variance_not_squared", "You divide by sigma. The score has the unit 1/x: divide by sigma².", (a * mean - x) / s),
-                    ("wrong_sign", "Your score points away from the data.", (x - a * mean) / s**2),
-                    ("not_divided", "The difference has to be divided by the variance sigma².", a * mean - x),
-                    ("a_missing", "The Gaussians stand around a(t) times the data: the factor a is missing before the mean.", (mean - x) / s**2),
-                    ("unconditional", "This is the score of all classes together. Use the components' shares given the class y.", (a * everything - x) / s**2),
-                    ("gradient_of_posterior", "This is the gradient of log p(y | x), what a classifier would say. The gradient of log p_t(x | y) is asked for: do not normalise over the classes.", a * (mean - everything) / s**2),
-                    ("shares_per_site", "Every site has its own shares of the components. A sample has one component for all its sites: add up their logarithms before the softmax over the components.", (a * by_site - x) / s**2),
-                    ("shares_not_updated", "You weigh the components with their shares in the class. Having seen x, some are more probable than others: use p(component | x, y).", (a * plain - x) / s**2),
-                    ("weights_missing", "You weigh the components by their likelihood alone. Their shares in the class count too.", (a * law.mean(y, weights=possible(law.setting.weights)) - x) / s**2),
-                    ("weights_missing", "You weigh all components by their likelihood, even those that this class does not have.", (a * law.mean(y, weights=torch.ones_like(law.setting.weights)) - x) / s**2),
-                    ("letters_missing", "The mean of a site given x leaves out the probabilities of its letters.", (a * law.mean(y, probs=possible(law.setting.probs)) - x) / s**2),
-                    ("half_exponent", "The softmax over the letters has the wrong exponent: the difference of two Gaussians' logarithms has a / sigma², neither half nor twice that.", (a * law.mean(y, variance=law.s**2 / 2) - x) / s**2),
-                    ("half_exponent", "The softmax over the letters has the wrong exponent: the variance is sigma².", (a * law.mean(y, variance=law.s) - x) / s**2),
-                    ("hard_component", "You take the score of the best component. The score of a mixture is the mean of its components' scores under p(component | x, y).", (a * hard - x) / s**2),
-                    ("prior_mean", "You use each component's own mean. Having seen x, a site's mean is another: p(letter | x) takes the place of p(letter).", (a * prior_mean - x) / s**2),
-                    ("noise_instead", "What you return is the noise, not the score: they differ by the factor -1 / sigma.", (x - a * mean) / s),
-                ],
+                partial(score_mistakes, law, y),
                 ("wrong_score", f"Your score is not the gradient of log p_t(x | y) in x (seen {WHERE[name]}). Check it with automatic differentiation of the log density."),
                 1e-7 if dtype == torch.float64 else 2e-3,
             )  # fmt: skip
             kept(judge, name)
         same_when_strided(judge, "letters")
         judge.device()
+
+
+def score_mistakes(law: Law, y: Tensor) -> list[tuple[str, str, Tensor]]:
+    a, s, x, mean = law.a, law.s, law.x, law.mean(y)
+    shares = torch.softmax(law.setting.weights[y].log() + law.log_components(), dim=-1)
+    everything = torch.einsum(
+        "by,byld->bld",
+        law.posterior(),
+        torch.stack([law.mean(torch.full_like(y, k)) for k in range(CLASSES)], 1),
+    )
+    site_shares = torch.softmax(law.setting.weights[y].log()[..., None] + law.log_sites().logsumexp(-1), dim=1)
+    by_site = torch.einsum("bcl,bcld->bld", site_shares, law.component_means())
+    plain = torch.einsum("bc,bcld->bld", law.setting.weights[y], law.component_means())
+    hard = law.component_means()[torch.arange(len(x)), shares.argmax(-1)]
+    prior_mean = torch.einsum("bc,cld->bld", shares, law.setting.probs @ law.setting.points)
+    return [
+        ("variance_not_squared", "You divide by sigma. The score has the unit 1/x: divide by sigma².", (a * mean - x) / s),
+        ("wrong_sign", "Your score points away from the data.", (x - a * mean) / s**2),
+        ("not_divided", "The difference has to be divided by the variance sigma².", a * mean - x),
+        ("a_missing", "The Gaussians stand around a(t) times the data: the factor a is missing before the mean.", (mean - x) / s**2),
+        ("unconditional", "This is the score of all classes together. Use the components' shares given the class y.", (a * everything - x) / s**2),
+        ("gradient_of_posterior", "This is the gradient of log p(y | x), what a classifier would say. The gradient of log p_t(x | y) is asked for: do not normalise over the classes.", a * (mean - everything) / s**2),
+        ("shares_per_site", "Every site has its own shares of the components. A sample has one component for all its sites: add up their logarithms before the softmax over the components.", (a * by_site - x) / s**2),
+        ("shares_not_updated", "You weigh the components with their shares in the class. Having seen x, some are more probable than others: use p(component | x, y).", (a * plain - x) / s**2),
+        ("weights_missing", "You weigh the components by their likelihood alone. Their shares in the class count too.", (a * law.mean(y, weights=possible(law.setting.weights)) - x) / s**2),
+        ("weights_missing", "You weigh all components by their likelihood, even those that this class does not have.", (a * law.mean(y, weights=torch.ones_like(law.setting.weights)) - x) / s**2),
+        ("letters_missing", "The mean of a site given x leaves out the probabilities of its letters.", (a * law.mean(y, probs=possible(law.setting.probs)) - x) / s**2),
+        ("half_exponent", "The softmax over the letters has the wrong exponent: the difference of two Gaussians' logarithms has a / sigma², neither half nor twice that.", (a * law.mean(y, variance=law.s**2 / 2) - x) / s**2),
+        ("half_exponent", "The softmax over the letters has the wrong exponent: the variance is sigma².", (a * law.mean(y, variance=law.s) - x) / s**2),
+        ("hard_component", "You take the score of the best component. The score of a mixture is the mean of its components' scores under p(component | x, y).", (a * hard - x) / s**2),
+        ("prior_mean", "You use each component's own mean. Having seen x, a site's mean is another: p(letter | x) takes the place of p(letter).", (a * prior_mean - x) / s**2),
+        ("noise_instead", "What you return is the noise, not the score: they differ by the factor -1 / sigma.", (x - a * mean) / s),
+    ]  # fmt: skip
 
 
 # --- 1.5

@@ -1,6 +1,7 @@
 """Wrong answers made by a program: how they are made, and that none survives. The full run and its report."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -151,11 +152,13 @@ def test_the_full_run_tries_everything_evenly(lab):
     tasks = targets(lab, None, None)
     cut = pieces(tasks)
     assert sum(piece.challenges for piece in cut) == sum(task.challenges for task in tasks)
-    half, done = len(cut) // 2, {}
-    for piece in cut[:half]:
-        done[piece.mutant.exercise, piece.mutant.name] = piece.first + piece.challenges
-    shares = [done[t.mutant.exercise, t.mutant.name] / t.challenges for t in tasks if t.challenges >= 50]
-    assert max(shares) - min(shares) < 0.2
+    seen = Counter()
+    for piece in cut:
+        seen[piece.mutant.exercise, piece.mutant.name] += piece.challenges
+        if sum(seen.values()) * 2 > sum(min(task.challenges, 1_000) for task in tasks):
+            break
+    shares = [seen[t.mutant.exercise, t.mutant.name] / min(t.challenges, 1_000) for t in tasks if t.challenges >= 50]
+    assert min(shares) > 0.35 and max(shares) < 0.7
     for task in tasks:
         wrong = 10 if task.mutant.kind == "generic" else 50
         assert task.challenges in ((1_000, 10_000) if task.mutant.right else (wrong,))
