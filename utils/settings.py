@@ -98,17 +98,17 @@ def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: 
 
 
 def noisy_spins(side: int = 6) -> Setting:
-    """Setting 1: both classes are fair coins. There is nothing to tell apart: the negative control."""
-    return spin_setting("Setting 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
+    """World 1: both classes are fair coins. There is nothing to tell apart: the negative control."""
+    return spin_setting("World 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
 
 
 def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
-    """Setting 2: class 0 is all down or all up, clean or with flips; class 1 is fair coins.
+    """World 2: class 0 is all down or all up, clean or with flips; class 1 is fair coins.
 
     It is called FM after the ferromagnet, but it is a mixture of two states: the spins do not interact.
     """
     return spin_setting(
-        "Setting 2: FM / noisy",
+        "World 2: FM / noisy",
         [0.0, 1.0, flip, 1 - flip, 0.5],
         [[0.25, 0.25, 0.25, 0.25, 0.0], [0, 0, 0, 0, 1.0]],
         side,
@@ -116,9 +116,9 @@ def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
 
 
 def all_down(side: int = 6, flip: float = 0.1) -> Setting:
-    """Setting 3: class 0 is down, clean or with flips; class 1 is fair coins, or up, clean or with flips."""
+    """World 3: class 0 is down, clean or with flips; class 1 is fair coins, or up, clean or with flips."""
     return spin_setting(
-        "Setting 3: down / noisy or up",
+        "World 3: down / noisy or up",
         [0.0, flip, 0.5, 1.0, 1 - flip],
         [[0.5, 0.5, 0, 0, 0], [0, 0, 0.5, 0.25, 0.25]],
         side,
@@ -179,7 +179,7 @@ def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, floa
 
 
 def uniform_letters(sites: int = 12, letters: int = 6) -> Setting:
-    """Setting 1 over letters: both classes are uniform."""
+    """World 1 over letters: both classes are uniform."""
     require_alphabet(sites, letters)
     return letter_setting("Uniform letters", torch.full((2, sites, letters), 1 / letters, dtype=torch.float64))
 
