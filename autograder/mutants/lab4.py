@@ -49,7 +49,7 @@ wrong(LOSS, "mask_inverted", "eta_inverted", source=plain((DROP, "torch.rand(bat
 wrong(
     LOSS,
     "one_coin_per_batch",
-    ("one_coin_per_batch", "never_dropped"),
+    "one_coin_per_batch",
     source=plain((DROP, "torch.rand(1, device=z.device) < self.eta")),
 )
 wrong(

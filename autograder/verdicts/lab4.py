@@ -177,7 +177,7 @@ def cfg_train_loss(judge: Judge) -> None:
         calls = [f"call{i}" for i in range(TRAIN_CALLS)]
         runs = {name: read_run(judge, name) for name in TRAIN_RUNS}
         judge_times(judge, torch.stack([runs[name]["t"].flatten() for name in calls]))
-        judge_labels(judge, [runs[name] for name in calls], train_setting(judge.challenge)[2])
+        judge_labels(judge, [runs[name] for name in calls], runs["eta1"], train_setting(judge.challenge)[2])
         for name, share in (("eta0", 0.0), ("eta1", 1.0)):
             seen = float(runs[name]["null"].double().mean())
             judge.require(
@@ -322,12 +322,13 @@ def target_mistake(judge: Judge, label: str, seen: Tensor, expected: Tensor, rto
     return "target_inputs", f"The {label} in the target is not the {label} that made x."
 
 
-def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], eta: float) -> None:
+def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], always: dict[str, Tensor], eta: float) -> None:
+    """The dropped labels of all calls; `always` is the call with eta = 1."""
     null = torch.stack([run["null"] for run in runs])
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
     per_call = null.double().mean(dim=1)
     judge.require(
-        count > 0,
+        count > 0 or bool(always["null"].any()),
         "never_dropped",
         f"The model never saw the null label, though eta was {eta:.2f}. It cannot learn the unconditional velocity.",
     )

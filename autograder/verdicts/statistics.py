@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from scipy import stats
+from scipy import special, stats
 from torch import Tensor
 
 
 def is_binomial(successes: int, trials: int, probability: float, level: float) -> bool:
-    """Exact two-sided binomial test."""
-    return stats.binomtest(int(successes), int(trials), probability).pvalue >= level
+    """Exact two-sided binomial test: each tail may refuse half of `level`."""
+    at_most = special.bdtr(int(successes), int(trials), probability)
+    at_least = special.bdtrc(int(successes) - 1, int(trials), probability)
+    return 2 * min(at_most, at_least) >= level
 
 
 def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:

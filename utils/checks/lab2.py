@@ -203,7 +203,7 @@ exercise(
 
 # --- 2.3 denoising score matching
 
-LOSS_CALLS, LOSS_BATCH = 16, 128
+LOSS_CALLS, LOSS_BATCH = 8, 256
 LOSS_RUNS = {
     # attempt: dtype, batch size
     **{f"call{i}": (torch.float64, LOSS_BATCH) for i in range(LOSS_CALLS)},
@@ -341,6 +341,7 @@ exercise(
     "lab2.score_loss",
     points=3,
     title="Denoising score matching on a ring",
+    version=2,
     names=("ScoreTrainer",),
     probe=probe_score_loss,
     public=public_score_loss,

@@ -149,8 +149,14 @@ class StubData:
     def __init__(self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype):
         self.points = challenge.randn(f"{name} points", (512, *shape), dtype)
         self.labels = challenge.randint(f"{name} labels", 0, classes, (512,))
+        self._before = self.points.clone(), self.labels.clone()
         self.next = 0
         self.sample = Recorder(self.draw, ("n",))
+
+    def kept(self) -> tuple[bool, bool]:
+        """Are the points, and the labels, still what they were?"""
+        points, labels = self._before
+        return torch.equal(points, self.points), torch.equal(labels, self.labels)
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
         rows = slice(self.next, self.next + n)
