@@ -14,7 +14,7 @@ fast sampler · a mended sampler · three variances, by which you will know what
 | | |
 |---|---|
 | Points | 18 |
-| Time | about 2½ hours, and some minutes of waiting |
+| Time | about 3 hours, and some minutes of waiting |
 | GPU | not needed: what a laptop cannot train in a minute is loaded from a checkpoint |
 | You need | PyTorch, Bayes' rule, gradients. Lab 1 helps and is not needed |
 
@@ -82,7 +82,7 @@ Gaussian noise:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
 
-**Three sigmas.** Half of all mistakes in this field come from one letter. There are three standard deviations here, and papers call each of them $\sigma_t$:
+**Three sigmas.** Many mistakes in this field come from one letter. There are three standard deviations here, and papers call each of them $\sigma_t$:
 
 | name in this lab | formula | what it is |
 |---|---|---|
@@ -339,7 +339,7 @@ r"""
 Two networks come with this lab. `NoisyDigitClassifier` is the one that your loss trains. `NoiseUNet` estimates the noise; its loss, the mean square of $\hat\varepsilon - \varepsilon$, is written below, and is not graded.
 
 On a laptop both are trained for a moment only, so that you see the curves fall. Then the **checkpoints** are loaded: made by this very code, on MNIST, with more patience (their cards lie beside them in
-`utils/checkpoints`). The noise network did not begin from nothing. It has the shape of lab 4's U-Net and began with its weights, for a velocity and a noise estimate are one another's rescaling.
+`utils/checkpoints`). The noise network did not begin from nothing. It has the shape of lab 4's U-Net and began with its weights, for whoever knows $x_t$ can compute a velocity from a noise estimate, and back.
 
 **Predict, then run.** The classifier is asked at every $t$, also where nothing can be seen. Which loss has a network that only guesses? Will the curve end near zero?
 """
@@ -427,8 +427,8 @@ drawn(draw_accuracy, "3.1")
 # %% [markdown]
 r"""
 **A mistake that looks like knowledge of time.** A popular recipe computes features $f(x)$ with an ordinary network and appends an embedding of $t$ just before the last *linear* layer:
-$\text{logits} = W\,[f(x);\ e(t)] + c$. The accuracy may be fine. Now differentiate the logits in $x$: the part with $e(t)$ is a constant and drops out. **The logits' gradient is the same at every noise level, bit for bit.** The
-network was told the time and cannot use it for steering. `NoisyDigitClassifier` lets $t$ into every level instead. Here are both on the plane:
+$\text{logits} = W\,[f(x);\ e(t)] + c$. The accuracy may be fine. Now differentiate the logits in $x$: the part with $e(t)$ is a constant and drops out. **The logits' gradient is the same at every noise level, bit for bit.** In $\nabla_x\log p(y\mid x, t)$
+only the softmax's weights still know the time; the directions that they mix are the same at all levels. The network was told the time and can hardly use it for steering. `NoisyDigitClassifier` lets $t$ into every level instead. Here are both on the plane:
 """
 
 # %% role="illustration"
@@ -903,8 +903,8 @@ drawn(measure_cost, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The classifier here is six times smaller than the noise network, so guidance is cheap: a third more time. Its gradient needs several times the memory of its mere opinion, because every layer's input is kept for the way back. The peak of the *whole* step hardly rises, for the large
-network's own is higher, and it is over before the classifier begins. With a classifier as large as the model this would be another story. (Lab 4 pays with a second call of the large network instead.)
+The classifier here is six times smaller than the noise network, so guidance is cheap: a third to a half more time. Its gradient needs more than twice the memory of its mere opinion, because every layer's input is kept for the way back. The peak of the *whole* step hardly rises:
+the large network's own is higher, and it is over before the classifier begins. With a classifier as large as the model this would be another story. (Lab 4 pays with a second call of the large network instead.)
 
 ## What it buys, and what it takes
 
@@ -1042,7 +1042,7 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 
 # %% [markdown]
 r"""
-At $w = 0$ and $1$ all agree, to the third digit: the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. There is no error in the code, and more steps do not help. *Guidance narrows more than the
+At $w = 0$ and $1$ all agree, to about one per cent: the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. There is no error in the code, and more steps do not help. *Guidance narrows more than the
 formula says, and by how much depends on the sampler.*
 
 Is it only the width? Two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and we ask for the right one. Here the *place* is wrong, too. The claimed law is computed by quadrature, the rest is sampled, with your functions and exact scores:
@@ -1094,7 +1094,7 @@ drawn(compare_clouds, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The claim hardly moves: at $x = 1$ the class is certain already, and a power of 1 is 1. The samplers move on all the same, out to where the class has next to no data. This is the picture of the plane from above, with numbers.
+The claim hardly moves: at $x = 1$ the class is certain already, and a power of 1 is 1. The samplers move on all the same, to the class's outer edge: at $w = 5$ DDIM's *mean* is 1.8, and only one point in twenty of the class lies farther out. This is the picture of the plane from above, with numbers.
 
 > ### Exercise 3.9 · Quality against diversity (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 15 minutes
