@@ -509,15 +509,16 @@ def classifier_gradient(
 
 # %% [markdown]
 r"""
-Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: purple says *ink, please*, orange says *paper, please*. Each picture has its own colour scale. **Predict, then run:** where will the largest gradients for the eight be?
+Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: purple says *ink, please*, orange says *paper, please*. Each picture has its own colour scale; the number below it is its largest $|g|$. **Predict, then run:** where will the largest gradients for the eight be? And how large can a
+gradient towards the three be, where the classifier sees a three already?
 """
 
 # %% role="illustration"
 def draw_gradients():
     x0, _ = digits[(digits.labels == 3).nonzero()[7]]
     noise = torch.randn(x0.shape, generator=generator(5)).to(device)
-    shown, wanted = (50, 200, 350, 500), (3, 8, 7)
-    fig, axes = plt.subplots(len(wanted) + 1, len(shown), figsize=(7.2, 7.4))
+    shown, wanted = (50, 200, 500, 800), (3, 8, 7)
+    fig, axes = plt.subplots(len(wanted) + 1, len(shown), figsize=(7.2, 7.9))
     for column, t in zip(axes.T, shown):
         x = add_noise(x0, every(t, x0), noise, schedule)
         column[0].imshow(x[0, 0].cpu(), cmap="gray_r", vmin=-1.5, vmax=1.5)
@@ -525,6 +526,7 @@ def draw_gradients():
         for ax, k in zip(column[1:], wanted):
             g = classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu()
             ax.imshow(g, cmap="PuOr", vmin=-g.abs().max(), vmax=g.abs().max())
+            ax.set_xlabel(f"{float(g.abs().max()):.1g}")
     for ax in axes.flat:
         plotting.bare(ax)
     for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in wanted))):
@@ -536,7 +538,11 @@ drawn(draw_gradients, "3.1 and 3.4")
 
 # %% [markdown]
 r"""
-The gradient is not a picture of an eight. It is a *hint*: close this gap, clear that stroke. Near the data it is busy and local; far out in the noise it is broad and faint, because little is known. The diffusion model does the drawing.
+Near the data the gradient is not a picture of an eight. It is a *hint*: close this gap, clear that stroke. Far out in the noise it is broad, and resembles an average three, eight or seven: nothing more can be said there. The diffusion
+model does the drawing.
+
+Read the numbers, too. Towards the three there is next to nothing to feel near the data: the classifier is sure, and asks for no more. Towards the others the gradient is large, as long as the three can be seen. At $t = 800$ nobody knows
+anything, and all gradients are faint. So a classifier steers where the class is *being decided*. Keep this for part 9.
 
 ---
 # 5 · One guided step
