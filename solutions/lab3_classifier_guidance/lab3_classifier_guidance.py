@@ -405,7 +405,7 @@ except NotImplementedError:
 def draw_accuracy():
     x0, y = load_digits("test", device=device)[: budget.pick(full=2000, cpu=500, ci=20)]
     noise = torch.randn(x0.shape, generator=generator(1)).to(device)
-    levels = list(range(0, STEPS, budget.pick(full=50, cpu=100, ci=400)))
+    levels = sorted({50, 150, *range(0, STEPS, budget.pick(full=50, cpu=100, ci=400))})
     ordinary = DigitClassifier().to(device)
     load_weights(ordinary, CHECKPOINTS / "yardstick.safetensors")
     aware, clean = [], []
@@ -606,7 +606,7 @@ def ddpm_step(
 
 # %% [markdown]
 r"""
-*Your* guided score on the plane at $t = 300$, towards the lower right cloud. **Predict, then run:** at $w = 1$ all arrows should lead to one cloud. What is different at $w = 4$, for points that are already there?
+*Your* guided score on the plane at $t = 300$, towards the lower right cloud. The cross marks that cloud's middle. **Predict, then run:** at $w = 1$ all arrows should lead to one cloud. What is different at $w = 4$, for points that are already there?
 """
 
 # %% role="illustration"
@@ -623,6 +623,7 @@ def draw_guided_scores():
         scatter_classes(ax, x, labels, alpha=0.35)
         score = score_from_noise(guided_noise(PLANE.noise(grid, t, schedule), g, t, w, schedule), t, schedule)
         ax.quiver(*grid.T, *score.T, color="#222222", angles="xy", width=0.004, scale=60)
+        ax.plot(*(schedule.alpha_bars[300].sqrt() * PLANE.means[2]), "X", color=plotting.RED, markersize=8, markeredgecolor="white")
         ax.set_title(f"w = {w:g}")
     plt.show()
 
@@ -631,6 +632,8 @@ drawn(draw_guided_scores, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
+At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it: a point in the middle of the cloud is pushed on, away from the other two. It belongs to the class already, and is told to belong to it more.
+
 ---
 # 6 · Large steps without noise
 
@@ -712,7 +715,7 @@ def draw_samplers():
 
     start = torch.randn(800, 2, generator=generator(7))
     fig, axes = plane_axes(4)
-    pictures = {"DDPM, 1000 steps": walk_ddpm(start, exact, schedule, generator(8)) if budget.name != "ci" else start}
+    pictures = {"DDPM, 1000 steps": walk_ddpm(start, exact, schedule, generator(8))}
     pictures |= {f"DDIM, {n} steps": walk_ddim(start, exact, schedule, n) for n in (50, 10, 2)}
     for ax, (name, x) in zip(axes, pictures.items()):
         scatter_classes(ax, x, PLANE.logits(x, every(0, x), schedule).argmax(1))
@@ -754,20 +757,23 @@ def draw_with(sampler, scales=(0.0, 1.0, 3.0)):
     noises = torch.randn(STEPS, 600, 2, generator=generator(8))
     fig, axes = plane_axes(len(scales))
     x0, labels = PLANE.sample(600, generator(1))
+    samples = {}
     for ax, w in zip(axes, scales):
         ax.scatter(*x0.T, s=4, color="#BBBBBB", linewidths=0)
         x = sampler(start, every(2, start), w, lambda x, t: PLANE.noise(x, t, schedule), lambda x, t: PLANE.logits(x, t, schedule),
                     schedule, classifier_gradient, ddpm_step, noises)  # fmt: skip
         ax.scatter(*x.T, s=4, color=plotting.RED, linewidths=0, alpha=0.6)
         ax.set_title(f"w = {w:g}")
+        samples[w] = x
     plt.show()
+    return samples
 
 
 drawn(lambda: draw_with(suspicious_sampler), "3.1, 3.4 and 3.5")
 
 # %% [markdown]
 r"""
-Grey: the world. Red: its samples, which should be those of the lower right cloud. Without guidance they are cut off by a box. With guidance they all flee into the corner that lies farthest from the wanted cloud: one point, that is all there is.
+Grey: the world. Orange-red: its samples, which for $w > 0$ should be those of the lower right cloud. Without guidance they are cut off by a box. With guidance they all flee into the corner that lies farthest from the wanted cloud: the one small point at $(-1, 1)$ is all 600 of them.
 
 > ### Exercise 3.7 · Mend the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
@@ -802,12 +808,30 @@ def guided_sampler(x, y, w, model, classifier, schedule, classifier_gradient, dd
 # %% check="lab3.spot_the_bugs"
 
 # %% role="illustration"
-drawn(lambda: draw_with(guided_sampler, (0.0, 1.0, 3.0, 8.0)), "3.1, 3.4, 3.5 and 3.7")
+def draw_mended():
+    samples = draw_with(guided_sampler, (0.0, 1.0, 3.0, 8.0))
+    middle = PLANE.means[2]
+    outwards = middle / middle.norm()
+    place = torch.linspace(-1.3, 1.6, 300)
+    fig, ax = plt.subplots(figsize=(6.5, 3))
+    std = float(PLANE.stds[2])
+    ax.fill_between(place, torch.exp(-((place / std) ** 2) / 2) / (std * math.sqrt(2 * math.pi)), color="#CCCCCC", linewidth=0, label="the class")
+    for w, color, style in zip((1.0, 3.0, 8.0), (plotting.BLUE, plotting.ORANGE, plotting.RED), ("-", "--", ":")):
+        beyond = (samples[w] - middle) @ outwards
+        density = torch.exp(-(((place[:, None] - beyond) / 0.1) ** 2) / 2).mean(1) / (0.1 * math.sqrt(2 * math.pi))
+        ax.plot(place, density, style, color=color, label=f"w = {w:g}: {float((beyond < 0).float().mean()):.0%} on the inner side")
+    ax.axvline(0, color="#444444", linewidth=0.8)
+    ax.set(xlabel="how far beyond the cloud's middle, seen from the other clouds", ylabel="density", ylim=(0, 2.1), title="Guidance moves on")
+    ax.legend(loc="upper left")
+    plt.show()
+
+
+drawn(draw_mended, "3.1, 3.4, 3.5 and 3.7")
 
 # %% [markdown]
 r"""
-At $w = 1$ the red points fill the lower right cloud, as Bayes' rule promised. At $w = 3$ and $8$ they move on: outwards, away from the other clouds, until the middle of the grey cloud is half empty. Keep that picture. It is what
-guidance does to digits, too, only that there you cannot see where the data end.
+At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promised: one half of them on either side of its middle. At $w = 3$ and $8$ they move on: outwards, away from the other clouds. On the plane this is easily overlooked, for the clouds lie far apart, and
+soon the classifier is sure and falls silent. The curves show it: three samples in ten are left on the inner side. Keep that picture. It is what guidance does to digits, too, only that there you cannot see where the data end.
 
 ---
 # 8 · Now digits
