@@ -197,9 +197,15 @@ takes the one for the other guides ten times too little, and sees no error messa
 ---
 # 2 · The score and the noise are the same thing
 
-A diffusion network is trained to guess the noise in $x_t$. Guidance is easier to think about with the score. Here is the bridge. Given $x_0$, the law of $x_t$ is
+A diffusion network is trained to guess the noise in $x_t$. Guidance is easier to think about with the **score** $s = \nabla_x\log p_t(x)$: at every point, the direction in which noisy data become more likely. Here is the bridge. Given $x_0$, the law of $x_t$ is
 $\mathcal N(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I)$. Write down the gradient of its logarithm, put in $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$, and see what is left. Then
 average over all $x_0$ that are possible at $x_t$: the same line holds between the best guess $\hat\varepsilon$ and the score $s$ of the noisy data.
+
+<details><summary>Why may one average?</summary>
+
+$p_t(x)$ is the average of $p_t(x\mid x_0)$ over the data. So $\nabla_x p_t(x)$ is the average of $p_t(x\mid x_0)\,\nabla_x\log p_t(x\mid x_0)$. Divide by $p_t(x)$: by Bayes' rule the weights become the probabilities of $x_0$ given $x$. The score is the mean of
+$\nabla_x\log p_t(x\mid x_0)$ over the $x_0$ that are possible at $x$.
+</details>
 
 > ### Exercise 3.2 · A dictionary
 > **1 point** (½ each way) · difficulty ●○○○○ · 10 minutes
@@ -552,11 +558,11 @@ anything, and all gradients are faint. So a classifier steers where the class is
 # 5 · One guided step
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. With larger $w$ the class counts more than it honestly should, and that is what everybody uses. Our network speaks in noise, so
-say the same in noise. Then take one step of the classical sampler (DDPM). Given the noise estimate, it removes from $x_t$ what step $t$ had added, undoes the shrinking, and adds fresh noise of the size of that step:
+say the same in noise. Then take one step of the classical sampler (DDPM, *denoising diffusion probabilistic models*). Given the noise estimate, it removes from $x_t$ what step $t$ had added, undoes the shrinking, and adds fresh noise of the size of that step:
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
-and no $z$ at $t = 0$: the last step ends on the data.
+and no $z$ at $t = 0$: the last step ends on the data. Why this factor before $\hat\varepsilon$? All the noise in $x_t$ is $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$, and step $t$ owns the share $\beta_t/(1-\bar\alpha_t)$ of its variance. (Some papers give $z$ the size `posterior`. Your picture of 3.1 says where that makes a difference.)
 
 > ### Exercise 3.5 · Guided noise, and a DDPM step
 > **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 20 minutes
@@ -641,7 +647,7 @@ At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it: a point
 ---
 # 6 · Large steps without noise
 
-A thousand steps are a thousand calls of a network. DDIM needs fifty or ten. It reads the estimate differently: if $\hat\varepsilon$ is the noise in $x_t$, then the data behind it is
+A thousand steps are a thousand calls of a network. DDIM (*denoising diffusion implicit models*) needs fifty or ten. It reads the estimate differently: if $\hat\varepsilon$ is the noise in $x_t$, then the data behind it is
 
 $$\hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon}{\sqrt{\bar\alpha_t}},$$
 
@@ -944,9 +950,9 @@ the large network's own is higher, and it is over before the classifier begins. 
 
 Four numbers, in the features of a classifier that knows only clean digits (test accuracy 99.65 %), and that took no part in the guiding. **Accuracy**: is it the digit that was asked for? **Fréchet distance**: how far is
 the cloud of samples from that of real test digits? Small is good; the dashed line is the distance of as many *real* training digits. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
-digits that lie among samples.
+digits that lie among samples. To lie *among* points means: to be as near to one of them as its own third neighbour.
 
-First a few digits of your own, then the table that was computed once with the checkpoints (error bars are standard errors over seeds). **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?
+First a few digits of your own, then the table that was computed once with the checkpoints (error bars are standard errors over seeds). Compare within a table, not between the two: the last three numbers depend on how many digits one has, and a hundred are few. **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?
 """
 
 # %% role="illustration"
@@ -980,7 +986,7 @@ plt.show()
 r"""
 Recall falls all the way, slowly at first. The distance falls, and rises again; 3.9 asks you why.
 
-And one number should puzzle you. By Bayes' rule $w = 1$ is the honest conditional law, yet at $w = 1$ one digit in three is not the one that was asked for. More steps do not help: with 25, 100 and 200 of them the same 70 of 100 digits
+And one number should puzzle you. By Bayes' rule $w = 1$ is the honest conditional law, yet at $w = 1$ one digit in three is not the one that was asked for. More steps do not help: with 25, with 100 and with 200 of them 70 of 100 digits
 were right. Bayes' rule speaks of the exact score and of the exact classifier. On the plane we had both, and $w = 1$ was right. Here both are networks, and trained.
 
 ---
@@ -1003,6 +1009,14 @@ Let $U(\tau)$ be the variance of the samples on their way. With the noise-free s
 $$\text{ode:}\quad \frac{\mathrm dU}{\mathrm d\tau} = \lambda\,U,\qquad\qquad \text{sde:}\quad \frac{\mathrm dU}{\mathrm d\tau} = 2\lambda\,U - 1,$$
 
 and both start from pure noise: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The samples have the variance $U(0)$.
+
+<details><summary>Where the two equations come from</summary>
+
+Let $u = x_t/\sqrt{\bar\alpha_t}$; its score is $-\lambda u$. Your DDIM step says $u' = \hat x_0 + \sqrt{\tau'}\,\hat\varepsilon$. So $u$ changes by $\hat\varepsilon$ times the change of $\sqrt\tau$, and $\hat\varepsilon = \sqrt\tau\,\lambda u$ by your dictionary: $\mathrm du/\mathrm d\tau = \tfrac12\lambda u$. A variance is a square and
+grows at twice the rate: that is the ode.
+
+A small DDPM step, from $\tau$ down to $\tau - h$, goes twice as far and adds noise of the variance $h$: $u' = u - h\lambda u + \sqrt h\,z$. So $U(\tau - h) = (1-h\lambda)^2\,U(\tau) + h$, and for small $h$ that is the sde.
+</details>
 
 > ### Exercise 3.8 · Three variances
 > **1 point** · difficulty ●●●●○ · 30 minutes, mostly with a pencil
