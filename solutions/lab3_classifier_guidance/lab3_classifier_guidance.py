@@ -1158,14 +1158,14 @@ The claim hardly moves: at $x = 1$ the class is certain already, and a power of 
 
 # %% [markdown] answer="lab3.tradeoff_essay"
 r"""
-**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ nobody asked for a class) to nearly one, and precision stays high: samples look clean and are what was asked for. Recall falls: fewer of the real digits have a sample near them, and in the grid a column's
-digits lose slant and odd shapes. The Fréchet distance compares mean and spread of two clouds. At small $w$ the classes or their shares are off, or samples lie between classes; at large $w$ the spread is too small and
-the centre has moved; in between it has its minimum.
+**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ nobody asked for a class) to nearly one (.99), and precision from .55 to .90: samples look clean and are what was asked for. Recall falls from .94 to .64: fewer of the real digits have a sample near them, and in the grid strokes grow bold and
+shapes alike. The Fréchet distance compares mean and spread of two clouds. At small $w$ the classes or their shares are off, or samples lie between classes; at large $w$ the spread is too small and
+the centre has moved; in between, at $w = 4$, it has its minimum.
 
 (b) Not from $p(x)\,p(y\mid x)^w$. For each $t$ the guided score is that of $p_t(x)\,p_t(y\mid x)^w$, but these densities are not the noised versions of the one at $t = 0$ unless $w$ is 0 or 1, so no diffusion process has all of them as its
 marginals. In the Gaussian example with $S = 4$, $s = 1$, $w = 3$ the claim is a variance of 0.40, DDIM gives 0.0625 and DDPM 0.266: the result even depends on the sampler.
 
-(c) No. For training data I need diversity, so $w$ near 1, and I would look at recall and at the distance. For one picture to show I want precision and the right class, so a larger $w$, and nobody sees what is missing.
+(c) No. For training data I need diversity, and labels that are right: with these networks one label in three is wrong at $w = 1$, so the smallest $w$ that draws what was asked for, 2 to 4, and I would look at recall and at the distance. For one picture to show I want precision and the right class, so a larger $w$, and nobody sees what is missing.
 
 **Rubric.** ½ point: quality up and diversity down, each tied to a number or to the student's own picture (precision or accuracy; recall). ½ point: why the distance has a minimum. ½ point: not $p(x)p(y|x)^w$, *with* the reason (slices are right,
 the path is not) or with the example's numbers. ½ point: a use that wants diversity against one that wants quality. "More guidance is better until artefacts appear" alone: no credit for (a).
