@@ -528,13 +528,14 @@ def draw_gradients():
     x0, _ = digits[(digits.labels == 3).nonzero()[7]]
     noise = torch.randn(x0.shape, generator=generator(5)).to(device)
     shown, wanted = (50, 200, 500, 800), (3, 8, 7)
+    noisy = {t: add_noise(x0, every(t, x0), noise, schedule) for t in shown}
+    steered = {(t, k): classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu() for t, x in noisy.items() for k in wanted}
     fig, axes = plt.subplots(len(wanted) + 1, len(shown), figsize=(7.2, 7.9))
     for column, t in zip(axes.T, shown):
-        x = add_noise(x0, every(t, x0), noise, schedule)
-        column[0].imshow(x[0, 0].cpu(), cmap="gray_r", vmin=-1.5, vmax=1.5)
+        column[0].imshow(noisy[t][0, 0].cpu(), cmap="gray_r", vmin=-1.5, vmax=1.5)
         column[0].set_title(f"t = {t}")
         for ax, k in zip(column[1:], wanted):
-            g = classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu()
+            g = steered[t, k]
             ax.imshow(g, cmap="PuOr", vmin=-g.abs().max(), vmax=g.abs().max())
             ax.set_xlabel(f"{float(g.abs().max()):.1g}")
     for ax in axes.flat:
@@ -1126,17 +1127,19 @@ def claimed_law(w: float) -> tuple[Tensor, Tensor]:
 def compare_clouds():
     particles = budget.pick(full=100_000, cpu=10_000, ci=50)
     print(f"{'':<6}{'claimed':>16}{'DDIM':>18}{'DDPM':>18}     (mean, standard deviation)")
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3), sharey=True)
-    for ax, w in zip(axes, (1.0, 3.0, 5.0)):
+    found = {}
+    for w in (1.0, 3.0, 5.0):
         x, law = claimed_law(w)
         mean = float(torch.trapezoid(x * law, x))
         spread = float(torch.trapezoid((x - mean) ** 2 * law, x)) ** 0.5
-        samples = walk_clouds(w, particles)
+        samples = found[w] = walk_clouds(w, particles)
         seen = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
         print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{seen}")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3), sharey=True)
+    for ax, (w, samples) in zip(axes, found.items()):
         for (name, values), color in zip(samples.items(), (plotting.SKY, plotting.YELLOW)):
             ax.hist(values[:, 0].numpy(), bins=80, range=(-1, 3), density=True, color=color, alpha=0.6, label=name)
-        ax.plot(x, law, "--", color=plotting.RED, label="the claim")
+        ax.plot(*claimed_law(w), "--", color=plotting.RED, label="the claim")
         ax.set(title=f"w = {w:g}", xlim=(-1, 3), xlabel="x")
     axes[0].set_ylabel("density")
     axes[0].legend(loc="upper left")
