@@ -79,6 +79,9 @@ lint: $(READY)  ## ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+hooks: $(READY)  ## ruff, mypy and the freshness of the notebooks before every commit
+	$(BIN)/pre-commit install
+
 types: $(READY)  ## mypy
 	$(BIN)/mypy
 
@@ -88,4 +91,4 @@ site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres types site lint clean
+.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
