@@ -464,6 +464,7 @@ for name, finds, edits in (
     ("sign_and_sigma", "wrong_sign", [(INSIDE, "model(x, t) + w * sigma * gradient"), (TOTAL, "schedule.betas[step].sqrt()")]),
     ("outside_and_clamp", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, "x = (" + NEXT[4:] + " + w * schedule.betas[step] / schedule.alphas[step].sqrt() * gradient).clamp(-1, 1)")]),
     ("outside_sigma", "sigma_of_one_step", [(INSIDE, "model(x, t)"), (TOTAL, "schedule.betas[step].sqrt()"), (NEXT, NEXT + " + w * sigma * gradient")]),
+    ("outside_total", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, NEXT + " + w * sigma * gradient")]),
     ("twice", "guidance_twice", [(NEXT, NEXT + " + w * sigma * gradient")]),
     ("unguided", "unguided", [(INSIDE, "model(x, t)")]),
     ("no_sigma", "sigma_missing", [("w * sigma * gradient", "w * gradient")]),
@@ -542,7 +543,7 @@ for name, finds, edits in (
     ("sde_single_power", "wrong_sde", [("S ** (2 - 2 * w) * s ** (2 * w)", "S ** (1 - w) * s ** w")]),
     ("ode_root", ("wrong_ode", "root_for_variance"), [(ODE, "S ** ((1 - w) / 2) * s ** (w / 2)")]),
     ("examples_only", ("wrong_tilt", "wrong_sde", "tilt_for_ode", "sde_for_ode", "wrong_ode"), [("return tilt, ode, sde", "return 0.4, 0.0625, 0.26641")]),
-    ("none", "raised", [("return tilt", "tilt")]),
+    ("none", "returned_none", [("return tilt", "tilt")]),
 ):  # fmt: skip
     wrong(VARIANCE, name, finds, edit=edits)
 right(VARIANCE, "common_denominator", edit=[(TILT, "S * s / (s + w * (S - s))"), (ODE, "S * (s / S) ** w")])

@@ -25,6 +25,7 @@ from utils.checks.lab3 import (
     TRAIN_RUNS,
     VARIANCE_RUNS,
     WHERE,
+    Guiding,
     ddim_setting,
     ddpm_setting,
     draw_t,
@@ -32,10 +33,11 @@ from utils.checks.lab3 import (
     guided_setting,
     made_up_schedule,
     sampler_setting,
+    seen_guiding,
     tensors,
     variance_setting,
 )
-from utils.checks.stubs import Nonsense, StubClassifier, StubData
+from utils.checks.stubs import StubClassifier, StubData
 from utils.diffusion import Schedule, at
 
 Mistakes = list[tuple[str, str, Tensor]]
@@ -548,29 +550,27 @@ def ddim_mistakes(x, e, bar, before, wrapped, t, bars) -> Mistakes:
 @verdict("lab3.spot_the_bugs")
 def spot_the_bugs(judge: Judge) -> None:
     with judge.part("inside", points=0.5):
-        run = read_sampler(judge)
+        guiding = read_sampler(judge)
         judge.require(
-            float(run["shift"].abs().max()) > 1e-9,
+            guiding.inside,
             "guidance_outside",
             "Guidance is applied to x, beside the step: ddpm_step still gets the model's plain estimate. It belongs into the estimate, or the step is computed for another x than it moves.",
         )
-        if not run["clamped"]:
+        if not guiding.clamped:
             judge.require(
-                float(run["moved"].abs().max()) < 1e-9,
+                float(guiding.moved.abs().max()) < 1e-9,
                 "guidance_twice",
                 "Guidance is in the noise estimate, and x is moved beside the step as well.",
             )
         judge.device()
     with judge.part("clamp", points=0.5):
-        run = read_sampler(judge)
         judge.require(
-            not run["clamped"],
+            not read_sampler(judge).clamped,
             "clamped",
             "x is still cut off at -1 and 1 after each step. At the start it is pure noise, and a third of its pixels lie outside.",
         )
     with judge.part("sign", points=0.5):
-        run = read_sampler(judge)
-        factor = run["factor"]
+        factor = read_sampler(judge).factor
         judge.require(float(factor.abs().max()) > 1e-9, "unguided", "The gradient has no effect on your samples.")
         judge.require(
             bool((factor > 0).all()),
@@ -578,13 +578,17 @@ def spot_the_bugs(judge: Judge) -> None:
             "Your guidance walks away from the class: log p(y | x) falls with w. Mind that score and noise have opposite signs.",
         )
     with judge.part("sigma", points=0.5):
-        run = read_sampler(judge)
-        factor, schedule = run["factor"].abs(), run["schedule"]
-        order = torch.arange(SAMPLER_STEPS - 1, -1, -1)
+        guiding, schedule = read_sampler(judge), sampler_setting(judge.challenge)[3]
+        factor, order = guiding.factor.abs(), torch.arange(SAMPLER_STEPS - 1, -1, -1)
         w, bar, beta = SAMPLER_SCALE, schedule.alpha_bars[order], schedule.betas[order]
-        wanted = w * ((1 - bar).sqrt() if run["inside"] else beta / schedule.alphas[order].sqrt())
+        wanted = w * (1 - bar).sqrt()
         # beside the step a clamp blurs the factor: only its size can be judged there
-        rtol = 1e-6 if run["inside"] else (0.3 if run["clamped"] else 1e-6)
+        rtol = 0.3 if guiding.clamped and not guiding.inside else 1e-6
+        if (
+            not guiding.inside
+        ):  # that it stands there has a part of its own; the sigma may be right, or the shift that a step makes
+            shift = w * beta / schedule.alphas[order].sqrt()
+            wanted = shift if judge.close(factor, shift, rtol) else wanted
         judge.compare(
             factor, wanted,
             [
@@ -597,12 +601,12 @@ def spot_the_bugs(judge: Judge) -> None:
         )  # fmt: skip
 
 
-def read_sampler(judge: Judge) -> dict:
-    """The flow of all steps, and what the sampler did beside the given functions. Axes: (steps, b, …), noisiest first."""
+def read_sampler(judge: Judge) -> Guiding:
+    """Check the flow of all steps, and return what the sampler did beside the given functions."""
     shape = (SAMPLER_STEPS, *SAMPLER_SHAPE)
     batch, flat = SAMPLER_SHAPE[0], (SAMPLER_STEPS * SAMPLER_SHAPE[0], *SAMPLER_SHAPE[1:])
-    x_start, y, noises, schedule = sampler_setting(judge.challenge)
-    value = judge.tensor("main/value", SAMPLER_SHAPE, "The sample")
+    x_start, y, noises, _ = sampler_setting(judge.challenge)
+    judge.tensor("main/value", SAMPLER_SHAPE, "The sample")
     for stub, words in (("model", "the model"), ("gradients", "classifier_gradient"), ("steps", "ddpm_step")):
         count = judge.value(f"main/{stub}/count", int)
         judge.require(
@@ -636,29 +640,7 @@ def read_sampler(judge: Judge) -> dict:
         judge.require(
             torch.equal(judge.tensor(f"main/{stub}/t", flat[:1]).reshape(t.shape), t), "other_t", "Not all are asked at the same t."
         )  # fmt: skip
-    estimates = judge.tensor("main/steps/noise_estimate", flat, "The noise estimates").reshape(shape)
-    plain = Nonsense(judge.challenge, "model")(x.reshape(flat), t.reshape(-1)).reshape(shape)
-    gradient = Nonsense(judge.challenge, "gradient")(x.reshape(flat), t.reshape(-1), y.repeat(SAMPLER_STEPS))
-    gradient = gradient.reshape(shape)
-    results = Nonsense(judge.challenge, "step", amplitude=2.5)(
-        x.reshape(flat), t.reshape(-1), estimates.reshape(flat), used.reshape(flat)
-    ).reshape(shape)
-    moved = torch.cat([x[1:], value[None]]) - results  # what happened to x after each step
-    shift = estimates - plain
-    inside = float(shift.abs().max()) > 1e-9
-    after = torch.cat([x[1:], value[None]])
-    clamped = float(after.abs().max()) <= 1 + 1e-9 and float(results.abs().max()) > 1 + 1e-6
-    source, sign, free = (shift, -1, torch.ones_like(x)) if inside else (moved, 1, (after.abs() < 1 - 1e-6).double())
-    weight = (gradient.square() * free).flatten(1).sum(1)
-    factor = sign * (source * gradient * free).flatten(1).sum(1) / weight.clamp(min=1e-12)
-    return {
-        "shift": shift,
-        "moved": moved,
-        "inside": inside,
-        "clamped": clamped,
-        "factor": factor,
-        "schedule": schedule,
-    }
+    return seen_guiding(judge)
 
 
 # --- 3.8

@@ -9,8 +9,9 @@ import random
 import pytest
 from teaching import faults, formulas, sentences, statement_of
 
-from autograder.author import labs
-from autograder.validate import answers_of, challenge_number, chance_of_refusal, limited, plan, row_of
+from autograder import mutants
+from autograder.author import find_lab, labs
+from autograder.validate import answers_of, challenge_number, chance_of_refusal, limited, plan, row_of, verdicts
 from autograder.verdicts import find_verdict, statistics
 from utils.checks import public_verdict
 from utils.checks.exercise import find, load, run_probe
@@ -55,6 +56,17 @@ def test_the_rules_see_what_they_forbid():
     assert faults("Wrong.", answer) and faults("", answer) and faults(" ".join(["word"] * 40) + ".", answer)
     assert not faults("At w = 0.5 the state is 3.2 too large. Look at `x.sum()`, not at x.", answer)
     assert len(sentences("The loss is 3.5. Use `a. B. c`. Why?")) == 3
+
+
+def test_a_mended_fault_of_the_sampler_has_its_part_though_another_is_left(bench):
+    """Lab 3's sampler has four faults. Who leaves one of them is told of that one, by check and grader alike."""
+    lab, entry = find_lab("lab3"), find("lab3.spot_the_bugs")
+    answers = {mutant.name: mutant for mutant in mutants.load("lab3") if mutant.exercise == entry.name}
+    for name in ("sign_only", "clamp_only", "outside_total"):
+        namespace = bench(lab).namespace(answers[name])
+        for verdict in (public_verdict(entry, namespace), next(verdicts(entry, namespace, 1))):
+            assert [finding.code for finding in verdict.findings] == list(answers[name].finds), name
+            assert verdict.points == entry.points - 0.5
 
 
 def test_messages_of_python_and_torch_are_one_line():

@@ -52,6 +52,15 @@ def require_same_time(judge: Judge, t: Tensor) -> None:
     judge.require(torch.equal(seen, t), "time_differs", "The model sees another time than the noise.")
 
 
+def require_noised_input(judge: Judge) -> None:
+    clean, asked = judge.tensor("call0/noising/x0"), judge.tensor("call0/model/x", what="The x that the model sees")
+    judge.require(
+        not judge.close(asked, clean),
+        "model_sees_clean",
+        "The model is asked at the clean data, not at what `self.add_noise` returned.",
+    )
+
+
 def require_known_losses(judge: Judge, classes: int) -> None:
     """Two classifiers whose loss anybody can say: one is certain and right, one has no clue."""
     certain = judge.number("certain/loss", "The loss")

@@ -10,6 +10,7 @@ from utils.checks.cross_entropy import (
     CERTAINTIES,
     require_known_losses,
     require_learning_loss,
+    require_noised_input,
     require_normal_noise,
     require_same_time,
     stub_noising,
@@ -555,12 +556,7 @@ def public_classifier_loss(judge: Judge) -> None:
         )
         require_normal_noise(judge, (TRAIN_BATCH, 4, 2))
         require_same_time(judge, times)
-        clean, asked = judge.tensor("call0/noising/x0"), judge.tensor("call0/model/x", what="The x that the model sees")
-        judge.require(
-            not judge.close(asked, clean),
-            "model_sees_clean",
-            "The model is asked at the clean data, not at what `self.add_noise` returned.",
-        )
+        require_noised_input(judge)
         require_known_losses(judge, TRAIN_CLASSES)
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own points or labels changed.")
         judge.device()

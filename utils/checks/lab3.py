@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from utils.checks.cross_entropy import (
     CERTAINTIES,
     require_known_losses,
     require_learning_loss,
+    require_noised_input,
     require_normal_noise,
     require_same_time,
     stub_noising,
@@ -143,7 +146,7 @@ def public_schedule(judge: Judge) -> None:
             judge.require(
                 abs(float(betas[0]) - 1e-4) < 1e-7 and abs(float(betas[-1]) - 0.02) < 1e-5,
                 "wrong_ends",
-                f"Your betas go from {betas[0]:.2g} to {betas[-1]:.2g}, and should go from 0.0001 to 0.02.",
+                f"Your betas go from {betas[0]:.6g} to {betas[-1]:.6g}, and should go from 0.0001 to 0.02.",
             )
             judge.require(
                 (alphas + betas - 1).abs().max() < 1e-6, "wrong_alphas", "alphas and betas do not add up to 1."
@@ -195,6 +198,11 @@ exercise(
 
 # --- 3.2 score and noise
 
+SCORE_WORDS = {
+    "score": "The score is the gradient of log N(x_t; sqrt(alpha_bar) x_0, (1 - alpha_bar) I); what `score_from_noise` returns is not",
+    "noise": "`noise_from_score` has to undo `score_from_noise`, and does not give back the noise that made this score",
+}
+
 
 def probe_score_and_noise(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for function, argument, label in (
@@ -220,8 +228,7 @@ def public_score_and_noise(judge: Judge) -> None:
                 public_kept(judge, f"{name}_{label}")
             numbers = PUBLIC_SCORES if label == "score" else PUBLIC_NOISES
             public_numbers(
-                judge, numbers, f"wrong_{label}",
-                "The score is the gradient of log N(x_t; sqrt(alpha_bar) x_0, (1 - alpha_bar) I); yours does not fit it (seen {where}).",
+                judge, numbers, f"wrong_{label}", SCORE_WORDS[label] + " (seen {where}).",
             )  # fmt: skip
             if label == "score":
                 judge.device()
@@ -304,8 +311,16 @@ def public_classifier_loss(judge: Judge) -> None:
             "time_out_of_range",
             "Some of your t are no index of the schedule: they run from 0 to T - 1.",
         )
+        judge.require(t.unique().numel() > 1, "time_shared", "All samples of a batch share one t. Each needs its own.")
+        all_t = torch.cat([judge.tensor(f"call{i}/noising/t") for i in range(TRAIN_CALLS)])
+        judge.require(
+            all_t.min() == 0 and all_t.max() == MADE_UP_STEPS - 1,
+            "time_ends",
+            f"In {len(all_t):,} draws your t ran from {all_t.min():.0f} to {all_t.max():.0f}; this schedule has steps 0 to {MADE_UP_STEPS - 1}.",
+        )
         require_normal_noise(judge, (TRAIN_BATCH, 1, 4, 2))
         require_same_time(judge, t)
+        require_noised_input(judge)
         require_known_losses(judge, TRAIN_CLASSES)
         judge.require(judge.value("call0/data_kept", bool), "data_altered", "The data's own images or labels changed.")
         judge.device()
@@ -373,9 +388,14 @@ def public_classifier_gradient(judge: Judge) -> None:
                 "graph_kept",
                 "Your result still carries a graph: a thousand steps of it would fill the memory.",
             )
+            judge.require(
+                not judge.value(f"{name}/x_marked", bool),
+                "x_marked",
+                "After your call the caller's own x requires gradients, or carries one. Work on a detached copy.",
+            )
         public_numbers(
             judge, PUBLIC_GRADIENTS, "wrong_gradient",
-            "Your result is not the gradient of log p(y | x_t), sample by sample (seen {where}). A difference quotient was the judge.",
+            "Your result is not the gradient of log p(y | x_t), sample by sample (seen {where}): small steps of x change log p by another amount.",
         )  # fmt: skip
         judge.device()
 
@@ -495,6 +515,10 @@ exercise(
 SAMPLER_STEPS, SAMPLER_SHAPE, SAMPLER_SCALE = 6, (4, 1, 2, 3), 1.7
 
 
+def step_stub(challenge: Challenge) -> Nonsense:
+    return Nonsense(challenge, "step", amplitude=2.5)
+
+
 class SamplerStubs:
     """Model, classifier's gradient and DDPM step of nonsense, each recorded."""
 
@@ -502,7 +526,7 @@ class SamplerStubs:
         self.classifier = object()
         self.model = Recorder(Nonsense(challenge, "model"), ("x", "t"))
         self.gradients = Recorder(Nonsense(challenge, "gradient"), ("x", "t", "y"))
-        self.steps = Recorder(Nonsense(challenge, "step", amplitude=2.5), ("x", "t", "noise_estimate", "noise"))
+        self.steps = Recorder(step_stub(challenge), ("x", "t", "noise_estimate", "noise"))
 
     def classifier_gradient(self, classifier, x, t, y):
         if classifier is not self.classifier:
@@ -549,48 +573,69 @@ def probe_spot_the_bugs(student: Student, challenge: Challenge, evidence: Eviden
     stubs.steps.report(evidence, "main/steps", output="result")
 
 
-def seen_by_the_step(judge: Judge) -> tuple[Tensor, Tensor, Tensor]:
-    """x of all steps, the change of the model's estimate, and the gradients there: (steps, b, …), noisiest first."""
+@dataclass
+class Guiding:
+    """What a sampler does to x along the classifier's gradient: (steps, b, …), noisiest first."""
+
+    shift: Tensor  # added to the model's noise estimate
+    moved: Tensor  # added to x beside the step
+    after: Tensor  # x after each step
+    inside: bool  # the noise estimate is guided
+    clamped: bool  # x is cut off at -1 and 1
+    factor: Tensor  # (steps,): how far each step goes along the gradient, in units of the noise estimate or of x
+
+
+def seen_guiding(judge: Judge) -> Guiding:
+    """From the record of all steps. The stubs are made again; only what the student chose is read."""
     shape = (SAMPLER_STEPS, *SAMPLER_SHAPE)
     flat = (SAMPLER_STEPS * SAMPLER_SHAPE[0], *SAMPLER_SHAPE[1:])
     estimates = judge.tensor("main/steps/noise_estimate", flat, "The noise estimates of all steps")
     x = judge.tensor("main/steps/x", flat, "The x of all steps")
     t = judge.tensor("main/steps/t", flat[:1], "The t of all steps")
+    used = judge.tensor("main/steps/noise", flat, "The noise of all steps")
+    value = judge.tensor("main/value", SAMPLER_SHAPE, "The sample")
     y = sampler_setting(judge.challenge)[1].repeat(SAMPLER_STEPS)
-    shift = estimates - Nonsense(judge.challenge, "model")(x, t)
-    gradient = Nonsense(judge.challenge, "gradient")(x, t, y)
-    return x.reshape(shape), shift.reshape(shape), gradient.reshape(shape)
+    shift = (estimates - Nonsense(judge.challenge, "model")(x, t)).reshape(shape)
+    gradient = Nonsense(judge.challenge, "gradient")(x, t, y).reshape(shape)
+    results = step_stub(judge.challenge)(x, t, estimates, used).reshape(shape)
+    after = torch.cat([x.reshape(shape)[1:], value[None]])
+    moved = after - results
+    inside = float(shift.abs().max()) > 1e-9
+    clamped = float(after.abs().max()) <= 1 + 1e-9 and float(results.abs().max()) > 1 + 1e-6
+    if inside:
+        along, free = -shift, torch.ones_like(after)  # a lower noise estimate is a higher x
+    else:
+        along, free = moved, (after.abs() < 1 - 1e-6).double()  # a clamp hides the rest
+    weight = (gradient.square() * free).flatten(1).sum(1)
+    factor = (along * gradient * free).flatten(1).sum(1) / weight.clamp(min=1e-12)
+    return Guiding(shift, moved, after, inside, clamped, factor)
 
 
 def public_spot_the_bugs(judge: Judge) -> None:
     with judge.part("inside", 0.5):
-        _, shift, _ = seen_by_the_step(judge)
         judge.require(
-            shift.abs().max() > 1e-6,
+            seen_guiding(judge).inside,
             "guidance_outside",
             "ddpm_step gets the model's plain estimate. Guidance belongs into the estimate, before the step.",
         )
         judge.device()
     with judge.part("sign", 0.5):
-        _, shift, gradient = seen_by_the_step(judge)
+        factor = seen_guiding(judge).factor
+        judge.require(factor.abs().max() > 1e-9, "unguided", "The gradient has no effect on your samples.")
         judge.require(
-            (shift * gradient).sum() < 0,
+            (factor > 0).all(),
             "wrong_sign",
             "Your guidance lowers log p(y | x). The score and the noise have opposite signs.",
         )
     with judge.part("sigma", 0.5):
-        _, shift, gradient = seen_by_the_step(judge)
-        factor = (shift * gradient).flatten(1).sum(1).abs() / gradient.square().flatten(1).sum(1)
         judge.require(
-            (factor.diff() < 0).all(),
+            (seen_guiding(judge).factor.abs().diff() < 0).all(),
             "wrong_sigma",
             "The factor before the gradient should fall from step to step, as the noise in x_t does. Which of the three sigmas is that?",
         )
     with judge.part("clamp", 0.5):
-        x, _, _ = seen_by_the_step(judge)
-        value = judge.tensor("main/value", SAMPLER_SHAPE, "The sample")
         judge.require(
-            value.abs().max() > 1 or x[1:].abs().max() > 1,
+            not seen_guiding(judge).clamped,
             "clamped",
             "Everything that comes out of your steps lies in [-1, 1], though noise does not.",
         )
@@ -631,7 +676,8 @@ def probe_what_guidance_samples(student: Student, challenge: Challenge, evidence
     what_guidance_samples = student.function("what_guidance_samples", "S", "s", "w")
     for name in VARIANCE_RUNS:
         with evidence.attempt(name):
-            tilt, ode, sde = what_guidance_samples(*variance_setting(challenge, name))
+            variances = what_guidance_samples(*variance_setting(challenge, name))
+            tilt, ode, sde = (None,) * 3 if variances is None else variances
             for label, value in (("tilt", tilt), ("ode", ode), ("sde", sde)):
                 evidence.put(f"{name}/{label}", value)
 
