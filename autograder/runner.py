@@ -9,6 +9,7 @@ This file and `utils` are all of the course that exists inside. It imports nothi
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import json
@@ -232,8 +233,6 @@ def limit(limits: dict[str, int]) -> None:
 
 def lay_files(files: dict[str, str]) -> None:
     """The submission's other files, base64, into the work folder; then make it the current one."""
-    import base64
-
     work = SCRATCH / "work"
     os.chdir(work)
     sys.path.append(str(work))  # last: a helper of one's own can be imported, a numpy.py shadows nothing
@@ -271,9 +270,19 @@ def execute(request: dict, channel: Channel) -> None:
         channel.send("start", index=cell["index"])
         shell.begin()
         result = shell.run_cell(cell["source"], store_history=True)
-        outputs = json.dumps({"outputs": shell.outputs, "execution_count": result.execution_count}).encode()
+        outputs = as_json({"outputs": shell.outputs, "execution_count": result.execution_count}).encode()
         channel.send("cell", outputs, index=cell["index"], ok=bool(result.success))
     channel.send("done")
+
+
+def as_json(outputs: object) -> str:
+    """Outputs may hold whatever an object says of itself: pictures come as bytes, and one odd entry must not end the run."""
+    return json.dumps(outputs, default=as_text, skipkeys=True)
+
+
+def as_text(value: object) -> str:
+    """Bytes as Jupyter writes them, in base64; anything else that JSON does not know as Python prints it."""
+    return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)
 
 
 def make_shell(output_limit: int):
@@ -355,7 +364,7 @@ def make_shell(output_limit: int):
                 self.outputs.clear()
 
         def update(self, display_id, data, metadata):
-            size = len(json.dumps(data, default=str))
+            size = len(as_json(data))
             shown = [o for o in self.outputs if o.get("transient", {}).get("display_id") == display_id]
             if size * len(shown) <= self.room:
                 self.room -= size * len(shown)
@@ -366,7 +375,7 @@ def make_shell(output_limit: int):
             if self.clear_next:
                 self.outputs.clear()
                 self.clear_next = False
-            size = len(json.dumps(output, default=str)) + 100
+            size = len(as_json(output)) + 100
             if size > self.room:
                 output = {
                     "output_type": "stream",

@@ -31,7 +31,16 @@ CELLS = [
     "print('no newline', end=''); print(' joined')",
     "class R:\n    def _repr_html_(self): return '<i>r</i>'\n    def __repr__(self): return 'r'\nR()",
     "{'a': 1, 'b': [1, 2, 3]}",
+    "from PIL import Image\nImage.new('RGB', (8, 8), 'red')",
+    "class P:\n    def _repr_png_(self): return b'\\x89PNG' + bytes(5)\n    def __repr__(self): return 'p'\nP()",
     "input",
+]
+
+
+# What no kernel would pass on: keys and values that JSON does not know.
+ODD = [
+    "display({'text/plain': 'seen', ('a', 'tuple'): 1, 'x/y': {1, 2}}, raw=True)",
+    "class O:\n    def _repr_mimebundle_(self, **_): return {'text/plain': 'seen', 'x/y': object()}\nO()",
 ]
 
 
@@ -54,7 +63,7 @@ def simplify(outputs):
     seen = []
     for output in outputs:
         if output["output_type"] == "stream":
-            text = re.sub(r"\d+(\.\d+)? (ns|\w?s)\b", "TIME", output["text"])
+            text = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)? (ns|\w?s)\b", "TIME", output["text"])
             text = re.sub(r"^(/\S*|<ipython-input\S*>):\d+: ", "FILE ", text, flags=re.MULTILINE)
             seen.append(("stream", output["name"], text))
         elif output["output_type"] == "error":
@@ -90,6 +99,12 @@ def test_every_kind_of_output_is_as_in_a_kernel(both, index):
     if CELLS[index] == "input":
         return  # a kernel's own function; ours refuses, as nbclient does
     assert simplify(runner[index]) == simplify(kernel[index])
+
+
+@pytest.mark.parametrize("source", ODD)
+def test_an_odd_output_does_not_end_the_run(source, sandbox):
+    odd, after = by_runner([source, "print('after')"], sandbox)
+    assert odd[0]["data"]["text/plain"] == "seen" and after[0]["text"] == "after\n"
 
 
 @pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
