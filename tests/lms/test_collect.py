@@ -269,6 +269,20 @@ def test_a_name_is_never_a_path(tmp_path):
     assert sorted(p.name for p in (tmp_path / "in").iterdir()) == ["etc", "nobody"]
 
 
+@pytest.mark.parametrize("own", ["file", "zip", "student"])
+def test_a_name_that_no_file_system_takes_costs_nobody_else(tmp_path, own):
+    long = "é" * 150  # 300 bytes
+    files = {
+        "file": {f"eve_1_2_{long}.ipynb": notebook("eve")},
+        "zip": {"eve_1_2_lab.zip": own_zip({f"{long}.ipynb": notebook("eve")})},
+        "student": {f"{long}_1_2_x.ipynb": notebook("eve"), f"{long}_2_3_x.ipynb": notebook("eve")},
+    }[own]
+    result = collect(archive(tmp_path / "s.zip", {**files, "ada_3_4_x.ipynb": notebook("ada")}), tmp_path / "in")
+    found = marks(tmp_path / "in")
+    assert found.pop("ada_3") == "ada" and set(found.values()) == {"eve"} and result.left == []
+    assert len(found) == (2 if own == "student" else 1), "two long names are two students"
+
+
 def test_the_command_says_what_it_took_and_what_it_left(tmp_path, capsys):
     zipped = archive(
         tmp_path / "s.zip", {"ada_1_2_x.ipynb": notebook(), "ben_LATE_2_3_x.ipynb": notebook(), "c_3_4_x.doc": b""}
