@@ -14,9 +14,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from autograder import archive
 from autograder.author import ROOT, Lab, find_lab
 from autograder.challenge import read_secret
-from autograder.collect import MAX_ZIP, Collected, inside
+from autograder.collect import MAX_ZIP, Collected, inside, student_id
 from autograder.grade import Grade, grade_submission, open_submission
 from autograder.repair import NotANotebook
 from autograder.sandbox import Sandbox, SandboxError
@@ -52,22 +53,25 @@ SKIPPED = ("__pycache__", ".ipynb_checkpoints", "mutants")
 def write_autograder(lab: Lab, target: Path, sandbox: str) -> None:
     """The zip: `setup.sh` and `run_autograder` at the top, and beside them what they need, with a secret of its own."""
     files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "nbgrader_config.py", lab.source, lab.student]
-    for folder in (ROOT / "utils", ROOT / "autograder", ROOT / "archive" / lab.name):
+    for folder in (ROOT / "utils", ROOT / "autograder"):
         files += [p for p in sorted(folder.rglob("*")) if p.is_file() and not set(SKIPPED) & set(p.parts)]
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
-        add(archive, "setup.sh", SETUP, 0o755)
-        add(archive, "run_autograder", RUN.format(lab=lab.short, sandbox=sandbox), 0o755)
+    releases = [p for p in sorted((archive.folder() / lab.name).glob("*")) if p.is_file()]
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
+        add(out, "setup.sh", SETUP, 0o755)
+        add(out, "run_autograder", RUN.format(lab=lab.short, sandbox=sandbox), 0o755)
         # Not the course's secret: on Gradescope, student code and grader share a container.
-        add(archive, ".secret", secrets.token_hex(32), 0o600)
+        add(out, ".secret", secrets.token_hex(32), 0o600)
         for path in files:
-            archive.write(path, path.relative_to(ROOT))
+            out.write(path, path.relative_to(ROOT))
+        for path in releases:  # the archive may lie elsewhere here; in the container it lies in the course's folder
+            out.write(path, Path("archive", lab.name, path.name))
     target.chmod(0o600)
 
 
-def add(archive: zipfile.ZipFile, name: str, text: str, mode: int) -> None:
+def add(out: zipfile.ZipFile, name: str, text: str, mode: int) -> None:
     entry = zipfile.ZipInfo(name, date_time=(2026, 1, 1, 0, 0, 0))
     entry.external_attr = mode << 16
-    archive.writestr(entry, text)
+    out.writestr(entry, text)
 
 
 def results(grade: Grade) -> dict:
@@ -104,7 +108,7 @@ def handed_in(folder: Path, lab: Lab, scratch: Path) -> Path:
         if path.is_symlink() or path.stat().st_size > MAX_ZIP:
             continue
         for name, data in inside(path.name, path.read_bytes(), notes):
-            place = scratch / f"{len(found)}-{Path(name).name}"
+            place = scratch / f"{len(found)}-{student_id(Path(name).name)}"
             place.write_bytes(data)
             found.append(place)
     if not found:
