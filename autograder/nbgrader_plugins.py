@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+from pathlib import Path
 
 import nh3
 from nbconvert.exporters.exporter import ResourcesDict
@@ -20,7 +21,7 @@ from autograder.challenge import read_secret
 from autograder.execution import Run, execute_task
 from autograder.grade import judge_run, make_task
 from autograder.repair import Submission, repair
-from autograder.sandbox import Limits, Sandbox, bubblewrap
+from autograder.sandbox import Limits, Sandbox
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
 from utils.checks.judging import Verdict
@@ -71,23 +72,15 @@ class Sandboxed(NbGraderPreprocessor):
         return nb, resources
 
     def find_run(self, submission: Submission, secret: bytes) -> Run:
-        from pathlib import Path
-
         task = make_task(submission, secret)
         store = Store(Path(self.store), versions_of(submission.lab))
         key = task_key(task)
-        try:
-            if key not in store:
-                raise KeyError(key)
+        if key in store:
             return store.load(key)
-        except KeyError:
-            protected = self.sandbox != "none"
-            if protected and bubblewrap() is None:
-                raise RuntimeError("bubblewrap is missing: nothing is graded without it (make sandbox)") from None
-            with Sandbox(Limits(), protected) as sandbox:
-                run = execute_task(task, sandbox)
-            store.save(key, run)
-            return run
+        with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:  # refuses where bubblewrap is missing
+            run = execute_task(task, sandbox)
+        store.save(key, run)
+        return run
 
 
 def verdict_outputs(verdict: Verdict) -> list[NotebookNode]:

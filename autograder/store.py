@@ -6,6 +6,7 @@ versions of the probes that ran: when a probe has changed since, the stored evid
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -42,15 +43,20 @@ class Store:
     def sweep(self) -> None:
         """Remove what killed runs have left half written."""
         for left in self.folder.glob("*/.*"):
-            if time.time() - left.stat().st_mtime > HALF_WRITTEN_S:
-                shutil.rmtree(left, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):  # another grader has just renamed or removed it
+                if time.time() - left.stat().st_mtime > HALF_WRITTEN_S:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def place(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
     def __contains__(self, key: str) -> bool:
-        """There is a run of this key, and it is not stale."""
-        return (self.place(key) / "run.json").is_file() and not self.stale(key)
+        """There is a run of this key that can be read, and it is not stale. Else it has to be run again."""
+        try:
+            self.load(key)
+        except KeyError:
+            return False
+        return not self.stale(key)
 
     def stale(self, key: str) -> dict[str, tuple[int, int]]:
         """Exercises whose probe has changed since this run: exercise -> its version then and now."""
@@ -62,7 +68,7 @@ class Store:
         return {name: (then[name], now) for name, now in self.versions.items() if then[name] != now}
 
     def save(self, key: str, run: Run) -> None:
-        """Write a run. Of two processes with the same run, one stays; a stale run is replaced."""
+        """Write a run. Of two processes with the same run, one stays; a stale or a damaged run is replaced."""
         final = self.place(key)
         final.parent.mkdir(exist_ok=True)
         beside = final.with_name(f".{key}.{os.getpid()}")
@@ -78,9 +84,10 @@ class Store:
         document |= {"evidence": counts, "outputs": {str(index): output for index, output in run.outputs.items()}}
         (beside / "versions.json").write_text(json.dumps(self.versions), encoding="utf-8")
         (beside / "run.json").write_text(json.dumps(document), encoding="utf-8")
-        if self.stale(key):
-            old = final.with_name(f".{key}.{os.getpid()}.stale")
-            os.rename(final, old)
+        if key not in self:
+            old = final.with_name(f".{key}.{os.getpid()}.old")
+            with contextlib.suppress(FileNotFoundError):  # there is none, or another grader was faster
+                os.rename(final, old)
             shutil.rmtree(old, ignore_errors=True)
         try:
             os.rename(beside, final)
@@ -104,5 +111,5 @@ class Store:
                     for index in range(min(count, 2))
                 ]
             return run
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise KeyError(f"no run {key}") from error

@@ -44,11 +44,26 @@ def test_half_written_runs_are_swept_and_young_ones_left(store):
     assert not old.exists() and young.exists()
 
 
-def test_a_damaged_run_counts_as_none(store):
-    store.save(KEY, Run("digest"))
-    (store.place(KEY) / "run.json").write_text("{")
+@pytest.mark.parametrize("part", ["run.json", "1.0.safetensors"])
+def test_a_damaged_run_counts_as_none_and_is_replaced(store, part):
+    run = Run("digest", {"lab4.cfg_drift": [(b"{}", b"tensors")]})
+    store.save(KEY, run)
+    if part == "run.json":
+        (store.place(KEY) / part).write_text("[")
+    else:
+        (store.place(KEY) / part).unlink()
     with pytest.raises(KeyError):
         store.load(KEY)
+    assert KEY not in store, "or it would never be run again"
+    store.save(KEY, run)
+    assert KEY in store and store.load(KEY) == run
+    assert [path.name for path in store.place(KEY).parent.iterdir()] == [KEY]
+
+
+def test_what_another_grader_removes_meanwhile_is_no_error(store, monkeypatch):
+    (store.folder / "ab").mkdir()
+    monkeypatch.setattr(type(store.folder), "glob", lambda self, pattern: [store.folder / "ab" / ".gone.1"])
+    store.sweep()
 
 
 def test_a_changed_probe_makes_stored_evidence_stale_and_names_it(store):
