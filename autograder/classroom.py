@@ -118,10 +118,9 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
         runs, f"running {len(tasks)} notebooks", total=len(tasks), disable=not tasks, transient=True
     ):
         if isinstance(result, Exception):
+            why = f"{type(result).__name__}: {' '.join(str(result).split())[:300]}"
             for entry in by_key[key]:
-                entry.problem = (
-                    f"the machine failed twice on this notebook ({type(result).__name__}); run the command again"
-                )
+                entry.problem = f"the machine failed twice on this notebook ({why}); run the command again"
         else:
             room.store.save(key, result)
 
@@ -229,6 +228,7 @@ def lay_out(room: Class) -> None:
         if target.resolve() != entry.path.resolve():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(entry.path, target)
+            (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
             if (stamp := entry.path.parent / "timestamp.txt").is_file():  # for late penalties
                 shutil.copy(stamp, target.parent)
 

@@ -7,13 +7,14 @@ import time
 
 import pytest
 
-from autograder import archive
+from autograder import archive, classroom
 from autograder.author import read_source, release_hash
 from autograder.class_report import report, write_page
 from autograder.classroom import judge_class, keep_in_nbgrader, open_class, run_class
 from autograder.cli import main
 from autograder.execution import Run
 from autograder.repair import repair
+from autograder.sandbox import SandboxError
 from autograder.store import Store
 from tests.scale.conftest import make_class
 from utils.checks.exercise import REGISTRY
@@ -120,6 +121,34 @@ def test_a_damaged_archive_is_named(lab4, tmp_path, monkeypatch):
     archive.find.cache_clear()
     with pytest.raises(RuntimeError, match=r"aaaaaaaaaaaa\.ipynb is damaged"):
         archive.find(lab4, place.stem)
+
+
+# --- a class whose machine fails, or that hands in again
+
+
+def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
+    room = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
+    error = SandboxError("the sandbox did not start:\nbwrap: No permissions to create a new namespace")
+    monkeypatch.setattr(classroom, "run_all", lambda tasks, *_: ((key, error) for key in tasks))
+    run_class(room, protected=True)
+    judge_class(room)
+    assert "bwrap: No permissions to create a new namespace" in room.entries[0].problem
+    assert "\n" not in room.entries[0].problem and room.entries[0].grade is None
+
+
+def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
+    """An earlier attempt's time must not make the new one late."""
+    course = tmp_path / "course"
+    for attempt in ("first", "second"):
+        make_class(tmp_path / attempt, lab4, 1, attempt)
+    folder = tmp_path / "first" / "submitted" / "student00" / lab4.name
+    (folder / "timestamp.txt").write_text("2026-12-01 00:00:00 UTC")
+    target = course / "submitted" / "student00" / lab4.name
+    classroom.lay_out(open_class(lab4, tmp_path / "first" / "submitted", course))
+    assert (target / "timestamp.txt").read_text() == "2026-12-01 00:00:00 UTC"
+    classroom.lay_out(open_class(lab4, tmp_path / "second" / "submitted", course))
+    assert sorted(path.name for path in target.iterdir()) == [f"{lab4.name}.ipynb"]
+    assert "second" in (target / f"{lab4.name}.ipynb").read_text()
 
 
 # --- a graded class: regrade, report
