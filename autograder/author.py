@@ -100,6 +100,10 @@ def colab_address(lab: Lab) -> str:
     return f"https://colab.research.google.com/github/{repository}/blob/main/labs/{lab.name}/{lab.name}.ipynb"
 
 
+class NoSuchLab(KeyError):
+    """There is no lab of that name; the message lists those there are."""
+
+
 class SourceError(ValueError):
     """The percent source of a lab breaks a convention."""
 
@@ -129,11 +133,11 @@ def find_lab(name: str) -> Lab:
     """A lab by `lab4` or `lab4_mnist_cfg`.
 
     Raises:
-        KeyError: no such lab.
+        NoSuchLab: a KeyError.
     """
     short = name.split("_")[0]
     if short not in LABS or name not in (short, LABS[short]):
-        raise KeyError(f"there is no lab '{name}'; there are {', '.join(LABS.values())}")
+        raise NoSuchLab(f"there is no lab '{name}'; there are {', '.join(LABS.values())}")
     return Lab(LABS[short])
 
 

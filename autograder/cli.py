@@ -116,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def grade_one(options: argparse.Namespace) -> int:
-    from autograder.author import find_lab
+    from autograder.author import NoSuchLab, find_lab
     from autograder.challenge import read_secret
     from autograder.grade import grade_submission, open_submission
     from autograder.repair import NotANotebook
@@ -127,7 +127,7 @@ def grade_one(options: argparse.Namespace) -> int:
         submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
         with Sandbox(protected=options.sandbox == "bwrap") as sandbox:
             grade = grade_submission(submission, sandbox, read_secret())
-    except (NotANotebook, KeyError) as error:
+    except (NotANotebook, NoSuchLab) as error:
         return refuse(error)
     except SandboxError as error:
         print(error, file=sys.stderr)
@@ -142,13 +142,13 @@ def grade_one(options: argparse.Namespace) -> int:
 def examine(options: argparse.Namespace) -> int:
     import nbformat
 
-    from autograder.author import find_lab
+    from autograder.author import NoSuchLab, find_lab
     from autograder.grade import open_submission
     from autograder.repair import NotANotebook, visible
 
     try:
         submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
-    except (NotANotebook, KeyError) as error:
+    except (NotANotebook, NoSuchLab) as error:
         return refuse(error)
     print(f"{options.notebook.name} is a notebook of {submission.lab.name}, release {submission.release}.")
     for line in submission.repairs:
@@ -164,13 +164,13 @@ def examine(options: argparse.Namespace) -> int:
 
 
 def validate(options: argparse.Namespace) -> int:
-    from autograder.author import find_lab, labs
+    from autograder.author import NoSuchLab, find_lab, labs
     from autograder.matrix import write_page
     from autograder.validate import Row, plan, print_matrix, run, stale_rows
 
     try:
         chosen = [find_lab(options.lab)] if options.lab else labs()
-    except KeyError as error:
+    except NoSuchLab as error:
         return refuse(error)
     if options.full:
         from autograder.campaign import campaign
@@ -210,12 +210,12 @@ def build_labs(options: argparse.Namespace) -> int:
 
 
 def execute_lab(options: argparse.Namespace) -> int:
-    from autograder.author import find_lab
+    from autograder.author import NoSuchLab, find_lab
     from autograder.build import execute
 
     try:
         lab = find_lab(options.lab)
-    except KeyError as error:
+    except NoSuchLab as error:
         return refuse(error)
     return execute(lab)
 
@@ -227,20 +227,22 @@ def make_release(options: argparse.Namespace) -> int:
 
 
 def collect_archive(options: argparse.Namespace) -> int:
+    from autograder.author import NoSuchLab
     from autograder.collect import BadArchive, run
 
     try:
         return run(options.archive, options.submissions, options.lab, options.late, options.times)
-    except (BadArchive, KeyError) as error:
+    except (BadArchive, NoSuchLab) as error:
         return refuse(error)
 
 
 def export_grades(options: argparse.Namespace) -> int:
+    from autograder.author import NoSuchLab
     from autograder.exports import ExportError, export
 
     try:
         return export(options)
-    except (ExportError, KeyError) as error:
+    except (ExportError, NoSuchLab) as error:
         return refuse(error)
 
 
@@ -273,39 +275,49 @@ def regrade_class(options: argparse.Namespace) -> int:
     return work_on_class(options, True, lambda room: None)
 
 
-def report_class(options: argparse.Namespace) -> int:
+def open_room(options: argparse.Namespace):
+    """The class that the options of a command name.
+
+    Raises:
+        NoSuchLab, FileNotFoundError: a sentence for the terminal.
+    """
     from autograder.author import find_lab
-    from autograder.challenge import read_secret
-    from autograder.class_report import report, write_page
-    from autograder.classroom import judge_class, open_class
+    from autograder.classroom import open_class
 
     course = options.course.resolve()
+    return open_class(find_lab(options.lab), (options.submissions or course / "submitted").resolve(), course)
+
+
+def report_class(options: argparse.Namespace) -> int:
+    from autograder.author import NoSuchLab
+    from autograder.challenge import read_secret
+    from autograder.class_report import report, write_page
+    from autograder.classroom import judge_class
+
     try:
-        lab = find_lab(options.lab)
-        room = open_class(lab, (options.submissions or course / "submitted").resolve(), course)
-    except (KeyError, FileNotFoundError) as error:
+        room = open_room(options)
+    except (NoSuchLab, FileNotFoundError) as error:
         return refuse(error)
     judge_class(room)
     document = report(room, read_secret() if options.anonymous else None)
     if options.json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print(write_page(document, options.out or course / "report" / f"{lab.name}.html"))
+        print(write_page(document, options.out or room.course / "report" / f"{room.lab.name}.html"))
     return 0
 
 
 def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
-    from autograder.author import find_lab
+    from autograder.author import NoSuchLab
     from autograder.class_report import report, write_page
-    from autograder.classroom import gradebook_name, judge_class, keep_in_nbgrader, open_class, print_class
+    from autograder.classroom import gradebook_name, judge_class, keep_in_nbgrader, print_class
 
-    course = options.course.resolve()
     try:
-        lab = find_lab(options.lab)
-        room = open_class(lab, (options.submissions or course / "submitted").resolve(), course)
-    except (KeyError, FileNotFoundError) as error:
+        room = open_room(options)
+    except (NoSuchLab, FileNotFoundError) as error:
         return refuse(error)
+    lab, course = room.lab, room.course
     run(room)
     judge_class(room)
     print_class(room)
@@ -334,7 +346,7 @@ def make_demo(options: argparse.Namespace) -> int:
 
 
 def refuse(error: Exception) -> int:
-    print(error.args[0] if error.args else error, file=sys.stderr)
+    print(error.args[0] if len(error.args) == 1 else error, file=sys.stderr)  # str(KeyError) has quotes
     return 2
 
 

@@ -364,7 +364,7 @@ def run(archive: Path, target: Path, lab: str | None, late: str | None, times: P
     """The command: collect, and say what was taken, what was left, and why.
 
     Raises:
-        BadArchive, KeyError: a sentence for the terminal.
+        BadArchive, NoSuchLab: a sentence for the terminal.
     """
     if late is not None:
         try:

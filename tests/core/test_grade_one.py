@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from autograder.author import ROOT, labs, role_of
+from autograder.cli import main
 from autograder.grade import execute, judge_run
 from autograder.repair import repair
 from utils.checks.exercise import load
@@ -64,6 +65,15 @@ def test_a_file_that_is_no_notebook_of_the_course_exits_with_2(tmp_path, content
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_an_error_of_our_own_is_not_taken_for_bad_input(monkeypatch):
+    def broken(path, lab):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("autograder.grade.open_submission", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        main(["doctor", str(labs()[0].solution)])
 
 
 def with_root():
