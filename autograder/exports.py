@@ -129,8 +129,9 @@ def export(options: argparse.Namespace) -> int:
 
 
 def write(path: Path, text: str) -> None:
-    """Grades are readable by their owner only."""
+    """Grades are readable by their owner only, also where the file was there before."""
     path.touch(mode=0o600)
+    path.chmod(0o600)
     path.write_text(text, encoding="utf-8", newline="")
 
 
@@ -145,8 +146,9 @@ def csv_text(rows: Iterable[list[str]]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula, and names are chosen by students."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t", "\r") else cell
+    """A spreadsheet takes a cell that begins so for a formula, unless it is a number; and names are chosen by students."""
+    begins = cell[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{cell}" if begins and not re.fullmatch(r"-?[\d.]+", cell) else cell
 
 
 def plain_csv(lab: Lab, rows: list[Row]) -> str:

@@ -73,8 +73,8 @@ Notebooks on guided generation, from a coin-flip lattice to digits drawn on requ
     .venv/bin/pip install {wheel} jupyterlab
     .venv/bin/jupyter lab labs
 
-A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab and submit the
-notebook it names.
+A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab and upload the zip
+that it writes.
 """
 
 

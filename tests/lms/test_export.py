@@ -15,7 +15,7 @@ import pytest
 from autograder.archive import keep
 from autograder.cli import main
 from autograder.demo import CLASS
-from autograder.exports import canvas_id, filled_roster, harmless, read_gradebook
+from autograder.exports import canvas_id, filled_roster, harmless, read_gradebook, write
 from autograder.gradescope import write_autograder
 from autograder.sandbox import bubblewrap
 from tests.lms.conftest import LAB, grade
@@ -127,7 +127,18 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path, course, capsys,
 
 def test_ids_and_cells():
     assert [canvas_id(s) for s in ("lovelaceada_101", "101", "ada", "ada_b", "x1_y2")] == ["101", "101", "", "", ""]
-    assert harmless("=HYPERLINK(1)") == "'=HYPERLINK(1)" and harmless("-1.5") == "-1.5" and harmless("Ada") == "Ada"
+    for formula in ("=HYPERLINK(1)", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "-"):
+        assert harmless(formula) == f"'{formula}"
+    for plain in ("-1.5", "18", "Ada", "Lovelace-King, Ada", ""):
+        assert harmless(plain) == plain
+
+
+def test_grades_are_for_their_owner_also_in_a_file_that_was_there(tmp_path):
+    (tmp_path / "grades.csv").write_text("old")
+    (tmp_path / "grades.csv").chmod(0o644)
+    write(tmp_path / "grades.csv", "new\n")
+    assert (tmp_path / "grades.csv").read_text() == "new\n"
+    assert (tmp_path / "grades.csv").stat().st_mode & 0o077 == 0
 
 
 def test_postgres_as_gradebook(postgres, course, tmp_path, monkeypatch):
