@@ -22,6 +22,14 @@ def test_views_count_once():
     assert peak_memory(lambda: torch.zeros(MB).reshape(500, -1).T[:10]) == pytest.approx(1, abs=0.01)
 
 
+def test_what_was_there_before_does_not_count():
+    x = torch.zeros(MB)
+    assert peak_memory(lambda: x.reshape(500, -1).T[:10]) == 0
+    assert peak_memory(lambda: x.add_(1)) == 0
+    layer, row = nn.Linear(500, 500), torch.zeros(1, 500)  # the weight has 1 MB, and is transposed for the product
+    assert peak_memory(lambda: layer(row)) == pytest.approx(0.002, abs=1e-4)
+
+
 def test_a_graph_keeps_what_it_needs():
     x = torch.zeros(MB, requires_grad=True)
 
