@@ -44,7 +44,7 @@ class Simulator(ABC):
     def simulate(self, x: Tensor, ts: Tensor, **kwargs) -> Tensor:
         """The state at the last time, shape of x. `kwargs` go to every step."""
         state = x
-        for _, state in self.walk(x, ts, **kwargs):  # noqa: B007
+        for _, state in self.walk(x, ts, **kwargs):  # noqa: B007, the last one is wanted
             pass
         return state
 
@@ -57,7 +57,7 @@ class Simulator(ABC):
         return torch.stack(states, dim=1)
 
     def walk(self, x: Tensor, ts: Tensor, **kwargs):
-        """Yields (i, state at ts[i]) for i = 1, 2, …"""
+        """Yields (i, state at ts[i]) for i = 1, 2, …; ValueError where `ts` does not fit the batch."""
         ts = times_of(ts, x)
         for i in progress(range(1, ts.shape[1]), "simulating"):
             x = self.step(x, ts[:, i - 1], ts[:, i] - ts[:, i - 1], **kwargs)

@@ -14,14 +14,15 @@ from typeguard import typechecked
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250) -> Tensor:
-    """function(x), computed a batch at a time. A module is put in eval mode meanwhile."""
+    """function(x) for x of shape (n, …), computed `batch` rows at a time and joined. A module is put in eval mode meanwhile."""
     was_training = isinstance(function, nn.Module) and function.training
     if was_training:
         function.eval()
-    out = torch.cat([function(part) for part in x.split(batch)])
-    if was_training:
-        function.train()
-    return out
+    try:
+        return torch.cat([function(part) for part in x.split(batch)])
+    finally:
+        if was_training:
+            function.train()
 
 
 @jaxtyped(typechecker=typechecked)
@@ -31,6 +32,8 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½), with A and B the covariances (Dowson and Landau, 1982; used on image
     features by Heusel et al., 2017). It shrinks as the number of images grows: compare only at equal numbers, and beside
     the distance of real images. Infinite where a feature is not finite.
+
+    Raises ValueError where a side has fewer than two images.
     """
     a, b = a.double().cpu(), b.double().cpu()
     if len(a) < 2 or len(b) < 2:
@@ -41,7 +44,7 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
 
 
 def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
-    """The squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b), float64."""
+    """The squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b): means (d,), covariances (d, d)."""
     cov_a, cov_b = torch.atleast_2d(cov_a), torch.atleast_2d(cov_b)
     values, vectors = torch.linalg.eigh(cov_a)
     root_a = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
@@ -54,7 +57,9 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     """Precision: the fraction of fakes that lie near real images. Recall: the fraction of real images near fakes.
 
     "Near" is within the distance to the k-th neighbour, in the features (Kynkäänniemi et al., 2019). Precision is quality,
-    recall is diversity; guidance trades the second for the first.
+    recall is diversity; guidance trades the second for the first. Both lie between 0 and 1.
+
+    Raises ValueError where a side has k images or fewer.
     """
     real, fake = real.double(), fake.double()
 
@@ -86,7 +91,7 @@ def over_seeds(values: Sequence[float]) -> Estimate:
 
 
 def bootstrap(statistic: Callable[[Tensor], float], samples: Tensor, rounds: int = 200, seed: int = 0) -> Estimate:
-    """A statistic of the samples, and its standard error from redrawing them with replacement."""
+    """A statistic of samples (n, …), and its standard error from redrawing them with replacement (Efron, 1979)."""
     generator = torch.Generator().manual_seed(seed)
     n = len(samples)
     draws = [statistic(samples[torch.randint(n, (n,), generator=generator)]) for _ in range(rounds)]

@@ -86,8 +86,9 @@ def progress(iterable: Iterable[T], description: str = "", total: int | None = N
 
 def fast_bf16(device: torch.device | str) -> bool:
     """True where bfloat16 is done by the hardware: then a training step of the U-Net takes about half the time."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_capability()[0] >= 8
-    if torch.device(device).type == "cpu":
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type == "cpu":
         return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
     return False

@@ -29,7 +29,7 @@ class Setting:
         side: lattices are drawn as squares with this side; 0 for sequences.
 
     Raises:
-        ValueError: shapes that do not fit, negative numbers, or rows that do not add up to 1. It names the argument.
+        ValueError: shapes that do not fit, negative numbers, NaN, or rows that do not add up to 1. It names the argument.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Setting:
             raise ValueError(f"side = {self.side}, but there are {self.sites} sites")
         for name in ("probs", "weights", "prior"):
             rows = getattr(self, name)
-            if bool((rows < 0).any()) or bool(((rows.sum(-1) - 1).abs() > 1e-6).any()):
+            if not bool((rows >= 0).all()) or not bool(((rows.sum(-1) - 1).abs() <= 1e-6).all()):  # NaN is neither
                 raise ValueError(f"{name}: each row must be probabilities that add up to 1")
 
     @property

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -48,14 +48,19 @@ class Trainer(ABC):
         on_save=None,
         **kwargs,
     ) -> list[float]:
-        """Take `num_steps` steps of Adam and return the losses. `kwargs` go to `get_train_loss`.
+        """Take steps of Adam until there are `num_steps` in all, and return their losses. `kwargs` go to `get_train_loss`.
 
+        Called once more, or with a `checkpoint` that is there, it goes on where it was; with no step left it trains nothing.
         decay: the learning rate follows `warm_flat_fall`; without it, it stays at `lr`.
         ema: decay of a running mean of the weights (0.999, say). After training the model holds that mean.
         bf16: compute in bfloat16 where the hardware does so; elsewhere nothing changes. channels_last: faster convolutions.
         checkpoint: a file, written every `save_seconds` and at the end; an existing one is resumed, to the last bit of the
         random numbers. `on_save(trainer)` is called after each writing.
         logdir: a folder for TensorBoard.
+
+        Raises:
+            FloatingPointError: the loss is NaN or infinite.
+            RuntimeError: the checkpoint is damaged.
         """
         device = torch.device(device)
         self.model.to(device)
@@ -131,7 +136,8 @@ class Trainer(ABC):
         states: dict[int, dict[str, Tensor]] = {}
         for name, value in part("adam.").items():
             i, key = name.split(".", 1)
-            states.setdefault(int(i), {})[key] = value
+            # Adam reads its counters on the CPU: on a GPU each step would wait for hundreds of them.
+            states.setdefault(int(i), {})[key] = value.cpu() if key == "step" else value
         optimizer.load_state_dict({"state": states, "param_groups": optimizer.state_dict()["param_groups"]})
         self.history = tensors["history"].tolist()
         self.seconds = float(facts["seconds"])
@@ -184,14 +190,17 @@ def save_tensors(tensors: dict[str, Tensor], path: str | Path, facts: dict | Non
 
 
 def load_tensors(path: str | Path, device: torch.device | str = "cpu") -> tuple[dict[str, Tensor], dict]:
-    """The tensors and the facts of a file that `save_tensors` wrote."""
+    """The tensors and the facts of a file that `save_tensors` wrote.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RuntimeError: it is damaged; the message names it.
+    """
     try:
         with safe_open(str(path), framework="pt", device=str(device)) as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
-    except FileNotFoundError:
-        raise
-    except Exception as error:
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118, safetensors' file is no dict
+    except (SafetensorError, ValueError) as error:
         raise RuntimeError(f"{path} is damaged ({error}); delete it to start anew") from error
 
 

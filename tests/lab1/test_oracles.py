@@ -106,6 +106,7 @@ def test_the_text_quotes_the_best_possible_accuracy(world, accuracy):
         (lambda: settings.disjoint_letters(letters=1), "letters"),
         (lambda: settings.uniform_letters(sites=0), "sites"),
         (lambda: settings.biased_letters(bias=0), "bias"),
+        (lambda: settings.biased_letters(bias=math.inf), "probs"),
         (lambda: settings.redrawn_letters(redraw=(0.1, 1.5)), "redraw"),
         (lambda: settings.majority(ratio=0.2), "ratio"),
         (lambda: settings.ferromagnet(flip=-0.1), "ups"),

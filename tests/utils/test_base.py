@@ -19,7 +19,7 @@ from utils import data as data_module
 from utils.data import DamagedFile, LabelledImages, find_mnist, load_digits, read_idx
 from utils.distributions import GaussianClasses, IsotropicGaussian
 from utils.dynamics import ODE, Simulator, record_every
-from utils.metrics import bootstrap, frechet_distance, gaussian_distance, over_seeds, precision_recall
+from utils.metrics import bootstrap, frechet_distance, gaussian_distance, in_batches, over_seeds, precision_recall
 from utils.nets import DigitClassifier, FourierFeatures, LabelledMLP, UNet, count_parameters
 from utils.paths import Alpha, Beta, CosineAlpha, CosineBeta, GaussianPath, LinearAlpha, LinearBeta
 from utils.runtime import Budget, seed_everything, setup
@@ -382,12 +382,41 @@ def test_kill_9_loses_only_the_interval(tmp_path):
     assert resumed.history[:done] == tensors["history"].tolist()
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:100], lambda whole: whole[:-3], lambda whole: b"", lambda whole: b"x" * 99]
+)
+def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     line(tmp_path, steps=5)
     path = tmp_path / "line"
-    path.write_bytes(path.read_bytes()[:100])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(RuntimeError, match=r"line is damaged.*delete it"):
         line(tmp_path, steps=8)
+
+
+def test_what_is_no_damage_is_not_called_so(tmp_path):
+    line(tmp_path, steps=5)
+    with pytest.raises(RuntimeError) as error:  # torch has no such device: its own words
+        load_tensors(tmp_path / "line", "cuda:99")
+    assert "damaged" not in str(error.value)
+    with pytest.raises(FileNotFoundError):
+        load_tensors(tmp_path / "none")
+
+
+def test_a_second_call_goes_on_and_a_finished_run_is_left_alone(tmp_path):
+    torch.manual_seed(0)
+    trainer = Line(nn.Linear(1, 1))
+    first = list(trainer.train(5, "cpu", batch_size=8))
+    assert trainer.train(8, "cpu", batch_size=8)[:5] == first and len(trainer.history) == 8
+    before = trainer.model.weight.clone()
+    assert len(trainer.train(8, "cpu", batch_size=8)) == 8 and torch.equal(trainer.model.weight, before)
+
+
+def test_a_module_that_fails_in_a_batch_is_training_again_afterwards():
+    net = nn.Linear(3, 2).train()
+    assert in_batches(net, torch.zeros(7, 3), batch=2).shape == (7, 2) and net.training
+    with pytest.raises(RuntimeError):
+        in_batches(net, torch.zeros(4, 5))
+    assert net.training
 
 
 def test_a_loss_that_explodes_stops_the_run(tmp_path):
