@@ -13,13 +13,17 @@ from utils.training import CHECKPOINTS, load_tensors
 T = TypeVar("T")
 
 
+def reason(error: Exception) -> str:
+    """An error's kind and first words, in one line."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0][:200]
+
+
 def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T:
     """compute(), or where that raises, stored() with one line that says so."""
     try:
         return compute()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0]
-        print(f"{what}: an earlier answer is missing or fails ({reason[:160]}). These are stored results, not yours.")
+    except Exception as error:  # a student's answer may raise anything
+        print(f"{what}: an earlier answer is missing or fails ({reason(error)}). These are stored results, not yours.")
         return stored()
 
 
@@ -29,9 +33,16 @@ def show_or_say(show: Callable[[], object], needs: str) -> None:
         show()
     except NotImplementedError:
         print(f"Answer {needs} to see this.")
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        print(f"This cell needs a right answer to {needs}. With yours it fails: {reason[:200]}")
+    except Exception as error:  # a student's answer may raise anything
+        print(f"This cell needs a right answer to {needs}. With yours it fails: {reason(error)}")
+
+
+def drawn(draw: Callable[[], object], needs: str) -> None:
+    """draw(), or where an answer that it needs is missing, one line that says which."""
+    try:
+        draw()
+    except Exception as error:  # a student's answer may raise anything
+        print(f"This picture needs {needs} ({reason(error)}).")
 
 
 def stored_tensors(name: str) -> dict[str, Tensor]:
@@ -47,12 +58,3 @@ def stored_images(name: str, key: str) -> Tensor:
 def stored_table(name: str) -> dict:
     """The numbers of `checkpoints/<name>.json`."""
     return json.loads((CHECKPOINTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def drawn(draw: Callable[[], object], needs: str) -> None:
-    """draw(), or where an answer that it needs is missing, one line that says which."""
-    try:
-        draw()
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0]
-        print(f"This picture needs {needs} ({reason[:160]}).")

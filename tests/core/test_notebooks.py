@@ -12,11 +12,8 @@ from autograder.build import FORBIDDEN, build
 from utils.checks.exercise import load
 
 EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus
-
-
-def require_complete(lab):
-    if len(load(lab.short)) < EXERCISES[lab.short]:
-        pytest.skip(f"{lab.short} is under construction")
+# What a cell says where an answer that it needs is missing or fails: `utils.stored` catches the error.
+EXCUSES = ("These are stored results, not yours", "This picture needs", "This cell needs a right answer", "to see this.")
 
 
 def is_hand_in(cell):
@@ -27,8 +24,8 @@ def test_generated_notebooks_are_fresh():
     assert build(check=True) == 0, "run `make labs` and commit what it writes"
 
 
-def test_each_lab_is_worth_18_points(lab):
-    require_complete(lab)
+def test_each_lab_has_its_exercises_and_is_worth_18_points(lab):
+    assert len(load(lab.short)) == EXERCISES[lab.short]
     assert sum(entry.points for entry in load(lab.short)) == 18
 
 
@@ -42,7 +39,6 @@ def test_student_notebook_has_no_solution_and_no_output(lab):
 
 
 def test_instructor_notebook_was_executed_without_errors(lab):
-    require_complete(lab)
     notebook = nbformat.read(lab.solution, as_version=4)
     code = [
         cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() and not is_hand_in(cell)
@@ -50,6 +46,8 @@ def test_instructor_notebook_was_executed_without_errors(lab):
     assert all(cell.execution_count for cell in code), "run `make execute`"
     outputs = [output for cell in code for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
+    said = "".join(output.text for output in outputs if output.output_type == "stream")
+    assert not [excuse for excuse in EXCUSES if excuse in said], "a cell failed, and `utils.stored` hid it"
     assert [output for output in outputs if "image/png" in output.get("data", {})], "not a single figure"
 
 
