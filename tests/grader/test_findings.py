@@ -5,6 +5,7 @@ That public check and hidden verdict agree on all right answers is a part of the
 
 import importlib
 import random
+import sys
 
 import pytest
 from teaching import faults, formulas, sentences, statement_of
@@ -102,12 +103,13 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 
         return wrapper
 
-    module = importlib.import_module(f"autograder.verdicts.{lab.short}")
-    for name, thing in vars(statistics).items():
+    importlib.import_module(f"autograder.verdicts.{lab.short}")
+    modules = [module for name, module in sys.modules.items() if name.startswith("autograder.verdicts.")]
+    for name, thing in list(vars(statistics).items()):
         if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
-            monkeypatch.setattr(statistics, name, counted(thing))
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, counted(thing))
+            for module in modules:  # wherever it was imported to
+                if vars(module).get(name) is thing:
+                    monkeypatch.setattr(module, name, counted(thing))
     models = [task for task in plan(lab, 1) if task.mutant.kind == "model"]
     rows = []
     for task in models:
@@ -116,6 +118,7 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
         rows.append(row)
         assert row.ok, row.misses
         assert sum(spent) <= row.false_alarm * (1 + 1e-9), f"{row.exercise}: a level is not declared by judge.level"
+        assert bool(spent) == bool(row.false_alarm), f"{row.exercise}: a declared level belongs to a test that was seen"
         assert row.false_alarm <= FALSE_ALARM * (1 + 1e-9)
     assert set(chance_of_refusal(rows)) == {entry.name for entry in automatic(lab)}
 
