@@ -83,8 +83,8 @@ class Pages(FPDF):
 
 def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str) -> int:
     """Write the notebook's cells and outputs as a PDF, and return the number of pages. `title` stands at the foot."""
-    logging.getLogger("fontTools").setLevel(logging.ERROR)
-    logging.getLogger("fpdf").setLevel(logging.ERROR)  # a letter that the fonts lack is drawn as a box
+    for library in ("fontTools", "fpdf", "matplotlib.mathtext"):  # a letter that the fonts lack is drawn as a box
+        logging.getLogger(library).setLevel(logging.ERROR)
     pages = Pages(title)
     for cell in notebook.cells:
         if cell.cell_type == "code":

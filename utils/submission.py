@@ -186,26 +186,34 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
         return None
     notebook, path = found
     folder = path.parent if path else Path.cwd()
-    target = folder / f"{name}.zip"
+    target, page_file = folder / f"{name}.zip", folder / f"{name}.pdf"
+    pages = draw_pages(notebook, page_file) if pdf else 0
     beside = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"{name}.ipynb", path.read_bytes() if path else nbformat.v4.writes(notebook))
-        if pdf:
-            from utils.pdf import notebook_to_pdf
-
-            page_file = folder / f"{name}.pdf"
-            pages = notebook_to_pdf(notebook, page_file, name)
-            archive.write(page_file, page_file.name)
-        for file in files:
-            archive.write(file, Path(file).name)
-    os.replace(beside, target)
+    try:
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{name}.ipynb", path.read_bytes() if path else nbformat.v4.writes(notebook))
+            for file in [page_file, *files] if pages else files:
+                archive.write(file, Path(file).name)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
     print(
         f"\nWritten: {target.name}, {target.stat().st_size / 1024:,.0f} KB"
-        + (f", a PDF of {pages} pages inside." if pdf else ".")
+        + (f", a PDF of {pages} pages inside.\nOpen the PDF once, then hand in the zip." if pages else ". Hand it in.")
     )
-    print("Open the PDF once, then hand in the zip.")
     if in_colab():
         from google.colab import files as colab_files
 
         colab_files.download(str(target))
     return target
+
+
+def draw_pages(notebook: NotebookNode, page_file: Path) -> int:
+    """Write the PDF, and return its number of pages; 0 and one line where that fails, for the notebook is what is graded."""
+    from utils.pdf import notebook_to_pdf
+
+    try:
+        return notebook_to_pdf(notebook, page_file, page_file.stem)
+    except Exception as error:  # a program that has the old one open, a full disk, a letter that nobody thought of
+        print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
+        return 0

@@ -165,6 +165,20 @@ def test_in_jupyter_the_file_is_found_and_goes_in_byte_for_byte(notebook, tmp_pa
         assert archive.read("helper.py") == b"x = 1"
 
 
+@pytest.mark.parametrize("error", [PermissionError("the file is open"), ValueError("an odd letter")])
+def test_a_pdf_that_cannot_be_made_keeps_nobody_from_handing_in(error, notebook, tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("utils.pdf.notebook_to_pdf", broken)
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    with zipfile.ZipFile(submission.make_submission(LAB.short)) as archive:
+        assert archive.namelist() == [f"{LAB.name}.ipynb"]
+    said = capsys.readouterr().out
+    assert str(error) in said and "without it" in said and "Open the PDF" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{LAB.name}.zip", "mine.ipynb"]
+
+
 def test_without_a_session_the_newest_notebook_of_this_lab_is_taken(notebook, tmp_path):
     (tmp_path / "other.ipynb").write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     (tmp_path / "broken.ipynb").write_text('{"cells": [' + LAB.name)
