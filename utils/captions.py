@@ -66,10 +66,11 @@ class TinyCLIP(nn.Module):
         self.words = nn.Embedding(len(WORDS), dim)
 
     def encode_image(self, x: Tensor) -> Tensor:
+        """Images (b, 1, 32, 32) in [-1, 1] to unit vectors (b, dim)."""
         return nn.functional.normalize(self.image(x), dim=-1)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Raises ValueError for a word that was never in a caption."""
+        """Texts to unit vectors (texts, dim). Raises ValueError for a word that was never in a caption."""
         rows = []
         for text in texts:
             unknown = [word for word in text.lower().split() if word not in WORDS]
@@ -81,8 +82,9 @@ class TinyCLIP(nn.Module):
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: float = 10.0) -> Tensor:
-    """Each image has to find the texts that are its own among the batch, and each text its images; `same` is (b, b), 0 or 1.
+    """Each image has to find the texts that are its own among the batch, and each text its images: the loss of CLIP (Radford et al., 2021).
 
+    images, texts: unit vectors (b, d); `same`: (b, b), symmetric, 1 where text j fits image i (so on the diagonal), else 0.
     Several images of a batch may have one caption, so the target is spread over all of them.
     """
     scores = sharpness * images @ texts.T
@@ -114,10 +116,12 @@ class OpenCLIP:
         self.device = device
 
     def encode_image(self, x: Tensor) -> Tensor:
+        """Digits (b, 1, h, w) in [-1, 1] to unit vectors (b, d), with a gradient in x."""
         paper = (1 - x) / 2  # ink is dark
         large = nn.functional.interpolate(paper.expand(-1, 3, -1, -1), (self.size, self.size), mode="bicubic")
         return nn.functional.normalize(self.model.encode_image((large - self.mean) / self.std), dim=-1)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts to unit vectors (texts, d)."""
         tokens = self.tokenizer([f"a handwritten digit, {text}" for text in texts]).to(self.device)
         return nn.functional.normalize(self.model.encode_text(tokens), dim=-1)

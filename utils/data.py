@@ -37,7 +37,7 @@ class DamagedFile(RuntimeError):
 
 
 class LabelledImages(nn.Module, Sampleable):
-    """Images (n, 1, size, size) and labels (n,) that are drawn uniformly, with replacement.
+    """Images (n, c, size, size) and labels (n,) that are drawn uniformly, with replacement.
 
     Pixels are kept as bytes on the device and handed out as floats from -1 (paper) to 1 (ink).
     """
@@ -59,6 +59,7 @@ class LabelledImages(nn.Module, Sampleable):
         return self.pixels[index].float() / 127.5 - 1, self.labels[index].clone()
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        """`n` images (n, c, size, size) in [-1, 1] and their labels (n,), int64."""
         return self[torch.randint(len(self), (n,), device=self.labels.device)]
 
     @property
@@ -93,6 +94,7 @@ def describe_source() -> str:
 
 @lru_cache(1)
 def say_offline() -> None:
+    """Once a process: every split is loaded by itself."""
     print(
         f"MNIST is not here and could not be downloaded: {OFFLINE} take its place. Numbers that need MNIST will differ."
     )

@@ -29,12 +29,13 @@ class IsotropicGaussian(nn.Module, Sampleable):
         self.register_buffer("here", torch.zeros(()), persistent=False)  # knows the device and the dtype
 
     def sample(self, n: int) -> tuple[Tensor, None]:
+        """`n` samples, shape (n, *shape), where the module is; there are no labels."""
         noise = torch.randn(n, *self.shape, device=self.here.device, dtype=self.here.dtype)
         return self.mean + self.std * noise, None
 
 
 class GaussianClasses(nn.Module, Sampleable):
-    """A toy with labels: class y is N(means[y], std² I), and all classes are equally likely."""
+    """A toy with labels: class y is N(means[y], std² I), and all classes are equally likely. means: (classes, …)."""
 
     @jaxtyped(typechecker=typechecked)
     def __init__(self, means: Float[Tensor, classes * shape], std: float = 1.0):
@@ -43,6 +44,7 @@ class GaussianClasses(nn.Module, Sampleable):
         self.std = float(std)
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        """`n` samples, shape (n, …), and their classes, int64 of shape (n,)."""
         y = torch.randint(len(self.means), (n,), device=self.means.device)
         return self.sample_class(y), y
 

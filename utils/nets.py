@@ -13,7 +13,10 @@ from typeguard import typechecked
 
 
 class FourierFeatures(nn.Module):
-    """A number t becomes cosines and sines of t at `dim / 2` frequencies from 1/4 to 32 turns per unit of time."""
+    """A number t becomes cosines and sines of t at `dim / 2` frequencies from 1/4 to 32 turns per unit of time.
+
+    After Tancik et al. (2020), "Fourier features let networks learn high frequency functions", with fixed frequencies.
+    """
 
     def __init__(self, dim: int):
         super().__init__()
@@ -102,10 +105,13 @@ class ResidualLayer(nn.Module):
 
 
 class ResidualStack(nn.ModuleList):
+    """Residual layers one after the other, all of them told the same time and label."""
+
     def __init__(self, layers: int, channels: int, t_dim: int, y_dim: int):
         super().__init__(ResidualLayer(channels, t_dim, y_dim) for _ in range(layers))
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """x: (b, c, h, w), t: (b, t_dim), y: (b, y_dim). Returns the shape of x."""
         for layer in self:
             x = layer(x, t, y)
         return x
@@ -114,6 +120,7 @@ class ResidualStack(nn.ModuleList):
 class UNet(nn.Module):
     """Velocity u(x, t, y): an image goes down to a coarse grid and comes back up, with a skip at every resolution.
 
+    After Ronneberger et al. (2015). Each level halves the sides of the image: they must be divisible by 2 that often.
     `num_labels` counts the null label. With the channels 32, 64, 128 and 2 layers a level it has 1.2 million parameters.
     """
 
@@ -146,6 +153,7 @@ class UNet(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c h w"], t: Float[Tensor, "b 1 1 1"], y: Int[Tensor, " b"]
     ) -> Float[Tensor, "b c h w"]:
+        """The velocity at x, at times t in [0, 1], for integer labels y."""
         t, y = self.t_features(t), self.y_embedding(y)
         skips = []
         out = self.stem(x)
@@ -239,6 +247,7 @@ class DigitClassifier(nn.Module):
 
 
 def count_parameters(model: nn.Module) -> int:
+    """How many numbers training can change."""
     return sum(p.numel() for p in model.parameters())
 
 

@@ -50,10 +50,12 @@ def current_budget() -> Budget:
 
 
 def current_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seed_everything(seed: int) -> None:
+    """Start the random numbers of Python, numpy and torch anew."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)

@@ -57,14 +57,17 @@ class Setting:
 
     @property
     def sites(self) -> int:
+        """How many letters a word has."""
         return self.probs.shape[1]
 
     @property
     def letters(self) -> int:
+        """How many letters there are to choose from."""
         return self.probs.shape[2]
 
     @property
     def classes(self) -> int:
+        """How many classes there are."""
         return len(self.prior)
 
     def embed(self, letters: Tensor) -> Tensor:
@@ -72,7 +75,7 @@ class Setting:
         return self.points.to(letters.device)[letters]
 
     def read(self, x: Tensor) -> Tensor:
-        """The nearest letter to each point: (n, sites, d) to (n, sites)."""
+        """The nearest letter to each point: (n, sites, d) to integers (n, sites)."""
         points = self.points.to(x)
         return (x @ points.T - points.square().sum(1) / 2).argmax(-1)
 
