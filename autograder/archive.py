@@ -12,13 +12,12 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import ROOT, Lab, read_source, release_hash
+from autograder.author import ROOT, Lab, read_source, release_hash, settings
 
 NAME = re.compile(r"[0-9a-f]{12}")
 
@@ -38,7 +37,7 @@ def keep(lab: Lab) -> Path:
         folder().chmod(0o700)
         facts = {
             "released": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "version": tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"],
+            "version": settings()["project"]["version"],
             "utils": utils_hash(),
         }
         place.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -77,7 +77,7 @@ BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.
 
 
 def settings() -> dict:
-    """The project's own table in pyproject.toml."""
+    """pyproject.toml: the version, and the project's own table."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from autograder import archive
-from autograder.author import ROOT, address, labs, wheel_name
+from autograder.author import ROOT, address, labs, settings, wheel_name
 from autograder.build import FORBIDDEN
 
 STUDENT = ROOT / "dist" / "student"
@@ -80,7 +79,7 @@ that it writes.
 
 def release(target: Path = STUDENT) -> int:
     """Build `dist/student` (or `target`) and the wheel in it; refuses to release a solution or a hidden test."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = settings()["project"]["version"]
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for lab in labs():
@@ -114,19 +113,8 @@ def release(target: Path = STUDENT) -> int:
 
 def build_wheel(version: str, folder: Path) -> None:
     """The wheel is built from a copy, so that nothing but `utils` can be in it."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(folder),
-        str(folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*pip, "-w", str(folder), str(folder)], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"the wheel could not be built:\n{done.stderr[-2000:]}")
     for leftover in [folder / "build", *folder.glob("*.egg-info")]:

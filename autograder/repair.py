@@ -39,11 +39,6 @@ class Submission:
     files: dict[str, str] = field(default_factory=dict)  # base64, beside the notebook
 
 
-def read_notebook(path: Path) -> NotebookNode:
-    """A notebook from a file that may hold anything: `open_notebook` without its remarks."""
-    return open_notebook(path)[0]
-
-
 def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     """A notebook from a file that may hold anything, in nbformat 4 and tidy; and what had to be done to read it.
 

@@ -1,4 +1,4 @@
-"""What people read: tables in the terminal, the class report as a page."""
+"""One grade as a table in the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograder.grade import Grade
 
 
 def print_grade(grade: Grade, console: Console | None = None) -> None:
-    """One submission as a table."""
+    """Points and findings of each exercise, then what was repaired and what went wrong."""
     console = console or Console()
     document = grade.to_json()
     table = Table(title=f"{grade.lab}: {grade.points:g} of {grade.max_points:g} automatic points", title_justify="left")

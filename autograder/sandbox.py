@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -457,12 +456,3 @@ class Frames:
             if self.control in ready:
                 self.control.recv(16)
                 self.dead = True
-
-
-@contextlib.contextmanager
-def open_sandbox(limits: Limits | None = None, protected: bool = True) -> Iterator[Sandbox]:
-    sandbox = Sandbox(limits, protected)
-    try:
-        yield sandbox
-    finally:
-        sandbox.close()

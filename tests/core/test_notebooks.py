@@ -13,7 +13,12 @@ from utils.checks.exercise import load
 
 EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus
 # What a cell says where an answer that it needs is missing or fails: `utils.stored` catches the error.
-EXCUSES = ("These are stored results, not yours", "This picture needs", "This cell needs a right answer", "to see this.")
+EXCUSES = (
+    "These are stored results, not yours",
+    "This picture needs",
+    "This cell needs a right answer",
+    "to see this.",
+)
 
 
 def is_hand_in(cell):
