@@ -29,12 +29,17 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sandbox():
-    """One warm template for all tests of this process. CI must have bubblewrap; elsewhere its lack skips."""
+def needs_bubblewrap() -> None:
+    """CI must have it; elsewhere its lack skips."""
     if bubblewrap() is None:
         if os.environ.get("CI"):
             pytest.fail("bubblewrap is missing in CI: `make sandbox` installs it")
         pytest.skip("bubblewrap is not installed")
+
+
+@pytest.fixture(scope="session")
+def sandbox(needs_bubblewrap):
+    """One warm template for all tests of this process."""
     with Sandbox(Limits()) as box:
         yield box
 

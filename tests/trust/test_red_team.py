@@ -12,7 +12,7 @@ import pytest
 from autograder.author import ROOT, labs, read_source, role_of
 from autograder.grade import execute, judge_run
 from autograder.repair import repair
-from autograder.sandbox import Limits, Sandbox, bubblewrap
+from autograder.sandbox import Limits, Sandbox
 
 SECRET = b"the instructor's secret, 7f3a"
 LAB = next(lab for lab in labs() if lab.short == "lab4")
@@ -20,13 +20,7 @@ LOSS = "lab4_cfg_train_loss"
 
 
 @pytest.fixture(scope="module")
-def box():
-    import os
-
-    if bubblewrap() is None:
-        if os.environ.get("CI"):
-            pytest.fail("bubblewrap is missing in CI: `make sandbox` installs it")
-        pytest.skip("bubblewrap is not installed")
+def box(needs_bubblewrap):
     # Short clocks: many attacks hang on purpose.
     with Sandbox(Limits(cell_s=8, notebook_s=40, memory_bytes=1024 * 2**20, scratch_bytes=64 * 2**20)) as sandbox:
         yield sandbox
