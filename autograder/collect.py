@@ -5,6 +5,7 @@ Nothing is unpacked by the name it has inside: files are read into memory, bound
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -94,7 +95,7 @@ def collect(
         BadArchive: not a zip, not from an LMS that we know, or hostile.
     """
     result = Collected()
-    known = read_times(times) if times else {}
+    known = read_times(times, result) if times else {}
     try:
         zipped = zipfile.ZipFile(archive)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
@@ -256,8 +257,10 @@ def parse_time(value: object) -> datetime | None:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def read_times(path: Path) -> dict[str, datetime]:
+def read_times(path: Path, result: Collected) -> dict[str, datetime]:
     """Student -> time of arrival, from Moodle's grading worksheet. Its times are taken as UTC: Moodle does not say.
+
+    Moodle writes them in the language of who exports. A time that cannot be read is told: without it nobody is late.
 
     Raises:
         BadArchive: not such a file.
@@ -272,15 +275,21 @@ def read_times(path: Path) -> dict[str, datetime]:
     times = {}
     for row in rows:
         student = student_id(row["Full name"] or "", (row["Identifier"] or "").removeprefix("Participant "))
-        for form in MOODLE_TIMES:
-            try:
-                times[student] = datetime.strptime((row["Last modified (submission)"] or "").strip(), form).replace(
-                    tzinfo=UTC
-                )
-                break
-            except ValueError:
-                continue
+        words = (row["Last modified (submission)"] or "").strip()
+        if time := moodle_time(words):
+            times[student] = time
+        elif words not in ("", "-"):
+            result.leave(
+                path.name, f"{student}'s time of arrival, '{printable(words)}', cannot be read; export it in English"
+            )
     return times
+
+
+def moodle_time(words: str) -> datetime | None:
+    for form in MOODLE_TIMES:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(words, form).replace(tzinfo=UTC)
+    return None
 
 
 # Reading what may be hostile

@@ -103,11 +103,14 @@ def test_moodle_with_and_without_folders_and_times_from_its_worksheet(tmp_path):
         "\ufeffIdentifier,Full name,Status,Last modified (submission)\n"
         'Participant 501,Ada Lovelace,Submitted,"Monday, 30 November 2026, 9:14 PM"\n'
         "Participant 502,Béla O'Brien,Submitted,-\n"
+        'Participant 503,Chi,Submitted,"lundi 30 novembre 2026, 21:14"\n'
     )
-    collect(zipped, tmp_path / "in", times=sheet)
+    result = collect(zipped, tmp_path / "in", times=sheet)
+    told = [line for line in result.left if line.startswith("Grades.csv")]
+    assert len(told) == 1 and "Chi_503" in told[0] and "lundi 30 novembre" in told[0]
     assert marks(tmp_path / "in") == {"Ada_Lovelace_501": "folder", "Béla_O_Brien_502": "flat", "Chi_503": "chi"}
     assert stamp(tmp_path / "in", "Ada_Lovelace_501") == "2026-11-30 21:14:00 UTC"
-    assert stamp(tmp_path / "in", "Béla_O_Brien_502") is None
+    assert stamp(tmp_path / "in", "Béla_O_Brien_502") is None and stamp(tmp_path / "in", "Chi_503") is None
 
 
 METADATA = """\
