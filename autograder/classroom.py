@@ -68,8 +68,11 @@ def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
         if notebooks:
             named = [p for p in notebooks if p.stem == lab.name]
             found[student.name] = (named or notebooks)[0]
-    if not found and folder.is_dir():
-        found = {STUDENT.sub("_", path.stem): path for path in sorted(folder.glob("*.ipynb"))}
+    for path in sorted(folder.glob("*.ipynb")) if not found and folder.is_dir() else ():
+        name = STUDENT.sub("_", path.stem)
+        while name in found:  # "ada b.ipynb" and "ada_b.ipynb" are two students
+            name += "_"
+        found[name] = path
     if not found:
         raise FileNotFoundError(
             f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"

@@ -136,6 +136,17 @@ def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
     assert "\n" not in room.entries[0].problem and room.entries[0].grade is None
 
 
+def test_files_whose_names_are_nearly_the_same_are_two_students(lab4, tmp_path):
+    for name in ("ada b", "ada_b", "chi"):
+        (tmp_path / f"{name}.ipynb").write_text("{}")
+    found = classroom.find_submissions(tmp_path, lab4)
+    assert {student: path.stem for student, path in found.items()} == {
+        "ada_b": "ada b",
+        "ada_b_": "ada_b",
+        "chi": "chi",
+    }
+
+
 def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
     """An earlier attempt's time must not make the new one late."""
     course = tmp_path / "course"
