@@ -69,17 +69,17 @@ class Clock:
 
 def make_class(lab: Lab, folder: Path, students: int) -> None:
     """`students` different submissions of the cut-down lab, in nbgrader's layout."""
+    notebook = read_source(lab)
+    notebook.cells = [cell for cell in notebook.cells if role_of(cell) in GRADED]
+    (folder / "source" / lab.name).mkdir(parents=True)
+    nbformat.write(notebook, folder / "source" / lab.name / f"{lab.name}.ipynb")
+    answer = next(cell for cell in notebook.cells if role_of(cell) == "answer")
+    solved = answer.source
     for number in range(students):
-        notebook = read_source(lab) if number == 0 else notebook
-        notebook.cells = [cell for cell in notebook.cells if role_of(cell) in GRADED]
-        answer = next(cell for cell in notebook.cells if role_of(cell) == "answer")
-        answer.source = answer.source.split("\n# by student ")[0] + f"\n# by student {number}"
+        answer.source = f"{solved}\n# by student {number}"
         target = folder / "submitted" / f"student{number:04d}" / lab.name
         target.mkdir(parents=True)
         nbformat.write(notebook, target / f"{lab.name}.ipynb")
-        if number == 0:
-            (folder / "source" / lab.name).mkdir(parents=True)
-            nbformat.write(notebook, folder / "source" / lab.name / f"{lab.name}.ipynb")
 
 
 @contextlib.contextmanager
