@@ -23,11 +23,6 @@ def is_normal(sample: Tensor, level: float) -> bool:
     return stats.kstest(sample.flatten().numpy(), "norm").pvalue >= level
 
 
-def is_distributed(sample: Tensor, cdf, level: float) -> bool:
-    """Kolmogorov-Smirnov test against any cumulative distribution function of numpy arrays."""
-    return stats.kstest(sample.flatten().numpy(), cdf).pvalue >= level
-
-
 def is_same_law(one: Tensor, other: Tensor, level: float) -> bool:
     """Two-sample Kolmogorov-Smirnov test; samples of fewer than 8 say nothing."""
     if min(one.numel(), other.numel()) < 8:

@@ -85,9 +85,8 @@ def graded(name: str) -> float | None:
         return None
     try:
         from autograder.plain import judge_here
-    except ImportError:
-        check(name)
-        return None
+    except ImportError as error:  # a test cell without an error earns full points
+        raise RuntimeError("grading needs the package `autograder`, and this environment does not have it") from error
     return judge_here(entry, namespace)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,8 @@ from torch import Tensor
 
 VERSION = 1
 TEXT_LIMIT = 400  # characters kept of any text that comes from a student
+KEPT = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+        torch.uint8, torch.bool)  # fmt: skip
 
 
 class MissingName(NameError):
@@ -35,7 +37,10 @@ class Evidence:
 
     def put(self, name: str, thing: object) -> None:
         """Store whatever a student returned. A tuple or list becomes `name.0`, `name.1`, …"""
-        if isinstance(thing, Tensor):
+        if isinstance(thing, Tensor) and (thing.layout != torch.strided or thing.dtype not in KEPT):
+            strange = thing.layout if thing.layout != torch.strided else thing.dtype
+            self.kinds[name] = f"{str(strange).removeprefix('torch.')} tensor"  # no file takes it
+        elif isinstance(thing, Tensor):
             self.kinds[name] = "tensor"
             self.values[f"{name}.requires_grad"] = bool(thing.requires_grad)
             self.values[f"{name}.dtype"] = str(thing.dtype).removeprefix("torch.")
@@ -48,8 +53,9 @@ class Evidence:
         elif isinstance(thing, (int, float)):
             self.kinds[name] = type(thing).__name__
             # JSON has no NaN and no unbounded integers: such numbers go as text.
-            plain = math.isfinite(thing) and abs(thing) < 2**53
-            self.values[name] = thing if plain else str(thing)[:TEXT_LIMIT]
+            plain = abs(thing) < 2**53  # False for NaN
+            huge = isinstance(thing, int) and thing.bit_length() > 10_000  # str() refuses it
+            self.values[name] = thing if plain else "inf" if huge else str(thing)[:TEXT_LIMIT]
         elif isinstance(thing, str):
             self.kinds[name] = "str"
             self.values[name] = thing[:TEXT_LIMIT]
@@ -61,8 +67,9 @@ class Evidence:
         elif isinstance(thing, dict) and len(thing) <= 256:
             self.kinds[name] = "dict"
             self.values[f"{name}.length"] = len(thing)
-            for key, item in thing.items():
-                self.put(f"{name}.{key}", item)
+            for index, (key, item) in enumerate(thing.items()):
+                safe = isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_+\-]{1,40}", key)
+                self.put(f"{name}.{key if safe else f'key{index}'}", item)
         elif hasattr(thing, "__array__"):  # a numpy array or scalar where a tensor was asked for
             self.put(name, torch.as_tensor(thing))
             self.kinds[name] = "array"
