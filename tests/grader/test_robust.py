@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from autograder.author import labs
+from autograder.evidence import unpack
 from autograder.validate import challenge_number
 from autograder.verdicts import find_verdict
 from utils.checks.challenge import Challenge
@@ -225,6 +226,7 @@ ODD = {
     "a text": lambda thing: "nonsense",
     "NaN": functools.partial(deep, nan),
     "another shape": functools.partial(deep, another_shape),
+    "complex numbers": functools.partial(deep, lambda t: t.to(torch.complex64) if isinstance(t, Tensor) else complex(t)),
     "empty": functools.partial(deep, lambda t: t.reshape(-1)[:0] if isinstance(t, Tensor) else []),
     "an error": raises,
     "an exit": exits,
@@ -262,7 +264,9 @@ def test_odd_results_are_findings_each_its_own(lab, entry, bench):
     for what, change in ODD.items():
         namespace = with_changed(bench(lab), entry, change)
         for which, challenge in (("hidden", challenge_number(entry, 0)), ("public", Challenge.public(entry.name))):
-            verdict = judged(entry, which, challenge, run_probe(entry, namespace, challenge))
+            seen = run_probe(entry, namespace, challenge)
+            arrived = unpack(entry, seen.to_json(), seen.to_safetensors())
+            verdict = judged(entry, which, challenge, arrived)
             assert verdict.points < verdict.max_points, f"{which}: {what} gets all points"
             assert "needs_a_person" not in {finding.code for finding in verdict.findings}, f"{which}: {what}"
             said[which, what] = tuple(sorted((f.code, re.sub(r"\d+", "#", f.message)) for f in verdict.findings))
