@@ -1,4 +1,4 @@
-"""`autograder`: the command line. Every command says what it did, and exits with 0, 1 (a miss) or 2 (bad input)."""
+"""`autograder`: the command line. Every command says what it did, and exits with 0, 1 (a miss), 2 (bad input) or 3 (no sandbox)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,14 @@ def main(arguments: list[str] | None = None) -> int:
         options.command != "execute"
     ):  # judging handles small tensors: threads would wait for each other most of the time
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return options.run(options)
+    try:
+        return options.run(options)
+    except OSError as error:  # a folder that is not there or not ours, a full disk, no scheduler
+        print(f"{error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. The same command goes on where it was.", file=sys.stderr)
+        return 130
 
 
 def grade_one(options: argparse.Namespace) -> int:
@@ -236,11 +243,12 @@ def collect_archive(options: argparse.Namespace) -> int:
 
 
 def export_grades(options: argparse.Namespace) -> int:
+    from autograder.classroom import GradebookError
     from autograder.exports import ExportError, export
 
     try:
         return export(options)
-    except (ExportError, KeyError) as error:
+    except (ExportError, GradebookError, KeyError) as error:
         return refuse(error)
 
 
@@ -298,13 +306,25 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
     from autograder.author import find_lab
     from autograder.class_report import report, write_page
-    from autograder.classroom import gradebook_name, judge_class, keep_in_nbgrader, open_class, print_class
+    from autograder.classroom import (
+        GradebookError,
+        gradebook_name,
+        has_gradebook,
+        judge_class,
+        keep_in_nbgrader,
+        open_class,
+        open_gradebook,
+        print_class,
+    )
 
     course = options.course.resolve()
     try:
         lab = find_lab(options.lab)
+        if not options.no_gradebook and has_gradebook(course):
+            with open_gradebook(course):  # a wrong address is said now, and not when all has been run
+                pass
         room = open_class(lab, (options.submissions or course / "submitted").resolve(), course)
-    except (KeyError, FileNotFoundError) as error:
+    except (KeyError, FileNotFoundError, GradebookError) as error:
         return refuse(error)
     run(room)
     judge_class(room)
@@ -314,8 +334,11 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
     )
     if not options.no_gradebook and graded:
-        for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
-            print(problem, file=sys.stderr)
+        try:
+            for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
+                print(problem, file=sys.stderr)
+        except GradebookError as error:
+            return refuse(error)
         pages = sorted((course / "feedback").glob(f"*/{lab.name}/*.html"))
         print("\nOpen these:")
         print(f"  report     {write_page(report(room), course / 'report' / f'{lab.name}.html')}")
@@ -324,7 +347,33 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
             print(f"  feedback   {page}")
         if len(pages) > SHOWN:
             print(f"  and {len(pages) - SHOWN} more in {course / 'feedback'}")
-    return 0
+    print_what_is_left(room, not options.no_gradebook and bool(graded))
+    return 0 if graded else 1
+
+
+def print_what_is_left(room, in_gradebook: bool) -> None:
+    """What a person has to do next."""
+    from autograder import ROOT
+    from autograder.exports import read_gradebook
+
+    lines = []
+    if look := [entry.student for entry in room.entries if entry.problems]:
+        more = f" and {len(look) - SHOWN} more" if len(look) > SHOWN else ""
+        lines.append(
+            f"look at {len(look)} that could not be run or graded as a whole: {', '.join(look[:SHOWN])}{more}; "
+            "why stands above and in the report"
+        )
+    rows = read_gradebook(room.lab, room.course) if in_gradebook else []
+    if waiting := [len(row.open) for row in rows if row.open]:
+        where = room.course.relative_to(ROOT) if room.course.is_relative_to(ROOT) else room.course
+        command = "make course" + (f" COURSE={where}" if room.course != ROOT else "")
+        lines.append(f"grade {sum(waiting)} written answers of {len(waiting)} students: {command}")
+    if changed := [row.student for row in rows if row.changed]:
+        lines.append(f"look again at what was handed in anew after a person had graded it: {', '.join(changed)}")
+    if lines:
+        print("\nLeft for a person:")
+        for line in lines:
+            print(f"  {line}")
 
 
 def make_demo(options: argparse.Namespace) -> int:
