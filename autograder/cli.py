@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on where it was.", file=sys.stderr)
+        print("\nStopped." + " The same command goes on where it was." * (options.command == "grade"), file=sys.stderr)
         return 130
 
 
