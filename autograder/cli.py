@@ -87,7 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
     add_class_options(report, gradebook=False)
     report.add_argument("--anonymous", action="store_true", help="pseudonyms instead of names")
     report.add_argument("--json", action="store_true", help="print JSON instead of writing a page")
-    report.add_argument("--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html otherwise")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html, or LAB-anonymous.html, otherwise"
+    )
     report.set_defaults(run=report_class)
 
     export = commands.add_parser("export", help="grades for a spreadsheet, Canvas or Gradescope")
@@ -298,7 +300,9 @@ def report_class(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print(write_page(document, options.out or course / "report" / f"{lab.name}.html"))
+        feedback = None if options.anonymous else course / "feedback"
+        name = f"{lab.name}{'-anonymous' * options.anonymous}.html"
+        print(write_page(document, options.out or course / "report" / name, feedback))
     return 0
 
 
@@ -341,7 +345,8 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
             return refuse(error)
         pages = sorted((course / "feedback").glob(f"*/{lab.name}/*.html"))
         print("\nOpen these:")
-        print(f"  report     {write_page(report(room), course / 'report' / f'{lab.name}.html')}")
+        place = write_page(report(room), course / "report" / f"{lab.name}.html", course / "feedback")
+        print(f"  report     {place}")
         print(f"  gradebook  {gradebook_name(course)}")
         for page in pages[:SHOWN]:
             print(f"  feedback   {page}")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -217,3 +218,20 @@ def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_pa
     assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
     assert "http://" not in page and "https://" not in page and "src=" not in page
     assert place.stat().st_mode & 0o077 == 0
+
+
+def test_the_page_says_who_needs_a_person_and_leads_to_the_feedback(course, lab4, tmp_path, capsys):
+    room = open_class(lab4, course / "submitted", course)
+    judge_class(room)
+    room.entries[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
+    document = report(room)
+    assert [line["student"] for line in document["look"]] == ["student00", "zoe"]
+    page = write_page(document, tmp_path / "report" / "page.html", course / "feedback").read_text()
+    assert "SyntaxError: <code>x</code> &lt;b&gt;" in page
+    assert f"feedback/student01/{lab4.name}/{lab4.name}.html" in page and "feedback/zoe" not in page
+    assert main(["report", lab4.name, "--course", str(course)]) == 0
+    assert main(["report", lab4.name, "--course", str(course), "--anonymous"]) == 0
+    named, anonymous = map(Path, capsys.readouterr().out.split())
+    link = f"../feedback/student01/{lab4.name}/{lab4.name}.html"
+    assert f'href="{link}"' in named.read_text() and (named.parent / link).is_file()
+    assert "feedback/" not in anonymous.read_text() and anonymous != named
