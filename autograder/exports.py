@@ -15,6 +15,7 @@ import nbformat
 
 from autograder.author import Lab, exercise_of, find_lab, role_of
 from autograder.classroom import has_gradebook, open_gradebook
+from autograder.repair import left_empty
 from utils.checks.exercise import load
 
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
@@ -226,7 +227,7 @@ def gradescope_results(lab: Lab, row: Row, course: Path) -> dict:
     for entry in load(lab.short):
         text = findings.get(entry.name, "")
         if entry.manual:
-            text = "Not graded yet." if entry.name in row.open else f"Graded {BY_HAND}."
+            text = "Not graded yet." if entry.name in row.open else text or f"Graded {BY_HAND}."
         tests.append(
             {
                 "name": f"{entry.name}: {entry.title}",
@@ -249,4 +250,6 @@ def read_findings(path: Path) -> dict[str, str]:
         if cell.cell_type == "code" and role_of(cell) == "test":
             texts = [o.data.get("text/plain", "") for o in cell.outputs if o.output_type == "display_data"]
             found[exercise_of(cell) or ""] = "\n".join(texts)
+        elif role_of(cell) == "written" and left_empty(cell):
+            found[exercise_of(cell) or ""] = "No response."
     return found
