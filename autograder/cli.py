@@ -116,6 +116,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         return options.run(options)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:  # a folder that is not there or not ours, a full disk, no scheduler
         print(f"{error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -176,9 +179,15 @@ def validate(options: argparse.Namespace) -> int:
     from autograder.author import find_lab, labs
     from autograder.matrix import write_page
     from autograder.validate import Row, plan, print_matrix, run, stale_rows
+    from utils.checks.exercise import load
 
     try:
         chosen = [find_lab(options.lab)] if options.lab else labs()
+        names = [e.name for lab in chosen for e in load(lab.short) if not e.manual]
+        if options.only and not any(name.endswith(options.only) for name in names):
+            raise KeyError(f"there is no exercise '{options.only}'; there are {', '.join(names)}")
+        if options.only and options.full:
+            raise KeyError("--full is for all exercises of a lab: leave --only out")
     except KeyError as error:
         return refuse(error)
     if options.full:
