@@ -141,6 +141,12 @@ def find_lab(name: str) -> Lab:
     return Lab(LABS[short])
 
 
+def title(lab: Lab) -> str:
+    """The lab's heading, as students read it."""
+    first = nbformat.read(lab.student, as_version=4).cells[0].source
+    return re.search(r"^# (.+)$", first, re.M).group(1)
+
+
 def labs() -> list[Lab]:
     """The labs whose source exists."""
     return [lab for lab in map(Lab, LABS.values()) if lab.source.exists()]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 import statistics
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
 from autograder.classroom import Class, Entry
+from autograder.report import prose
 from utils.checks.exercise import load
 
 PAGES = Path(__file__).parent / "pages"
@@ -43,6 +46,14 @@ def report(room: Class, secret: bytes | None = None) -> dict:
         "repairs": Counter(kind_of(line) for entry in graded for line in entry.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not entry.run.protected for entry in graded),
+        "look": [
+            {
+                "student": names[entry.student],
+                "problems": [without_name(text, entry, names[entry.student]) for text in entry.problems],
+            }
+            for entry in room.entries
+            if entry.problems
+        ],
         "students": sorted((row(entry, names, automatic) for entry in room.entries), key=lambda r: r["student"]),
     }
 
@@ -153,11 +164,21 @@ def cost(graded: list[Entry], names: dict[str, str]) -> dict | None:
     }
 
 
-def write_page(document: dict, place: Path) -> Path:
-    """One self-contained HTML file, readable by its owner only."""
+def write_page(document: dict, place: Path, feedback: Path | None = None) -> Path:
+    """One self-contained HTML file, readable by its owner only.
+
+    Args:
+        feedback: the folder of feedback pages: a student's name leads to the page, where there is one.
+    """
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    pages.filters["prose"] = prose
+    links = {}
+    for student in [line["student"] for line in document["students"]] if feedback else ():
+        page = feedback / student / document["lab"] / f"{document['lab']}.html"
+        if page.is_file():
+            links[student] = quote(os.path.relpath(page, place.parent))
     place.parent.mkdir(parents=True, exist_ok=True)
     place.touch(mode=0o600)
     place.chmod(0o600)
-    place.write_text(pages.get_template("report.html").render(report=document), encoding="utf-8")
+    place.write_text(pages.get_template("report.html").render(report=document, links=links), encoding="utf-8")
     return place

@@ -5,32 +5,41 @@ The slow part is parallel and resumable; what nbgrader does afterwards replays s
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 from sqlalchemy.engine import make_url
 
-from autograder import ROOT
+from autograder import ROOT, by_hand
 from autograder.author import Lab
 from autograder.build import with_bin_on_path
 from autograder.challenge import read_secret
 from autograder.engine import run_all
 from autograder.execution import Run, Task
-from autograder.grade import Grade, judge_run, make_task, open_submission
+from autograder.grade import UNPROTECTED, Grade, judge_run, make_task, open_submission
 from autograder.repair import NotANotebook, Submission
 from autograder.sandbox import Limits, SandboxError, bubblewrap
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
 
 STUDENT = re.compile(r"[^\w.@-]+")
+
+
+class GradebookError(RuntimeError):
+    """The gradebook cannot be used; the message says why, in a sentence."""
 
 
 @dataclass
@@ -45,6 +54,12 @@ class Entry:
     run: Run | None = None
     grade: Grade | None = None
     problem: str = ""  # why there is no grade
+
+    @property
+    def problems(self) -> list[str]:
+        """Why a person should look at this one: it was not graded, or not all of it could be run."""
+        found = [self.problem] if self.problem else []
+        return found + [line for line in (self.grade.problems if self.grade else []) if line != UNPROTECTED]
 
 
 @dataclass
@@ -85,7 +100,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     versions = {entry.name: entry.version for entry in load(lab.short)}
     room = Class(lab, course, store=Store(store or course / "store", versions))
     secret = read_secret()
-    for student, path in find_submissions(folder, lab).items():
+    for student, path in track_students(find_submissions(folder, lab).items(), "reading submissions"):
         entry = Entry(student, path)
         try:
             entry.submission = open_submission(path, lab)
@@ -97,6 +112,39 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
             entry.problem = f"{path.name} could not be read ({type(error).__name__}: {str(error)[:200]})"
         room.entries.append(entry)
     return room
+
+
+def track_students(items, what: str, total: int | None = None):
+    """A progress bar on the terminal, gone when it is done; where output goes to a file, there is none."""
+    console = Console(stderr=True)
+    total = len(items) if total is None else total
+    return track(
+        items, what, total=total, disable=not total or not console.is_terminal, console=console, transient=True
+    )
+
+
+@contextlib.contextmanager
+def counting(what: str, folder: Path, pattern: str, total: int) -> Iterator[None]:
+    """The same for a program that writes one file a student: the files that are newer than now are counted."""
+    console, began, over = Console(stderr=True), time.time(), threading.Event()
+    if not console.is_terminal:
+        yield
+        return
+
+    def count() -> None:
+        while not over.wait(0.5):
+            with contextlib.suppress(OSError):  # a file that is being replaced
+                bar.update(task, completed=sum(path.stat().st_mtime >= began for path in folder.glob(pattern)))
+
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        counter = threading.Thread(target=count, daemon=True)
+        counter.start()
+        try:
+            yield
+        finally:
+            over.set()
+            counter.join()
 
 
 def run_class(room: Class, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:
@@ -117,9 +165,7 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
     tasks = {key: entries[0].task for key, entries in by_key.items()}
     room.reran = len(tasks)
     runs = run_all(tasks, Limits(), protected, scheduler, workers)
-    for key, result in track(
-        runs, f"running {len(tasks)} notebooks", total=len(tasks), disable=not tasks, transient=True
-    ):
+    for key, result in track_students(runs, f"running {len(tasks)} notebooks", len(tasks)):
         if isinstance(result, Exception):
             why = f"{type(result).__name__}: {' '.join(str(result).split())[:300]}"
             for entry in by_key[key]:
@@ -131,7 +177,7 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
 def judge_class(room: Class) -> None:
     """Judge stored evidence. Nothing is run."""
     secret = read_secret()
-    for entry in room.entries:
+    for entry in track_students(room.entries, "judging"):
         if entry.submission is None:
             continue
         if stale := room.store.stale(entry.key):
@@ -157,8 +203,35 @@ def gradebook_name(course: Path) -> str:
     return make_url(gradebook_url(course)).render_as_string(hide_password=True).removeprefix("sqlite:///")
 
 
+@contextlib.contextmanager
+def open_gradebook(course: Path) -> Iterator[Any]:
+    """nbgrader's gradebook.
+
+    Raises:
+        GradebookError: no such server or database, or not a gradebook.
+    """
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with Gradebook(gradebook_url(course), "guidance-labs") as book:
+            yield book
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise GradebookError(f"the gradebook cannot be read: {why}") from error
+
+
+def has_gradebook(course: Path) -> bool:
+    url = gradebook_url(course)
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+
+
 def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> list[str]:
-    """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each."""
+    """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each.
+
+    Raises:
+        GradebookError: it cannot be read.
+    """
     lay_out(room)
     # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
     environment = with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(room.course)}
@@ -170,26 +243,39 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
         "--log-level=ERROR",
     ]
-    problems = old_scores(room)
+    problems, looked = [], set()
+    if has_gradebook(room.course):
+        with open_gradebook(room.course) as book:
+            problems = old_scores(room, book)
+            looked = by_hand.remember(book, room.lab.name, room.course, room.store.folder)
     graded = [entry.student for entry in room.entries if entry.grade is not None]
-    for command in (["generate_assignment", "--force"], ["autograde", "--force"], ["generate_feedback", "--force"]):
-        if command[0] == "generate_feedback" and not feedback:
-            continue
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", command[0], room.lab.name, *command[1:], *flags],
+
+    def nbgrader(command: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "nbgrader", command, room.lab.name, "--force", *flags],
             cwd=ROOT,
             capture_output=True,
             text=True,
             env=environment,
         )
-        if done.returncode != 0 and command[0] == "generate_assignment":
-            raise RuntimeError(f"nbgrader generate_assignment failed:\n{done.stderr[-3000:]}")
-        folder, pattern, lost = "autograded", "*.ipynb", "scores in the gradebook, if any, are old"
-        if command[0] == "generate_feedback":
-            folder, pattern, lost = "feedback", "*.html", "there is no feedback page"
+
+    def for_each_student(command: str, what: str, folder: str, pattern: str, lost: str) -> None:
+        with counting(what, room.course / folder, f"*/{room.lab.name}/{pattern}", len(graded)):
+            done = nbgrader(command)
         for student in graded if done.returncode != 0 else ():
             if not list((room.course / folder / student / room.lab.name).glob(pattern)):
-                problems.append(f"{student}: nbgrader {command[0]} failed; {lost}")
+                problems.append(f"{student}: nbgrader {command} failed; {lost}")
+
+    made = nbgrader("generate_assignment")
+    if made.returncode != 0:
+        raise RuntimeError(f"nbgrader generate_assignment failed:\n{made.stderr[-3000:]}")
+    old = "scores in the gradebook, if any, are old"
+    for_each_student("autograde", "keeping scores", "autograded", "*.ipynb", old)
+    if looked:
+        with open_gradebook(room.course) as book:
+            by_hand.put_back(book, room.lab.name, room.course, room.store.folder, looked)
+    if feedback:
+        for_each_student("generate_feedback", "feedback pages", "feedback", "*.html", "there is no feedback page")
     for private in (
         room.course / "gradebook.db",
         *(room.course / d for d in ("submitted", "autograded", "feedback", "report")),
@@ -199,26 +285,18 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
     return problems
 
 
-def old_scores(room: Class) -> list[str]:
+def old_scores(room: Class, book: Any) -> list[str]:
     """Students who have scores in the gradebook from an earlier run, and no grade in this one."""
-    from nbgrader.api import Gradebook, MissingEntry
-    from sqlalchemy.exc import OperationalError
+    from nbgrader.api import MissingEntry
 
     lines: list[str] = []
-    url = gradebook_url(room.course)
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return lines
-    try:
-        with Gradebook(url, "guidance-labs") as book:
-            for entry in room.entries:
-                if entry.grade is None:
-                    try:
-                        score = book.find_submission(room.lab.name, entry.student).score
-                    except MissingEntry:
-                        continue
-                    lines.append(f"{entry.student}: not graded now; the {score:g} points in the gradebook are old")
-    except OperationalError as error:
-        raise RuntimeError(f"the gradebook cannot be opened: {error.orig}") from error
+    for entry in room.entries:
+        if entry.grade is None:
+            try:
+                score = book.find_submission(room.lab.name, entry.student).score
+            except MissingEntry:
+                continue
+            lines.append(f"{entry.student}: not graded now; the {score:g} points in the gradebook are old")
     return lines
 
 

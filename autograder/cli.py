@@ -1,4 +1,4 @@
-"""`autograder`: the command line. Every command says what it did, and exits with 0, 1 (a miss) or 2 (bad input)."""
+"""`autograder`: the command line. Every command says what it did, and exits with 0, 1 (a miss), 2 (bad input) or 3 (no sandbox)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
     add_class_options(report, gradebook=False)
     report.add_argument("--anonymous", action="store_true", help="pseudonyms instead of names")
     report.add_argument("--json", action="store_true", help="print JSON instead of writing a page")
-    report.add_argument("--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html otherwise")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="COURSE/report/LAB.html, or LAB-anonymous.html, otherwise"
+    )
     report.set_defaults(run=report_class)
 
     export = commands.add_parser("export", help="grades for a spreadsheet, Canvas or Gradescope")
@@ -112,7 +114,17 @@ def main(arguments: list[str] | None = None) -> int:
         options.command != "execute"
     ):  # judging handles small tensors: threads would wait for each other most of the time
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    return options.run(options)
+    try:
+        return options.run(options)
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # a folder that is not there or not ours, a full disk, no scheduler
+        print(f"{error.filename or 'error'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped." + " The same command goes on where it was." * (options.command == "grade"), file=sys.stderr)
+        return 130
 
 
 def grade_one(options: argparse.Namespace) -> int:
@@ -167,11 +179,17 @@ def validate(options: argparse.Namespace) -> int:
     from autograder.author import NoSuchLab, find_lab, labs
     from autograder.matrix import write_page
     from autograder.validate import Row, plan, print_matrix, run, stale_rows
+    from utils.checks.exercise import load
 
     try:
         chosen = [find_lab(options.lab)] if options.lab else labs()
     except NoSuchLab as error:
         return refuse(error)
+    names = [e.name for lab in chosen for e in load(lab.short) if not e.manual]
+    if options.only and not any(name.endswith(options.only) for name in names):
+        return refuse(ValueError(f"there is no exercise '{options.only}'; there are {', '.join(names)}"))
+    if options.only and options.full:
+        return refuse(ValueError("--full is for all exercises of a lab: leave --only out"))
     if options.full:
         from autograder.campaign import campaign
 
@@ -238,11 +256,12 @@ def collect_archive(options: argparse.Namespace) -> int:
 
 def export_grades(options: argparse.Namespace) -> int:
     from autograder.author import NoSuchLab
+    from autograder.classroom import GradebookError
     from autograder.exports import ExportError, export
 
     try:
         return export(options)
-    except (ExportError, NoSuchLab) as error:
+    except (ExportError, GradebookError, NoSuchLab) as error:
         return refuse(error)
 
 
@@ -303,7 +322,9 @@ def report_class(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        print(write_page(document, options.out or room.course / "report" / f"{room.lab.name}.html"))
+        feedback = None if options.anonymous else room.course / "feedback"
+        name = f"{room.lab.name}{'-anonymous' * options.anonymous}.html"
+        print(write_page(document, options.out or room.course / "report" / name, feedback))
     return 0
 
 
@@ -311,11 +332,22 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
     from autograder.author import NoSuchLab
     from autograder.class_report import report, write_page
-    from autograder.classroom import gradebook_name, judge_class, keep_in_nbgrader, print_class
+    from autograder.classroom import (
+        GradebookError,
+        gradebook_name,
+        has_gradebook,
+        judge_class,
+        keep_in_nbgrader,
+        open_gradebook,
+        print_class,
+    )
 
     try:
+        if not options.no_gradebook and has_gradebook(options.course.resolve()):
+            with open_gradebook(options.course.resolve()):  # a wrong address is said now, and not when all has been run
+                pass
         room = open_room(options)
-    except (NoSuchLab, FileNotFoundError) as error:
+    except (NoSuchLab, FileNotFoundError, GradebookError) as error:
         return refuse(error)
     lab, course = room.lab, room.course
     run(room)
@@ -326,17 +358,47 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
     )
     if not options.no_gradebook and graded:
-        for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
-            print(problem, file=sys.stderr)
+        try:
+            for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
+                print(problem, file=sys.stderr)
+        except GradebookError as error:
+            return refuse(error)
         pages = sorted((course / "feedback").glob(f"*/{lab.name}/*.html"))
         print("\nOpen these:")
-        print(f"  report     {write_page(report(room), course / 'report' / f'{lab.name}.html')}")
+        place = write_page(report(room), course / "report" / f"{lab.name}.html", course / "feedback")
+        print(f"  report     {place}")
         print(f"  gradebook  {gradebook_name(course)}")
         for page in pages[:SHOWN]:
             print(f"  feedback   {page}")
         if len(pages) > SHOWN:
             print(f"  and {len(pages) - SHOWN} more in {course / 'feedback'}")
-    return 0
+    print_what_is_left(room, not options.no_gradebook and bool(graded))
+    return 0 if graded else 1
+
+
+def print_what_is_left(room, in_gradebook: bool) -> None:
+    """What a person has to do next."""
+    from autograder import ROOT
+    from autograder.exports import read_gradebook
+
+    lines = []
+    if look := [entry.student for entry in room.entries if entry.problems]:
+        more = f" and {len(look) - SHOWN} more" if len(look) > SHOWN else ""
+        lines.append(
+            f"look at {len(look)} that could not be run or graded as a whole: {', '.join(look[:SHOWN])}{more}; "
+            "why stands above and in the report"
+        )
+    rows = read_gradebook(room.lab, room.course) if in_gradebook else []
+    if waiting := [len(row.open) for row in rows if row.open]:
+        where = room.course.relative_to(ROOT) if room.course.is_relative_to(ROOT) else room.course
+        command = "make course" + (f" COURSE={where}" if room.course != ROOT else "")
+        lines.append(f"grade {sum(waiting)} written answers of {len(waiting)} students: {command}")
+    if changed := [row.student for row in rows if row.changed]:
+        lines.append(f"look again at what was handed in anew after a person had graded it: {', '.join(changed)}")
+    if lines:
+        print("\nLeft for a person:")
+        for line in lines:
+            print(f"  {line}")
 
 
 def make_demo(options: argparse.Namespace) -> int:

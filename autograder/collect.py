@@ -12,6 +12,7 @@ import io
 import re
 import stat
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -63,6 +64,9 @@ class File:
 class Collected:
     taken: list[str] = field(default_factory=list)  # a line each, for people
     left: list[str] = field(default_factory=list)
+    people: set[str] = field(default_factory=set)  # everybody of whom there is a file
+    labs: dict[str, set[str]] = field(default_factory=dict)  # lab -> of whom there is a notebook
+    untimed: set[str] = field(default_factory=set)  # of these, whose time of arrival is not known
 
     def leave(self, name: str, why: str) -> None:
         self.left.append(f"{printable(name)}: {why}")
@@ -74,8 +78,12 @@ def printable(name: str) -> str:
 
 
 def student_id(*parts: str) -> str:
-    """A name that is a folder's name and an nbgrader id, and nothing else. One that no file system takes is shortened."""
-    name = re.sub(r"[^\w.@-]+", "_", "_".join(p for p in parts if p)).strip("._-") or "nobody"
+    """A name that is a folder's name and an nbgrader id, and nothing else. An ü is one letter, also where a Mac wrote two.
+
+    One that no file system takes is shortened.
+    """
+    name = unicodedata.normalize("NFC", "_".join(p for p in parts if p))
+    name = re.sub(r"[^\w.@-]+", "_", name).strip("._-") or "nobody"
     if len(name.encode()) <= MAX_NAME:
         return name
     return f"{name.encode()[:80].decode(errors='ignore')}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -96,6 +104,8 @@ def collect(
     """
     result = Collected()
     known = read_times(times, result) if times else {}
+    if not archive.exists():
+        raise BadArchive(f"there is no file {archive}")
     try:
         zipped = zipfile.ZipFile(archive)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
@@ -127,6 +137,7 @@ def rank(file: File, lab: Lab) -> tuple:
 
 
 def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected) -> None:
+    result.labs.setdefault(lab.name, set()).add(file.student)
     folder = target / file.student / lab.name
     notebook, stamp = folder / f"{lab.name}.ipynb", folder / "timestamp.txt"
     time = file.time.astimezone(UTC).strftime(TIME) if file.time else (late if file.late else None)
@@ -140,6 +151,8 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     if time:
         stamp.write_text(time + "\n")
     when = f", {time}" if time else ", LATE by Canvas; when is not known, so no penalty (see --late)" * file.late
+    if not time:
+        result.untimed.add(file.student)
     result.taken.append(f"{file.student}: {lab.name} from {printable(file.name)}{when}{again}")
 
 
@@ -153,7 +166,8 @@ def recognise(file: File, lab: Lab | None, result: Collected) -> Lab | None:
         except NotANotebook as error:
             if lab is not None and " is a notebook of " not in str(error):
                 return lab
-            result.leave(f"{file.student}: {file.name}", str(error))
+            why = str(error).replace(f"{path.name} is ", "it is ", 1)
+            result.leave(f"{file.student}: {file.name}", why)
         except Exception as error:  # our own repair cannot digest it: one student's problem
             result.leave(f"{file.student}: {file.name}", f"it could not be read ({type(error).__name__})")
     return None
@@ -183,18 +197,23 @@ def handed_in(zipped: zipfile.ZipFile, result: Collected) -> Iterator[File]:
         )
     for entry, who in from_lms:
         if who is None:
-            result.leave(entry.filename, "its name does not say whose it is")
-        elif reason := refused(entry):
-            result.leave(entry.filename, reason)
-        elif entry.filename.endswith(".ipynb"):
-            if (data := read(zipped, entry, MAX_BYTES, result)) is not None:
+            if not entry.filename.endswith(GRADESCOPE):
+                result.leave(entry.filename, "its name does not say whose it is")
+            continue
+        result.people |= {file.student for file in who}
+        whose = f"{', '.join(file.student for file in who)}: "
+        kind = PurePosixPath(entry.filename.lower()).suffix
+        if reason := refused(entry):
+            result.leave(whose + entry.filename, reason)
+        elif kind == ".ipynb":
+            if (data := read(zipped, entry, MAX_BYTES, result, whose)) is not None:
                 yield from (replace(file, data=data) for file in who)
-        elif entry.filename.endswith(".zip"):
-            packed = read(zipped, entry, MAX_ZIP, result)
-            for name, data in inside(entry.filename, packed, result) if packed is not None else ():
+        elif kind == ".zip":
+            packed = read(zipped, entry, MAX_ZIP, result, whose)
+            for name, data in inside(whose + entry.filename, packed, result) if packed is not None else ():
                 yield from (replace(file, name=f"{file.name} → {name}", data=data) for file in who)
-        elif not entry.filename.endswith((".pdf", GRADESCOPE)):
-            result.leave(entry.filename, "neither a notebook nor a zip")
+        elif kind != ".pdf":  # beside a notebook it is expected; who handed in nothing else is named in the end
+            result.leave(whose + entry.filename, "neither a notebook nor a zip")
 
 
 def canvas(entries):
@@ -359,12 +378,13 @@ def inside(name: str, data: bytes, result: Collected) -> list[tuple[str, bytes]]
         notebooks = [
             one
             for one in entries
-            if one.filename.endswith(".ipynb")
+            if one.filename.lower().endswith(".ipynb")
             and "__MACOSX" not in one.filename
             and ".ipynb_checkpoints" not in one.filename
         ]
         if not notebooks:
-            result.leave(name, "no notebook is in it")
+            zips = any(one.filename.lower().endswith(".zip") for one in entries)
+            result.leave(name, "no notebook is in it" + ", only another zip, which is not opened" * zips)
         found = [(one.filename, read(own, one, MAX_BYTES, result, f"{name} → ")) for one in notebooks]
     return [(name, data) for name, data in found if data is not None]
 
@@ -386,4 +406,13 @@ def run(archive: Path, target: Path, lab: str | None, late: str | None, times: P
     for line in result.left:
         print(f"  left   {line}")
     print(f"{len(result.taken)} taken, {len(result.left)} left; they are in {target}")
+    for name, students in sorted(result.labs.items()):
+        print(f"  {name}: {len(students)} student{'' if len(students) == 1 else 's'}")
+    have = set().union(*result.labs.values())
+    if missing := sorted(result.people - have):
+        print(f"Nothing could be taken from {len(missing)}, whom grading will not see: {', '.join(missing)}")
+    if times is not None and result.untimed:
+        print(
+            f"{times.name} has no time that can be read for: {', '.join(sorted(result.untimed))}; no penalty for these"
+        )
     return 0 if result.taken else 1

@@ -43,7 +43,7 @@ def with_mutant(exercise: str, name: str) -> Callable[[Lab], NotebookNode]:
         cell.source = f"# GRADED: {exercise}\n" + mutant.answer(cell.source)
         return notebook
 
-    make.__doc__ = f"One known mistake in {exercise}: {name.replace('_', ' ')}."
+    make.__doc__ = f"One known mistake in {exercise}, {name.replace('_', ' ')}"
     return make
 
 
@@ -115,9 +115,7 @@ def demo() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     make_class(lab, DEMO / "submitted")
     for student, make in CLASS.items():
-        print(
-            f"  {student}: {(make.__doc__ or 'a perfect submission but for one known mistake').split('.')[0].lower()}"
-        )
+        print(f"  {student}: {make.__doc__.rstrip('.')}")
     print("\n3. Grading\n")
     arguments = ["grade", lab.name, "--submissions", str(DEMO / "submitted"), "--course", str(DEMO)]
     if bubblewrap() is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 from collections.abc import Iterator
 
 from autograder.execution import Run, Task, execute_task
@@ -78,8 +80,20 @@ def open_client(scheduler: str | None, workers: int):
         with Client(scheduler) as client:
             yield client
         return
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    with deaf_to_ctrl_c():
+        cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
+    with cluster, Client(cluster) as client:
         yield client
+
+
+@contextlib.contextmanager
+def deaf_to_ctrl_c():
+    """For processes started meanwhile: Ctrl-C is for the one that closes them. They would print a page of errors each."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -14,7 +14,8 @@ from pathlib import Path
 import nbformat
 
 from autograder.author import Lab, exercise_of, find_lab, role_of
-from autograder.classroom import gradebook_url
+from autograder.classroom import has_gradebook, open_gradebook
+from autograder.repair import left_empty
 from utils.checks.exercise import load
 
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
@@ -37,6 +38,7 @@ class Row:
     penalty: float
     max_points: float
     open: list[str] = field(default_factory=list)  # written answers that nobody has graded
+    changed: bool = False  # handed in anew since a person graded it
 
     @property
     def points(self) -> float:
@@ -47,42 +49,39 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
     """Every student who handed in.
 
     Raises:
-        ExportError: there is no such gradebook, or nothing of this lab in it.
+        ExportError: there is no gradebook, or nothing of this lab in it.
+        GradebookError: it cannot be read.
     """
-    from nbgrader.api import Gradebook, MissingEntry
-    from sqlalchemy.exc import SQLAlchemyError
+    from nbgrader.api import MissingEntry
 
-    url = gradebook_url(course)
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    if not has_gradebook(course):
         raise ExportError(f"there is no gradebook in {course}; grade first: autograder grade {lab.short}")
     names = {entry.grade_id: entry.name for entry in load(lab.short)}
     rows = []
-    try:
-        with Gradebook(url, "guidance-labs") as book:
-            try:
-                submissions = book.find_assignment(lab.name).submissions
-            except MissingEntry:
-                submissions = []
-            for submission in submissions:
-                grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-                who = submission.student
-                rows.append(
-                    Row(
-                        student=who.id,
-                        name=", ".join(part for part in (who.last_name, who.first_name) if part) or who.id,
-                        email=who.email or "",
-                        scores={names.get(g.cell.name, g.cell.name): float(g.score) for g in grades},
-                        penalty=float(submission.late_submission_penalty or 0.0),
-                        max_points=float(submission.max_score),
-                        open=[
-                            names.get(g.cell.name, g.cell.name)
-                            for g in grades
-                            if g.needs_manual_grade and g.manual_score is None
-                        ],
-                    )
+    with open_gradebook(course) as book:
+        try:
+            submissions = book.find_assignment(lab.name).submissions
+        except MissingEntry:
+            submissions = []
+        for submission in submissions:
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            who = submission.student
+            rows.append(
+                Row(
+                    student=who.id,
+                    name=", ".join(part for part in (who.last_name, who.first_name) if part) or who.id,
+                    email=who.email or "",
+                    scores={names.get(g.cell.name, g.cell.name): float(g.score) for g in grades},
+                    penalty=float(submission.late_submission_penalty or 0.0),
+                    max_points=float(submission.max_score),
+                    open=[
+                        names.get(g.cell.name, g.cell.name)
+                        for g in grades
+                        if g.needs_manual_grade and g.manual_score is None
+                    ],
+                    changed=any(g.needs_manual_grade and g.manual_score is not None for g in grades),
                 )
-    except SQLAlchemyError as error:
-        raise ExportError(f"the gradebook cannot be read: {getattr(error, 'orig', None) or error}") from error
+            )
     if not rows:
         raise ExportError(f"the gradebook has no submission of {lab.name}; grade first: autograder grade {lab.short}")
     return sorted(rows, key=lambda row: row.student)
@@ -125,6 +124,8 @@ def export(options: argparse.Namespace) -> int:
     print(f"written: {target}, {len(rows)} students")
     if waiting := [row.student for row in rows if row.open]:
         print(f"{len(waiting)} of them have written answers that nobody has graded yet; these count 0 until then.")
+    if changed := [row.student for row in rows if row.changed]:
+        print(f"Changed since a person graded it, with the old points: {', '.join(changed)}.")
     return 0
 
 
@@ -228,7 +229,7 @@ def gradescope_results(lab: Lab, row: Row, course: Path) -> dict:
     for entry in load(lab.short):
         text = findings.get(entry.name, "")
         if entry.manual:
-            text = "Not graded yet." if entry.name in row.open else f"Graded {BY_HAND}."
+            text = "Not graded yet." if entry.name in row.open else text or f"Graded {BY_HAND}."
         tests.append(
             {
                 "name": f"{entry.name}: {entry.title}",
@@ -251,4 +252,6 @@ def read_findings(path: Path) -> dict[str, str]:
         if cell.cell_type == "code" and role_of(cell) == "test":
             texts = [o.data.get("text/plain", "") for o in cell.outputs if o.output_type == "display_data"]
             found[exercise_of(cell) or ""] = "\n".join(texts)
+        elif role_of(cell) == "written" and left_empty(cell):
+            found[exercise_of(cell) or ""] = "No response."
     return found

@@ -21,6 +21,7 @@ from traitlets.config import Config
 
 from autograder.author import BADGE, find_lab, role_of
 from autograder.formulas import ATTRIBUTES, TAGS, mathml
+from autograder.report import prose
 from utils.checks.exercise import load
 
 PAGES = Path(__file__).parent / "pages"
@@ -35,13 +36,13 @@ SAFE_ATTRIBUTES = (
 
 
 class Grades(GetGrades):
-    """nbgrader's own, and whether a person still has to read an answer."""
+    """nbgrader's own, and whether a person still has to read an answer that has no points yet."""
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)
         where = (self.notebook_id, self.assignment_id, self.student_id)
         grade = self.gradebook.find_grade(cell.metadata["nbgrader"]["grade_id"], *where)
-        cell.metadata.nbgrader["open"] = bool(grade.needs_manual_grade)
+        cell.metadata.nbgrader["open"] = bool(grade.needs_manual_grade) and grade.manual_score is None
 
 
 class Summary(NbGraderPreprocessor):
@@ -143,6 +144,7 @@ class FeedbackExporter(HTMLExporter):
         ours = Config(deepcopy(config or {}))
         ours.HTMLExporter.template_name, ours.HTMLExporter.extra_template_basedirs = "handback", [str(PAGES)]
         super().__init__(config=ours, **options)
+        self.register_filter("prose", prose)
 
     @pass_context
     def markdown2html(self, context, source: str) -> str:

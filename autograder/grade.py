@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from autograder.sandbox import Sandbox
 from autograder.verdicts import judge
 from utils.checks.exercise import find, load
 from utils.checks.judging import Finding, Verdict
+
+UNPROTECTED = "It was run unprotected: no sandbox stood between this notebook and the grader's machine."
 
 
 @dataclass
@@ -122,9 +125,9 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
     challenges = challenges_of(submission, secret, run.submission_hash)
     entries = load(submission.lab.short)
     verdicts = {e.name: judge_one(e.name, challenges[e.name], run) for e in entries if not e.manual}
-    problems = list(run.problems)
+    problems = [*run.problems, *answers_that_stopped(submission, run)]
     if not run.protected:
-        problems.append("It was run unprotected: no sandbox stood between this notebook and the grader's machine.")
+        problems.append(UNPROTECTED)
     return Grade(
         lab=submission.lab.name,
         release=submission.release,
@@ -133,6 +136,21 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
         repairs=submission.repairs,
         problems=problems,
     )
+
+
+def answers_that_stopped(submission: Submission, run: Run) -> list[str]:
+    """The error that each answer's cell ended with: whoever reads "it is not defined" asks why. Students choose its words."""
+    lines = []
+    for index, cell in enumerate(submission.notebook.cells):
+        outputs = run.outputs.get(index, {}).get("outputs") if role_of(cell) == "answer" else None
+        for output in outputs if isinstance(outputs, list) else ():
+            if isinstance(output, dict) and output.get("output_type") == "error":
+                error = f"{output.get('ename')}: {output.get('evalue')}"
+                error = re.sub(r"<ipython-input-[\w-]+>, ", "", error)  # a line in the cell, and no file
+                error = "".join(c if c.isprintable() else " " for c in error[:200])
+                if not error.startswith("NotImplementedError"):
+                    lines.append(f"The cell of {exercise_of(cell)} stopped with {error}")
+    return lines
 
 
 def judge_one(name: str, challenge, run: Run) -> Verdict:

@@ -21,11 +21,13 @@ body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sa
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin: 2.2rem 0 .3rem; }
 p { color: var(--faint); margin: .3rem 0 .8rem; max-width: 50rem; }
 .wide { overflow-x: auto; margin-bottom: 1rem; }
-table { border-collapse: collapse; width: 100%; min-width: 44rem; font-size: .92rem; table-layout: fixed; }
+table { border-collapse: collapse; width: 100%; font-size: .92rem; table-layout: fixed; }
 th:nth-child(1) { width: 4rem; } th:nth-child(2) { width: 15rem; } th:nth-child(3) { width: 7.5rem; }
 details th:nth-child(2) { width: 30rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .7rem .3rem 0; text-align: left; vertical-align: top; }
-th { background: var(--head); padding-left: .4rem; } td:first-child { padding-left: .4rem; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
+th { background: var(--head); } td:first-child { white-space: nowrap; }
+@media (max-width: 48rem) { tr { display: grid; grid-template-columns: 4rem 1fr auto; border-bottom: 1px solid var(--line); }
+  th, td { border: 0; } th { width: auto !important; } td:last-child { grid-column: 2 / 4; padding-top: 0; } th:last-child { display: none; } }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } tr.miss { background: var(--badpaper); }
 code { font: .86em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; } small { color: var(--faint); display: block; }

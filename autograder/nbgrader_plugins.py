@@ -13,14 +13,15 @@ import nh3
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode, v4
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import compute_checksum
 from traitlets import Unicode
 
-from autograder import ROOT
+from autograder import ROOT, archive
 from autograder.author import exercise_of, find_lab, read_source, role_of
 from autograder.challenge import read_secret
 from autograder.execution import Run, execute_task
 from autograder.grade import judge_run, make_task
-from autograder.repair import Submission, repair
+from autograder.repair import Submission, left_empty, repair, text_of
 from autograder.sandbox import Limits, Sandbox
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
@@ -42,7 +43,21 @@ class Repair(NbGraderPreprocessor):
         submission = repair(nb, find_lab(resources["nbgrader"]["assignment"]))
         mark = submission.notebook.metadata.setdefault("guidance_labs", {})
         mark["release"], mark["repairs"] = submission.release, submission.repairs
+        give_nothing_for_nothing(submission)
         return submission.notebook, resources
+
+
+def give_nothing_for_nothing(submission: Submission) -> None:
+    """An empty written answer gets 0 without a person, as nbgrader has it: by the checksum of the box as it was given out.
+
+    Not where the student wrote text in a cell of their own: the answer may stand there.
+    """
+    given = {text_of(cell.source) for cell in archive.find(submission.lab, submission.release).cells}
+    own = [c for c in submission.notebook.cells if c.cell_type != "code" and "nbgrader" not in c.metadata]
+    if all(text_of(cell.source) in given for cell in own):
+        for cell in submission.notebook.cells:
+            if role_of(cell) == "written" and left_empty(cell):
+                cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
 
 
 class Sandboxed(NbGraderPreprocessor):

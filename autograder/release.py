@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from autograder import archive
-from autograder.author import ROOT, address, labs, settings, wheel_name
+from autograder.author import ROOT, address, colab_address, labs, settings, title, wheel_name
 from autograder.build import FORBIDDEN
 
 STUDENT = ROOT / "dist" / "student"
@@ -60,11 +60,11 @@ README = """\
 
 Notebooks on guided generation, from a coin-flip lattice to digits drawn on request.
 
-| lab | notebook |
+| lab | |
 |---|---|
 {rows}
 
-**In Colab**: open a notebook with its badge; the first cell installs what is missing.
+**In Colab**: the first cell of a notebook installs what is missing.
 
 **On your machine** (Python 3.11 or newer):
 
@@ -72,8 +72,10 @@ Notebooks on guided generation, from a coin-flip lattice to digits drawn on requ
     .venv/bin/pip install {wheel} jupyterlab
     .venv/bin/jupyter lab labs
 
-A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab and upload the zip
+A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab, and submit the zip
 that it writes.
+
+[How the labs work, what to do when Colab disconnects, what an error means](STUDENT.md)
 """
 
 
@@ -95,9 +97,11 @@ def release(target: Path = STUDENT) -> int:
         f"name: guidance-labs\nchannels:\n  - conda-forge\ndependencies:\n  - python>=3.11\n  - pip\n  - pip:\n{pip}"
     )
     rows = "\n".join(
-        f"| {lab.short} | [`labs/{lab.name}/{lab.name}.ipynb`](labs/{lab.name}/{lab.name}.ipynb) |" for lab in labs()
+        f"| [{title(lab)}](labs/{lab.name}/{lab.name}.ipynb) | [Open in Colab]({colab_address(lab)}) |"
+        for lab in labs()
     )
     shutil.copy(ROOT / "LICENSE", target)
+    shutil.copy(ROOT / "docs" / "student.md", target / "STUDENT.md")
     (target / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
     if leaks := find_leaks(target):
         print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)
@@ -106,8 +110,14 @@ def release(target: Path = STUDENT) -> int:
     for lab in labs():
         archive.keep(lab)
     print(f"released to {target}; publish it at {address()}")
-    for path in sorted(p for p in target.rglob("*") if p.is_file()):
-        print(f"  {path.relative_to(target)}  {path.stat().st_size / 1024:.0f} KB")
+    for entry in sorted(target.iterdir()):
+        files = [path for path in (entry, *entry.rglob("*")) if path.is_file()]
+        size = sum(path.stat().st_size for path in files) / 1024
+        print(
+            f"  {entry.name}, {size:,.0f} KB"
+            if entry.is_file()
+            else f"  {entry.name}/, {len(files)} files, {size:,.0f} KB"
+        )
     return 0
 
 

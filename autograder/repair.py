@@ -17,6 +17,7 @@ from nbformat import NotebookNode
 from autograder import archive
 from autograder.author import Lab, exercise_of, find_lab, role_of
 from utils.checks.exercise import LABS, REGISTRY
+from utils.submission import EMPTY_ANSWER
 
 MAX_BYTES = 64 * 2**20
 PICTURES = ("image/png", "image/jpeg", "image/gif")
@@ -221,7 +222,13 @@ def choose(cells: list[NotebookNode], matches: list[str | None]) -> dict[str, in
 def is_blank(cell: NotebookNode) -> bool:
     """An answer that nobody has begun: the release's stub, or nothing."""
     words = re.sub(r"<!--.*?-->|(?m:^#.*$)", "", cell.source, flags=re.DOTALL).strip()
-    return words in ("", "*Your answer here.*") or words.endswith("raise NotImplementedError()")
+    return words in ("", EMPTY_ANSWER) or words.endswith("raise NotImplementedError()")
+
+
+def left_empty(cell: NotebookNode) -> bool:
+    """A written answer's box as it was given out. A box that repair has put back is not one: the answer may stand elsewhere."""
+    words = re.sub(r"<!--.*?-->", "", cell.source, flags=re.DOTALL).strip()
+    return words in ("", EMPTY_ANSWER) and bool(cell.source.strip()) and not cell.get("attachments")
 
 
 def put_in_order(cells: list[NotebookNode], master: list[NotebookNode]) -> list[str]:

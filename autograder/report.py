@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup
+from markupsafe import escape as escape_html
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -31,3 +35,8 @@ def print_grade(grade: Grade, console: Console | None = None) -> None:
         console.print(f"repaired: {line}", markup=False)
     for line in grade.problems:
         console.print(f"problem: {line}", markup=False)
+
+
+def prose(text: str) -> Markup:
+    """A finding for a page: `names in backticks` are code, and nothing of it is markup."""
+    return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape_html(text))))

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import BEGIN, END, HAND_IN_TAGS, ROOT, Lab, colab_address, labs, role_of
+from autograder.author import BEGIN, END, HAND_IN_TAGS, ROOT, Lab, colab_address, labs, role_of, title
 from utils.checks.exercise import load
 
 HERE = Path(__file__).parent
@@ -64,11 +64,6 @@ def write_source(source: Path) -> None:
     index = index.replace("{lab_pages}", "\n".join(f"labs/{lab.name}/{lab.name}" for lab in labs()))
     (source / "index.md").write_text(index, encoding="utf-8")
     (source / "syllabus.md").write_text(syllabus(), encoding="utf-8")
-
-
-def title(lab: Lab) -> str:
-    first = nbformat.read(lab.student, as_version=4).cells[0].source
-    return re.search(r"^# (.+)$", first, re.M).group(1)
 
 
 def lab_table() -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, labs, role_of
+from autograder.author import ROOT, labs, read_source, role_of
 from autograder.cli import main
 from autograder.grade import execute, judge_run
 from autograder.repair import repair
@@ -34,6 +34,22 @@ def test_a_blank_submission_gets_nothing_and_is_told_so(lab, sandbox):
     for verdict in result.verdicts.values():
         assert {finding.code for finding in verdict.findings} <= {"not_implemented"}, verdict
         assert verdict.findings
+
+
+def test_an_answers_cell_that_stops_says_why(sandbox):
+    lab = labs()[-1]
+    notebook = read_source(lab)
+    loss, drift = (
+        next(c for c in notebook.cells if c.id == f"lab4_{n}_answer") for n in ("cfg_train_loss", "cfg_drift")
+    )
+    loss.source += "\ndef oops(:"
+    drift.source = "# GRADED: lab4.cfg_drift\nraise ValueError('\\x1b[31mred\\n' + 'x' * 500)"
+    first, second = grade(notebook, lab, sandbox).problems
+    assert (
+        first.startswith("The cell of lab4.cfg_train_loss stopped with SyntaxError: ") and "ipython-input" not in first
+    )
+    assert second.startswith("The cell of lab4.cfg_drift stopped with ValueError:  [31mred xxx")
+    assert second.isprintable() and len(second) < 260
 
 
 def test_the_command_prints_the_promised_json(tmp_path, sandbox):

@@ -17,7 +17,7 @@ def student(tmp_path_factory):
 def test_the_release_holds_labs_utils_and_nothing_of_the_instructor(student):
     top = {path.name for path in student.iterdir()}
     wheel = next(name for name in top if name.endswith(".whl"))
-    assert top == {"labs", "utils", "README.md", "LICENSE", "environment.yml", "pyproject.toml", wheel}
+    assert top == {"labs", "utils", "README.md", "STUDENT.md", "LICENSE", "environment.yml", "pyproject.toml", wheel}
     assert find_leaks(student) == []
     assert list(student.glob("labs/*/*.py")) == []
 

@@ -9,6 +9,7 @@ from teaching import faults, statement_of
 
 import utils
 from autograder.author import labs
+from autograder.cli import main
 from autograder.validate import Bench, answers_of, validate, verdicts
 from utils.checks.exercise import load
 
@@ -53,3 +54,10 @@ def test_no_public_function_of_utils_scores(lab):
             namespace = dict(base) | dict.fromkeys(entry.names, thing)
             verdict = next(verdicts(entry, namespace, 1))
             assert verdict.points == 0, f"{name} scores {verdict.points} as an answer to {entry.name}"
+
+
+@pytest.mark.parametrize("words", [["--only", "nope"], ["--only", "cfg_drift", "--full"]])
+def test_an_exercise_that_is_not_there_or_not_asked_for_is_told_in_a_sentence(words, capsys):
+    assert main(["validate", "lab4", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1

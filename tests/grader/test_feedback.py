@@ -149,3 +149,43 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     assert classroom.keep_in_nbgrader(room, True) == [
         "ada: nbgrader generate_feedback failed; there is no feedback page"
     ]
+
+
+def test_backticks_are_code_and_the_page_says_whose_it_is(graded):
+    test = next(c for c in graded.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "lab4_cfg_train_loss")
+    test.outputs = verdict_outputs(Verdict(0.0, 4.0, [Finding("x", "`randn` and <b>`rand`</b>")]))
+    page = page_of(graded)
+    assert "<code>randn</code> and &lt;b&gt;<code>rand</code>&lt;/b&gt;" in page
+    assert "Feedback for ada" in words(page) and "<title>ada: " in page
+
+
+def test_empty_written_answers_cost_no_person_any_time():
+    """nbgrader gives 0 for a box that is as it was; never where the answer may stand in a cell of the student's own."""
+    from nbgrader.utils import compute_checksum
+
+    from autograder.nbgrader_plugins import Repair
+
+    def waiting(notebook):
+        mended, _ = Repair().preprocess(notebook, {"nbgrader": {"assignment": LAB.name}})
+        boxes = [c for c in mended.cells if role_of(c) == "written"]
+        return [c.metadata.nbgrader.get("checksum") != compute_checksum(c) for c in boxes]
+
+    def student():
+        return nbformat.read(LAB.student, as_version=4)
+
+    def box(notebook, number=0):
+        return [c for c in notebook.cells if role_of(c) == "written"][number]
+
+    assert waiting(student()) == [False, False]
+    one = student()
+    box(one).source += " Because."
+    assert waiting(one) == [True, False]
+    picture = student()
+    box(picture)["attachments"] = {"a.png": {"image/png": "iVBORw0K"}}
+    assert waiting(picture) == [True, False]
+    elsewhere = student()
+    elsewhere.cells.append(nbformat.v4.new_markdown_cell("My answer to 4.5: ..."))
+    assert waiting(elsewhere) == [True, True]
+    lost = student()
+    lost.cells.remove(box(lost))
+    assert waiting(lost) == [True, False], "a box that was put back is not an empty answer"

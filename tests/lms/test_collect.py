@@ -245,7 +245,7 @@ def test_a_link_and_a_bomb_in_the_lms_archive_itself(tmp_path):
         out.writestr("ada_4_5_x.ipynb", notebook("ada"))
     result = collect(tmp_path / "s.zip", tmp_path / "in", LAB)
     assert marks(tmp_path / "in") == {"ada_4": "ada"}
-    assert [line.split(": ")[1][:12] for line in result.left] == ["it is a link", "it unpacks t", "its name lea"]
+    assert [line.split(": ")[2][:12] for line in result.left] == ["it is a link", "it unpacks t", "its name lea"]
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip", own_zip({}), own_zip({"x.ipynb": b"{}"})], ids=len)
@@ -293,6 +293,48 @@ def test_the_command_says_what_it_took_and_what_it_left(tmp_path, capsys):
     assert main(["collect", str(zipped), "--lab", "lab4", "--submissions", str(tmp_path / "in")]) == 0
     said = capsys.readouterr().out
     assert "taken  ada_1: lab4_mnist_cfg from ada_1_2_x.ipynb" in said
-    assert "LATE by Canvas" in said and "left   c_3_4_x.doc" in said and "2 taken, 1 left" in said
+    assert "LATE by Canvas" in said and "left   c_3: c_3_4_x.doc" in said and "2 taken, 1 left" in said
     assert main(["collect", str(zipped), "--late", "yesterday"]) == 2
     assert main(["collect", str(zipped), "--lab", "lab9"]) == 2
+
+
+def test_who_handed_in_nothing_usable_is_named(tmp_path, capsys):
+    """Also where only a PDF came, which is passed over in silence beside a notebook."""
+    zipped = archive(
+        tmp_path / "s.zip",
+        {
+            "ada_1_2_x.IPYNB": notebook(),
+            "ada_1_3_x.pdf": b"%PDF",
+            "ben_2_4_x.pdf": b"%PDF",
+            "chi_3_5_x.zip": own_zip({"inner.zip": own_zip({})}),
+        },
+    )
+    assert main(["collect", str(zipped), "--submissions", str(tmp_path / "in")]) == 0
+    said = capsys.readouterr().out
+    assert "1 taken, 1 left" in said and "lab4_mnist_cfg: 1 student\n" in said
+    assert "chi_3: chi_3_5_x.zip: no notebook is in it, only another zip" in said
+    assert "Nothing could be taken from 2, whom grading will not see: ben_2, chi_3" in said
+
+
+def test_gradescope_names_the_student_of_what_is_left(tmp_path):
+    files = {"submission_metadata.yml": METADATA.encode(), "submission_11/x.zip": b"PK"}
+    result = collect(archive(tmp_path / "g.zip", files), tmp_path / "in")
+    assert result.left == ["u100: submission_11/x.zip: it is not a zip that can be read (File is not a zip file)"]
+
+
+def test_a_mac_writes_an_umlaut_as_two_letters(tmp_path, capsys):
+    name = "Be\u0301la Mu\u0308ller_501"
+    zipped = archive(tmp_path / "m.zip", {f"{name}_assignsubmission_file_/lab4.ipynb": notebook()})
+    sheet = tmp_path / "Grades.csv"
+    sheet.write_text(
+        "Identifier,Full name,Last modified (submission)\nParticipant 501,B\u00e9la M\u00fcller,whenever\n",
+        encoding="utf-8",
+    )
+    assert main(["collect", str(zipped), "--times", str(sheet), "--submissions", str(tmp_path / "in")]) == 0
+    assert [p.name for p in (tmp_path / "in").iterdir()] == ["B\u00e9la_M\u00fcller_501"]
+    assert "Grades.csv has no time that can be read for: B\u00e9la_M\u00fcller_501" in capsys.readouterr().out
+
+
+def test_no_such_archive(tmp_path, capsys):
+    assert main(["collect", str(tmp_path / "none.zip")]) == 2
+    assert capsys.readouterr().err == f"there is no file {tmp_path / 'none.zip'}\n"

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -197,17 +198,45 @@ def test_scores_and_comments_by_hand_survive_a_regrade(course, lab4):
     assert main(["regrade", lab4.name, "--course", str(course)]) == 0
     assert {path: path.stat().st_mtime_ns for path in (course / "store").glob("*/*/run.json")} == before
     with book() as gradebook:
-        assert gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").manual_score == 1.5
+        grade = gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00")
+        assert grade.manual_score == 1.5 and not grade.needs_manual_grade, "nothing has changed: no second look"
         comment = gradebook.find_comment("lab4_unet_essay", lab4.name, lab4.name, "student00")
         assert comment.comment == "well said"
         assert gradebook.find_submission(lab4.name, "student00").score == 15.5
         assert gradebook.find_submission(lab4.name, "student01").score == 10
 
 
+def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
+    """And a run that was killed between nbgrader and `put_back` has not forgotten who needs no second look."""
+    from autograder import by_hand
+    from autograder.classroom import open_gradebook
+
+    path = course / "submitted" / "student00" / lab4.name / f"{lab4.name}.ipynb"
+    before = path.read_text()
+
+    def waits(gradebook):
+        return gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").needs_manual_grade
+
+    with open_gradebook(course) as gradebook:
+        assert by_hand.remember(gradebook, lab4.name, course, course / "store") and not waits(gradebook)
+        gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").needs_manual_grade = True
+        gradebook.db.commit()
+    assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
+    with open_gradebook(course) as gradebook:
+        assert not waits(gradebook)
+    path.write_text(before.replace("*Fourier features*", "*Waves of time*"))
+    assert path.read_text() != before
+    assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
+    assert "handed in anew after a person had graded it: student00" in capsys.readouterr().out
+    with open_gradebook(course) as gradebook:
+        assert waits(gradebook)
+    path.write_text(before)
+
+
 def test_stale_evidence_is_named_and_keeps_its_old_grade(course, lab4, monkeypatch, capsys):
     entry = REGISTRY["lab4.cfg_drift"]
     monkeypatch.setitem(REGISTRY, entry.name, dataclasses.replace(entry, version=entry.version + 1))
-    assert main(["regrade", lab4.name, "--course", str(course)]) == 0
+    assert main(["regrade", lab4.name, "--course", str(course)]) == 1
     said = capsys.readouterr().out
     assert f"lab4.cfg_drift (version {entry.version}, now {entry.version + 1})" in said
     assert "0 of 4 submissions graded" in said
@@ -244,3 +273,20 @@ def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_pa
     assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
     assert "http://" not in page and "https://" not in page and "src=" not in page
     assert place.stat().st_mode & 0o077 == 0
+
+
+def test_the_page_says_who_needs_a_person_and_leads_to_the_feedback(course, lab4, tmp_path, capsys):
+    room = open_class(lab4, course / "submitted", course)
+    judge_class(room)
+    room.entries[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
+    document = report(room)
+    assert [line["student"] for line in document["look"]] == ["student00", "zoe"]
+    page = write_page(document, tmp_path / "report" / "page.html", course / "feedback").read_text()
+    assert "SyntaxError: <code>x</code> &lt;b&gt;" in page
+    assert f"feedback/student01/{lab4.name}/{lab4.name}.html" in page and "feedback/zoe" not in page
+    assert main(["report", lab4.name, "--course", str(course)]) == 0
+    assert main(["report", lab4.name, "--course", str(course), "--anonymous"]) == 0
+    named, anonymous = map(Path, capsys.readouterr().out.split())
+    link = f"../feedback/student01/{lab4.name}/{lab4.name}.html"
+    assert f'href="{link}"' in named.read_text() and (named.parent / link).is_file()
+    assert "feedback/" not in anonymous.read_text() and anonymous != named
