@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from autograder import archive
 from autograder.author import Lab, exercise_of, find_lab, role_of
+from autograder.outputs import plain
 from utils.checks.exercise import LABS, REGISTRY
 
 MAX_BYTES = 64 * 2**20
@@ -51,25 +52,26 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     Raises:
         NotANotebook: missing, empty, too large, not text, not JSON, not a notebook.
     """
+    name = plain(path.name)
     try:
         if not path.is_file():
-            raise NotANotebook(f"{path} is not a file")
+            raise NotANotebook(f"{name} is not a file")
         if path.stat().st_size > MAX_BYTES:
-            raise NotANotebook(f"{path.name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20}")
+            raise NotANotebook(f"{name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20}")
         raw = path.read_bytes()
     except OSError as error:
-        raise NotANotebook(f"{path} cannot be read: {error.strerror}") from error
+        raise NotANotebook(f"{name} cannot be read: {error.strerror}") from error
     if not raw.strip():
-        raise NotANotebook(f"{path.name} is empty")
-    text, notes = decode(raw, path.name)
+        raise NotANotebook(f"{name} is empty")
+    text, notes = decode(raw, name)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotANotebook(f"{path.name} is not JSON ({str(error)[:80]})") from error
+        raise NotANotebook(f"{name} is not JSON ({str(error)[:80]})") from error
     if not isinstance(data, dict) or not isinstance(data.get("cells", data.get("worksheets")), list):
-        raise NotANotebook(f"{path.name} is JSON, but not a notebook")
+        raise NotANotebook(f"{name} is JSON, but not a notebook")
     if (count := cells_in(data)) > MAX_CELLS:
-        raise NotANotebook(f"{path.name} has {count:,} cells; the limit is {MAX_CELLS:,}")
+        raise NotANotebook(f"{name} has {count:,} cells; the limit is {MAX_CELLS:,}")
     version = data.get("nbformat", 4)
     if version == 4 and "cells" in data:
         return tidy(data), notes  # nbformat's own reader refuses cells that can still be used
@@ -77,7 +79,7 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
         old = nbformat.reads(json.dumps(data), as_version=4)
         return tidy(old), [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
     except Exception as error:
-        raise NotANotebook(f"{path.name} is not a notebook that can be read ({type(error).__name__})") from error
+        raise NotANotebook(f"{name} is not a notebook that can be read ({type(error).__name__})") from error
 
 
 def cells_in(data: dict) -> int:
