@@ -6,6 +6,7 @@ Nothing is unpacked by the name it has inside: files are read into memory, bound
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import stat
@@ -36,6 +37,7 @@ MAX_HANDED_IN = 1_000  # in a student's own zip
 MAX_ZIP = 256 * 2**20  # a student's own zip
 MAX_RATIO = 1_000  # unpacked to packed; deflate's own limit is 1,032, a notebook's some ten
 MAX_METADATA = 256 * 2**20
+MAX_NAME = 200  # bytes; file systems take 255
 TIME = "%Y-%m-%d %H:%M:%S UTC"  # what nbgrader reads from timestamp.txt
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S")
 
@@ -72,7 +74,10 @@ def printable(name: str) -> str:
 
 def student_id(*parts: str) -> str:
     """A name that is a folder's name and an nbgrader id, and nothing else."""
-    return re.sub(r"[^\w.@-]+", "_", "_".join(p for p in parts if p)).strip("._-") or "nobody"
+    name = re.sub(r"[^\w.@-]+", "_", "_".join(p for p in parts if p)).strip("._-") or "nobody"
+    if len(name.encode()) <= MAX_NAME:
+        return name
+    return f"{name[:40]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}_{name[-20:]}"  # its end is the LMS's number
 
 
 def collect(
@@ -248,7 +253,10 @@ def parse_time(value: object) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
 
 
 def read_times(path: Path) -> dict[str, datetime]:
