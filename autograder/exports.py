@@ -20,6 +20,7 @@ from utils.checks.exercise import load
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 POINTS_POSSIBLE = "    Points Possible"  # Canvas's second row; the blanks belong to it
 BY_HAND = "by hand"
+FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
 
 
 class ExportError(RuntimeError):
@@ -146,7 +147,7 @@ def csv_text(rows: Iterable[list[str]]) -> str:
 
 def harmless(cell: str) -> str:
     """A spreadsheet takes a cell that begins so for a formula, and names are chosen by students."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t", "\r") else cell
+    return f"'{cell}" if cell[:1] in FORMULA and not re.fullmatch(r"-\d+(\.\d+)?", cell) else cell
 
 
 def plain_csv(lab: Lab, rows: list[Row]) -> str:

@@ -126,6 +126,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path, course, capsys,
 def test_ids_and_cells():
     assert [canvas_id(s) for s in ("lovelaceada_101", "101", "ada", "ada_b", "x1_y2")] == ["101", "101", "", "", ""]
     assert harmless("=HYPERLINK(1)") == "'=HYPERLINK(1)" and harmless("-1.5") == "-1.5" and harmless("Ada") == "Ada"
+    assert harmless("-2+3+cmd|' /C calc'!A0")[0] == harmless("－1")[0] == "'" and harmless("") == ""
 
 
 def test_postgres_as_gradebook(postgres, course, tmp_path, monkeypatch):
