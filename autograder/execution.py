@@ -93,7 +93,7 @@ def describe_end(outcome: Pass, cell: dict | None) -> str:
         "death": "ended the process",
         "flood": "wrote more than the grader accepts",
         "memory": "used more memory than the grader gives",
-        "processes": "started more processes than the grader allows",
+        "processes": "started more processes or threads than the grader allows",
     }.get(outcome.ended_by, "did not finish")
     where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
     return f"{where} {what}; it was left out, and the rest was graded without it."

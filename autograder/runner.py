@@ -271,7 +271,8 @@ def execute(request: dict, channel: Channel) -> None:
         channel.send("start", index=cell["index"])
         shell.begin()
         result = shell.run_cell(cell["source"], store_history=True)
-        outputs = json.dumps({"outputs": shell.outputs, "execution_count": result.execution_count}).encode()
+        document = {"outputs": shell.outputs, "execution_count": result.execution_count}
+        outputs = json.dumps(document, default=str).encode()  # a display may hold anything
         channel.send("cell", outputs, index=cell["index"], ok=bool(result.success))
     channel.send("done")
 

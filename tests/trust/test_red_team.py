@@ -198,6 +198,27 @@ def test_a_hang_costs_at_most_its_own_exercise(name, box, honest):
     nothing_hidden(run)
 
 
+TOGETHER = {
+    "more processes or threads": "import threading, time\nthreading.stack_size(65536)\nfor _ in range(1500):\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\ntime.sleep(5)",
+    # Taken out of each process's pages, shared memory still fills the machine's.
+    "more memory": "import mmap, os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        m = mmap.mmap(-1, 300 << 20)\n        for i in range(0, 300 << 20, 1 << 20):\n            m[i : i + (1 << 20)] = b'x' * (1 << 20)\n            m.madvise(mmap.MADV_DONTNEED, i, 1 << 20)\n        time.sleep(5)\n        os._exit(0)\ntime.sleep(5)",
+}
+
+
+@pytest.mark.parametrize("words", TOGETHER)
+def test_limits_hold_for_all_processes_together(words, box, honest):
+    """Also for a grader that is root, for whom the kernel counts neither processes nor threads."""
+    result, _ = grade(submission(TOGETHER[words]), box)
+    assert any(words in problem for problem in result.problems), result.problems
+    assert result.points == honest.points
+
+
+def test_a_display_of_odd_things_costs_no_cell(box, honest):
+    odd = "import datetime\nfrom IPython.display import display\ndisplay({'text/plain': object(), 5: ['a']}, raw=True, metadata={'d': datetime.date.today()})"
+    result, _ = grade(submission(odd), box)
+    assert result.points == honest.points and not result.problems
+
+
 def nothing_hidden(run):
     """Neither the secret, nor a verdict's source, nor a path of the instructor's is in what came out."""
     seen = json.dumps(run.outputs)
