@@ -12,6 +12,8 @@ from autograder.sandbox import Pass, Sandbox
 
 ESSENTIAL = ("setup", "definitions", "answer", "test")
 MAX_PASSES = 12  # more than a lab has exercises: each may hang once
+MAX_OUTPUTS = 48 * 2**20  # bytes of outputs that are stored of a submission
+LEFT_OUT = {"output_type": "stream", "name": "stdout", "text": "[outputs were left out: this notebook has too many]\n"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Run:
     wall_s: float = 0.0
     memory_kb: float = 0.0
     protected: bool = True
+    output_bytes: int = 0  # while it runs
 
 
 def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
@@ -81,7 +84,10 @@ def collect(run: Run, outcome: Pass) -> None:
     for name, files in outcome.evidence.items():
         run.evidence.setdefault(name, files)
     for index, output in outcome.outputs.items():
-        run.outputs.setdefault(index, output)
+        if index not in run.outputs:
+            run.output_bytes += outcome.output_bytes[index]
+            kept = run.output_bytes <= MAX_OUTPUTS
+            run.outputs[index] = output if kept else {"outputs": [LEFT_OUT], "execution_count": None}
     run.cpu_s += outcome.cpu_s
     run.wall_s += outcome.wall_s
     run.memory_kb = max(run.memory_kb, outcome.memory_kb)

@@ -98,6 +98,7 @@ class Pass:
     """What came out of one pass over the cells. None of it is trusted."""
 
     outputs: dict[int, dict] = field(default_factory=dict)  # cell -> {"outputs", "execution_count"}
+    output_bytes: dict[int, int] = field(default_factory=dict)  # cell -> their size as they came
     evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     finished: bool = False
     ended_by: str = ""  # "timeout", "death", "flood", "memory", "processes" or ""
@@ -321,6 +322,7 @@ class Sandbox:
                 cell_end = time.monotonic() + self.limits.cell_s
             elif kind == "cell" and known and len(payloads) == 1:
                 outcome.outputs[index] = read_outputs(payloads[0])
+                outcome.output_bytes[index] = len(payloads[0])
             elif kind == "evidence" and isinstance(name, str) and name in exercises and len(payloads) == 2:
                 copies = outcome.evidence.setdefault(name, [])
                 if len(copies) < 2:  # two are as wrong as a thousand

@@ -219,6 +219,21 @@ def test_a_display_of_odd_things_costs_no_cell(box, honest):
     assert result.points == honest.points and not result.problems
 
 
+def test_forged_outputs_do_not_fill_the_store(box, honest):
+    """The runner bounds a cell's outputs, but what comes through the channel may be written by hand."""
+    forge = FORGE + (
+        "data = json.dumps({'outputs': [{'output_type': 'stream', 'name': 'stdout', 'text': 'x' * 15_000_000}]}).encode()\n"
+        "fd = next(fd for fd in range(3, 256) if os.path.exists(f'/proc/self/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode))\n"
+        "channel = socket.socket(fileno=os.dup(fd))\n"
+        "for i in (3, 5, 6, 8, 9, 11, 12, 14, 15):\n"  # until the pass is ended for it
+        "    channel.sendall(json.dumps({'kind': 'cell', 'sizes': [len(data)], 'index': i}).encode() + b'\\n' + data)"
+    )
+    result, run = grade(submission(forge), box)
+    assert result.points == honest.points
+    assert 15_000_000 < len(json.dumps(run.outputs)) < 60_000_000
+    assert "were left out" in json.dumps(run.outputs)
+
+
 def nothing_hidden(run):
     """Neither the secret, nor a verdict's source, nor a path of the instructor's is in what came out."""
     seen = json.dumps(run.outputs)
