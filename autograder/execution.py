@@ -42,10 +42,13 @@ class Run:
 
 
 def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
-    """Of the code that will run and of the files beside it; ids, metadata and outputs do not count."""
+    """Of the code that will run, its places in the notebook, and the files beside it; ids, metadata and outputs do not count.
+
+    Outputs are stored by place: two notebooks with the same code and other texts between are two runs.
+    """
     digest = hashlib.sha256()
     for cell in cells:
-        digest.update(f"{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
+        digest.update(f"{cell['index']}:{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
     for name in sorted(files):
         digest.update(f"{name}:{files[name]}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
@@ -101,5 +104,5 @@ def describe_end(outcome: Pass, cell: dict | None) -> str:
         "memory": "used more memory than the grader gives",
         "processes": "started more processes or threads than the grader allows",
     }.get(outcome.ended_by, "did not finish")
-    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
+    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell + 1}"
     return f"{where} {what}; it was left out, and the rest was graded without it."

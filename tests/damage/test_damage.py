@@ -9,7 +9,7 @@ import pytest
 
 from autograder.author import labs, read_source, role_of
 from autograder.grade import execute, judge_run, open_submission
-from autograder.repair import NotANotebook
+from autograder.repair import NotANotebook, repair
 
 SECRET = b"a secret"
 LAB = next(lab for lab in labs() if lab.short == "lab4")
@@ -313,6 +313,20 @@ def test_a_long_cell_is_read_in_a_moment(source, tmp_path):
     start = time.monotonic()
     open_submission(path, LAB)
     assert time.monotonic() - start < 10
+
+
+def test_a_text_between_the_cells_moves_the_outputs(sandbox):
+    """Outputs are stored by the place of their cell: the same code in other places is another run."""
+    runs = []
+    for texts in (0, 2):
+        notebook = solved()
+        notebook.cells.insert(1, nbformat.v4.new_code_cell("print('here')"))
+        notebook.cells[:0] = [nbformat.v4.new_markdown_cell("text")] * texts
+        submission = repair(notebook, LAB)
+        runs.append(execute(submission, sandbox, SECRET))
+        place = next(i for i, c in enumerate(submission.notebook.cells) if c.source == "print('here')")
+        assert "here" in str(runs[-1].outputs[place])
+    assert runs[0].submission_hash != runs[1].submission_hash
 
 
 def test_a_notebook_with_a_byte_order_mark_is_read(tmp_path):
