@@ -222,12 +222,27 @@ class Sandbox:
         ]  # fmt: skip
         if bubblewrap_knows("--disable-userns"):
             command.append("--disable-userns")
+        if ROOT in prefixes:
+            raise SandboxError(
+                f"Python's environment and the course are one folder, {ROOT}: the sandbox would show the verdicts to "
+                "students. Make an environment in a folder of its own; `make` makes .venv."
+            )
+        inside = {prefix for prefix in prefixes if prefix.is_relative_to(ROOT)}
         for place in READ_ONLY:
             command += ["--ro-bind-try", place, place]
-        for prefix in sorted(prefixes):
+        for prefix in sorted(prefixes - inside):
             command += ["--ro-bind", str(prefix), str(prefix)]
+        # A course in /usr/src, say: nothing of it is to be seen but an environment.
+        covered = any(ROOT.is_relative_to(Path(place).resolve()) for place in (*READ_ONLY, *(prefixes - inside)))
+        if covered:
+            command += ["--tmpfs", str(ROOT)]
+        for prefix in sorted(inside):
+            command += ["--ro-bind", str(prefix), str(prefix)]
+        for prefix in sorted(prefixes):
             for installed in prefix.glob("lib/python*/site-packages/autograder"):
                 command += ["--tmpfs", str(installed), "--remount-ro", str(installed)]  # no verdict inside
+        if covered:
+            command += ["--remount-ro", str(ROOT)]
         command += ["--ro-bind", str(ROOT / "utils"), "/course/utils"]
         command += ["--ro-bind", str(ROOT / "autograder" / "runner.py"), "/course/runner.py"]
         for key, value in self.environment("/course", "/tmp").items():

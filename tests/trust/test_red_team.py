@@ -5,6 +5,7 @@ honestly, show nothing hidden, and leave the next student's grade as it is.
 """
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -271,6 +272,30 @@ def test_a_friends_evidence_does_not_fit(box, honest):
     run.evidence["lab4.cfg_train_loss"] = right.evidence["lab4.cfg_train_loss"]
     assert judge_run(friend, right, SECRET).verdicts["lab4.cfg_train_loss"].points == 4
     assert judge_run(thief, run, SECRET).verdicts["lab4.cfg_train_loss"].points == 0
+
+
+@pytest.mark.parametrize("place", [ROOT, ROOT.parent], ids=["itself", "around"])
+def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
+    """Images of containers put programs below /usr/src, for example."""
+    from autograder import sandbox
+
+    if ROOT.is_relative_to("/tmp") or ROOT.parent == Path("/"):
+        pytest.skip("the sandbox has a /tmp and a root of its own")
+    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, str(place)))
+    look = f"import os\nprint('SEEN', os.listdir({str(ROOT)!r}))\nopen({str(ROOT / 'x')!r}, 'w')"
+    with Sandbox(Limits(cell_s=8)) as box:
+        outcome = box.run([{"index": 0, "source": look}], {})
+    seen = json.dumps(outcome.outputs[0]["outputs"])
+    assert outcome.finished and ("SEEN []" in seen or "SEEN ['.venv']" in seen), seen
+    assert "Read-only file system" in seen
+
+
+def test_an_environment_that_is_the_course_is_refused(monkeypatch):
+    from autograder import sandbox
+
+    monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT))
+    with pytest.raises(sandbox.SandboxError, match="folder of its own"):
+        Sandbox().start()
 
 
 def test_without_bubblewrap_grading_refuses(monkeypatch):
