@@ -37,6 +37,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+# Formgrader shows what students wrote to somebody who may run code on this machine: no script of theirs gets there.
+c.HTMLExporter.filters = {"markdown2html": "autograder.feedback.safe_markdown"}
 c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [
     "autograder.feedback.Grades",

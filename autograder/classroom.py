@@ -13,12 +13,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, track
 from rich.table import Table
 from sqlalchemy.engine import make_url
@@ -30,12 +33,16 @@ from autograder.challenge import read_secret
 from autograder.engine import run_all
 from autograder.execution import Run, Task
 from autograder.grade import UNPROTECTED, Grade, judge_run, make_task, open_submission
-from autograder.repair import NotANotebook, Submission
+from autograder.outputs import plain
+from autograder.repair import NotANotebook, Submission, open_notebook
 from autograder.sandbox import Limits, SandboxError, bubblewrap
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
 
 STUDENT = re.compile(r"[^\w.@-]+")
+# What nbgrader cannot have in a student's id: it searches with globs, line by line, and writes UTF-8.
+UNFIT = re.compile("[\x00-\x1f\x7f-\x9f*?\\[\\]\ud800-\udfff]")
+TIME_BYTES = 200  # of a timestamp.txt
 
 
 class GradebookError(RuntimeError):
@@ -74,6 +81,8 @@ class Class:
 def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
     """Student -> notebook. nbgrader's layout `STUDENT/LAB/LAB.ipynb`, or a flat folder of notebooks named by student.
 
+    Who would have the same id as somebody else stays under a name that is none; `open_class` says so.
+
     Raises:
         FileNotFoundError: no notebook in either layout.
     """
@@ -83,16 +92,20 @@ def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
         if notebooks:
             named = [p for p in notebooks if p.stem == lab.name]
             found[student.name] = (named or notebooks)[0]
-    for path in sorted(folder.glob("*.ipynb")) if not found and folder.is_dir() else ():
-        name = STUDENT.sub("_", path.stem)
-        while name in found:  # "ada b.ipynb" and "ada_b.ipynb" are two students
-            name += "_"
-        found[name] = path
+    if not found and folder.is_dir():
+        found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     if not found:
         raise FileNotFoundError(
             f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"
         )
-    return found
+    ids = {name: student_id(name, flat=path.parent == folder) for name, path in found.items()}
+    claims = Counter(ids.values())
+    return {ids[name] if claims[ids[name]] == 1 or ids[name] == name else name: path for name, path in found.items()}
+
+
+def student_id(name: str, flat: bool) -> str:
+    """A folder's name as it is, if nbgrader can have it; a file's name always in its plainest form."""
+    return STUDENT.sub("_", name) if flat or UNFIT.search(name) else name
 
 
 def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> Class:
@@ -101,15 +114,22 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     room = Class(lab, course, store=Store(store or course / "store", versions))
     secret = read_secret()
     for student, path in track_students(find_submissions(folder, lab).items(), "reading submissions"):
-        entry = Entry(student, path)
+        flat = path.parent == folder
+        entry = Entry(plain(student), path)
         try:
+            if (taken := student_id(student, flat)) != student:
+                raise NotANotebook(f"{plain(student)} would have the id {taken}, as another has: rename one of them")
+            if not path.resolve().is_relative_to(
+                (folder if flat else folder / path.relative_to(folder).parts[0]).resolve()
+            ):
+                raise NotANotebook(f"{plain(path.name)} is a link to a file that is not this student's")
             entry.submission = open_submission(path, lab)
             entry.task = make_task(entry.submission, secret)
             entry.key = task_key(entry.task)
         except NotANotebook as error:
             entry.problem = str(error)
         except Exception as error:  # a notebook that our own repair cannot digest is a problem of this student alone
-            entry.problem = f"{path.name} could not be read ({type(error).__name__}: {str(error)[:200]})"
+            entry.problem = f"{plain(path.name)} could not be read ({type(error).__name__}: {plain(str(error))[:200]})"
         room.entries.append(entry)
     return room
 
@@ -233,20 +253,24 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         GradebookError: it cannot be read.
     """
     lay_out(room)
+    staged = room.course / f".staged-{room.lab.name}"
+    shutil.rmtree(staged, ignore_errors=True)  # of a run that was killed
+    problems = stage(room, staged)
     # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
     environment = with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(room.course)}
     flags = [
         f"--CourseDirectory.root={room.course}",
         f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
         f"--CourseDirectory.release_directory={room.course / 'release'}",
+        f"--CourseDirectory.submitted_directory={staged.name}",
         f"--Sandboxed.store={room.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
         "--log-level=ERROR",
     ]
-    problems, looked = [], set()
+    looked = set()
     if has_gradebook(room.course):
         with open_gradebook(room.course) as book:
-            problems = old_scores(room, book)
+            problems += old_scores(room, book)
             looked = by_hand.remember(book, room.lab.name, room.course, room.store.folder)
     graded = [entry.student for entry in room.entries if entry.grade is not None]
 
@@ -276,6 +300,7 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
             by_hand.put_back(book, room.lab.name, room.course, room.store.folder, looked)
     if feedback:
         for_each_student("generate_feedback", "feedback pages", "feedback", "*.html", "there is no feedback page")
+    shutil.rmtree(staged)
     for private in (
         room.course / "gradebook.db",
         *(room.course / d for d in ("submitted", "autograded", "feedback", "report")),
@@ -301,17 +326,47 @@ def old_scores(room: Class, book: Any) -> list[str]:
 
 
 def lay_out(room: Class) -> None:
-    """Copy readable submissions to nbgrader's place, under the notebook's proper name, with their time of arrival."""
+    """Copy readable submissions to where formgrader looks, under their proper names, unless they lie there already."""
+    submitted = room.course / "submitted"
     for entry in room.entries:
-        if entry.submission is None:
+        if entry.submission is None or entry.path.resolve().is_relative_to(submitted.resolve()):
             continue
-        target = room.course / "submitted" / entry.student / room.lab.name / f"{room.lab.name}.ipynb"
-        if target.resolve() != entry.path.resolve():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(entry.path, target)
-            (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
-            if (stamp := entry.path.parent / "timestamp.txt").is_file():  # for late penalties
-                shutil.copy(stamp, target.parent)
+        target = submitted / entry.student / room.lab.name / f"{room.lab.name}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(entry.path, target)
+        (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
+        stamp = entry.path.parent / "timestamp.txt"
+        if stamp.is_file() and not stamp.is_symlink():  # for late penalties
+            shutil.copy(stamp, target.parent)
+
+
+def stage(room: Class, folder: Path) -> list[str]:
+    """What nbgrader gets to see: of each graded student one notebook, tidy, and the time of arrival if it is one.
+
+    A pipe, a link, a file that lies beside or an old encoding would stop it, or be copied to what students get back.
+    Returns what was left out, a line each.
+    """
+    from nbgrader.utils import parse_utc
+
+    problems = []
+    folder.mkdir(mode=0o700)
+    for entry in room.entries:
+        if entry.grade is None:
+            continue
+        place = folder / entry.student / room.lab.name
+        place.mkdir(parents=True)
+        (place / f"{room.lab.name}.ipynb").write_text(nbformat.writes(open_notebook(entry.path)[0]), encoding="utf-8")
+        stamp = entry.path.parent / "timestamp.txt"
+        if stamp.is_file() and not stamp.is_symlink():
+            try:
+                with stamp.open(encoding="utf-8") as file:
+                    arrival = file.read(TIME_BYTES).strip()
+                parse_utc(arrival)
+            except (OSError, ValueError, OverflowError):
+                problems.append(f"{entry.student}: its timestamp.txt holds no time; it counts as handed in in time")
+            else:
+                (place / "timestamp.txt").write_text(arrival + "\n", encoding="utf-8")
+    return problems
 
 
 def print_class(room: Class, console: Console | None = None) -> None:
@@ -319,16 +374,16 @@ def print_class(room: Class, console: Console | None = None) -> None:
     console = console or Console(width=max(Console().width, 140) if not sys.stdout.isatty() else None)
     automatic = [entry for entry in load(room.lab.short) if not entry.manual]
     table = Table(title=f"{room.lab.name}: automatic points", title_justify="left")
-    table.add_column("student", no_wrap=True)
+    table.add_column("student", no_wrap=True, max_width=48)
     for entry in automatic:
         table.add_column(entry.name.split(".")[1].replace("_", "\n"), justify="right")
     table.add_column("total", justify="right")
     for row in room.entries:
         if row.grade is None:
-            table.add_row(row.student, *["–"] * len(automatic), "–", style="red")
+            table.add_row(escape(row.student), *["–"] * len(automatic), "–", style="red")
             continue
         cells = [f"{row.grade.verdicts[e.name].points:g} / {e.points:g}" for e in automatic]
-        table.add_row(row.student, *cells, f"{row.grade.points:g} / {row.grade.max_points:g}")
+        table.add_row(escape(row.student), *cells, f"{row.grade.points:g} / {row.grade.max_points:g}")
     console.print(table)
     for row in room.entries:
         lines = [row.problem] if row.problem else []
@@ -337,6 +392,6 @@ def print_class(room: Class, console: Console | None = None) -> None:
                 lines += [f"{name}: {finding.code}. {finding.message}" for finding in verdict.findings]
             lines += [f"repaired: {line}" for line in row.grade.repairs] + row.grade.problems
         if lines:
-            console.print(f"\n[bold]{row.student}[/bold]")
+            console.print(f"\n[bold]{escape(row.student)}[/bold]")
             for line in dict.fromkeys(lines):
                 console.print(f"  {line}", markup=False, highlight=False)

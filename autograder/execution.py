@@ -12,6 +12,8 @@ from autograder.sandbox import Pass, Sandbox
 
 ESSENTIAL = ("setup", "definitions", "answer", "test")
 MAX_PASSES = 12  # more than a lab has exercises: each may hang once
+MAX_OUTPUTS = 48 * 2**20  # bytes of outputs that are stored of a submission
+LEFT_OUT = {"output_type": "stream", "name": "stdout", "text": "[outputs were left out: this notebook has too many]\n"}
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,17 @@ class Run:
     wall_s: float = 0.0
     memory_kb: float = 0.0
     protected: bool = True
+    output_bytes: int = 0  # while it runs
 
 
 def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
-    """Of the code that will run and of the files beside it; ids, metadata and outputs do not count."""
+    """Of the code that will run, its places in the notebook, and the files beside it; ids, metadata and outputs do not count.
+
+    Outputs are stored by place: two notebooks with the same code and other texts between are two runs.
+    """
     digest = hashlib.sha256()
     for cell in cells:
-        digest.update(f"{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
+        digest.update(f"{cell['index']}:{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
     for name in sorted(files):
         digest.update(f"{name}:{files[name]}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
@@ -81,7 +87,10 @@ def collect(run: Run, outcome: Pass) -> None:
     for name, files in outcome.evidence.items():
         run.evidence.setdefault(name, files)
     for index, output in outcome.outputs.items():
-        run.outputs.setdefault(index, output)
+        if index not in run.outputs:
+            run.output_bytes += outcome.output_bytes[index]
+            kept = run.output_bytes <= MAX_OUTPUTS
+            run.outputs[index] = output if kept else {"outputs": [LEFT_OUT], "execution_count": None}
     run.cpu_s += outcome.cpu_s
     run.wall_s += outcome.wall_s
     run.memory_kb = max(run.memory_kb, outcome.memory_kb)
@@ -93,7 +102,7 @@ def describe_end(outcome: Pass, cell: dict | None) -> str:
         "death": "ended the process",
         "flood": "wrote more than the grader accepts",
         "memory": "used more memory than the grader gives",
-        "processes": "started more processes than the grader allows",
+        "processes": "started more processes or threads than the grader allows",
     }.get(outcome.ended_by, "did not finish")
-    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell}"
+    where = f"The cell of {cell['exercise']}" if cell and cell["exercise"] else f"Cell {outcome.last_cell + 1}"
     return f"{where} {what}; it was left out, and the rest was graded without it."

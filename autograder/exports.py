@@ -21,6 +21,7 @@ from utils.checks.exercise import load
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 POINTS_POSSIBLE = "    Points Possible"  # Canvas's second row; the blanks belong to it
 BY_HAND = "by hand"
+FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
 
 
 class ExportError(RuntimeError):
@@ -147,9 +148,8 @@ def csv_text(rows: Iterable[list[str]]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula, unless it is a number; and names are chosen by students."""
-    begins = cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if begins and not re.fullmatch(r"-?[\d.]+", cell) else cell
+    """A spreadsheet takes a cell that begins so for a formula, and names are chosen by students."""
+    return f"'{cell}" if cell[:1] in FORMULA and not re.fullmatch(r"-\d+(\.\d+)?", cell) else cell
 
 
 def plain_csv(lab: Lab, rows: list[Row]) -> str:

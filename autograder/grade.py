@@ -12,6 +12,7 @@ from autograder.author import Lab, exercise_of, role_of
 from autograder.challenge import make_challenge
 from autograder.evidence import BadEvidence, unpack
 from autograder.execution import Run, Task, execute_task, submission_hash
+from autograder.outputs import plain
 from autograder.repair import NotANotebook, Submission, guess_lab, open_notebook, repair
 from autograder.sandbox import Sandbox
 from autograder.verdicts import judge
@@ -74,11 +75,12 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
         NotANotebook: not a notebook, or not of this course, or of another lab than `lab`.
     """
     notebook, notes = open_notebook(path)
+    name = plain(path.name)
     seen = guess_lab(notebook)
     if seen is None and lab is None:
-        raise NotANotebook(f"{path.name} is a notebook, but not of this course: no cell of it names an exercise")
+        raise NotANotebook(f"{name} is a notebook, but not of this course: no cell of it names an exercise")
     if lab is not None and seen is not None and seen != lab:
-        raise NotANotebook(f"{path.name} is a notebook of {seen.name}, not of {lab.name}")
+        raise NotANotebook(f"{name} is a notebook of {seen.name}, not of {lab.name}")
     submission = repair(notebook, lab or seen)
     submission.repairs[:0] = notes
     return submission

@@ -9,7 +9,6 @@ import html
 import json
 from pathlib import Path
 
-import nh3
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode, v4
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -20,8 +19,9 @@ from autograder import ROOT, archive
 from autograder.author import exercise_of, find_lab, read_source, role_of
 from autograder.challenge import read_secret
 from autograder.execution import Run, execute_task
+from autograder.feedback import clean
 from autograder.grade import judge_run, make_task
-from autograder.repair import Submission, left_empty, repair, text_of
+from autograder.repair import BASE64, Submission, left_empty, repair, text_of
 from autograder.sandbox import Limits, Sandbox
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
@@ -142,7 +142,8 @@ def clean_output(output: dict) -> NotebookNode:
         return v4.new_output(
             "error", ename=str(output["ename"])[:200], evalue=str(output["evalue"])[:2000], traceback=traceback
         )
-    data = {kind: str(value) for kind, value in output["data"].items() if kind in ("text/plain", *PICTURES)}
+    texts = {kind: str(value) for kind, value in output["data"].items() if kind in ("text/plain", *PICTURES)}
+    data = {kind: text for kind, text in texts.items() if kind not in PICTURES or BASE64.fullmatch(text)}
     if "text/html" in output["data"]:
-        data["text/html"] = nh3.clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
+        data["text/html"] = clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
     return v4.new_output("display_data", data=data)

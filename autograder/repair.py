@@ -16,13 +16,15 @@ from nbformat import NotebookNode
 
 from autograder import archive
 from autograder.author import Lab, exercise_of, find_lab, role_of
+from autograder.outputs import plain
 from utils.checks.exercise import LABS, REGISTRY
 from utils.submission import EMPTY_ANSWER
 
 MAX_BYTES = 64 * 2**20
+MAX_CELLS = 4000  # a lab has some 80; each costs time in every step of grading
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
-ANSWER = re.compile(r"(?m)^\s*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
+ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
 
 
 class NotANotebook(ValueError):
@@ -46,23 +48,26 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     Raises:
         NotANotebook: missing, empty, too large, not text, not JSON, not a notebook.
     """
+    name = plain(path.name)
     try:
         if not path.is_file():
-            raise NotANotebook(f"{path} is not a file")
+            raise NotANotebook(f"{name} is not a file")
         if path.stat().st_size > MAX_BYTES:
-            raise NotANotebook(f"{path.name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20}")
+            raise NotANotebook(f"{name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20}")
         raw = path.read_bytes()
     except OSError as error:
-        raise NotANotebook(f"{path} cannot be read: {error.strerror}") from error
+        raise NotANotebook(f"{name} cannot be read: {error.strerror}") from error
     if not raw.strip():
-        raise NotANotebook(f"{path.name} is empty")
-    text, notes = decode(raw, path.name)
+        raise NotANotebook(f"{name} is empty")
+    text, notes = decode(raw, name)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotANotebook(f"{path.name} is not JSON ({str(error)[:80]})") from error
+        raise NotANotebook(f"{name} is not JSON ({str(error)[:80]})") from error
     if not isinstance(data, dict) or not isinstance(data.get("cells", data.get("worksheets")), list):
-        raise NotANotebook(f"{path.name} is JSON, but not a notebook")
+        raise NotANotebook(f"{name} is JSON, but not a notebook")
+    if (count := cells_in(data)) > MAX_CELLS:
+        raise NotANotebook(f"{name} has {count:,} cells; the limit is {MAX_CELLS:,}")
     version = data.get("nbformat", 4)
     if version == 4 and "cells" in data:
         return tidy(data), notes  # nbformat's own reader refuses cells that can still be used
@@ -70,7 +75,13 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
         old = nbformat.reads(json.dumps(data), as_version=4)
         return tidy(old), [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
     except Exception as error:
-        raise NotANotebook(f"{path.name} is not a notebook that can be read ({type(error).__name__})") from error
+        raise NotANotebook(f"{name} is not a notebook that can be read ({type(error).__name__})") from error
+
+
+def cells_in(data: dict) -> int:
+    sheets = data["worksheets"] if "cells" not in data else [data]  # nbformat 3 has sheets
+    lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    return sum(len(cells) for cells in lists if isinstance(cells, list))
 
 
 def decode(raw: bytes, name: str) -> tuple[str, list[str]]:
@@ -108,15 +119,16 @@ def tidy_cell(cell: dict, index: int) -> NotebookNode:
     # A lone surrogate cannot be written to any file.
     source = re.sub("[\ud800-\udfff]", "\ufffd", source) if isinstance(source, str) else ""
     metadata = metadata if isinstance(metadata, dict) else {}
-    kept = {}
+    kept: dict[str, object] = {}
     if isinstance(metadata.get("nbgrader"), dict) and isinstance(metadata["nbgrader"].get("grade_id"), str):
-        kept["nbgrader"] = metadata["nbgrader"]
+        kept["nbgrader"] = {"grade_id": metadata["nbgrader"]["grade_id"]}  # the rest is the release's to say
     if isinstance(metadata.get("tags"), list):
-        kept["tags"] = [tag for tag in metadata["tags"] if isinstance(tag, str)]
+        tags = [tag for tag in metadata["tags"] if isinstance(tag, str) and "," not in tag]
+        kept["tags"] = list(dict.fromkeys(tags))  # nbformat refuses what stands twice
     role = metadata["guidance_labs"].get("role") if isinstance(metadata.get("guidance_labs"), dict) else None
     if role in ("illustration", "check"):
         kept["guidance_labs"] = {"role": role}
-    kind = cell.get("cell_type")
+    kind = str(cell.get("cell_type"))
     make = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}.get(
         kind, nbformat.v4.new_raw_cell
     )
@@ -221,13 +233,17 @@ def choose(cells: list[NotebookNode], matches: list[str | None]) -> dict[str, in
 
 def is_blank(cell: NotebookNode) -> bool:
     """An answer that nobody has begun: the release's stub, or nothing."""
-    words = re.sub(r"<!--.*?-->|(?m:^#.*$)", "", cell.source, flags=re.DOTALL).strip()
+    if len(cell.source) > 10_000:  # no stub is so long, and looking for comments in more would take too long
+        return False
+    words = re.sub(r"(?s:<!--.*?-->)|(?m:^#.*$)", "", cell.source).strip()
     return words in ("", EMPTY_ANSWER) or words.endswith("raise NotImplementedError()")
 
 
 def left_empty(cell: NotebookNode) -> bool:
     """A written answer's box as it was given out. A box that repair has put back is not one: the answer may stand elsewhere."""
-    words = re.sub(r"<!--.*?-->", "", cell.source, flags=re.DOTALL).strip()
+    if len(cell.source) > 10_000:
+        return False
+    words = re.sub(r"(?s:<!--.*?-->)", "", cell.source).strip()
     return words in ("", EMPTY_ANSWER) and bool(cell.source.strip()) and not cell.get("attachments")
 
 

@@ -97,6 +97,7 @@ class Pass:
     """What came out of one pass over the cells. None of it is trusted."""
 
     outputs: dict[int, dict] = field(default_factory=dict)  # cell -> {"outputs", "execution_count"}
+    output_bytes: dict[int, int] = field(default_factory=dict)  # cell -> their size as they came
     evidence: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
     finished: bool = False
     ended_by: str = ""  # "timeout", "death", "flood", "memory", "processes" or ""
@@ -220,12 +221,27 @@ class Sandbox:
         ]  # fmt: skip
         if bubblewrap_knows("--disable-userns"):
             command.append("--disable-userns")
+        if ROOT in prefixes:
+            raise SandboxError(
+                f"Python's environment and the course are one folder, {ROOT}: the sandbox would show the verdicts to "
+                "students. Make an environment in a folder of its own; `make` makes .venv."
+            )
+        inside = {prefix for prefix in prefixes if prefix.is_relative_to(ROOT)}
         for place in READ_ONLY:
             command += ["--ro-bind-try", place, place]
-        for prefix in sorted(prefixes):
+        for prefix in sorted(prefixes - inside):
             command += ["--ro-bind", str(prefix), str(prefix)]
+        # A course in /usr/src, say: nothing of it is to be seen but an environment.
+        covered = any(ROOT.is_relative_to(Path(place).resolve()) for place in [*READ_ONLY, *map(str, prefixes - inside)])
+        if covered:
+            command += ["--tmpfs", str(ROOT)]
+        for prefix in sorted(inside):
+            command += ["--ro-bind", str(prefix), str(prefix)]
+        for prefix in sorted(prefixes):
             for installed in prefix.glob("lib/python*/site-packages/autograder"):
                 command += ["--tmpfs", str(installed), "--remount-ro", str(installed)]  # no verdict inside
+        if covered:
+            command += ["--remount-ro", str(ROOT)]
         command += ["--ro-bind", str(ROOT / "utils"), "/course/utils"]
         command += ["--ro-bind", str(ROOT / "autograder" / "runner.py"), "/course/runner.py"]
         for key, value in self.environment("/course", "/tmp").items():
@@ -320,6 +336,7 @@ class Sandbox:
                 cell_end = time.monotonic() + self.limits.cell_s
             elif kind == "cell" and known and len(payloads) == 1:
                 outcome.outputs[index] = read_outputs(payloads[0])
+                outcome.output_bytes[index] = len(payloads[0])
             elif kind == "evidence" and isinstance(name, str) and name in exercises and len(payloads) == 2:
                 copies = outcome.evidence.setdefault(name, [])
                 if len(copies) < 2:  # two are as wrong as a thousand
@@ -352,15 +369,18 @@ class Watch:
     def __init__(self, template: int, limits: Limits):
         self.template, self.limits = template, limits
         self.next_look = 0.0
-        self.baseline = max((memory for _, memory in self.processes()), default=0)
+        before = self.processes()
+        self.baseline = max((one.resident for one in before), default=0)
+        self.mapped = max((one.mapped for one in before), default=0)
 
-    def processes(self) -> list[tuple[int, int]]:
-        """(pid, resident bytes) of the template's descendants."""
+    def processes(self) -> list[Seen]:
+        """The template's descendants."""
         found = []
         with contextlib.suppress(psutil.Error):
             for process in psutil.Process(self.template).children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    found.append((process.pid, process.memory_info().rss))
+                with contextlib.suppress(psutil.Error), process.oneshot():
+                    memory = process.memory_info()
+                    found.append(Seen(process.pid, memory.rss, memory.vms, process.num_threads()))
         return found
 
     def look(self) -> str:
@@ -369,16 +389,43 @@ class Watch:
             return ""
         self.next_look = time.monotonic() + WATCH_S
         seen = self.processes()
-        if len(seen) > self.limits.processes:
+        if len(seen) > self.limits.processes or sum(one.threads for one in seen) > self.limits.tasks:
             return "processes"
         # Counting pages is quick and counts shared ones for each; measuring their shares is slow and right.
         most = self.limits.memory_bytes
         if (
-            sum(max(0, memory - self.baseline) for _, memory in seen) > most
-            and sum(share(pid, memory) for pid, memory in seen) - self.baseline > most
+            sum(max(0, one.resident - self.baseline) for one in seen) > most
+            and sum(share(one.pid, one.resident) for one in seen) - self.baseline > most
         ):
             return "memory"
+        # Shared memory without a file stays in memory when it is taken out of a process's pages: its size counts. One
+        # process alone cannot map so much.
+        if sum(max(0, one.mapped - self.mapped) for one in seen) > most and shared_memory(seen) > most:
+            return "memory"
         return ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One process of a run."""
+
+    pid: int
+    resident: int  # bytes
+    mapped: int
+    threads: int
+
+
+def shared_memory(seen: list[Seen]) -> int:
+    """Bytes of all mappings that are shared and have no file, each counted once."""
+    sizes: dict[str, int] = {}
+    for one in seen:
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{one.pid}/maps").read_text(errors="replace").splitlines():
+                if line.endswith("/dev/zero (deleted)"):
+                    span, _, offset, _, inode = line.split()[:5]
+                    start, end = (int(number, 16) for number in span.split("-"))
+                    sizes[inode] = max(sizes.get(inode, 0), int(offset, 16) + end - start)
+    return sum(sizes.values())
 
 
 def share(pid: int, otherwise: int) -> int:

@@ -2,13 +2,14 @@
 
 import copy
 import json
+import time
 
 import nbformat
 import pytest
 
 from autograder.author import labs, read_source, role_of
 from autograder.grade import execute, judge_run, open_submission
-from autograder.repair import NotANotebook
+from autograder.repair import NotANotebook, repair
 
 SECRET = b"a secret"
 LAB = next(lab for lab in labs() if lab.short == "lab4")
@@ -64,6 +65,13 @@ def twice(cell_id, at_end=False):
         nb.cells.insert(len(nb.cells) if at_end else index + 1, copy.deepcopy(nb.cells[index]))
 
     return damage
+
+
+def begun_below(nb):
+    """The cell of the lab untouched, the work in a copy at the end."""
+    c = cell(nb, DRIFT + "_answer")
+    nb.cells.append(copy.deepcopy(c))
+    c.source = "# GRADED: lab4.cfg_drift\nclass CFGVectorFieldODE(ODE):\n    raise NotImplementedError()"
 
 
 def retype(cell_id, kind):
@@ -154,6 +162,7 @@ DAMAGE = {
     "test emptied": (edit(LOSS, lambda c: c.update(source="")), FULL, "was changed"),
     "answer copied below": (twice(LOSS + "_answer"), FULL, "second copy"),
     "answer copied to the end": (twice(LOSS + "_answer", at_end=True), FULL, "second copy"),
+    "answer begun in a copy at the end": (begun_below, FULL, "second copy"),
     "test copied": (twice(LOSS), FULL, "second copy"),
     "essay copied": (twice("lab4_guidance_essay"), FULL, "second copy"),
     "set-up copied": (twice("setup"), FULL, "second copy"),
@@ -178,6 +187,17 @@ DAMAGE = {
         None,
     ),
     "nbgrader metadata is a list": (edit(LOSS + "_answer", lambda c: c.metadata.update(nbgrader=[1, 2])), FULL, None),
+    "nbgrader metadata deeply nested": (
+        set_nbgrader(LOSS + "_answer", more=json.loads("[" * 500 + "]" * 500)),
+        FULL,
+        None,
+    ),
+    "the same tag twice": (edit(LOSS + "_answer", lambda c: c.metadata.update(tags=["a", "a", "b,c"])), FULL, None),
+    "a kind of cell that is a list": (
+        lambda nb: nb.cells.insert(0, nbformat.NotebookNode(cell_type=["code"], source="x", metadata={}, id="list")),
+        FULL,
+        None,
+    ),
     "old schema version": (set_nbgrader(LOSS + "_answer", schema_version=1), FULL, None),
     "unknown graded cell": (insert("# GRADED: lab4.no_such_exercise\n1"), FULL, None),
     "colab's shape": (colab, FULL, None),
@@ -253,6 +273,7 @@ REFUSED = {
     "zip": b"PK\x03\x04" + b"\0" * 100,
     "deeply nested": b"[" * 100_000,
     "nested cells": b'{"cells": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "more cells than anybody writes": json.dumps({"cells": [{"cell_type": "code", "source": ""}] * 5000}).encode(),
     "format of the future": b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 0}',
 }
 
@@ -275,6 +296,37 @@ def test_missing_huge_and_foreign_files_are_refused(tmp_path):
         file.truncate(100 * 2**20)
     with pytest.raises(NotANotebook, match="MB"):
         open_submission(huge)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["\n" * 300_000, " " * 300_000, "<!--" * 100_000, "# GRADED: " * 50_000, "check('" * 100_000],
+    ids=["line ends", "spaces", "comments", "markers", "checks"],
+)
+def test_a_long_cell_is_read_in_a_moment(source, tmp_path):
+    """Whatever looks at a source takes time in proportion to its length: a class waits for it."""
+    notebook = solved()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(source))
+    notebook.cells.insert(1, nbformat.v4.new_code_cell("# GRADED: lab4.cfg_drift\n" + source))
+    path = tmp_path / "long.ipynb"
+    path.write_text(json.dumps(notebook))
+    start = time.monotonic()
+    open_submission(path, LAB)
+    assert time.monotonic() - start < 10
+
+
+def test_a_text_between_the_cells_moves_the_outputs(sandbox):
+    """Outputs are stored by the place of their cell: the same code in other places is another run."""
+    runs = []
+    for texts in (0, 2):
+        notebook = solved()
+        notebook.cells.insert(1, nbformat.v4.new_code_cell("print('here')"))
+        notebook.cells[:0] = [nbformat.v4.new_markdown_cell("text")] * texts
+        submission = repair(notebook, LAB)
+        runs.append(execute(submission, sandbox, SECRET))
+        place = next(i for i, c in enumerate(submission.notebook.cells) if c.source == "print('here')")
+        assert "here" in str(runs[-1].outputs[place])
+    assert runs[0].submission_hash != runs[1].submission_hash
 
 
 def test_a_notebook_with_a_byte_order_mark_is_read(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import nbformat
 import pytest
 
-from autograder.author import find_lab, read_source, role_of
+from autograder.author import ROOT, find_lab, read_source, role_of
 from autograder.feedback import FeedbackExporter, Summary
-from autograder.nbgrader_plugins import verdict_outputs
+from autograder.nbgrader_plugins import safe_outputs, verdict_outputs
 from utils.checks.exercise import load
 from utils.checks.judging import Finding, Verdict
 
@@ -99,22 +100,62 @@ def test_formulas_are_drawn_and_signs_survive(graded):
     assert "<mo>&lt;</mo>" in page and "<code>c &lt; d</code>" in page
 
 
-def test_a_hostile_notebook_gets_a_harmless_page(graded):
-    graded.cells[2:2] = [
-        nbformat.v4.new_markdown_cell(text)
-        for text in (
-            "<script>alert(1)</script><img src=x onerror=alert(2)><iframe src='https://e.org'></iframe>",
-            "[click](javascript:alert(3)) [data](data:text/html,hello) ![spy](https://e.org/p.png)",
-            "![lost](attachment:lost.png) $\\href{javascript:alert(4)}{x}$ <style>body{display:none}</style>",
-            "# <b onclick=alert(5)>T</b>\n<meta http-equiv=refresh content='0;url=https://e.org'>",
-        )
-    ]
-    graded.metadata["guidance_labs"]["repairs"].append("<script>alert(6)</script>")
-    page = page_of(graded)
-    body = page[page.index("<body") :]
-    tags = re.findall(r"<[a-zA-Z][^>]*>", body)
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=alert(2)><iframe src='https://e.org'></iframe>",
+    "[click](javascript:alert(3)) [data](data:text/html,hello) ![spy](https://e.org/p.png)",
+    "![lost](attachment:lost.png) $\\href{javascript:alert(4)}{x}$ <style>body{display:none}</style>",
+    "# <b onclick=alert(5)>T</b>\n<meta http-equiv=refresh content='0;url=https://e.org'>",
+)
+
+
+def harmless(page):
+    tags = re.findall(r"<[a-zA-Z][^>]*>", page)
     assert not [tag for tag in tags if re.match(r"<(script|iframe|style|meta|object|form)\b", tag, re.I)]
     assert not [tag for tag in tags if re.search(r"\son\w+=|javascript:|data:text|src=\"?(?!\"?data:image)", tag, re.I)]
+
+
+def test_a_hostile_notebook_gets_a_harmless_page(graded):
+    graded.cells[2:2] = [nbformat.v4.new_markdown_cell(text) for text in HOSTILE]
+    graded.metadata["guidance_labs"]["repairs"].append("<script>alert(6)</script>")
+    page = page_of(graded)
+    harmless(page[page.index("<body") :])
+
+
+def test_formgrader_shows_nothing_that_runs(graded):
+    """A TA who opens an essay there may run code on the machine: a script in it would have the same rights."""
+    from nbconvert.exporters import HTMLExporter
+    from nbgrader.server_extensions.formgrader import handlers
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    config.HTMLExporter.template_name = "formgrade"  # as the extension sets it
+    config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+    pictures = {"image/png": "iVBOR' onerror='alert(7)", "image/jpeg": '"><script>alert(8)</script>'}
+    outputs = [
+        {"output_type": "display_data", "data": pictures, "metadata": {}},
+        {"output_type": "display_data", "data": {"text/html": HOSTILE[0]}, "metadata": {}},
+        {"output_type": "error", "ename": HOSTILE[0], "evalue": HOSTILE[0], "traceback": [HOSTILE[0]]},
+    ]
+    written = next(cell for cell in graded.cells if role_of(cell) == "written")
+    written.source = "MARK " + " ".join(HOSTILE) + " and $a < b$"
+    own = [nbformat.v4.new_markdown_cell(text) for text in HOSTILE]
+    own += [nbformat.v4.new_code_cell(HOSTILE[0], outputs=safe_outputs(outputs)), nbformat.v4.new_raw_cell(HOSTILE[0])]
+    graded.cells = [*own, written]
+    about = dict.fromkeys(
+        ("last_name", "first_name", "student", "notebook_path", "mathjax_url", "mathjax_config", "base_url"), ""
+    )
+    about |= {"assignment_id": "a", "notebook_id": "n", "submission_id": "1", "index": 0, "total": 1}
+    page = HTMLExporter(config=config).from_notebook_node(graded, resources=about)[0]
+    cells = page[page.index('id="notebook-container"') :]
+    assert "MARK" in cells and "alert(1)" in cells  # its code is shown as text
+    harmless(re.sub(r"<textarea.*?</textarea>|<input[^>]*>", "", cells, flags=re.DOTALL))
+
+
+def test_a_tangled_text_costs_a_moment(graded):
+    graded.cells.insert(2, nbformat.v4.new_markdown_cell("\\begin{a}" * 50_000))
+    start = time.monotonic()
+    assert "\\begin{a}\\begin{a}" in page_of(graded)
+    assert time.monotonic() - start < 20
 
 
 def test_pasted_pictures_are_shown(graded):

@@ -248,6 +248,28 @@ def test_a_link_and_a_bomb_in_the_lms_archive_itself(tmp_path):
     assert [line.split(": ")[2][:12] for line in result.left] == ["it is a link", "it unpacks t", "its name lea"]
 
 
+def test_names_that_are_too_long_for_a_file(tmp_path):
+    """A student names the files in a zip; some people's own names are long in UTF-8."""
+    files = {
+        "eve_1_10_lab.zip": own_zip({"x" * 300 + ".ipynb": notebook("eve")}),
+        "bob_2_11_" + "é" * 200 + ".ipynb": notebook("bob"),
+        "名" * 100 + "_3_12_x.ipynb": notebook("long"),
+        "名" * 101 + "_4_13_x.ipynb": notebook("longer"),
+    }
+    result = collect(archive(tmp_path / "s.zip", files), tmp_path / "in", LAB)
+    assert not result.left
+    found = marks(tmp_path / "in")
+    assert sorted(found.values()) == ["bob", "eve", "long", "longer"]
+    assert found["eve_1"] == "eve" and sorted(student[-2:] for student in found) == ["_1", "_2", "_3", "_4"]
+
+
+def test_a_time_beyond_the_calendar(tmp_path):
+    metadata = METADATA.replace("2026-12-01 02:00:00 +02:00", "9999-12-31 23:59:59 -12:00")
+    files = {"submission_metadata.yml": metadata.encode(), "submission_12/x.ipynb": notebook("late")}
+    collect(archive(tmp_path / "g.zip", files), tmp_path / "in", LAB)
+    assert set(marks(tmp_path / "in")) == {"ben@uni.edu", "Chi_Li"} and stamp(tmp_path / "in", "Chi_Li") is None
+
+
 @pytest.mark.parametrize("data", [b"", b"no zip", own_zip({}), own_zip({"x.ipynb": b"{}"})], ids=len)
 def test_what_is_no_archive_of_an_lms_is_refused_in_a_sentence(tmp_path, data, capsys):
     (tmp_path / "x.zip").write_bytes(data)

@@ -127,7 +127,7 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path, course, capsys,
 
 def test_ids_and_cells():
     assert [canvas_id(s) for s in ("lovelaceada_101", "101", "ada", "ada_b", "x1_y2")] == ["101", "101", "", "", ""]
-    for formula in ("=HYPERLINK(1)", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "-"):
+    for formula in ("=HYPERLINK(1)", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "-", "－1"):
         assert harmless(formula) == f"'{formula}"
     for plain in ("-1.5", "18", "Ada", "Lovelace-King, Ada", ""):
         assert harmless(plain) == plain

@@ -137,15 +137,17 @@ def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
     assert "\n" not in room.entries[0].problem and room.entries[0].grade is None
 
 
-def test_files_whose_names_are_nearly_the_same_are_two_students(lab4, tmp_path):
-    for name in ("ada b", "ada_b", "chi"):
+def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
+    for name in ("ada b", "ada_b", "chi d"):
         (tmp_path / f"{name}.ipynb").write_text("{}")
     found = classroom.find_submissions(tmp_path, lab4)
     assert {student: path.stem for student, path in found.items()} == {
-        "ada_b": "ada b",
-        "ada_b_": "ada_b",
-        "chi": "chi",
+        "ada b": "ada b",
+        "ada_b": "ada_b",
+        "chi_d": "chi d",
     }
+    said = {entry.student: entry.problem for entry in classroom.open_class(lab4, tmp_path, tmp_path).entries}
+    assert "rename one" in said["ada b"] and "rename" not in said["ada_b"] + said["chi_d"]
 
 
 def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):

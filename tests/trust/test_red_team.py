@@ -5,6 +5,7 @@ honestly, show nothing hidden, and leave the next student's grade as it is.
 """
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -192,6 +193,42 @@ def test_a_hang_costs_at_most_its_own_exercise(name, box, honest):
     nothing_hidden(run)
 
 
+TOGETHER = {
+    "more processes or threads": "import threading, time\nthreading.stack_size(65536)\nfor _ in range(1500):\n    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\ntime.sleep(5)",
+    # Taken out of each process's pages, shared memory still fills the machine's.
+    "more memory": "import mmap, os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        m = mmap.mmap(-1, 300 << 20)\n        for i in range(0, 300 << 20, 1 << 20):\n            m[i : i + (1 << 20)] = b'x' * (1 << 20)\n            m.madvise(mmap.MADV_DONTNEED, i, 1 << 20)\n        time.sleep(5)\n        os._exit(0)\ntime.sleep(5)",
+}
+
+
+@pytest.mark.parametrize("words", TOGETHER)
+def test_limits_hold_for_all_processes_together(words, box, honest):
+    """Also for a grader that is root, for whom the kernel counts neither processes nor threads."""
+    result, _ = grade(submission(TOGETHER[words]), box)
+    assert any(words in problem for problem in result.problems), result.problems
+    assert result.points == honest.points
+
+
+def test_a_display_of_odd_things_costs_no_cell(box, honest):
+    odd = "import datetime\nfrom IPython.display import display\ndisplay({'text/plain': object(), 5: ['a']}, raw=True, metadata={'d': datetime.date.today()})"
+    result, _ = grade(submission(odd), box)
+    assert result.points == honest.points and not result.problems
+
+
+def test_forged_outputs_do_not_fill_the_store(box, honest):
+    """The runner bounds a cell's outputs, but what comes through the channel may be written by hand."""
+    forge = FORGE + (
+        "data = json.dumps({'outputs': [{'output_type': 'stream', 'name': 'stdout', 'text': 'x' * 15_000_000}]}).encode()\n"
+        "fd = next(fd for fd in range(3, 256) if os.path.exists(f'/proc/self/fd/{fd}') and stat.S_ISSOCK(os.fstat(fd).st_mode))\n"
+        "channel = socket.socket(fileno=os.dup(fd))\n"
+        "for i in (3, 5, 6, 8, 9, 11, 12, 14, 15):\n"  # until the pass is ended for it
+        "    channel.sendall(json.dumps({'kind': 'cell', 'sizes': [len(data)], 'index': i}).encode() + b'\\n' + data)"
+    )
+    result, run = grade(submission(forge), box)
+    assert result.points == honest.points
+    assert 15_000_000 < len(json.dumps(run.outputs)) < 60_000_000
+    assert "were left out" in json.dumps(run.outputs)
+
+
 def nothing_hidden(run):
     """Neither the secret, nor a verdict's source, nor a path of the instructor's is in what came out."""
     seen = json.dumps(run.outputs)
@@ -229,6 +266,30 @@ def test_a_friends_evidence_does_not_fit(box, honest):
     run.evidence["lab4.cfg_train_loss"] = right.evidence["lab4.cfg_train_loss"]
     assert judge_run(friend, right, SECRET).verdicts["lab4.cfg_train_loss"].points == 4
     assert judge_run(thief, run, SECRET).verdicts["lab4.cfg_train_loss"].points == 0
+
+
+@pytest.mark.parametrize("place", [ROOT, ROOT.parent], ids=["itself", "around"])
+def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
+    """Images of containers put programs below /usr/src, for example."""
+    from autograder import sandbox
+
+    if ROOT.is_relative_to("/tmp") or ROOT.parent == Path("/"):
+        pytest.skip("the sandbox has a /tmp and a root of its own")
+    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, str(place)))
+    look = f"import os\nprint('SEEN', os.listdir({str(ROOT)!r}))\nopen({str(ROOT / 'x')!r}, 'w')"
+    with Sandbox(Limits(cell_s=8)) as box:
+        outcome = box.run([{"index": 0, "source": look}], {})
+    seen = json.dumps(outcome.outputs[0]["outputs"])
+    assert outcome.finished and ("SEEN []" in seen or "SEEN ['.venv']" in seen), seen
+    assert "Read-only file system" in seen
+
+
+def test_an_environment_that_is_the_course_is_refused(monkeypatch):
+    from autograder import sandbox
+
+    monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT))
+    with pytest.raises(sandbox.SandboxError, match="folder of its own"):
+        Sandbox().start()
 
 
 def test_without_bubblewrap_grading_refuses(monkeypatch):
