@@ -76,7 +76,7 @@ class Recipe:
         self, name: str, lab: dict, data, net: nn.Module, device, batch: int, lr: float, fast: bool, size: int = 32
     ):
         self.name, self.lab, self.device, self.batch, self.fast, self.size = name, lab, device, batch, fast, size
-        self.net = net.to(device)
+        self.net = net.to(device, memory_format=torch.channels_last if fast else torch.preserve_format)
         self.mean = copy.deepcopy(self.net).requires_grad_(False) if fast else None
         path = lab["GaussianConditionalPath"](data, (1, size, size), LinearAlpha(), LinearBeta()).to(device)
         self.trainer = lab["CFGTrainer"](path, self.net, 0.1, NULL)
