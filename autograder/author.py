@@ -69,6 +69,7 @@ HAND_IN = """\
 # Hand in
 
 1. *Kernel → Restart and run all*, then **save** (in Colab: *Runtime → Restart session and run all*).
+   Cells that take long may be left as they are: they are not graded.
 2. Run the next cell. It says what is open and whether a cell is damaged.
 3. Run the last cell. It writes one zip with your notebook and a PDF of it: open the PDF, then hand in the zip."""
 HAND_IN_CELLS = ('check_all("{lab}")', 'make_submission("{lab}");')  # the semicolon: no output of its own

@@ -975,6 +975,4 @@ r"""
 
 **To read:** Song and others, *Score-Based Generative Modeling through Stochastic Differential Equations* (2021) · Dhariwal and Nichol, *Diffusion Models Beat GANs on Image Synthesis* (2021), for classifier guidance ·
 Stark and others, *Dirichlet Flow Matching with Applications to DNA Sequence Design* (2024) · Bradley and Nakkiran, *Classifier-Free Guidance is a Predictor-Corrector* (2024).
-
-**To submit:** *Kernel → Restart and run all* once, save, and hand in this notebook as your course says. Cells that take long may be left as they are: they are not graded.
 """

@@ -862,6 +862,4 @@ r"""
 
 **To read:** Vincent, *A Connection Between Score Matching and Denoising Autoencoders* (2011) · Song and others, *Score-Based Generative Modeling through Stochastic Differential Equations* (2021) · Lai and others, *FP-Diffusion: Improving Score-based Diffusion Models by Enforcing the Underlying Score Fokker-Planck Equation* (2023) · Daras and others,
 *Consistent Diffusion Models* (2023) · Jiao and others, *Crystal Structure Prediction by Joint Equivariant Diffusion* (2023).
-
-**To submit:** *Kernel → Restart and run all* once, save, and hand in this notebook as your course says. Cells that take long may be left as they are: they are not graded.
 """

@@ -1291,6 +1291,4 @@ r"""
 
 **To read:** Dhariwal and Nichol, *Diffusion Models Beat GANs on Image Synthesis* (2021): classifier guidance, and a trade-off curve · Ho, Jain and Abbeel, *Denoising Diffusion Probabilistic Models* (2020) · Song, Meng and Ermon, *Denoising Diffusion Implicit Models* (2021) ·
 Bradley and Nakkiran, *Classifier-Free Guidance is a Predictor-Corrector* (2024): what guidance samples · Bansal and others, *Universal Guidance for Diffusion Models* (2023): guidance through the estimate of the data.
-
-**To submit:** *Kernel → Restart and run all* once, save, and hand in this notebook as your course says. Cells that take long may be left as they are: they are not graded.
 """

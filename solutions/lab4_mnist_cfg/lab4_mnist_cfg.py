@@ -917,6 +917,4 @@ plotting.print_leaderboard(board | {"Mine": few_step_score(mine, challenge_image
 **To read:** Lipman and others, *Flow Matching for Generative Modeling* (2023) · Ho and Salimans, *Classifier-Free Diffusion Guidance* (2022) · Bradley and Nakkiran,
 *Classifier-Free Guidance is a Predictor-Corrector* (2024): what guidance samples · Karras and others, *Guiding a Diffusion Model with a Bad Version of Itself* (2024) ·
 Kynkäänniemi and others, *Applying Guidance in a Limited Interval* (2024).
-
-**To submit:** *Kernel → Restart and run all* once, save, and hand in this notebook as your course says. Cells that take long may be left as they are: they are not graded.
 """
