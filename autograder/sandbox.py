@@ -226,13 +226,21 @@ class Sandbox:
                 f"Python's environment and the course are one folder, {ROOT}: the sandbox would show the verdicts to "
                 "students. Make an environment in a folder of its own; `make` makes .venv."
             )
+        # An environment in /tmp: what leads to it is read-only too, and the wiping of /tmp leaves it alone.
+        leading = {
+            Path("/tmp", p.relative_to("/tmp").parts[0]) for p in prefixes if p.is_relative_to("/tmp")
+        } - prefixes
+        for folder in sorted(leading):
+            command += ["--tmpfs", str(folder)]
         inside = {prefix for prefix in prefixes if prefix.is_relative_to(ROOT)}
         for place in READ_ONLY:
             command += ["--ro-bind-try", place, place]
         for prefix in sorted(prefixes - inside):
             command += ["--ro-bind", str(prefix), str(prefix)]
         # A course in /usr/src, say: nothing of it is to be seen but an environment.
-        covered = any(ROOT.is_relative_to(Path(place).resolve()) for place in [*READ_ONLY, *map(str, prefixes - inside)])
+        covered = any(
+            ROOT.is_relative_to(Path(place).resolve()) for place in [*READ_ONLY, *map(str, prefixes - inside)]
+        )
         if covered:
             command += ["--tmpfs", str(ROOT)]
         for prefix in sorted(inside):
@@ -240,8 +248,8 @@ class Sandbox:
         for prefix in sorted(prefixes):
             for installed in prefix.glob("lib/python*/site-packages/autograder"):
                 command += ["--tmpfs", str(installed), "--remount-ro", str(installed)]  # no verdict inside
-        if covered:
-            command += ["--remount-ro", str(ROOT)]
+        for folder in sorted(leading | ({ROOT} if covered else set())):
+            command += ["--remount-ro", str(folder)]
         command += ["--ro-bind", str(ROOT / "utils"), "/course/utils"]
         command += ["--ro-bind", str(ROOT / "autograder" / "runner.py"), "/course/runner.py"]
         for key, value in self.environment("/course", "/tmp").items():

@@ -5,6 +5,7 @@ honestly, show nothing hidden, and leave the next student's grade as it is.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import nbformat
@@ -282,6 +283,25 @@ def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
     seen = json.dumps(outcome.outputs[0]["outputs"])
     assert outcome.finished and ("SEEN []" in seen or "SEEN ['.venv']" in seen), seen
     assert "Read-only file system" in seen
+
+
+def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_path, monkeypatch):
+    """Who tries the course out clones it into /tmp."""
+    from autograder import sandbox
+
+    if not tmp_path.is_relative_to("/tmp") or ROOT.is_relative_to("/tmp"):
+        pytest.skip("pytest's folders are not in /tmp, or the course is: then every test here is this one")
+    (tmp_path / "environment").mkdir()
+    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, sys.prefix))
+    monkeypatch.setattr(sandbox.sys, "prefix", str(tmp_path / "environment"))
+    top = Path("/tmp", tmp_path.relative_to("/tmp").parts[0])
+    write = f"for place in ('/tmp', {str(top)!r}):\n    try: open(place + '/left', 'x'); print('WROTE', place)\n"
+    write += "    except OSError as error: print(error.strerror)"
+    with Sandbox(Limits(cell_s=8)) as box:
+        for _ in range(2):
+            outcome = box.run([{"index": 0, "source": write}], {})
+            assert outcome.finished, outcome
+            assert "WROTE /tmp\\nRead-only file system" in json.dumps(outcome.outputs[0]["outputs"])
 
 
 def test_an_environment_that_is_the_course_is_refused(monkeypatch):
