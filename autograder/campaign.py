@@ -1,7 +1,7 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
 Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
-only what is missing or out of date. Pieces go round and round through all answers, so that a run that is cut short has
+only what is missing or out of date; in a fresh clone it goes on from the committed report. Pieces go round and round through all answers, so that a run that is cut short has
 done the same share for each.
 """
 
@@ -15,19 +15,23 @@ import multiprocessing
 import os
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
 from autograder import ROOT
 from autograder.author import Lab, read_source, role_of
-from autograder.matrix import write_report
+from autograder.matrix import row_key, write_report
 from autograder.validate import Row, Task, plan, row_of, run, stale_rows
 
 RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
 ROUNDS = 20
 REPORTS = ROOT / "docs" / "validate"
+
+Parts = dict[int, tuple[Row, float]]  # of one answer: first challenge -> what a piece brought, its processor seconds
 
 
 def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, minutes: float | None) -> list[Row]:
@@ -40,19 +44,27 @@ def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, m
     tasks = targets(lab, right, wrong)
     journal = ROOT / "build" / "validate" / f"{lab.short}.jsonl"
     mark = fingerprint(lab)
-    done = read(journal, mark)
-    missing = [piece for piece in pieces(tasks) if key(piece) not in done]
+    done = read(journal, mark) or read_report(REPORTS / f"{lab.short}.json", mark)
+    missing = [piece for piece in pieces(tasks) if not is_done(piece, done)]
     deadline = None if minutes is None else started + 60 * minutes
     journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.open("a", encoding="utf-8") as lines:
         for piece, row, seconds in work(missing, jobs, deadline):
-            record = {"mark": mark, "key": key(piece), "seconds": seconds, "row": dataclasses.asdict(row)}
-            lines.write(json.dumps(record) + "\n")
-            lines.flush()
-            done[key(piece)] = (row, seconds)
-    rows = collect(tasks, done) + list(stale_rows(lab))
-    write_report(REPORTS, lab.short, rows, facts(tasks, rows, done, jobs, right))
+            note(lines, mark, answer_key(piece), piece.first, row, seconds)
+            done.setdefault(answer_key(piece), {})[piece.first] = (row, seconds)
+    results = collect(tasks, done)
+    rows = [row for row, _ in results.values()] + list(stale_rows(lab))
+    resume = {
+        row_key(row): {"answer": answer, "seconds": round(seconds, 2)} for answer, (row, seconds) in results.items()
+    }
+    write_report(REPORTS, lab.short, rows, facts(tasks, results, jobs, right) | {"mark": mark}, resume)
     return rows
+
+
+def note(lines: TextIO, mark: str, answer: str, first: int, row: Row, seconds: float) -> None:
+    record = {"mark": mark, "answer": answer, "first": first, "seconds": seconds, "row": dataclasses.asdict(row)}
+    lines.write(json.dumps(record) + "\n")
+    lines.flush()
 
 
 def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
@@ -81,10 +93,23 @@ def pieces(tasks: list[Task]) -> list[Task]:
     return [piece for _, pieces_of_round in sorted(rounds.items()) for piece in pieces_of_round]
 
 
-def key(piece: Task) -> str:
-    mutant = piece.mutant
+def answer_key(task: Task) -> str:
+    mutant = task.mutant
     source = hashlib.sha256(repr((mutant.source, mutant.edits, mutant.setup, mutant.finds)).encode()).hexdigest()[:12]
-    return f"{mutant.exercise}|{mutant.name}|{source}|{piece.first}+{piece.challenges}"
+    return f"{mutant.exercise}|{mutant.name}|{source}"
+
+
+def prefix(parts: Parts) -> Iterator[tuple[Row, float]]:
+    """The pieces of one answer from its first challenge on, without a gap."""
+    reached = 0
+    while reached in parts:
+        yield parts[reached]
+        reached += parts[reached][0].challenges
+
+
+def is_done(piece: Task, done: dict[str, Parts]) -> bool:
+    parts = done.get(answer_key(piece), {})
+    return piece.first in parts or piece.first < sum(row.challenges for row, _ in prefix(parts))
 
 
 def fingerprint(lab: Lab) -> str:
@@ -97,17 +122,34 @@ def fingerprint(lab: Lab) -> str:
     return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
 
 
-def read(journal: Path, mark: str) -> dict[str, tuple[Row, float]]:
-    done = {}
+def read(journal: Path, mark: str) -> dict[str, Parts]:
+    done: dict[str, Parts] = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
                 if record["mark"] == mark:
-                    done[record["key"]] = Row(**record["row"]), record["seconds"]
+                    part = Row(**record["row"]), record["seconds"]
+                    done.setdefault(record["answer"], {})[record["first"]] = part
             except (ValueError, KeyError, TypeError):
                 continue  # the last line of a run that was killed
     return done
+
+
+def read_report(path: Path, mark: str) -> dict[str, Parts]:
+    """What a committed report has, if it was made with today's code: of each answer one piece, from the first challenge on."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if report.get("mark") != mark:
+        return {}
+    fields = {field.name for field in dataclasses.fields(Row)}
+    return {
+        entry["answer"]: {0: (Row(**{k: v for k, v in entry.items() if k in fields}), entry["seconds"])}
+        for entry in report["answers"]
+        if "answer" in entry
+    }
 
 
 def timed(piece: Task) -> tuple[Row, float]:
@@ -139,26 +181,27 @@ def work(missing: list[Task], jobs: int, deadline: float | None):
                 yield piece, row, seconds
 
 
-def collect(tasks: list[Task], done: dict[str, tuple[Row, float]]) -> list[Row]:
-    """One row for each answer from its pieces."""
-    rows = []
+def collect(tasks: list[Task], done: dict[str, Parts]) -> dict[str, tuple[Row, float]]:
+    """One row for each answer from its pieces, and the processor seconds that they took."""
+    results = {}
     for task in tasks:
-        found = [done[key(piece)][0] for piece in pieces([task]) if key(piece) in done]
+        found = list(prefix(done.get(answer_key(task), {})))
         if found:
-            whole = dataclasses.replace(found[0], findings=dict(found[0].findings), misses=list(found[0].misses))
-            for row in found[1:]:
+            first = found[0][0]
+            whole = dataclasses.replace(first, findings=dict(first.findings), misses=list(first.misses))
+            for row, _ in found[1:]:
                 whole.add(row)
             whole.equivalent = task.mutant.equivalent
-            rows.append(whole)
-    return rows
+            results[answer_key(task)] = whole, sum(seconds for _, seconds in found)
+    return results
 
 
 def facts(
-    tasks: list[Task], rows: list[Row], done: dict[str, tuple[Row, float]], jobs: int, right: int | None = None
+    tasks: list[Task], results: dict[str, tuple[Row, float]], jobs: int, right: int | None = None
 ) -> dict[str, object]:
     """What the report says of its own making."""
-    wished, made = sum(task.challenges for task in tasks), sum(row.challenges for row in rows)
-    hours = sum(done[key(piece)][1] for piece in pieces(tasks) if key(piece) in done) / 3600
+    wished, made = sum(task.challenges for task in tasks), sum(row.challenges for row, _ in results.values())
+    hours = sum(seconds for _, seconds in results.values()) / 3600
     complete = "Complete: " if made >= wished else f"Not complete, {made / wished:.0%} of the {wished:,} planned: "
     text = f"{complete}{made:,} challenges, {hours:.2f} hours of processor time, {jobs} processes."
     if right:

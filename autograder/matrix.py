@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -102,27 +103,24 @@ def chance_in_words(chance: float) -> str:
     return f"Its statistical tests refuse a right answer with a chance of at most {chance:.0e}."
 
 
-def write_report(folder: Path, lab: str, rows: list[Row], facts: dict[str, object]) -> None:
-    """`LAB.json`, all numbers, and `LAB.md`, the summary. `facts` says how the run was made."""
+def row_key(row: Row) -> tuple[str, str, str]:
+    return row.exercise, row.kind, row.name
+
+
+def write_report(
+    folder: Path, lab: str, rows: list[Row], facts: dict[str, object], more: dict[tuple[str, str, str], dict]
+) -> None:
+    """`LAB.json`, all numbers, and `LAB.md`, the summary. `facts` says how the run was made, `more` what else of each row."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ",\n".join(json.dumps(summary(row), ensure_ascii=False) for row in rows)
+    lines = ",\n".join(json.dumps(summary(row) | more.get(row_key(row), {}), ensure_ascii=False) for row in rows)
     head = json.dumps({"lab": lab, **facts}, ensure_ascii=False, indent=1)
     (folder / f"{lab}.json").write_text(f'{head[:-2]},\n "answers": [\n{lines}\n]}}\n', encoding="utf-8")
     (folder / f"{lab}.md").write_text(markdown(lab, rows, facts), encoding="utf-8")
 
 
 def summary(row: Row) -> dict[str, object]:
-    kind = row.kind or ("right" if row.right else "wrong")
-    plain = {
-        "exercise": row.exercise,
-        "kind": kind,
-        "name": row.name,
-        "challenges": row.challenges,
-        "caught": row.caught,
-    }
-    plain |= {"right_finding": row.good} if kind == "wrong" else {}
-    plain |= {"findings": row.findings, "misses": row.misses}
-    return plain | ({"equivalent": row.equivalent} if row.equivalent else {})
+    """`good` counts the challenges on which the grader was right: of a wrong answer, those with its finding."""
+    return {name: value for name, value in asdict(row).items() if name != "messages"}
 
 
 def markdown(lab: str, rows: list[Row], facts: dict[str, object]) -> str:
