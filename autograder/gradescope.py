@@ -104,7 +104,7 @@ def handed_in(folder: Path, lab: Lab, scratch: Path) -> Path:
         if path.is_symlink() or path.stat().st_size > MAX_ZIP:
             continue
         for name, data in inside(path.name, path.read_bytes(), notes):
-            place = scratch / f"{len(found)}-{Path(name).name}"
+            place = scratch / f"{len(found)}-{Path(name).name[-60:]}"  # a name may be longer than a file's
             place.write_bytes(data)
             found.append(place)
     if not found:

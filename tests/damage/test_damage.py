@@ -274,6 +274,9 @@ REFUSED = {
     "deeply nested": b"[" * 100_000,
     "nested cells": b'{"cells": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     "more cells than anybody writes": json.dumps({"cells": [{"cell_type": "code", "source": ""}] * 5000}).encode(),
+    "more code than anybody writes": json.dumps(
+        {"cells": [{"cell_type": "code", "source": "# GRADED: lab4.cfg_drift\n" + "#" * 2**22}]}
+    ).encode(),
     "format of the future": b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 0}',
 }
 
