@@ -221,6 +221,16 @@ DAMAGE = {
     "cells in reverse order": (reverse, FULL, "wrong place"),
     "a magic that does not exist": (insert("%no_such_magic"), FULL, None),
     "a shell command": (insert("!true"), FULL, None),
+    "utils reloaded": (
+        insert("import importlib, utils.checks\nimportlib.reload(utils.checks)", DRIFT + "_answer"),
+        FULL,
+        None,
+    ),
+    "utils thrown out": (
+        insert("import sys\nfor name in [n for n in sys.modules if n.startswith('utils')]: del sys.modules[name]"),
+        FULL,
+        None,
+    ),
     "an import that is missing": (insert("import no_such_module"), FULL, None),
     "top-level return": (insert("return 1"), FULL, None),
     "a thousand empty cells": (
