@@ -54,7 +54,7 @@ def simplify(outputs):
     seen = []
     for output in outputs:
         if output["output_type"] == "stream":
-            text = re.sub(r"\d+(\.\d+)? (ns|\w?s)\b", "TIME", output["text"])
+            text = re.sub(r"\d+(\.\d+)?(e\+\d+)? (ns|\w?s)\b", "TIME", output["text"])
             text = re.sub(r"^(/\S*|<ipython-input\S*>):\d+: ", "FILE ", text, flags=re.MULTILINE)
             seen.append(("stream", output["name"], text))
         elif output["output_type"] == "error":
