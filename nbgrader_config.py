@@ -38,7 +38,10 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 # Formgrader shows what students wrote to somebody who may run code on this machine: no script of theirs gets there.
-c.HTMLExporter.filters = {"markdown2html": "autograder.feedback.safe_markdown"}
+c.HTMLExporter.filters = {
+    "markdown2html": "autograder.feedback.safe_markdown",
+    "highlight_code": "autograder.feedback.safe_code",
+}
 c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [
     "autograder.feedback.Grades",

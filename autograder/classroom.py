@@ -355,7 +355,8 @@ def stage(room: Class, folder: Path) -> list[str]:
             continue
         place = folder / entry.student / room.lab.name
         place.mkdir(parents=True)
-        (place / f"{room.lab.name}.ipynb").write_text(nbformat.writes(open_notebook(entry.path)[0]), encoding="utf-8")
+        notebook = nbformat.writes(open_notebook(entry.path)[0])
+        (place / f"{room.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
         stamp = entry.path.parent / "timestamp.txt"
         if stamp.is_file() and not stamp.is_symlink():
             try:

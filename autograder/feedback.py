@@ -14,6 +14,7 @@ import nh3
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor
@@ -26,7 +27,10 @@ from utils.checks.exercise import load
 
 PAGES = Path(__file__).parent / "pages"
 BADGES = re.compile(re.escape(BADGE.strip()).replace(r"\{address\}", r"[^)\s]*"))
-TANGLED = 10**8  # nbconvert looks for the end of each LaTeX environment through the whole text: a second at most
+# What a page takes too long to make of is shown as it is. nbconvert looks for the end of each LaTeX environment through
+# the whole text, and pygments goes over blank lines again and again.
+TANGLED = 10**7
+LONG_CODE, BLANKS = 50_000, re.compile(r"\s{500}")
 COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 SAFE_TAGS = nh3.ALLOWED_TAGS | TAGS
 SAFE_ATTRIBUTES = (
@@ -143,6 +147,7 @@ class FeedbackExporter(HTMLExporter):
 
     def __init__(self, config: Config | None = None, **options):
         ours = Config(deepcopy(config or {}))
+        ours.HTMLExporter.filters = {"highlight_code": safe_code}
         ours.HTMLExporter.template_name, ours.HTMLExporter.extra_template_basedirs = "handback", [str(PAGES)]
         super().__init__(config=ours, **options)
         self.register_filter("prose", prose)
@@ -163,6 +168,13 @@ def safe_markdown(context, source: str) -> str:
     attachments = context.get("cell", {}).get("attachments", {})
     renderer = Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     return clean(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def safe_code(source: str, language: str | None = None, metadata: dict | None = None) -> str:
+    """Coloured as Python: the colours of magics cost quadratic time on plain code. For formgrader, too."""
+    if len(source) > LONG_CODE or BLANKS.search(source):
+        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+    return Highlight2HTML(pygments_lexer="python3")(source, metadata=metadata)
 
 
 def clean(page: str) -> str:

@@ -22,6 +22,7 @@ from utils.submission import EMPTY_ANSWER
 
 MAX_BYTES = 64 * 2**20
 MAX_CELLS = 4000  # a lab has some 80; each costs time in every step of grading
+MAX_CODE = 2 * 2**20  # of all cells; a lab has some 40 KB
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
@@ -69,13 +70,16 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     if (count := cells_in(data)) > MAX_CELLS:
         raise NotANotebook(f"{name} has {count:,} cells; the limit is {MAX_CELLS:,}")
     version = data.get("nbformat", 4)
-    if version == 4 and "cells" in data:
-        return tidy(data), notes  # nbformat's own reader refuses cells that can still be used
-    try:
-        old = nbformat.reads(json.dumps(data), as_version=4)
-        return tidy(old), [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
-    except Exception as error:
-        raise NotANotebook(f"{name} is not a notebook that can be read ({type(error).__name__})") from error
+    if version != 4 or "cells" not in data:  # nbformat's own reader refuses cells of version 4 that can still be used
+        try:
+            data = nbformat.reads(json.dumps(data), as_version=4)
+        except Exception as error:
+            raise NotANotebook(f"{name} is not a notebook that can be read ({type(error).__name__})") from error
+        notes = [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
+    notebook = tidy(data)
+    if (size := sum(len(cell.source) for cell in notebook.cells if cell.cell_type == "code")) > MAX_CODE:
+        raise NotANotebook(f"{name} has {size / 2**20:.1f} MB of code; the limit is {MAX_CODE // 2**20}")
+    return notebook, notes
 
 
 def cells_in(data: dict) -> int:

@@ -221,6 +221,16 @@ DAMAGE = {
     "cells in reverse order": (reverse, FULL, "wrong place"),
     "a magic that does not exist": (insert("%no_such_magic"), FULL, None),
     "a shell command": (insert("!true"), FULL, None),
+    "utils reloaded": (
+        insert("import importlib, utils.checks\nimportlib.reload(utils.checks)", DRIFT + "_answer"),
+        FULL,
+        None,
+    ),
+    "utils thrown out": (
+        insert("import sys\nfor name in [n for n in sys.modules if n.startswith('utils')]: del sys.modules[name]"),
+        FULL,
+        None,
+    ),
     "an import that is missing": (insert("import no_such_module"), FULL, None),
     "top-level return": (insert("return 1"), FULL, None),
     "a thousand empty cells": (
@@ -274,6 +284,9 @@ REFUSED = {
     "deeply nested": b"[" * 100_000,
     "nested cells": b'{"cells": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     "more cells than anybody writes": json.dumps({"cells": [{"cell_type": "code", "source": ""}] * 5000}).encode(),
+    "more code than anybody writes": json.dumps(
+        {"cells": [{"cell_type": "code", "source": "# GRADED: lab4.cfg_drift\n" + "#" * 2**22}]}
+    ).encode(),
     "format of the future": b'{"cells": [], "metadata": {}, "nbformat": 99, "nbformat_minor": 0}',
 }
 
