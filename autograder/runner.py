@@ -270,7 +270,7 @@ def execute(request: dict, channel: Channel) -> None:
     def arm() -> None:
         """Before each cell: a notebook that reloads `utils`, or throws it out of `sys.modules`, has another one."""
         with contextlib.suppress(Exception):
-            importlib.import_module("utils.checks")._grader = (challenge_of, hand_over)
+            vars(importlib.import_module("utils.checks"))["_grader"] = (challenge_of, hand_over)
 
     shell = make_shell(request["limits"]["output_bytes"])
     for cell in request["cells"]:
