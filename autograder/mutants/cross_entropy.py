@@ -34,6 +34,7 @@ WRONG = [
     ("time_zero", "time_zero", "self.model(x, t)", "self.model(x, torch.zeros_like(t))"),
     ("noise_uniform", "noise_law", NOISE, "torch.rand_like(x0)"),
     ("noise_shared", "noise_shared", NOISE, "torch.randn_like(x0[:1]).expand_as(x0)"),
+    ("noise_repeated", "noise_shared", NOISE, "torch.randn_like(x0[..., :1]).expand_as(x0)"),
     ("noise_scaled", "noise_law", NOISE, f"2 * {NOISE}"),
     ("seeded", "seeded", "        x0, y = ", "        torch.manual_seed(0)\n        x0, y = "),
     ("detached", "detached", "self.model(x, t), y)", "self.model(x, t).detach(), y)"),

@@ -51,6 +51,25 @@ for name, finds, old, new in (
     wrong(ENSEMBLE, name, finds, edit=(old, new))
 wrong(
     ENSEMBLE,
+    "one_number_a_sample",
+    "sites_tied",
+    source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+steps = setting.probs[component].cumsum(-1)[..., :-1]
+return (torch.rand(n, 1, 1, generator=generator, dtype=steps.dtype) > steps).sum(-1)
+"""),
+)
+wrong(
+    ENSEMBLE,
+    "majority_in_pairs",
+    "sites_tied",
+    edit=(
+        f"torch.bernoulli({DOWN})",
+        "torch.bernoulli(torch.full((n, (sites + 1) // 2), 1 - ratio), generator=generator).repeat_interleave(2, 1)[:, :sites]",
+    ),
+)
+wrong(
+    ENSEMBLE,
     "component_per_site",
     "sites_from_other_components",
     source=ensemble("""

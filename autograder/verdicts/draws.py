@@ -62,6 +62,11 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
         "Two calls used the same noise. Do not fix a seed inside the loss.",
     )
     judge.require(
+        noise.unique().numel() > 0.99 * noise.numel(),
+        "noise_shared",
+        "The same random numbers appear in several places of your noise. Each number of each sample needs its own.",
+    )
+    judge.require(
         is_normal(noise, judge.level(1e-7)),
         "noise_law",
         f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation {noise.std():.2f} (0 and 1 expected).",

@@ -97,6 +97,12 @@ def sample_ensemble(judge: Judge) -> None:
             "sites_tied",
             "In your lattices all sites agree, or their number never varies. Each site is down on its own.",
         )
+        down = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
+        judge.require(
+            pairs_agree(seen, down, judge.level(1e-7)),
+            "sites_tied",
+            "In your lattices neighbouring sites agree more often, or less often, than chance allows. Each site is down on its own.",
+        )
         judge_generator_of(judge, "majority", "`majority_down`")
 
 
@@ -200,12 +206,26 @@ def judge_joint(judge: Judge, name: str, setting: Setting, weights: Tensor, seen
         "Neighbouring samples share their component more often, or less often, than chance allows. Draw it anew, independently, for every sample.",
     )
     counts[0] = 0  # component 0 knows one word only
-    rows = seen[component == int(counts.argmax())][:, 1:]
+    most = int(counts.argmax())
+    rows = seen[component == most][:, 1:]
     judge.require(
         len(torch.unique(rows, dim=0)) > 1,
         "draws_depend",
         "All samples of a component are the same word. Draw the letters anew for every sample.",
     )
+    judge.require(
+        pairs_agree(rows, setting.probs[most, 1:], judge.level(1e-7)),
+        "sites_tied",
+        "Within a component, neighbouring sites tell each other's letters. Each site draws its letter on its own: one random number for each sample *and* site.",
+    )
+
+
+def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
+    """Neighbouring sites show their likeliest letters together as often as independent ones do."""
+    hits, p = rows == probs.argmax(-1), probs.amax(-1)
+    pairs = range(len(p) - 1)
+    together = [int((hits[:, i] & hits[:, i + 1]).sum()) for i in pairs]
+    return all(is_binomial(together[i], len(rows), float(p[i] * p[i + 1]), level / len(pairs)) for i in pairs)
 
 
 def is_runs_random(component: Tensor, level: float) -> bool:

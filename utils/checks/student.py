@@ -72,6 +72,7 @@ def pinned(challenge: Challenge) -> Iterator[None]:
     seed = challenge.seed("student's random numbers")
     with (
         torch.random.fork_rng(devices=[]),
+        torch.inference_mode(False),
         torch.enable_grad(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
