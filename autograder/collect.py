@@ -86,7 +86,8 @@ def student_id(*parts: str) -> str:
     name = re.sub(r"[^\w.@-]+", "_", name).strip("._-") or "nobody"
     if len(name.encode()) <= MAX_NAME:
         return name
-    return f"{name.encode()[:80].decode(errors='ignore')}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    start, digest = name.encode()[:60].decode(errors="ignore"), hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{start}_{digest}_{name[-20:]}"  # its end is the LMS's number
 
 
 def collect(

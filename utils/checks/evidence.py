@@ -13,7 +13,7 @@ from torch import Tensor
 
 VERSION = 1
 TEXT_LIMIT = 400  # characters kept of any text that comes from a student
-LARGEST = 2**20  # numbers kept of a tensor: no probe asks for so many
+LARGEST, MOST_AXES = 2**20, 8  # numbers and axes of a tensor that is kept: no probe asks for more
 KEPT = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
         torch.uint8, torch.bool)  # fmt: skip
 
@@ -41,8 +41,8 @@ class Evidence:
         if isinstance(thing, Tensor) and (thing.layout != torch.strided or thing.dtype not in KEPT):
             strange = thing.layout if thing.layout != torch.strided else thing.dtype
             self.kinds[name] = f"{str(strange).removeprefix('torch.')} tensor"  # no file takes it
-        elif isinstance(thing, Tensor) and thing.numel() > LARGEST:
-            self.kinds[name] = f"tensor of {thing.numel():,} numbers"
+        elif isinstance(thing, Tensor) and (thing.numel() > LARGEST or thing.dim() > MOST_AXES):
+            self.kinds[name] = f"tensor with {thing.dim()} axes and {thing.numel():,} numbers"
         elif isinstance(thing, Tensor):
             self.kinds[name] = "tensor"
             self.values[f"{name}.requires_grad"] = bool(thing.requires_grad)

@@ -134,6 +134,8 @@ class Judge:
             raise Failure("returned_none", f"{what} is None. Does every path of your function end in a `return`?")
         if kind.endswith(" tensor"):
             raise Failure("wrong_dtype", f"{what} is a {kind}. Ordinary real numbers were asked for.")
+        if kind.startswith("tensor with "):
+            raise Failure("wrong_shape", f"{what} is a {kind}: far more than was asked for.")
         if kind not in ("tensor", "array"):
             raise Failure("not_a_tensor", f"{what} is a Python {kind}, where a tensor was asked for.")
         tensor = self.evidence.tensors.get(name)
