@@ -291,10 +291,10 @@ def analytic_score(judge: Judge) -> None:
         judge_scores(judge, ("large", "middle", "mixed", "one", "single"))
         judge.device()
     with judge.part("extremes", points=1):
-        judge_scores(judge, ("widest", "small", "tiny"))
+        judge_scores(judge, ("widest", "small", "tiny", "narrow"))
 
 
-assert set(SCORE_RUNS) == {"large", "middle", "mixed", "one", "single", "widest", "small", "tiny"}
+assert set(SCORE_RUNS) == {"large", "middle", "mixed", "one", "single", "widest", "small", "tiny", "narrow"}
 
 # --- 2.2
 
@@ -571,11 +571,6 @@ def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
         "seeded",
         "Two calls used the same noise. Do not fix a seed inside the loss.",
     )
-    judge.require(
-        is_normal(noise, judge.level(1e-7)),
-        "noise_not_normal",
-        f"Your noise is not standard normal: its mean is {noise.mean():.2f}, its standard deviation {noise.std():.2f}, its smallest value {noise.min():.2f}.",
-    )
     pairs = noise.reshape(-1, 2)
     # for independent normal numbers, r sqrt(n) is nearly standard normal: beyond 5.5 with a chance below 1e-7
     judge.level(1e-7)
@@ -584,6 +579,11 @@ def judge_noise(judge: Judge, runs: list[dict[str, Tensor]]) -> None:
         abs(correlation) * math.sqrt(len(pairs)) < 5.5,
         "noise_shared",
         "The noise of the first atom tells that of the second. Each coordinate needs its own.",
+    )
+    judge.require(
+        is_normal(noise, judge.level(1e-7)),
+        "noise_not_normal",
+        f"Your noise is not standard normal: its mean is {noise.mean():.2f}, its standard deviation {noise.std():.2f}, its smallest value {noise.min():.2f}.",
     )
     judge.level(1e-7)
     t = torch.stack([run["t"] for run in runs]).reshape(-1)
