@@ -742,7 +742,7 @@ def judge_sweep(judge: Judge, name: str) -> None:
         ]  # fmt: skip
         if all_alike:  # a single one may agree by chance
             message = "All your accuracies belong to one scale of the list. Does every scale have its own samples?"
-            mistakes += [("one_scale", message, hits(scales[k])[has_class].mean()) for k in (0, -1)]
+            mistakes[:0] = [("one_scale", message, hits(scales[k])[has_class].mean()) for k in (0, -1)]
         judge.compare(
             seen,
             expected,
