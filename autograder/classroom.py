@@ -335,9 +335,14 @@ def lay_out(room: Class) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(entry.path, target)
         (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
-        stamp = entry.path.parent / "timestamp.txt"
-        if stamp.is_file() and not stamp.is_symlink():  # for late penalties
+        if stamp := stamp_of(entry):  # for late penalties
             shutil.copy(stamp, target.parent)
+
+
+def stamp_of(entry: Entry) -> Path | None:
+    """The file with the time of arrival, if it is one: what a link beside a notebook points to is not the student's."""
+    stamp = entry.path.parent / "timestamp.txt"
+    return stamp if stamp.is_file() and not stamp.is_symlink() else None
 
 
 def stage(room: Class, folder: Path) -> list[str]:
@@ -357,8 +362,7 @@ def stage(room: Class, folder: Path) -> list[str]:
         place.mkdir(parents=True)
         notebook = nbformat.writes(open_notebook(entry.path)[0])
         (place / f"{room.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
-        stamp = entry.path.parent / "timestamp.txt"
-        if stamp.is_file() and not stamp.is_symlink():
+        if stamp := stamp_of(entry):
             try:
                 with stamp.open(encoding="utf-8") as file:
                     arrival = file.read(TIME_BYTES).strip()
