@@ -1,12 +1,13 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
 Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
-only what is missing or out of date; in a fresh clone it goes on from the committed report. Pieces go round and round through all answers, so that a run that is cut short has
-done the same share for each.
+only what is missing or out of date; in a fresh clone it goes on from the committed report. Pieces go round and round
+through all answers, so that a run that is cut short has done the same share for each.
 """
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -113,13 +114,13 @@ def is_done(piece: Task, done: dict[str, Parts]) -> bool:
 
 
 def fingerprint(lab: Lab) -> str:
-    """Of the code that decides: probes, verdicts, and the lab's cells that the probes run."""
+    """Of the code that decides: probes, verdicts, and the lab's cells that the probes run. Comments and layout do not count."""
     checks, verdicts = ROOT / "utils" / "checks", ROOT / "autograder" / "verdicts"
     files = [*checks.glob("*.py"), *verdicts.glob("*.py")]
     files = [f for f in files if not f.stem.startswith("lab") or f.stem == lab.short]
     cells = [cell.source for cell in read_source(lab).cells if role_of(cell) in ("setup", "definitions", "answer")]
     code = [f.read_text(encoding="utf-8") for f in sorted(files)] + cells
-    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(ast.dump(ast.parse(text)) for text in code).encode()).hexdigest()[:16]
 
 
 def read(journal: Path, mark: str) -> dict[str, Parts]:

@@ -584,9 +584,8 @@ def spot_the_bugs(judge: Judge) -> None:
         wanted = w * (1 - bar).sqrt()
         # beside the step a clamp blurs the factor: only its size can be judged there
         rtol = 0.3 if guiding.clamped and not guiding.inside else 1e-6
-        if (
-            not guiding.inside
-        ):  # that it stands there has a part of its own; the sigma may be right, or the shift that a step makes
+        if not guiding.inside:
+            # that it stands there has a part of its own; the sigma may be right, or the shift that a step makes
             shift = w * beta / schedule.alphas[order].sqrt()
             wanted = shift if judge.close(factor, shift, rtol) else wanted
         judge.compare(
