@@ -30,9 +30,9 @@ from autograder.repair import MAX_BYTES, NotANotebook
 CANVAS = re.compile(
     r"(?P<name>.+?)_(?P<late>LATE_)?(?P<user>\d+|(?<=anon_)\w{5}|(?<=anon_LATE_)\w{5})_(?P<number>\d+)_(?P<file>.+)"
 )
-# Name Surname_12345_assignsubmission_file_/x.ipynb, or without folders …_file_x.ipynb
+# Name Surname_12345_assignsubmission_file/x.ipynb; before Moodle 4.1 …_file_/x.ipynb; without folders …_file_x.ipynb
 # The shortest name counts: what follows is the student's to choose, and may look like another student's.
-MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>\d+)_assignsubmission_(?:file|onlinetext)_/?(?P<file>.+)")
+MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>\d+)_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)")
 GRADESCOPE = "submission_metadata.yml"
 MAX_FILES = 50_000  # in an archive of a class
 MAX_HANDED_IN = 1_000  # in a student's own zip
@@ -53,11 +53,22 @@ class File:
     """A file that somebody handed in."""
 
     student: str
-    name: str  # its name inside the archive, for people
+    name: str  # its name inside the archive
     data: bytes
     attempt: tuple = ()  # the largest is the latest
     time: datetime | None = None  # of arrival, where the archive tells
     late: bool = False  # Canvas says that much, and not when
+    inside: str = ""  # its name in the student's own zip, if it came in one
+    lms: str = ""
+    prefix: str = ""  # what Canvas and Moodle put before the student's own name of the file: it says whose it is
+
+    @property
+    def shown(self) -> str:
+        return f"{self.name} → {self.inside}" if self.inside else self.name
+
+    @property
+    def own_name(self) -> str:
+        return PurePosixPath(self.inside or self.name).name
 
 
 @dataclass
@@ -105,16 +116,29 @@ def collect(
     """
     result = Collected()
     known = read_times(times, result) if times else {}
+    latest = latest_files(archive, lab, result)
+    for (student, _), (file, seen) in sorted(latest.items(), key=lambda item: item[0]):
+        time = file.time or known.get(student)
+        keep(replace(file, time=time), seen, target, late, result)
+    return result
+
+
+def latest_files(archive: Path, lab: Lab | None, result: Collected) -> dict[tuple[str, str], tuple[File, Lab]]:
+    """Student and lab -> the file that counts. What does not is told to `result`.
+
+    Raises:
+        BadArchive: not a zip, not from an LMS that we know, or hostile.
+    """
     if not archive.exists():
         raise BadArchive(f"there is no file {archive}")
     try:
         zipped = zipfile.ZipFile(archive)
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise BadArchive(f"{archive.name} is not a zip archive that can be read ({error})") from error
+    latest: dict[tuple[str, str], tuple[File, Lab]] = {}
     with zipped:
         if len(zipped.infolist()) > MAX_FILES:
             raise BadArchive(f"{archive.name} has {len(zipped.infolist()):,} files; the limit is {MAX_FILES:,}")
-        latest: dict[tuple[str, str], tuple[File, Lab]] = {}
         for file in handed_in(zipped, result):
             seen = recognise(file, lab, result)
             if seen is None:
@@ -122,19 +146,16 @@ def collect(
             key = (file.student, seen.name)
             if key in latest:
                 older, newer = sorted((latest[key][0], file), key=lambda f: rank(f, seen))
-                result.leave(older.name, f"not the latest of {newer.student}")
+                result.leave(older.shown, f"not the latest of {newer.student}")
                 latest[key] = (newer, seen)
             else:
                 latest[key] = (file, seen)
-    for (student, _), (file, seen) in sorted(latest.items(), key=lambda item: item[0]):
-        time = file.time or known.get(student)
-        keep(replace(file, time=time), seen, target, late, result)
-    return result
+    return latest
 
 
 def rank(file: File, lab: Lab) -> tuple:
     """The latest attempt wins; within one attempt, the notebook that has the lab's name."""
-    return (file.attempt, lab.name in PurePosixPath(file.name).name)
+    return (file.attempt, lab.name in file.own_name)
 
 
 def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected) -> None:
@@ -143,7 +164,7 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     notebook, stamp = folder / f"{lab.name}.ipynb", folder / "timestamp.txt"
     time = file.time.astimezone(UTC).strftime(TIME) if file.time else (late if file.late else None)
     if notebook.is_file() and stamp.is_file() and time and stamp.read_text().strip() > time:
-        result.leave(file.name, f"{file.student} has handed in a later one, at {stamp.read_text().strip()}")
+        result.leave(file.shown, f"{file.student} has handed in a later one, at {stamp.read_text().strip()}")
         return
     again = " (replaces an earlier one)" if notebook.is_file() and notebook.read_bytes() != file.data else ""
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,13 +175,13 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     when = f", {time}" if time else ", LATE by Canvas; when is not known, so no penalty (see --late)" * file.late
     if not time:
         result.untimed.add(file.student)
-    result.taken.append(f"{file.student}: {lab.name} from {printable(file.name)}{when}{again}")
+    result.taken.append(f"{file.student}: {lab.name} from {printable(file.shown)}{when}{again}")
 
 
 def recognise(file: File, lab: Lab | None, result: Collected) -> Lab | None:
     """Which lab it is. A file that cannot be read is taken where the lab is known: then grading tells the student why."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, student_id(PurePosixPath(file.name).name))
+        path = Path(folder, student_id(file.own_name))
         path.write_bytes(file.data)
         try:
             return open_submission(path, lab).lab
@@ -168,9 +189,9 @@ def recognise(file: File, lab: Lab | None, result: Collected) -> Lab | None:
             if lab is not None and " is a notebook of " not in str(error):
                 return lab
             why = str(error).replace(f"{path.name} is ", "it is ", 1)
-            result.leave(f"{file.student}: {file.name}", why)
+            result.leave(f"{file.student}: {file.shown}", why)
         except Exception as error:  # our own repair cannot digest it: one student's problem
-            result.leave(f"{file.student}: {file.name}", f"it could not be read ({type(error).__name__})")
+            result.leave(f"{file.student}: {file.shown}", f"it could not be read ({type(error).__name__})")
     return None
 
 
@@ -212,7 +233,7 @@ def handed_in(zipped: zipfile.ZipFile, result: Collected) -> Iterator[File]:
         elif kind == ".zip":
             packed = read(zipped, entry, MAX_ZIP, result, whose)
             for name, data in inside(whose + entry.filename, packed, result) if packed is not None else ():
-                yield from (replace(file, name=f"{file.name} → {name}", data=data) for file in who)
+                yield from (replace(file, inside=name, data=data) for file in who)
         elif kind != ".pdf":  # beside a notebook it is expected; who handed in nothing else is named in the end
             result.leave(whose + entry.filename, "neither a notebook nor a zip")
 
@@ -226,15 +247,20 @@ def canvas(entries):
         copy = re.search(r"-(\d+)\.\w+$", match["file"])  # file-2.ipynb is the third of its name
         attempt = (int(match["number"]), int(copy[1]) if copy else 0)
         student = student_id(match["name"].removesuffix("_LATE"), match["user"])
-        yield entry, [File(student, entry.filename, b"", attempt, late=bool(match["late"]))]
+        prefix = match.string[: match.start("file")]
+        file = File(student, entry.filename, b"", attempt, late=bool(match["late"]), lms="canvas", prefix=prefix)
+        yield entry, [file]
 
 
 def moodle(entries):
     for entry in entries:
         # An archive of a group mode has a folder around it.
         match = MOODLE.search(entry.filename)
-        student = student_id(match["name"], match["user"]) if match else ""
-        yield entry, [File(student, entry.filename, b"", (entry.date_time,))] if match else None
+        if match is None:
+            yield entry, None
+            continue
+        student, prefix = student_id(match["name"], match["user"]), match.string[: match.start("file")]
+        yield entry, [File(student, entry.filename, b"", (entry.date_time,), lms="moodle", prefix=prefix)]
 
 
 def gradescope(zipped, listed, entries):
@@ -256,7 +282,7 @@ def gradescope(zipped, listed, entries):
         time = parse_time(about.get(":created_at"))
         people = [p for p in about.get(":submitters") or [] if isinstance(p, dict)]
         attempt = (time.timestamp() if time else 0.0, folder)
-        who = [File(submitter(person), entry.filename, b"", attempt, time) for person in people]
+        who = [File(submitter(p), entry.filename, b"", attempt, time, lms="gradescope") for p in people]
         yield entry, who or None
 
 

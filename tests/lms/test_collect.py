@@ -96,6 +96,7 @@ def test_moodle_with_and_without_folders_and_times_from_its_worksheet(tmp_path):
             # The file's name is the student's to choose. It must not make chi into ada.
             "Chi_503_assignsubmission_file_Ada Lovelace_501_assignsubmission_file_x.ipynb": notebook("chi"),
             "Dia_504_assignsubmission_onlinetext_/text.html": b"<p>",
+            "Eve Noor_505_assignsubmission_file/lab4.ipynb": notebook("as Moodle 4.1 and later"),
         },
     )
     sheet = tmp_path / "Grades.csv"
@@ -108,7 +109,12 @@ def test_moodle_with_and_without_folders_and_times_from_its_worksheet(tmp_path):
     result = collect(zipped, tmp_path / "in", times=sheet)
     told = [line for line in result.left if line.startswith("Grades.csv")]
     assert len(told) == 1 and "Chi_503" in told[0] and "lundi 30 novembre" in told[0]
-    assert marks(tmp_path / "in") == {"Ada_Lovelace_501": "folder", "Béla_O_Brien_502": "flat", "Chi_503": "chi"}
+    assert marks(tmp_path / "in") == {
+        "Ada_Lovelace_501": "folder",
+        "Béla_O_Brien_502": "flat",
+        "Chi_503": "chi",
+        "Eve_Noor_505": "as Moodle 4.1 and later",
+    }
     assert stamp(tmp_path / "in", "Ada_Lovelace_501") == "2026-11-30 21:14:00 UTC"
     assert stamp(tmp_path / "in", "Béla_O_Brien_502") is None and stamp(tmp_path / "in", "Chi_503") is None
 
