@@ -256,16 +256,10 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
     staged = room.course / f".staged-{room.lab.name}"
     shutil.rmtree(staged, ignore_errors=True)  # of a run that was killed
     problems = stage(room, staged)
-    # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
-    environment = with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(room.course)}
     flags = [
-        f"--CourseDirectory.root={room.course}",
-        f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
-        f"--CourseDirectory.release_directory={room.course / 'release'}",
         f"--CourseDirectory.submitted_directory={staged.name}",
         f"--Sandboxed.store={room.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
-        "--log-level=ERROR",
     ]
     looked = set()
     if has_gradebook(room.course):
@@ -274,23 +268,14 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
             looked = by_hand.remember(book, room.lab.name, room.course, room.store.folder)
     graded = [entry.student for entry in room.entries if entry.grade is not None]
 
-    def nbgrader(command: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "nbgrader", command, room.lab.name, "--force", *flags],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            env=environment,
-        )
-
     def for_each_student(command: str, what: str, folder: str, pattern: str, lost: str) -> None:
         with counting(what, room.course / folder, f"*/{room.lab.name}/{pattern}", len(graded)):
-            done = nbgrader(command)
+            done = nbgrader(room.course, room.lab, command, *flags)
         for student in graded if done.returncode != 0 else ():
             if not list((room.course / folder / student / room.lab.name).glob(pattern)):
                 problems.append(f"{student}: nbgrader {command} failed; {lost}")
 
-    made = nbgrader("generate_assignment")
+    made = nbgrader(room.course, room.lab, "generate_assignment", *flags)
     if made.returncode != 0:
         raise RuntimeError(f"nbgrader generate_assignment failed:\n{made.stderr[-3000:]}")
     old = "scores in the gradebook, if any, are old"
@@ -308,6 +293,23 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         if private.exists():
             private.chmod(0o700 if private.is_dir() else 0o600)
     return problems
+
+
+def nbgrader(course: Path, lab: Lab, command: str, *flags: str) -> subprocess.CompletedProcess:
+    """One of nbgrader's commands on a lab of a course."""
+    places = [
+        f"--CourseDirectory.root={course}",
+        f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
+        f"--CourseDirectory.release_directory={course / 'release'}",
+    ]
+    return subprocess.run(
+        [sys.executable, "-m", "nbgrader", command, lab.name, "--force", "--log-level=ERROR", *places, *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
+        env=with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
+    )
 
 
 def old_scores(room: Class, book: Any) -> list[str]:

@@ -92,13 +92,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     report.set_defaults(run=report_class)
 
-    export = commands.add_parser("export", help="grades for a spreadsheet, Canvas or Gradescope")
+    export = commands.add_parser("export", help="grades for a spreadsheet, Canvas or Gradescope; feedback for an LMS")
     export.add_argument("lab")
-    export.add_argument("--to", choices=("csv", "canvas", "gradescope", "gradescope-autograder"), required=True)
+    kinds = ("csv", "canvas", "gradescope", "gradescope-autograder", "feedback")
+    export.add_argument("--to", choices=kinds, required=True)
     export.add_argument("--course", type=Path, default=Path("."), metavar="DIR", help="the gradebook lies here")
     export.add_argument("--out", type=Path, help="file or folder to write; in the course's `exports` otherwise")
     export.add_argument(
         "--roster", type=Path, metavar="CSV", help="the gradebook that Canvas exported, to be filled in"
+    )
+    export.add_argument(
+        "--archive", type=Path, metavar="ZIP", help="for feedback: what was collected from Canvas or Moodle"
     )
     export.add_argument("--column", metavar="NAME", help="the assignment's name in Canvas; the lab's otherwise")
     export.add_argument(
@@ -257,11 +261,12 @@ def collect_archive(options: argparse.Namespace) -> int:
 def export_grades(options: argparse.Namespace) -> int:
     from autograder.author import NoSuchLab
     from autograder.classroom import GradebookError
+    from autograder.collect import BadArchive
     from autograder.exports import ExportError, export
 
     try:
         return export(options)
-    except (ExportError, GradebookError, NoSuchLab) as error:
+    except (BadArchive, ExportError, GradebookError, NoSuchLab) as error:
         return refuse(error)
 
 

@@ -40,6 +40,7 @@ class Row:
     max_points: float
     open: list[str] = field(default_factory=list)  # written answers that nobody has graded
     changed: bool = False  # handed in anew since a person graded it
+    comments: dict[str, str] = field(default_factory=dict)  # exercise -> what a person typed below the answer
 
     @property
     def points(self) -> float:
@@ -58,6 +59,7 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
     if not has_gradebook(course):
         raise ExportError(f"there is no gradebook in {course}; grade first: autograder grade {lab.short}")
     names = {entry.grade_id: entry.name for entry in load(lab.short)}
+    answers = {entry.answer_id: entry.name for entry in load(lab.short)}
     rows = []
     with open_gradebook(course) as book:
         try:
@@ -66,6 +68,7 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
             submissions = []
         for submission in submissions:
             grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            comments = [comment for notebook in submission.notebooks for comment in notebook.comments]
             who = submission.student
             rows.append(
                 Row(
@@ -81,6 +84,9 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
                         if g.needs_manual_grade and g.manual_score is None
                     ],
                     changed=any(g.needs_manual_grade and g.manual_score is not None for g in grades),
+                    comments={
+                        answers[c.cell.name]: c.comment for c in comments if c.comment and c.cell.name in answers
+                    },
                 )
             )
     if not rows:
@@ -91,10 +97,13 @@ def read_gradebook(lab: Lab, course: Path) -> list[Row]:
 def export(options: argparse.Namespace) -> int:
     """The command."""
     from autograder.gradescope import write_autograder
+    from autograder.handback import write_feedback
 
     lab, course = find_lab(options.lab), options.course.resolve()
     if options.roster and options.to != "canvas":
         raise ExportError("--roster belongs to --to canvas")
+    if (options.archive is None) == (options.to == "feedback"):
+        raise ExportError("--to feedback needs --archive, the zip that was collected; nothing else does")
     folder = course / "exports"
     if options.to == "gradescope-autograder":
         target = options.out or folder / f"{lab.name}-gradescope-autograder.zip"
@@ -103,7 +112,12 @@ def export(options: argparse.Namespace) -> int:
         print(f"written: {target}. It holds answers and a secret: upload it to Gradescope, and give it to nobody.")
         return 0
     rows = read_gradebook(lab, course)
-    if options.to == "gradescope":
+    if options.to == "feedback":
+        target = options.out or folder / f"{lab.name}-feedback.zip"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for line in write_feedback(lab, rows, course, options.archive, target):
+            print(f"  left out: {line}")
+    elif options.to == "gradescope":
         target = options.out or folder / f"{lab.name}-gradescope"
         for row in rows:
             place = target / row.student / "results.json"
@@ -131,10 +145,14 @@ def export(options: argparse.Namespace) -> int:
 
 
 def write(path: Path, text: str) -> None:
+    private(path).write_text(text, encoding="utf-8", newline="")
+
+
+def private(path: Path) -> Path:
     """Grades are readable by their owner only, also where the file was there before."""
     path.touch(mode=0o600)
     path.chmod(0o600)
-    path.write_text(text, encoding="utf-8", newline="")
+    return path
 
 
 def number(value: float) -> str:
@@ -230,6 +248,8 @@ def gradescope_results(lab: Lab, row: Row, course: Path) -> dict:
         text = findings.get(entry.name, "")
         if entry.manual:
             text = "Not graded yet." if entry.name in row.open else text or f"Graded {BY_HAND}."
+        if comment := row.comments.get(entry.name):
+            text = f"{text}\n\nComment: {comment}".strip()
         tests.append(
             {
                 "name": f"{entry.name}: {entry.title}",
@@ -251,7 +271,8 @@ def read_findings(path: Path) -> dict[str, str]:
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code" and role_of(cell) == "test":
             texts = [o.data.get("text/plain", "") for o in cell.outputs if o.output_type == "display_data"]
-            found[exercise_of(cell) or ""] = "\n".join(texts)
+            said = "\n".join(text.partition("\n")[2] for text in texts)  # the first line repeats the points
+            found[exercise_of(cell) or ""] = said or "All checks of the grader passed."
         elif role_of(cell) == "written" and left_empty(cell):
             found[exercise_of(cell) or ""] = "No response."
     return found

@@ -15,8 +15,10 @@ import pytest
 from autograder.author import ROOT, find_lab
 from autograder.demo import CLASS, as_colab_saves
 from autograder.sandbox import bubblewrap
+from utils.checks.exercise import load
 
 LAB = find_lab("lab4")
+ESSAY = next(entry for entry in load("lab4") if entry.name == "lab4.unet_essay")
 
 
 def hand_in(folder: Path) -> None:
@@ -46,12 +48,14 @@ def grade(course: Path, **environment: str) -> subprocess.CompletedProcess:
 
 
 def grade_by_hand(url: str) -> None:
-    """What formgrader does when a TA types points: ada's essay gets 1.5 of 2, her other written answer stays open."""
+    """What formgrader does when a TA types: ada's essay gets 1.5 of 2 and a comment, her other written answer stays open."""
     from nbgrader.api import Gradebook
 
     with Gradebook(url, "guidance-labs") as book:
         found = book.find_grade("lab4_unet_essay", LAB.name, LAB.name, "lovelaceada_101")
         found.manual_score, found.needs_manual_grade = 1.5, False
+        note = book.find_comment(ESSAY.answer_id, LAB.name, LAB.name, "lovelaceada_101")
+        note.manual_comment = "Say where the skip *connections* go."
         ada = book.find_student("lovelaceada_101")
         ada.first_name, ada.last_name = "Ada", "Lovelace"
         book.db.commit()

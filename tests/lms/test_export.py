@@ -19,6 +19,7 @@ from autograder.exports import canvas_id, filled_roster, harmless, read_gradeboo
 from autograder.gradescope import write_autograder
 from autograder.sandbox import bubblewrap
 from tests.lms.conftest import LAB, grade
+from tests.lms.test_collect import METADATA, archive, notebook, own_zip
 
 LOSS = "lab4.cfg_train_loss"
 
@@ -107,9 +108,70 @@ def test_gradescope_results(export):
     assert dia["score"] == sum(test["score"] for test in dia["tests"]) == 10
     assert sum(test["max_score"] for test in dia["tests"]) == 18
     loss = next(test for test in dia["tests"] if test["name"].startswith(LOSS))
-    assert "time_out_of_range: " in loss["output"] and "0 of 4 points" in loss["output"]
+    assert loss["output"].startswith("time_out_of_range: ") and loss["score"] == 0
     assert "BEGIN" not in json.dumps(dia)
     assert {t["visibility"] for t in dia["tests"]} == {"visible"} and dia["stdout_visibility"] == "hidden"
+
+
+def test_gradescope_has_the_comments_that_a_person_typed(export):
+    ada = json.loads((export("--to", "gradescope") / "lovelaceada_101" / "results.json").read_text())
+    output = {test["name"].partition(":")[0]: test["output"] for test in ada["tests"]}
+    assert output["lab4.unet_essay"] == "Graded by hand.\n\nComment: Say where the skip *connections* go."
+    assert output[LOSS] == "All checks of the grader passed."
+
+
+def feedback(export, tmp_path, handed_in: dict[str, bytes]) -> dict[str, bytes]:
+    """What the LMS gets back for what it gave: name -> content."""
+    out = export("--to", "feedback", "--archive", str(archive(tmp_path / "submissions.zip", handed_in)))
+    assert out.stat().st_mode & 0o077 == 0
+    with zipfile.ZipFile(out) as back:
+        return {name: back.read(name) for name in back.namelist()}
+
+
+def test_moodle_takes_feedback_pages_back_by_its_own_folders(export, tmp_path, capsys):
+    folders = ("lovelaceada_101_assignsubmission_file/", "lovelaceada_101_assignsubmission_file_/")
+    for prefix in (*folders, "lovelaceada_101_assignsubmission_file_"):
+        back = feedback(export, tmp_path, {f"{prefix}my notebook.ipynb": notebook()})
+        assert list(back) == [f"{prefix}{LAB.name}.html"]
+        page = back[f"{prefix}{LAB.name}.html"].decode()
+        assert "<b>15.5</b> of 18 points" in page and "Say where the skip <em>connections</em> go." in page
+    assert "left out: dia@uni.edu: not in submissions.zip" in capsys.readouterr().out
+
+
+def test_canvas_takes_back_files_of_the_kind_that_was_handed_in(export, tmp_path):
+    """It gives them the name of what the student had handed in: a page called x.ipynb would open nowhere."""
+    given = {"lovelaceada_LATE_101_9001_a_7_b.ipynb": notebook(), "lovelaceada_101_9000_old.ipynb": notebook()}
+    [(name, data)] = feedback(export, tmp_path, given).items()
+    assert name == f"lovelaceada_LATE_101_9001_{LAB.name}.ipynb"
+    [cell] = nbformat.reads(data.decode(), as_version=4).cells
+    assert "**15.5 of 18 points.**" in cell.source and "Comment: Say where the skip *connections* go." in cell.source
+
+    [(name, data)] = feedback(
+        export, tmp_path, {"lovelaceada_101_9002_lab4.zip": own_zip({"lab4.ipynb": notebook()})}
+    ).items()
+    assert name == f"lovelaceada_101_9002_{LAB.name}.zip"
+    with zipfile.ZipFile(io.BytesIO(data)) as inner:
+        assert b"<b>15.5</b> of 18 points" in inner.read(f"{LAB.name}.html")
+
+
+def test_feedback_that_no_lms_takes_is_refused(course, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
+    nobody = archive(tmp_path / "nobody.zip", {"ben_102_9001_x.ipynb": notebook()})
+    scope = archive(
+        tmp_path / "scope.zip",
+        {"submission_metadata.yml": METADATA.encode(), "submission_11/lab4.ipynb": notebook()},
+    )
+    (tmp_path / "text.zip").write_text("no zip")
+    for words, said in (
+        (["feedback"], "needs --archive"),
+        (["csv", "--archive", str(nobody)], "needs --archive"),
+        (["feedback", "--archive", str(nobody)], "not in nobody.zip"),
+        (["feedback", "--archive", str(scope)], "Gradescope takes no feedback files"),
+        (["feedback", "--archive", str(tmp_path / "text.zip")], "not a zip archive"),
+    ):
+        out = tmp_path / "out.zip"
+        assert main(["export", "lab4", "--course", str(course), "--out", str(out), "--to", *words]) == 2
+        assert said in capsys.readouterr().err and not out.exists()
 
 
 def test_what_cannot_be_exported_is_said_in_a_sentence(tmp_path, course, capsys, monkeypatch):
