@@ -22,8 +22,7 @@ class Task:
 
     cells: list[dict]  # {"index", "source", "role", "exercise"}
     keys: dict[str, str]  # exercise -> the challenge's key, hexadecimal
-    files: dict[str, str]  # name -> base64
-    digest: str  # of cells and files
+    digest: str  # of the cells
 
 
 @dataclass
@@ -41,16 +40,14 @@ class Run:
     output_bytes: int = 0  # while it runs
 
 
-def submission_hash(cells: list[dict], files: dict[str, str]) -> str:
-    """Of the code that will run, its places in the notebook, and the files beside it; ids, metadata and outputs do not count.
+def submission_hash(cells: list[dict]) -> str:
+    """Of the code that will run and its places in the notebook; ids, metadata and outputs do not count.
 
     Outputs are stored by place: two notebooks with the same code and other texts between are two runs.
     """
     digest = hashlib.sha256()
     for cell in cells:
         digest.update(f"{cell['index']}:{len(cell['source'])}:{cell['source']}".encode("utf-8", "surrogatepass"))
-    for name in sorted(files):
-        digest.update(f"{name}:{files[name]}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -62,7 +59,7 @@ def execute_task(task: Task, sandbox: Sandbox) -> Run:
         if run.wall_s > sandbox.limits.submission_s:
             run.problems.append("The time for this notebook is used up; what was not reached was not graded.")
             break
-        outcome = sandbox.run([{"index": c["index"], "source": c["source"]} for c in left], task.keys, task.files)
+        outcome = sandbox.run([{"index": c["index"], "source": c["source"]} for c in left], task.keys)
         collect(run, outcome)
         if outcome.finished or outcome.last_cell is None:
             break

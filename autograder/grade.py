@@ -117,9 +117,9 @@ def execute(submission: Submission, sandbox: Sandbox, secret: bytes) -> Run:
 def make_task(submission: Submission, secret: bytes) -> Task:
     """What has to be run, as plain data: it travels to a worker that knows nothing of verdicts."""
     cells = runnable(submission.notebook)
-    digest = submission_hash(cells, submission.files)
+    digest = submission_hash(cells)
     keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
-    return Task(cells, keys, submission.files, digest)
+    return Task(cells, keys, digest)
 
 
 def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:

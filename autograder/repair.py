@@ -40,7 +40,6 @@ class Submission:
     release: str
     notebook: NotebookNode
     repairs: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)  # base64, beside the notebook
 
 
 def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:

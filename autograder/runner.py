@@ -202,7 +202,7 @@ def run_child(control: socket.socket, descriptor: int) -> None:
         channel = Channel(socket.socket(fileno=descriptor))
         request = channel.receive_request()
         limit(request["limits"])
-        lay_files(request.get("files", {}))
+        enter_work_folder()
         silence()
         execute(request, channel)
         code = 0
@@ -233,14 +233,9 @@ def limit(limits: dict[str, int]) -> None:
                 resource.setrlimit(name, (value, value))
 
 
-def lay_files(files: dict[str, str]) -> None:
-    """The submission's other files, base64, into the work folder; then make it the current one."""
-    work = SCRATCH / "work"
-    os.chdir(work)
-    sys.path.append(str(work))  # last: a helper of one's own can be imported, a numpy.py shadows nothing
-    for name, text in files.items():
-        with contextlib.suppress(OSError, ValueError):  # a name or a size that the scratch does not take
-            (work / Path(name).name).write_bytes(base64.b64decode(text))
+def enter_work_folder() -> None:
+    os.chdir(SCRATCH / "work")
+    sys.path.append(os.getcwd())  # last: what a cell writes there can be imported, a numpy.py shadows nothing
 
 
 def silence() -> None:

@@ -286,7 +286,7 @@ class Sandbox:
 
     # --- one run
 
-    def run(self, cells: list[dict], challenges: dict[str, str], files: dict[str, str] | None = None) -> Pass:
+    def run(self, cells: list[dict], challenges: dict[str, str]) -> Pass:
         """Execute cells (`{"index", "source"}`) in a fresh child.
 
         Raises:
@@ -300,7 +300,6 @@ class Sandbox:
         request = {
             "cells": cells,
             "challenges": challenges,
-            "files": files or {},
             "limits": {k: v for k, v in asdict(self.limits).items() if isinstance(v, int)},
         }
         body = json.dumps(request).encode()

@@ -62,10 +62,6 @@ class LabelledImages(nn.Module, Sampleable):
         """`n` images (n, c, size, size) in [-1, 1] and their labels (n,), int64."""
         return self[torch.randint(len(self), (n,), device=self.labels.device)]
 
-    @property
-    def is_mnist(self) -> bool:
-        return self.source == "MNIST"
-
 
 def load_digits(split: str = "train", size: int = 32, device: torch.device | str = "cpu") -> LabelledImages:
     """The `train` or `test` images of MNIST at size × size pixels, or the offline digits where MNIST cannot be had.

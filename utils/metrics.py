@@ -88,11 +88,3 @@ def over_seeds(values: Sequence[float]) -> Estimate:
     """Mean over independent runs, and the standard error of that mean (nan from a single run)."""
     values = torch.tensor(list(values), dtype=torch.float64)
     return Estimate(float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan)
-
-
-def bootstrap(statistic: Callable[[Tensor], float], samples: Tensor, rounds: int = 200, seed: int = 0) -> Estimate:
-    """A statistic of samples (n, …), and its standard error from redrawing them with replacement (Efron, 1979)."""
-    generator = torch.Generator().manual_seed(seed)
-    n = len(samples)
-    draws = [statistic(samples[torch.randint(n, (n,), generator=generator)]) for _ in range(rounds)]
-    return Estimate(float(statistic(samples)), float(torch.tensor(draws, dtype=torch.float64).std()))

@@ -101,11 +101,6 @@ class GaussianPath(nn.Module, ABC):
         same_rank(t, z)
         return self.alpha(t) * z + self.beta(t) * torch.randn_like(z)
 
-    def sample_marginal_path(self, t: Float[Tensor, b * ones]) -> Tensor:
-        """x ~ p_t(x): a data point is drawn first, then noised."""
-        z, _ = self.sample_conditioning_variable(len(t))
-        return self.sample_conditional_path(z, t)
-
     @abstractmethod
     def conditional_vector_field(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         """The velocity u_t(x | z) that moves noise to z along the path, shape of x."""

@@ -132,7 +132,7 @@ def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
 
     deadly.__module__ = "__main__"
     monkeypatch.setattr(engine, "run_in_worker", deadly)
-    tasks = {name: Task([], {}, {}, name) for name in ("one", "deadly", "two", "three")}
+    tasks = {name: Task([], {}, name) for name in ("one", "deadly", "two", "three")}
     results = dict(run_all(tasks, Limits(), protected=True, workers=2))
     assert isinstance(results.pop("deadly"), Exception)
     assert {name: run.submission_hash for name, run in results.items()} == {n: n for n in ("one", "two", "three")}
