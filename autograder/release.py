@@ -5,6 +5,7 @@ Everything that is not listed here stays with the instructor.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from autograder.author import ROOT, address, colab_address, labs, settings, titl
 from autograder.build import FORBIDDEN
 
 STUDENT = ROOT / "dist" / "student"
+PICTURE = re.compile(r"!\[[^\]]*\]\((images/[\w.-]+)\)")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints")
 # What the notebooks import. No nbgrader: students do not grade. Ranges are wide, so that Colab keeps its own torch.
 STUDENT_DEPENDENCIES = {
@@ -102,6 +104,9 @@ def release(target: Path = STUDENT) -> int:
     )
     shutil.copy(ROOT / "LICENSE", target)
     shutil.copy(ROOT / "docs" / "student.md", target / "STUDENT.md")
+    for picture in PICTURE.findall((target / "STUDENT.md").read_text(encoding="utf-8")):
+        (target / picture).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "docs" / picture, target / picture)
     (target / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
     if leaks := find_leaks(target):
         print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)

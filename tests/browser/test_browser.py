@@ -39,6 +39,17 @@ def text_of(browser, css):
     return "\n".join(browser.execute_script(ALL_TEXTS, css))
 
 
+def visible(browser, css):
+    """The text of what can be seen of a notebook without scrolling."""
+    return browser.execute_script(
+        """const pane = document.querySelector('.jp-WindowedPanel-outer').getBoundingClientRect();
+        return [...document.querySelectorAll(arguments[0])].filter(e => {
+            const r = e.getBoundingClientRect();
+            return r.bottom > pane.top + 4 && r.top < pane.bottom; }).map(e => e.innerText).join('\\n');""",
+        css,
+    )
+
+
 def labelled(browser, css, text):
     return next((e for e in find(browser, css) if e.text.strip() == text and e.is_displayed()), None)
 
@@ -63,8 +74,10 @@ def test_a_student_runs_a_lab_sees_a_check_pass_and_one_fail_and_hands_in(browse
     assert "worth 10 of 14 automatic points" in state and "No cell is damaged" in state, state
     with zipfile.ZipFile(course.root / "labs" / course.lab / f"{course.lab}.zip") as archive:
         assert sorted(archive.namelist()) == [f"{course.lab}.ipynb", f"{course.lab}.pdf"]
-    failed = next(e for e in find(browser, outputs) if FAILS in e.text)
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", failed)
+    # The picture stands on the student's page: the check and what it says, and not the answer above it.
+    failed = next(e for e in find(browser, ".jp-Notebook .jp-CodeCell") if FAILS in e.text)
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", failed)
+    assert "def get_train_loss" not in visible(browser, ".jp-Notebook .jp-CodeCell")
     shot("lab")
 
 

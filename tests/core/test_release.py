@@ -17,7 +17,9 @@ def student(tmp_path_factory):
 def test_the_release_holds_labs_utils_and_nothing_of_the_instructor(student):
     top = {path.name for path in student.iterdir()}
     wheel = next(name for name in top if name.endswith(".whl"))
-    assert top == {"labs", "utils", "README.md", "STUDENT.md", "LICENSE", "environment.yml", "pyproject.toml", wheel}
+    pages = {"README.md", "STUDENT.md", "LICENSE", "images"}
+    assert top == pages | {"labs", "utils", "environment.yml", "pyproject.toml", wheel}
+    assert [path.name for path in (student / "images").iterdir()] == ["lab.png"]
     assert find_leaks(student) == []
     assert list(student.glob("labs/*/*.py")) == []
 
