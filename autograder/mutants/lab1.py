@@ -110,12 +110,13 @@ def gumbel(logits):
 component = gumbel(setting.weights[label].log().expand(n, -1))
 return gumbel(setting.probs[component].log())
 """))  # fmt: skip
-right(ENSEMBLE, "one_by_one", source=ensemble("""
-words = []
-for c in torch.multinomial(setting.weights[label], n, True, generator=generator).tolist():
-    words.append(torch.multinomial(setting.probs[c], 1, generator=generator)[:, 0])
-print(f"drew {n} words")
-return torch.stack(words)
+right(ENSEMBLE, "site_by_site", source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, True, generator=generator)
+sites = []
+for site in range(setting.probs.shape[1]):
+    sites.append(torch.multinomial(setting.probs[component, site], 1, generator=generator))
+    print(f"drew site {site} of {n} words")
+return torch.cat(sites, dim=1)
 """))  # fmt: skip
 right(ENSEMBLE, "shuffled_and_int32", source=ensemble("""
 component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
@@ -479,13 +480,14 @@ logits = self.model(self.add_noise(x0, t, torch.randn_like(x0)), t)
 target = nn.functional.one_hot(y, logits.shape[1]).to(logits.dtype)
 return (torch.logsumexp(logits, dim=1) - (logits * target).sum(1)).mean()
 """))  # fmt: skip
-right(LOSS, "sample_by_sample", source=loss("""
+right(LOSS, "a_few_at_a_time", source=loss("""
 x0, y = self.data.sample(batch_size)
 noise = torch.randn_like(x0)
 t = self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)
 x = self.add_noise(x0, t, noise)
-losses = [nn.functional.cross_entropy(self.model(x[i : i + 1], t[i : i + 1]), y[i : i + 1]) for i in range(batch_size)]
-return torch.stack(losses).mean()
+some = torch.arange(batch_size, device=x0.device).split(16)
+losses = [nn.functional.cross_entropy(self.model(x[i], t[i]), y[i], reduction="sum") for i in some]
+return torch.stack(losses).sum() / batch_size
 """))  # fmt: skip
 
 # --- 1.6 guided_step

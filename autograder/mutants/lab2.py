@@ -387,7 +387,7 @@ right(
 x0, _ = self.data.sample(batch_size)
 copies = torch.arange(-6, 7, device=x0.device, dtype=x0.dtype)
 total = 0.0
-for row in x0.split(8):  # a few at a time
+for row in x0.split(32):  # a few at a time
     t = torch.rand(len(row), 1, device=x0.device, dtype=x0.dtype)
     x = self.schedule.add_noise(row, t, torch.randn_like(row))
     sigma = self.schedule.sigma(t)

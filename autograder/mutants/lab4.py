@@ -184,18 +184,16 @@ right(
 )
 right(
     LOSS,
-    "sample_by_sample",
+    "a_few_at_a_time",
     source=loss("""
 z, y = self.path.p_data.sample(batch_size)
 total = 0.0
-for i in range(batch_size):
-    label = y[i : i + 1].clone()
-    if float(torch.rand(())) < self.eta:
-        label[:] = self.null_label
-    t = torch.rand(1, 1, 1, 1, dtype=z.dtype, device=z.device)
-    x = self.path.sample_conditional_path(z[i : i + 1], t)
-    total = total + ((self.model(x, t, label) - self.path.conditional_vector_field(x, z[i : i + 1], t)) ** 2).mean()
-return total / batch_size
+for some in torch.arange(batch_size, device=z.device).split(16):
+    label = torch.tensor([self.null_label if float(torch.rand(())) < self.eta else int(k) for k in y[some]], device=z.device)
+    t = torch.rand(len(some), 1, 1, 1, dtype=z.dtype, device=z.device)
+    x = self.path.sample_conditional_path(z[some], t)
+    total = total + ((self.model(x, t, label) - self.path.conditional_vector_field(x, z[some], t)) ** 2).sum()
+return total / z.numel()
 """),
 )
 
