@@ -5,7 +5,9 @@ That public check and hidden verdict agree on all right answers is a part of the
 
 import importlib
 import random
+import re
 import sys
+from dataclasses import replace
 
 import pytest
 from teaching import faults, formulas, sentences, statement_of
@@ -139,6 +141,16 @@ def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, bench)
             evidence = run_probe(entry, bench(lab).base, challenge)
             verdict = judge_with(find_verdict(entry), challenge, evidence)
             assert verdict.points == entry.points and not verdict.findings
+
+
+@by_lab
+def test_a_loss_that_takes_one_sample_at_a_time_is_right(lab):
+    """The full run takes a few at a time: 10,000 challenges of this would last two hours."""
+    [few] = [task for task in plan(lab) if task.mutant.name == "a_few_at_a_time"]
+    source = re.sub(r"\.split\(\d+\)", ".split(1)", few.mutant.source)
+    assert source != few.mutant.source
+    row = row_of(replace(few, mutant=replace(few.mutant, source=source), challenges=3))
+    assert row.ok and row.challenges == 3, row.misses
 
 
 @by_lab
