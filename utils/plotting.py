@@ -18,6 +18,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
 )  # fmt: skip
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY]
 PAPER = "#FAFAF7"
+GAP = "#D9D9D3"  # between pictures
 
 
 def use_style() -> None:
@@ -72,6 +73,7 @@ def show_table(
     fig, ax = plt.subplots(figsize=(scale * columns + 0.9, scale * len(rows) + (0.6 if title or column_names else 0.2)))
     ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r")
     bare(ax)
+    ax.set_facecolor(GAP)  # or a white picture could not be seen
     ax.set_yticks([i * (h + 2) + h / 2 for i in range(len(rows))], row_names)
     if column_names:
         ax.set_xticks([i * (w + 2) + w / 2 for i in range(columns)], column_names)
@@ -193,12 +195,13 @@ def draw_sweep(sweep: dict) -> plt.Figure:
         mean, error = curve(metric)
         ax.errorbar(w, mean, error, color=color, marker=marker, capsize=3)
         ax.set_title(title)
-    axes[0].set_ylim(min(0.5, axes[0].get_ylim()[0]) if min(w) > 0 else 0, 1.03)
+    axes[0].set_ylim(0, 1.03)
     axes[1].set_yscale("log")
     axes[1].yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes[1].yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
-    axes[1].text(w[-1], sweep["floor"], "real images ", color=GREY, ha="right", va="bottom", fontsize=9)
+    above = dict(xytext=(0, 3), textcoords="offset points", ha="right", va="bottom")
+    axes[1].annotate("real images ", (w[-1], sweep["floor"]), color=GREY, fontsize=9, **above)
     for metric, color, marker in (("precision", GREEN, "^"), ("recall", PINK, "v")):
         mean, error = curve(metric)
         axes[2].errorbar(w, mean, error, color=color, marker=marker, capsize=3, label=metric)
@@ -255,7 +258,9 @@ def draw_rosetta() -> plt.Figure:
     axes[1].imshow(law**0.5, origin="lower", extent=(0, 1, 0, 1), aspect="auto", cmap="Blues", vmax=4)
     axes[1].set(title="variance exploding, ring\nlab 2", xlabel="t, data → noise", yticks=[0.25, 0.75])
     alpha, at = np.linspace(1, 12, 120), np.linspace(0.004, 0.996, 160)
-    law = sum(stats.beta.pdf(v[:, None], alpha, 2) for v in (at, 1 - at)) / 2
+    law = (
+        sum(stats.beta.pdf(v[:, None], alpha, 1) for v in (at, 1 - at)) / 2
+    )  # two letters: Dir(alpha, 1), Dir(1, alpha)
     axes[3].imshow(law**0.5, origin="lower", extent=(1, 12, 0, 1), aspect="auto", cmap="Blues", vmax=2)
     axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
     for ax in axes:
