@@ -182,7 +182,7 @@ def analytic_score(x: Float[Tensor, "b 2"], sigma: Float[Tensor, "b 1"], sigma_d
 
 # %% [markdown]
 r"""
-Here is *your* score over the square, at three noise levels. Blue is where the density is. All arrows have the same length; their colour is the size of $S \cdot s$, from small (orange) to large (black).
+Here is *your* score over the square, at three noise levels. Blue is where the density is. All arrows have the same length; their colour is the size of $S \cdot s$, from 0.03 and below (orange) to 30 and above (black), on a logarithmic scale.
 """
 
 # %% role="illustration"
@@ -205,7 +205,7 @@ show_or_say(draw_my_field, "2.1")
 
 # %% [markdown]
 r"""
-The score is **largest where the density is smallest**. In the middle between two peaks it is as large as it gets, and turns around within a hair's breadth. Remember this place: data never go there at small noise, so nothing will teach a
+The score is **large where the density is small**. Close to the lines half-way between two peaks it is as large as it gets. On such a line the two pulls cancel across it, and within a hair's breadth the score turns around. Remember this place: data never go there at small noise, so nothing will teach a
 network what happens there.
 
 ---
@@ -284,7 +284,7 @@ $$\nabla_x \log K(x - x_0;\ \sigma), \qquad K(u;\ \sigma) = \sum_k \mathcal N(u 
 Many $x_0$ may have led to the same $x$, and each one says something else. **Least squares takes their mean**, and the mean of $\nabla_x \log K(x - x_0)$ over all $x_0$ that could have led to $x$ is exactly $\nabla_x \log p_t(x)$. This is
 *denoising score matching*.
 
-One practical matter. The target is about $1/\sigma$: a thousand at $t = 0$, five at $t = 1$. Small times would drown all others. So the network $m_\theta(x, t)$ learns $\sigma s$, which is about 1 at all times, and the loss is
+One practical matter. The target is about $1/\sigma$: a thousand at $t = 0$, five at $t = 1$. Small times would drown all others. Multiplied by $\sigma$ it is about 1 at all times. So the network $m_\theta(x, t)$ learns $\sigma s$, and the loss is
 
 $$\mathcal L(\theta) = \mathbb E\, \Big[ \big( m_\theta(x, t) - \sigma(t)\, \nabla_x \log K(x - x_0;\ \sigma(t)) \big)^2 \Big],$$
 
@@ -298,9 +298,9 @@ the mean over samples *and* atoms. It is the same as weighing the squared error 
 > 2. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1)`, and standard normal noise of the shape of `x0`.
 > 3. Noise them with `self.schedule.add_noise(x0, t, noise)`. The width is `self.schedule.sigma(t)`. Here the schedule may be any schedule, not only yours.
 > 4. The target is $\sigma\, \nabla_x \log K(x - x_0;\, \sigma)$, with all copies in `IMAGES`. (No $\sigma_d$ here: $x_0$ is known.)
-> 5. Ask the network: `self.model(x, t)`. It returns $\sigma s$. Return the squared difference, **averaged over batch and atoms**, as a tensor without axes through which gradients flow.
+> 5. Ask the network: `self.model(x, t)`. It returns $\sigma s$. Return the squared difference, **averaged over batch and atoms**, as a tensor with no axes (shape `()`). Gradients must flow from it to the model.
 >
-> New tensors belong on the device of `x0`.
+> New tensors have the device and the dtype of `x0`.
 
 <details><summary>A nudge</summary>
 
@@ -409,7 +409,7 @@ $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
 > ### Exercise 2.4 · Predictor and corrector
 > **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 15 minutes
 >
-> Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step` have the shape `(b, 1)`, and `sigma` is larger than `sigma_next`. Both return states in $[0, 1)$, use the noise that
+> Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step` ($\tau$) have the shape `(b, 1)`, and `sigma` is larger than `sigma_next`. Both return states in $[0, 1)$, use the noise that
 > they are given, and leave their inputs as they are.
 
 <details><summary>A nudge</summary>
@@ -580,7 +580,7 @@ show_or_say(residual_of_exact_score, "2.1, 2.2 and 2.5")
 r"""
 ## Idea 2: scores at two times have to agree
 
-Stand at $x$ at time $t$. Walk back in time, a few predictor steps, to some $y$ at an earlier time. From $y$ to $x$ only the variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ of noise has been added. The same argument as in part 3, with $y$ in the role of $x_0$, says
+Stand at $x$ at time $t$. Walk back in time, a few predictor steps, to some $y$ at an earlier time. The noise level is $\sigma_{\text{start}}$ at $x$, and $\sigma_{\text{end}} < \sigma_{\text{start}}$ at $y$. From $y$ to $x$ only the variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ of noise has been added. The same argument as in part 3, with $y$ in the role of $x_0$, says
 
 $$s_t(x) = \mathbb E\,\big[\, \nabla_x \log K\big(x - y;\ \sqrt{\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2}\,\big)\ \big|\ x \,\big] .$$
 
@@ -622,8 +622,11 @@ r"""
 
 How far should the walk go? **Predict, then run:** with *one* step of the network's own score, what is the mean target?
 
-Compute it: one step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's mean is $\sigma\, \mathbb E[(y - x)/g^2] = \sigma s_\theta(x)$. That is what the network says already! The network agrees with itself *whatever it says*. The expected gradient is zero: one step teaches nothing but noise. Only a walk of
+<details><summary>The computation, when you have predicted</summary>
+
+One step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's mean is $\sigma\, \mathbb E[(y - x)/g^2] = \sigma s_\theta(x)$. That is what the network says already! The network agrees with itself *whatever it says*. The expected gradient is zero: one step teaches nothing but noise. Only a walk of
 several steps, which sees the score at *other* places and times, carries news.
+</details>
 
 The next cell takes your network at a place where it is wrong and averages the target over many walks.
 """
@@ -657,7 +660,7 @@ show_or_say(show_tautology, "2.1 to 2.4 and 2.6")
 
 # %% [markdown]
 r"""
-One step returns the network's own number, to within the error of the mean. Here longer walks come nearer to the truth, because they end where the network is better. That is not so everywhere: where the network is wrong all along the way, the target is wrong too. (A published implementation of this regulariser takes 5 steps of 1/100.)
+One step returns the network's own number, to within twice the standard error (the number after ±). Here longer walks come nearer to the truth, because they end where the network is better. That is not so everywhere: where the network is wrong all along the way, the target is wrong too. (A published implementation of this regulariser takes 5 steps of 1/100.)
 
 ---
 # 6 · A fair test
@@ -672,7 +675,7 @@ Now train the same network from the same start, with the same number of steps, a
 | consistency (Beyond) | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide (Beyond) | the same, with the walks driven by your exact score: half an oracle | $10^{-3}$ |
 
-Each is a few lines of YAML in `utils/experiments`. The cell below trains all five (a minute or two each on a laptop; finished runs are kept in `runs/lab2`, and a run that was cut off goes on). The same works in a shell, with your notebook's answers, and with the source's full 16,000 steps:
+Each is a few lines of YAML in `utils/experiments`. The cell below trains all five (without a GPU 1,500 steps each, a few seconds to half a minute; with a GPU 16,000 steps each, and the numbers quoted below will differ from yours; finished runs are kept in `runs/lab2`, and a run that was cut off goes on). The same works in a shell, with your notebook's answers, and in the second line with the 16,000 steps of the published experiment:
 
 ```
 python -m utils.experiments run all --answers lab2_two_atoms.ipynb
@@ -709,11 +712,14 @@ plt.show()
 r"""
 Take your time with this figure; exercise 2.7 asks about it.
 
-- **Where the states are** (right), all are good: errors of a few hundredths to two or three tenths, where $\sigma s$ is about 1. Plain score matching is the best there, and every extra term costs some accuracy: the network has 13,000 parameters, and they are now also
+<details><summary>Compare with your own reading, when you have one</summary>
+
+- **Where the states are** (right), errors are a few hundredths to three tenths. Compare them with the size of $\sigma s$ itself, about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 on. (At $t = 0.05$ the consistency networks are wrong by more than the score itself.) At most times plain score matching is the best there, and the extra terms cost some accuracy: the network has 13,000 parameters, and they are now also
   busy elsewhere.
 - **Anywhere** (left), at small and medium noise, the plain network is wrong by several units. Its score is too small, and at the hair's breadth between the peaks it cannot turn around so fast.
 - **Only the oracle fixes that.** Neither Fokker-Planck nor consistency does, at this number of steps. The Fokker-Planck term even makes it worse: a score that is *nearly zero* far from the data obeys the equation perfectly well, and it is a much easier solution to find.
-- At $t = 1$, where noised states are nearly everywhere, all are about equally good.
+- At $t = 1$, where noised states are nearly everywhere, all but the regression are about equally good, and it is the worst of them.
+</details>
 
 Here you see it along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
 """
@@ -771,7 +777,7 @@ analysis.show_film(results["analytical"], "exact score")
 
 # %% [markdown]
 r"""
-Compare the two when $t$ is near 0.5: the directions agree nearly everywhere, the *size* does not. The exact arrows far away are darker. And along the lines where the arrows part, the exact score turns at once, the learned one takes its time.
+Compare the two when $t$ is near 0.5 (or, at rest, the first two fields at $t = 0.4$ above): the directions agree nearly everywhere, the *size* does not. The exact arrows far away are darker. And along the lines where the arrows part, the exact score turns at once, the learned one takes its time.
 
 ---
 # 7 · The holes at the beginning
@@ -779,7 +785,7 @@ Compare the two when $t$ is near 0.5: the directions agree nearly everywhere, th
 One thing is left from part 2: the holes in the noised states at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process does **not** end in the uniform law. Two atoms at the same place are still too rare: $p_1$ runs from 0.35 to 2.0, where the uniform
 law has 1. But our walks *start* uniformly. They start from the wrong law.
 
-The distance between two laws is measured here by the **total variation**: the largest difference in probability that any event can have. Below it is counted from histograms of 256 squares; the dashed line is what two samples of the *same* law give by luck.
+The distance between two laws is measured here by the **total variation**: the largest difference in probability that any event can have. Below it is counted from histograms of 256 squares; the dashed line is what two samples of the *same* law give by luck (at $\sigma_{\max} = 0.5$; it is lower where the law is narrower).
 
 **Predict, then run.** What happens to this distance along the walk? And with $\sigma_{\max} = 0.3$ or $0.5$?
 """
@@ -817,10 +823,9 @@ show_or_say(draw_mismatch, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-At $\sigma_{\max} = 0.2$ walks start 17 % off. At 0.3 and 0.5 nothing is left that can be counted: an integral over the exact densities gives 0.173, 0.023 and $4 \cdot 10^{-5}$. The cure is cheap: more noise at the end. (The hump later on is another error, that of the sampler: the same 50 steps now have farther to go, and
-each is coarser.)
+Read off how wrong the start is for each $\sigma_{\max}$, and how much of it is luck. Exercise 2.7 asks what follows from it. (The hump later on is another error, the sampler's: it lags behind while the law contracts. With 200 steps it is gone.)
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start, for in this symmetric world both crystals get the same share from any start. Do not rely on that: if one crystal were twice as probable as the other, a wrong start would give wrong shares, and no later step would repair them.
+With the *exact* score, the walk from 0.2 soon forgets its wrong start, for from a start that favours neither order, both crystals get the same share. Do not rely on that: if one crystal were twice as probable as the other, a wrong start would give wrong shares, and no later step would repair them.
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
@@ -831,7 +836,7 @@ With the *exact* score, the walk from 0.2 soon forgets its wrong start, for in t
 
 # %% [markdown] answer="lab2.regulariser_essay"
 r"""
-**Model answer.** (a) Without a regulariser the error of $\sigma s$ is a few hundredths to 0.15 where noised states are, but up to 7 on a uniform grid, largest at $t \approx 0.4$: there nearly all of the square is empty, and the loss of score matching never asks a question there. Regression on the exact score asks exactly there, and brings the error anywhere
+**Model answer.** (a) Without a regulariser the error of $\sigma s$ is between 0.02 and 0.2 where noised states are, but up to 7 on a uniform grid, largest at $t \approx 0.4$: there nearly all of the square is empty, and the loss of score matching never asks a question there. Regression on the exact score asks exactly there, and brings the error anywhere
 below 1, at the price of a few hundredths more where states are common: the same small network now also has to fit the saw-tooth. It needs the answer, so it is an oracle, not a method. A step costs about twice a plain one. The Fokker-Planck term needs no answer, but costs four to five plain steps (second derivatives of the network, and their gradients), and at this budget it makes the error
 in empty places *larger* (up to 10): $s = 0$ and other flat fields obey the equation too, so the penalty is lowered by making the score small and smooth far away, and the right solution, with its jump between the peaks, is the hardest of all for a smooth network. Consistency changes little: where the network is wrong, the walks that make its targets are wrong as well (with one step the target's mean *is* the network's output); its price is about two and a half plain steps.
 Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where all networks are good, and then only meet places where states are common. Only stragglers feel the weak score in the emptiness: 1.5 % without a regulariser, none with the oracle, but more than a quarter with the Fokker-Planck term, whose score has nearly vanished there.
@@ -847,7 +852,7 @@ r"""
 # Beyond (not graded)
 
 - **Is the Fokker-Planck term bad, or badly used?** `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`, smaller batches, or switching it on late. What does the residual do while the error grows?
-- **More steps.** `LAB_BUDGET=full` has the source's 16,000 steps. Does the plain network get the saw-tooth? Does the order of the regularisers change?
+- **More steps.** `LAB_BUDGET=full` has the 16,000 steps of the published experiment. Does the plain network get the saw-tooth? Does the order of the regularisers change?
 - **Walk farther.** `options.steps` of the consistency experiments: `run("consistency", answers, ["options.steps=20"], runs=None)`. The longer the walk, the more news, and the more noise.
 - **Drop the symmetry.** Train `EquivariantMLP().plain` instead. Which score does it learn?
 
