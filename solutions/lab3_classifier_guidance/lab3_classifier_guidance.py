@@ -246,7 +246,7 @@ def noise_from_score(
 # %% [markdown]
 r"""
 Before digits, a world that we know: three round clouds in the plane (`utils/mixture.py`, it is short). Noised, it is again three clouds, so the perfect noise network and the perfect classifier
-are formulas. Below is the perfect estimate of the noise, and *your* score. **Predict, then run:** where do the arrows of the score point at $t = 600$? (Their lengths are scaled in each panel for itself: near the data the score is several times longer.)
+are formulas. Below, *your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. **Predict, then run:** where do the arrows of the score point at $t = 600$? (Their lengths are scaled in each panel for itself: near the data the score is several times longer.)
 """
 
 # %% role="definitions"
@@ -276,7 +276,7 @@ def draw_scores():
     noise = torch.randn(x0.shape, generator=generator(2))
     fig, axes = plane_axes(3)
     for ax, t in zip(axes, (50, 250, 600)):
-        scatter_classes(ax, add_noise(x0, every(t, x0), noise, schedule), y, alpha=0.35)
+        scatter_classes(ax, add_noise(x0, every(t, x0), noise, schedule), y, size=9)
         score = score_from_noise(PLANE.noise(grid, every(t, grid), schedule), every(t, grid), schedule)
         ax.quiver(*grid.T, *score.T, color="#222222", angles="xy", width=0.004)
         ax.set_title(f"t = {t}")
@@ -519,7 +519,7 @@ def classifier_gradient(
 
 # %% [markdown]
 r"""
-Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: purple says *ink, please*, orange says *paper, please*. Each picture has its own colour scale; the number below it is its largest $|g|$. **Predict, then run:** where will the largest gradients for the eight be? And how large can a
+Look at it. One noisy three, and what would make it more of a three, an eight, or a seven: purple says *ink, please*, orange says *paper, please*. Each picture has its own colour scale; the number below it is its largest $|g|$. **Predict, then run:** at which places will the gradient towards the eight ask for ink? And how large can a
 gradient towards the three be, where the classifier sees a three already?
 """
 
@@ -553,7 +553,7 @@ Near the data the gradient is not a picture of an eight. It is a *hint*: close t
 model does the drawing.
 
 Read the numbers, too. Towards the three there is next to nothing to feel near the data: the classifier is sure, and asks for no more. Towards the others the gradient is large, as long as the three can be seen. At $t = 800$ nobody knows
-anything, and all gradients are faint. So a classifier steers where the class is *being decided*. Keep this for part 9.
+anything, and all gradients are faint. Follow the row of the three: the push is largest at $t = 500$. So on the way to its own class a sample is steered while the class is *being decided*. Keep this for parts 7 and 9.
 
 ---
 # 5 · One guided step
@@ -631,8 +631,9 @@ def draw_guided_scores():
     g = classifier_gradient(lambda x, t: PLANE.logits(x, t, schedule), grid, t, y)
     fig, axes = plane_axes(3)
     for ax, w in zip(axes, (0.0, 1.0, 4.0)):
-        scatter_classes(ax, x, labels, alpha=0.35)
+        scatter_classes(ax, x, labels, size=9)
         score = score_from_noise(guided_noise(PLANE.noise(grid, t, schedule), g, t, w, schedule), t, schedule)
+        score = score * (3 / score.norm(dim=1, keepdim=True)).clamp(max=1)
         ax.quiver(*grid.T, *score.T, color="#222222", angles="xy", width=0.004, scale=60)
         ax.plot(*(schedule.alpha_bars[300].sqrt() * PLANE.means[2]), "X", color=plotting.RED, markersize=8, markeredgecolor="white")
         ax.set_title(f"w = {w:g}")
@@ -643,7 +644,7 @@ drawn(draw_guided_scores, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
-At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it: a point in the middle of the cloud is pushed on, away from the other two. It belongs to the class already, and is told to belong to it more.
+At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it (long arrows are cut short): a point in the middle of the cloud is pushed on, away from the other two. It belongs to the class already, and is told to belong to it more.
 
 ---
 # 6 · Large steps without noise
@@ -653,7 +654,7 @@ A thousand steps are a thousand calls of a network. DDIM (*denoising diffusion i
 $$\hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon}{\sqrt{\bar\alpha_t}},$$
 
 and the point with the same data and the same noise at an *earlier* step $t'$, however far away, is $x_{t'} = \sqrt{\bar\alpha_{t'}}\,\hat x_0 + \sqrt{1-\bar\alpha_{t'}}\,\hat\varepsilon$. No new noise comes in, so the whole way is a
-deterministic function of where it began. (It is the probability flow ODE in other coordinates.)
+deterministic function of where it began. (With ever smaller steps it follows a differential equation, the *probability flow ODE*. Part 9 calls it `ode`.)
 
 > ### Exercise 3.6 · A DDIM step
 > **2 points** · difficulty ●●○○○ · 15 minutes
@@ -842,7 +843,7 @@ drawn(draw_mended, "3.1, 3.4, 3.5 and 3.7")
 # %% [markdown]
 r"""
 At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promised: one half of them on either side of its middle. At $w = 3$ and $8$ they move on: outwards, away from the other clouds. On the plane this is easily overlooked, for the clouds lie far apart, and
-soon the classifier is sure and falls silent. The curves show it: three samples in ten are left on the inner side. Keep that picture. It is what guidance does to digits, too, only that there you cannot see where the data end.
+soon the classifier is sure and falls silent. The curves show it: at $w = 3$ fewer than four samples in ten are left on the inner side, at $w = 8$ three. Keep that picture. It is what guidance does to digits, too, only that there you cannot see where the data end.
 
 ---
 # 8 · Now digits
@@ -887,7 +888,7 @@ drawn(draw_digits, "3.1 and 3.4 to 3.6")
 r"""
 The first row is what the model draws when nobody asks for anything. Go down a column, and watch the same noise become the wanted digit: sometimes a stroke is closed, sometimes everything changes.
 
-As a film: the estimate $\hat x_0$ while sampling, at $w = 4$. Column $k$ again asks for the digit $k$, from two noises. Which digit it will be is decided early.
+As a film: the estimate $\hat x_0$ while sampling, at $w = 4$. Column $k$ again asks for the digit $k$; here all twenty begin from noises of their own. Which digit it will be is decided early.
 """
 
 # %% role="illustration"
@@ -996,7 +997,7 @@ were right. Bayes' rule speaks of the exact score and of the exact classifier. O
 It is often written that guidance samples from $p(x)\,p(y\mid x)^w$, "the class taken to the power $w$". The argument: $s + w\,g$ is the score of $p_t(x)\,p_t(y\mid x)^w$. That is true *for each t*. But a sampler needs more. These densities
 have to be the noised versions of **one another**, and for $w$ other than 0 and 1 they are not.
 
-Is the error large? Take the smallest example there is, in one dimension, where everything can be computed. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with $s < S$. A Gaussian stays one under a linear drift, so a sampler is
+Is the error large? Take the smallest example there is, in one dimension, where everything can be computed. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with $s < S$. (From here on, $s$ is a variance and not the score.) A Gaussian stays one under a linear drift, so a sampler is
 described by one number, its variance. And there are three candidates.
 
 **The claim** (`tilt`). $p(x)\,p(y\mid x)^w \propto p(x)^{1-w}\,p(x\mid y)^w$. What is its variance?
@@ -1005,7 +1006,7 @@ described by one number, its variance. And there are three candidates.
 
 $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau} .$$
 
-Let $U(\tau)$ be the variance of the samples on their way. With the noise-free sampler (DDIM, `ode`) and the noisy one (DDPM, `sde`) it follows
+Let $U(\tau)$ be the variance of the samples on their way. With the noise-free sampler (DDIM, `ode`) and with the noisy one (DDPM, `sde`) it obeys
 
 $$\text{ode:}\quad \frac{\mathrm dU}{\mathrm d\tau} = \lambda\,U,\qquad\qquad \text{sde:}\quad \frac{\mathrm dU}{\mathrm d\tau} = 2\lambda\,U - 1,$$
 
@@ -1165,10 +1166,10 @@ r"""
 shapes alike. The Fréchet distance compares mean and spread of two clouds. At small $w$ the classes or their shares are off, or samples lie between classes; at large $w$ the spread is too small and
 the centre has moved; in between, at $w = 4$, it has its minimum.
 
-(b) Not from $p(x)\,p(y\mid x)^w$. For each $t$ the guided score is that of $p_t(x)\,p_t(y\mid x)^w$, but these densities are not the noised versions of the one at $t = 0$ unless $w$ is 0 or 1, so no diffusion process has all of them as its
-marginals. In the Gaussian example with $S = 4$, $s = 1$, $w = 3$ the claim is a variance of 0.40, DDIM gives 0.0625 and DDPM 0.266: the result even depends on the sampler.
+(b) Not from $p(x)\,p(y\mid x)^w$. For each $t$ the guided score is that of $p_t(x)\,p_t(y\mid x)^w$, but these densities are not the noised versions of the one at $t = 0$ unless $w$ is 0 or 1, so the reversed noising process, which the sampler imitates, does not pass through
+them. In the Gaussian example with $S = 4$, $s = 1$, $w = 3$ the claim is a variance of 0.40, DDIM gives 0.0625 and DDPM 0.266: the result even depends on the sampler.
 
-(c) No. For training data I need diversity, and labels that are right: with these networks one label in three is wrong at $w = 1$, so the smallest $w$ that draws what was asked for, 2 to 4, and I would look at recall and at the distance. For one picture to show I want precision and the right class, so a larger $w$, and nobody sees what is missing.
+(c) No. For training data I need diversity, and labels that are right: with these networks one label in three is wrong at $w = 1$, so I would take the smallest $w$ that draws what was asked for, 2 to 4, and watch recall and the distance. For one picture to show I want precision and the right class, so a larger $w$, and nobody sees what is missing.
 
 **Rubric.** ½ point: quality up and diversity down, each tied to a number or to the student's own picture (precision or accuracy; recall). ½ point: why the distance has a minimum. ½ point: not $p(x)p(y|x)^w$, *with* the reason (slices are right,
 the path is not) or with the example's numbers. ½ point: a use that wants diversity against one that wants quality. "More guidance is better until artefacts appear" alone: no credit for (a).
