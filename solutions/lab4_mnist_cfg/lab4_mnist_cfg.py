@@ -239,10 +239,10 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 
 Six lines, one for each verb: draw data; toss coins; replace labels; draw t; draw x; return the mean of a square.
 </details>
-<details><summary>"The size of tensor a must match the size of tensor b"</summary>
+<details><summary>"t has shape (64,); for x of shape (64, 1, 16, 16) it must be (b, 1, 1, 1)"</summary>
 
-Look at the shape of `t`. With `(b,)` it is broadcast along the *pixels* of a row. With `(b, 1, 1, 1)` each image gets its own time. If
-sizes happen to match, the wrong shape raises nothing, and trains nonsense.
+The path refuses such a `t`, and for a good reason. Broadcasting would line it up with the *pixels* of a row: where sizes happen to match, nothing is
+raised, and nonsense is trained. With `(b, 1, 1, 1)` each image gets its own time.
 </details>
 <details><summary>Why the mean, where the formula has a norm?</summary>
 
@@ -317,7 +317,8 @@ plt.show()
 # %% [markdown]
 r"""
 If your curve settles on the line, the loss is right. A curve that ends **far above** means that something is drawn twice or
-scaled; a curve that ends **below** is worse, for nothing can be below: the target leaks into the input.
+scaled; a curve that **stays** below is worse, for no network can be better than the line: the target leaks into the input. (The mean of 50 noisy
+batches wavers by a hundredth or two to either side.)
 
 ---
 # 3 · Guidance
@@ -482,7 +483,7 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ colours mix: the label is not heard. At $w = 1$ every colour finds its own cross. At $w = 3$ the samples have gone
-**past** the crosses, away from the other classes. Hardly any data point lies there. Guidance does not sample "the class, only cleaner". It
+**past** the crosses, away from the other classes. Of the data, only about one point in twelve lies as far out as they do on average. Guidance does not sample "the class, only cleaner". It
 extrapolates: from what is common to all classes, through the class, and beyond. Remember this picture when you look at digits at $w = 10$.
 
 ---
@@ -503,8 +504,8 @@ print(f"{count_parameters(net):,} parameters")
 # %% [markdown]
 r"""
 Two choices that you will not find in every tutorial:
-- **GroupNorm, not BatchNorm.** BatchNorm lets the samples of a batch influence each other. Here a batch mixes times and labels,
-  and when you guide, it even mixes the two passes. The velocity of a sample would depend on its neighbours.
+- **GroupNorm, not BatchNorm.** In training, BatchNorm lets the samples of a batch influence each other, and here a batch mixes times and labels. In sampling it
+  uses one mean and one variance for all times and labels, which fit none of them well. GroupNorm looks at one sample only.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily turn the bare number $0.31$ into something that
   differs from $0.32$; with fast and slow waves it can.
 
@@ -543,8 +544,8 @@ r"""
 ---
 # 6 · Training on digits
 
-Without a GPU you train a smaller network on images of 16×16 pixels, for about two minutes. It will draw digits that you can read. With a
-GPU you train the real thing at 32×32. The mean of the weights over the last thousand or so steps (`ema`) is what we keep: it
+Without a GPU you train a smaller network on images of 16×16 pixels, for one to three minutes. It will draw digits that you can read. With a
+GPU you train the real thing at 32×32. The mean of the weights over the last steps (`ema`: about a thousand of them with a GPU, a hundred without) is what we keep: it
 samples far better than the last weights alone.
 """
 
@@ -598,7 +599,7 @@ plt.show()
 # %% [markdown]
 r"""
 The curve drops fast and then seems to stand still, and yet the samples keep getting better for a long time. That is typical: most
-of the loss is the part that nobody can predict, and the part that matters hides in the third digit. **For a generative model the loss is a
+of the loss is the part that nobody can predict, and the part that matters hides in the second and third digit. **For a generative model the loss is a
 thermometer for bugs, not a measure of quality.** We shall need another yardstick.
 """
 
@@ -659,8 +660,8 @@ plt.show()
 r"""
 - The column $\varnothing$ never changes: there both velocities are the same, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit: the label is a suggestion, and the noise has its own plans.
-- From 1 to 5 the digits become cleaner, rounder, and more alike.
-- At 10 the strokes get heavy, and at **100 the picture is destroyed**. It is not an "average digit". The difference of
+- From 1 to 5 the digits become cleaner and rounder. Do they also become more alike? One digit a class cannot show it; section 8 measures it.
+- At 10 the strokes get heavy, and at **100 the picture is ruined**, though you can still read some digits. It is not an "average digit". The difference of
   two velocities, errors and all, is multiplied by 100. Pixels run to ±10, and the network is asked about inputs that it has never seen. Nor is
   it the step size: with 150 steps instead of 20 the picture is the same. Try it.
 
@@ -751,15 +752,16 @@ for w, value in accuracy.items():
 
 # %% [markdown]
 r"""
-Accuracy alone says: guide as much as you can. But a machine that printed the same perfect seven a thousand times would have an accuracy of
+Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the yardstick calls more than half right. And a machine that printed the same perfect seven a thousand times would have an accuracy of
 100 %. So we need a second number that compares the *whole cloud* of samples with the cloud of real digits.
 
-- **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the distance of
-  the two Gaussians. It punishes wrong *and* missing variety. Real training images, drawn at random, against real test images give the dashed line. Nobody gets far below it; a
-  little, yes: our samples hold as many of each digit, which a random draw does not.
-- **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples.
+- **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the squared distance of
+  the two Gaussians. It punishes wrong *and* missing variety. Real training images, drawn at random, against real test images give the dashed line. It is no limit: a random draw has
+  too many of one digit and too few of another, and our samples have equally many of each. Real images in equal shares come to about half of it.
+- **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. To lie
+  *among* points means: to be as near to one of them as its own third neighbour is.
 
-The numbers below were computed once with the checkpoint. Error bars are standard errors over seeds.
+The numbers below were computed once with the checkpoint, in 10 Euler steps. Error bars are standard errors over seeds.
 
 **Predict, then run.** Accuracy only rises up to some $w$. What will the distance do?
 """
@@ -787,11 +789,11 @@ while precision still holds. The best $w$ depends on what you want, and "what ma
 r"""
 **Model answer.** At $w = 0.5$ the velocity lies halfway between the unconditional and the conditional one; some noise ends in a digit that was not
 asked for, so accuracy is low and the distance is large. At $w = 1$ we follow the learned conditional velocity itself: most digits are right, and variety is
-that of the data, but the errors of the network show. Between 2 and 5 nearly all samples are of the right class, and strokes are clean; recall falls, slants and
-odd shapes disappear, columns look alike. The distance has its minimum in between, because it counts both errors.
+that of the data, but the errors of the network show. Between 2 and 5 nearly all samples are of the right class, and strokes are clean; recall falls
+from .88 at $w = 1$ to .21 at $w = 5$. The distance is smallest at $w = 1$ (0.5) and has doubled by $w = 2$, although all digits are right there: it counts missing variety, too.
 
 The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1$ this is outside the segment between the two velocities: an extrapolation *away from*
-what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, farther from the other classes than nearly all training points. An
+what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, on average farther from the other classes than nine in ten training points. An
 average over the class would lie *on* the means. So heavy, uniform strokes are not "the mean seven" but an exaggerated seven.
 
 At $w = 100$ the difference of two nearly equal, imperfect velocities is multiplied by 100: errors of the network, too. Pixel values run far out of $[-1, 1]$, and
@@ -807,7 +809,7 @@ r"""
 ---
 # Beyond · The few-step challenge (not graded)
 
-Everything so far used 20 calls or more of the guided velocity. Real systems are paid by the call. **How good can you get with 1, 2, 4 or 8?** Your sampler gets the network's
+Everything so far used 10 calls or more of the guided velocity. Real systems are paid by the call. **How good can you get with 1, 2, 4 or 8?** Your sampler gets the network's
 guided velocity as a function, and a budget of calls. It may choose its own times, its own $w$, and its own way to combine slopes.
 
 The score is the Fréchet distance at each budget, and one number for the table: the mean of $\log_2(\text{FD}/\text{floor})$ over the four
@@ -891,8 +893,9 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 
 # %% [markdown]
 r"""
-Why is one call so bad, whatever the method? From pure noise, the velocity at $t = 0$ points from the noise to the **mean** of the class: nothing else can
-be known yet. One step of length 1 lands there, on a blurred digit. And why is Euler, the crudest method, the best when calls are few? On the straight path its *last* step has a
+Why is one call so bad, whatever the method? From pure noise, the conditional velocity at $t = 0$ points from the noise to the **mean** of the class, and the
+unconditional one to the mean of all digits: nothing else can be known yet. One step of length 1 lands on such a blur: at $w = 1$ on the mean of the class, at the $w = 2$ of these
+samplers as far again beyond it. And why is Euler, the crudest method, the best when calls are few? On the straight path its *last* step has a
 special gift: from $x$ at time $t$ it goes to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
 they do not end on such an estimate, and some of the noise stays in the picture.
 
