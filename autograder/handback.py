@@ -6,13 +6,14 @@ They find a student by the name that they gave to a file themselves. So the name
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import nbformat
 
 from autograder.author import Lab, title
-from autograder.classroom import nbgrader
+from autograder.classroom import counting, nbgrader
 from autograder.collect import Collected, File, latest_files
 from autograder.exports import ExportError, Row, gradescope_results, number, private
 
@@ -30,22 +31,23 @@ def write_feedback(lab: Lab, rows: list[Row], course: Path, archive: Path, targe
     files = {student: file for (student, _), (file, _) in latest_files(archive, lab, Collected()).items()}
     if any(file.lms == "gradescope" for file in files.values()):
         raise ExportError("Gradescope takes no feedback files; use --to gradescope")
-    made = nbgrader(course, lab, "generate_feedback")
+    began, pages = time.time() - 1, course / "feedback"
+    with counting("feedback pages", pages, f"*/{lab.name}/*.html", len(rows)):
+        nbgrader(course, lab, "generate_feedback")
     lines, packed = [], 0
     with zipfile.ZipFile(private(target), "w", zipfile.ZIP_DEFLATED) as out:
         for row in rows:
-            page, file = course / "feedback" / row.student / lab.name / f"{lab.name}.html", files.get(row.student)
+            page, file = pages / row.student / lab.name / f"{lab.name}.html", files.get(row.student)
             if file is None:
                 lines.append(f"{row.student}: not in {archive.name}")
-            elif not page.is_file():
-                lines.append(f"{row.student}: there is no feedback page")
+            elif not page.is_file() or page.stat().st_mtime < began:  # an old one has old points
+                lines.append(f"{row.student}: nbgrader could not write the feedback page")
             else:
                 out.writestr(*answer(file, page.read_bytes(), lab, row, course))
                 packed += 1
     if not packed:
         target.unlink()
-        why = made.stderr.strip().splitlines()[-1:] if made.returncode else lines[:1]
-        raise ExportError(f"no feedback could be packed: {''.join(why)}")
+        raise ExportError("no feedback could be packed:\n  " + "\n  ".join(lines))
     return lines
 
 

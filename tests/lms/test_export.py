@@ -154,6 +154,23 @@ def test_canvas_takes_back_files_of_the_kind_that_was_handed_in(export, tmp_path
         assert b"<b>15.5</b> of 18 points" in inner.read(f"{LAB.name}.html")
 
 
+def test_an_old_page_is_not_handed_back(course, tmp_path, capsys, monkeypatch):
+    """It has old points. Here nbgrader has lost what it makes the page of."""
+    monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
+    copy = tmp_path / "course"
+    shutil.copytree(course, copy)
+    (copy / "autograded" / "lovelaceada_101" / LAB.name / f"{LAB.name}.ipynb").write_text("{")
+    page = copy / "feedback" / "lovelaceada_101" / LAB.name / f"{LAB.name}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("old")
+    os.utime(page, (1, 1))
+    given = archive(tmp_path / "moodle.zip", {"lovelaceada_101_assignsubmission_file/x.ipynb": notebook()})
+    words = ["--to", "feedback", "--archive", str(given), "--out", str(tmp_path / "out.zip")]
+    assert main(["export", "lab4", "--course", str(copy), *words]) == 2
+    said = capsys.readouterr().err
+    assert "lovelaceada_101: nbgrader could not write the feedback page" in said and "Traceback" not in said
+
+
 def test_feedback_that_no_lms_takes_is_refused(course, tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
     nobody = archive(tmp_path / "nobody.zip", {"ben_102_9001_x.ipynb": notebook()})
