@@ -1,13 +1,12 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
 Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
-only what is missing or out of date; in a fresh clone it goes on from the committed report. Pieces go round and round
+only what is missing, or what an exercise's changed code has put out of date; in a fresh clone it goes on from the committed report. Pieces go round and round
 through all answers, so that a run that is cut short has done the same share for each.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import hashlib
 import json
@@ -24,7 +23,8 @@ from typing import TextIO
 from tqdm import tqdm
 
 from autograder import ROOT
-from autograder.author import Lab, read_source, role_of
+from autograder.author import Lab
+from autograder.marks import marks
 from autograder.matrix import row_key, write_report
 from autograder.validate import Row, Task, plan, row_of, run, stale_rows
 
@@ -44,21 +44,21 @@ def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, m
     started = time.monotonic()
     tasks = targets(lab, right, wrong)
     journal = ROOT / "build" / "validate" / f"{lab.short}.jsonl"
-    mark = fingerprint(lab)
-    done = read(journal, mark) or read_report(REPORTS / f"{lab.short}.json", mark)
+    current = marks(lab)
+    done = merge(read(journal, current), read_report(REPORTS / f"{lab.short}.json", current))
     missing = [piece for piece in pieces(tasks) if not is_done(piece, done)]
     deadline = None if minutes is None else started + 60 * minutes
     journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.open("a", encoding="utf-8") as lines:
         for piece, row, seconds in work(missing, jobs, deadline):
-            note(lines, mark, answer_key(piece), piece.first, row, seconds)
+            note(lines, current[piece.mutant.exercise], answer_key(piece), piece.first, row, seconds)
             done.setdefault(answer_key(piece), {})[piece.first] = (row, seconds)
     results = collect(tasks, done)
     rows = [row for row, _ in results.values()] + list(stale_rows(lab))
     resume = {
         row_key(row): {"answer": answer, "seconds": round(seconds, 2)} for answer, (row, seconds) in results.items()
     }
-    write_report(REPORTS, lab.short, rows, facts(tasks, results, jobs, right) | {"mark": mark}, resume)
+    write_report(REPORTS, lab.short, rows, facts(tasks, results, jobs, right) | {"marks": current}, resume)
     return rows
 
 
@@ -113,23 +113,14 @@ def is_done(piece: Task, done: dict[str, Parts]) -> bool:
     return piece.first in parts or piece.first < sum(row.challenges for row, _ in prefix(parts))
 
 
-def fingerprint(lab: Lab) -> str:
-    """Of the code that decides: probes, verdicts, and the lab's cells that the probes run. Comments and layout do not count."""
-    checks, verdicts = ROOT / "utils" / "checks", ROOT / "autograder" / "verdicts"
-    files = [*checks.glob("*.py"), *verdicts.glob("*.py")]
-    files = [f for f in files if not f.stem.startswith("lab") or f.stem == lab.short]
-    cells = [cell.source for cell in read_source(lab).cells if role_of(cell) in ("setup", "definitions", "answer")]
-    code = [f.read_text(encoding="utf-8") for f in sorted(files)] + cells
-    return hashlib.sha256("\n".join(ast.dump(ast.parse(text)) for text in code).encode()).hexdigest()[:16]
-
-
-def read(journal: Path, mark: str) -> dict[str, Parts]:
+def read(journal: Path, current: dict[str, str]) -> dict[str, Parts]:
+    """What the journal has from today's code."""
     done: dict[str, Parts] = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-                if record["mark"] == mark:
+                if record["mark"] == current.get(record["row"]["exercise"]):
                     part = Row(**record["row"]), record["seconds"]
                     done.setdefault(record["answer"], {})[record["first"]] = part
             except (ValueError, KeyError, TypeError):
@@ -137,20 +128,28 @@ def read(journal: Path, mark: str) -> dict[str, Parts]:
     return done
 
 
-def read_report(path: Path, mark: str) -> dict[str, Parts]:
+def read_report(path: Path, current: dict[str, str]) -> dict[str, Parts]:
     """What a committed report has, if it was made with today's code: of each answer one piece, from the first challenge on."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if report.get("mark") != mark:
-        return {}
+    made_with = report.get("marks", {})
     fields = {field.name for field in dataclasses.fields(Row)}
     return {
         entry["answer"]: {0: (Row(**{k: v for k, v in entry.items() if k in fields}), entry["seconds"])}
         for entry in report["answers"]
-        if "answer" in entry
+        if "answer" in entry and made_with.get(entry["exercise"]) == current.get(entry["exercise"])
     }
+
+
+def merge(journal: dict[str, Parts], report: dict[str, Parts]) -> dict[str, Parts]:
+    """The journal, and the report's piece in place of the first ones where that is more."""
+    for answer, parts in report.items():
+        known = journal.setdefault(answer, {})
+        if parts[0][0].challenges > sum(row.challenges for row, _ in prefix(known)):
+            known[0] = parts[0]
+    return journal
 
 
 def timed(piece: Task) -> tuple[Row, float]:

@@ -589,9 +589,7 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     dtype = TRAIN_RUNS[name][2]
     model = StubClassifier(judge.challenge, TRAIN_CLASSES, torch.float64)
     logits = model.compute(run["x"].to(dtype).double(), run["t"].to(dtype).double())
-    judge_cross_entropy(
-        judge, name, model, logits, run["y"], run["t"].flatten(), 1e-9 if dtype == torch.float64 else 1e-4
-    )
+    judge_cross_entropy(judge, name, logits, run["y"], run["t"].flatten(), 1e-9 if dtype == torch.float64 else 1e-4)
 
 
 # --- 1.6

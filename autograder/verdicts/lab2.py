@@ -673,15 +673,17 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
         "detached",
         "No gradient flows from your loss to the model. Look for `detach`, `item` or `no_grad`.",
     )
-    # d loss / d gain at gain = 1, where the model's output is gain times the nonsense
+    # d loss / d gain at gain = 1, where the model's output is gain times the nonsense. The terms cancel: they set the tolerance.
+    terms, rtol = 2 * error * out, max(rtol, 1e-7)
     judge.compare(
         judge.tensor(f"{name}/grad", (), "The gradient of the model's parameter"),
-        (2 * error * out).mean(),
+        terms.mean(),
         otherwise=(
             "wrong_gradient",
             "The loss is right, but its gradient is not: a part of it is cut off from the model.",
         ),
-        rtol=max(rtol, 1e-7),
+        rtol=rtol,
+        atol=rtol * float(terms.abs().mean()),
     )
 
 
@@ -887,14 +889,16 @@ def judge_residual(judge: Judge, name: str) -> None:
         "No gradient flows from your residual to the network's parameters, so it cannot be trained on. Every `grad` whose result counts needs `create_graph=True`.",
     )
     # the derivative of the mean square in the field's gain, at gain = 1: |s|² has the gain squared
+    terms, rtol = 2 * right * (right - half * flow), max(rtol, 1e-7)
     judge.compare(
         judge.tensor(f"{name}/grad", (), "The gradient of the network's parameter"),
-        (2 * right * (right - half * flow)).mean(),
+        terms.mean(),
         otherwise=(
             "partly_detached",
             "The residual is right, but a part of it is cut off from the network's parameters. Every `grad` whose result counts needs `create_graph=True`.",
         ),
-        rtol=max(rtol, 1e-7),
+        rtol=rtol,
+        atol=rtol * float(terms.abs().mean()),
     )
 
 

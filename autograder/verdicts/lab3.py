@@ -218,7 +218,7 @@ def classifier_loss(judge: Judge) -> None:
             dtype = TRAIN_RUNS[name][1]
             model = StubClassifier(judge.challenge, TRAIN_CLASSES, torch.float64)
             logits = model.compute(run["x"].to(dtype).double(), run["t"])
-            judge_cross_entropy(judge, name, model, logits, run["y"], run["t"].double(), tolerance(dtype))
+            judge_cross_entropy(judge, name, logits, run["y"], run["t"].double(), tolerance(dtype))
         judge.device()
 
 
@@ -337,7 +337,7 @@ def classifier_gradient(judge: Judge) -> None:
             judge.compare(
                 seen, mistakes.pop(0)[2], mistakes,
                 ("wrong_gradient", f"Your result is not the gradient in x of log p(y | x), sample by sample (seen {WHERE[name]}). Check one number of it by a difference quotient."),
-                tolerance(dtype) if name != "sure" else 1e-3,
+                tolerance(dtype) if name != "sure" else 3e-3,
             )  # fmt: skip
             judge.require(
                 not judge.value(f"{name}/parameter_grad", bool),

@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from autograder import campaign, validate
 from autograder.author import labs
-from autograder.campaign import fingerprint, pieces, targets
+from autograder.campaign import pieces, targets
+from autograder.marks import Names, marks, read_module
 from autograder.matrix import write_page
 from autograder.mutants import Mutant
 from autograder.mutants.equivalent import EQUIVALENT
@@ -26,6 +28,7 @@ from autograder.validate import (
     stale_rows,
 )
 from utils.checks.evidence import Evidence
+from utils.checks.exercise import load
 
 SAMPLE = 24  # of each exercise's changes; `make validate` and `make validate-full` run all
 
@@ -115,7 +118,8 @@ def test_the_full_run_goes_on_where_it_stopped(lab, tmp_path, monkeypatch):
     """Two challenges for each of two right answers, cut short after three."""
     monkeypatch.setattr(campaign, "ROOT", tmp_path)
     monkeypatch.setattr(campaign, "REPORTS", tmp_path / "docs")
-    monkeypatch.setattr(campaign, "fingerprint", lambda lab: "mark")
+    marks = {entry.name: "a mark" for entry in load(lab.short)}
+    monkeypatch.setattr(campaign, "marks", lambda lab: dict(marks))
     monkeypatch.setattr(campaign, "ROUNDS", 2)
     tasks = [task for task in plan(lab, 2) if task.mutant.right][:2]
     monkeypatch.setattr(campaign, "targets", lambda lab, right, wrong: tasks)
@@ -141,9 +145,40 @@ def test_the_full_run_goes_on_where_it_stopped(lab, tmp_path, monkeypatch):
     ]
     campaign.campaign(lab, None, None, 1, None)
     assert not asked
-    monkeypatch.setattr(campaign, "fingerprint", lambda lab: "another mark")
+    # Here the journal begins where the report ends.
+    monkeypatch.setattr(campaign, "targets", lambda lab, right, wrong: [replace(task, challenges=3) for task in tasks])
+    monkeypatch.setattr(campaign, "ROUNDS", 3)
+    for times in (2, 0):
+        campaign.campaign(lab, None, None, 1, None)
+        assert [piece.first for piece in asked] == [2] * times
+        asked.clear()
+    marks[tasks[0].mutant.exercise] = "another mark"
     campaign.campaign(lab, None, None, 1, None)
-    assert len(asked) == 4
+    assert len(asked) == 6
+
+
+def test_a_mark_hangs_on_the_code_that_decides_and_on_nothing_else(monkeypatch):
+    """Change a source at a time; whose mark changes?"""
+    read = Names.__init__
+
+    def changed(old: str, new: str) -> set[str]:
+        def init(self, source: str) -> None:
+            read(self, source.replace(old, new))
+
+        monkeypatch.setattr(Names, "__init__", init)
+        read_module.cache_clear()
+        after = {name for lab in labs() for name, mark in marks(lab).items() if mark != before[name]}
+        monkeypatch.setattr(Names, "__init__", read)
+        read_module.cache_clear()
+        return after
+
+    before = {name: mark for lab in labs() for name, mark in marks(lab).items()}
+    assert len(set(before.values())) == len(before)
+    assert changed("# The terms cancel", "# terms cancel") == set()
+    assert changed("TRAIN_CALLS, TRAIN_BATCH = 8, 256", "TRAIN_CALLS, TRAIN_BATCH = 9, 256") == {"lab4.cfg_train_loss"}
+    assert changed("terms.sum(1).mean()", "terms.sum(1).sum()") == {"lab1.classifier_loss", "lab3.classifier_loss"}
+    assert changed("LARGEST, MOST_AXES = 2**20, 8", "LARGEST, MOST_AXES = 2**20, 9") == set(before)
+    assert "lab1.guided_step" in (vp := changed("BETA_MAX", "B_MAX")) and vp <= {n for n in before if n[:4] == "lab1"}
 
 
 @pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
@@ -173,5 +208,4 @@ def test_the_full_run_tries_everything_evenly(lab):
     for task in tasks:
         wrong = 10 if task.mutant.kind == "generic" else 50
         assert task.challenges in ((1_000, 10_000) if task.mutant.right else (wrong,))
-    assert len(fingerprint(lab)) == 16
     assert chance_of_refusal([Row("a", "x", True, 1, false_alarm=1e-7), Row("a", "y", True, 1)]) == {"a": 1e-7}
