@@ -153,6 +153,15 @@ def test_a_loss_that_takes_one_sample_at_a_time_is_right(lab):
     assert row.ok and row.challenges == 3, row.misses
 
 
+def test_a_gradient_that_cancels_is_no_mistake():
+    """On this challenge a float32 gradient is 3e-5, a sum of terms of order 1: the full run found that it was refused."""
+    tasks = [
+        task for task in plan(find_lab("lab3")) if task.mutant.exercise == "lab3.classifier_loss" and task.mutant.right
+    ]
+    rows = [row_of(replace(task, first=3730, challenges=1)) for task in tasks]
+    assert len(rows) > 5 and all(row.ok for row in rows), [row.misses for row in rows if not row.ok]
+
+
 @by_lab
 def test_adding_an_exercise_costs_a_probe_a_verdict_and_mutants(lab):
     """Nothing but the names of an exercise ties the four together: no list elsewhere has to be kept."""
