@@ -1,8 +1,9 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
 Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
-only what is missing, or what an exercise's changed code has put out of date; in a fresh clone it goes on from the committed report. Pieces go round and round
-through all answers, so that a run that is cut short has done the same share for each.
+only what is missing, or what an exercise's changed code has put out of date; in a fresh clone it goes on from the
+committed report. Pieces go round and round through all answers, so that a run that is cut short has done the same share
+for each.
 """
 
 from __future__ import annotations
@@ -102,15 +103,19 @@ def answer_key(task: Task) -> str:
 
 def prefix(parts: Parts) -> Iterator[tuple[Row, float]]:
     """The pieces of one answer from its first challenge on, without a gap."""
-    reached = 0
-    while reached in parts:
-        yield parts[reached]
-        reached += parts[reached][0].challenges
+    first = 0
+    while first in parts:
+        yield parts[first]
+        first += parts[first][0].challenges
+
+
+def reached(parts: Parts) -> int:
+    return sum(row.challenges for row, _ in prefix(parts))
 
 
 def is_done(piece: Task, done: dict[str, Parts]) -> bool:
     parts = done.get(answer_key(piece), {})
-    return piece.first in parts or piece.first < sum(row.challenges for row, _ in prefix(parts))
+    return piece.first in parts or piece.first < reached(parts)
 
 
 def read(journal: Path, current: dict[str, str]) -> dict[str, Parts]:
@@ -147,7 +152,7 @@ def merge(journal: dict[str, Parts], report: dict[str, Parts]) -> dict[str, Part
     """The journal, and the report's piece in place of the first ones where that is more."""
     for answer, parts in report.items():
         known = journal.setdefault(answer, {})
-        if parts[0][0].challenges > sum(row.challenges for row, _ in prefix(known)):
+        if reached(parts) > reached(known):
             known[0] = parts[0]
     return journal
 

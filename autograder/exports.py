@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import nbformat
 from autograder.author import Lab, exercise_of, find_lab, role_of
 from autograder.classroom import has_gradebook, open_gradebook
 from autograder.repair import left_empty
-from utils.checks.exercise import load
+from utils.checks.exercise import Exercise, load
 
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 POINTS_POSSIBLE = "    Points Possible"  # Canvas's second row; the blanks belong to it
@@ -237,30 +237,38 @@ def filled_roster(path: Path, rows: list[Row], column: str) -> tuple[str, list[s
     return buffer.getvalue(), [row.student for row in rows if row.student not in found]
 
 
-# Gradescope
+# What a student hears
 
 
-def gradescope_results(lab: Lab, row: Row, course: Path) -> dict:
-    """Gradescope's results.json of a student; the findings are those of the feedback page."""
+def outcomes(lab: Lab, row: Row, course: Path) -> Iterator[tuple[Exercise, float, str]]:
+    """Of each exercise the points and what was said of it, as on the feedback page."""
     findings = read_findings(course / "autograded" / row.student / lab.name / f"{lab.name}.ipynb")
-    tests = []
     for entry in load(lab.short):
         text = findings.get(entry.name, "")
         if entry.manual:
             text = "Not graded yet." if entry.name in row.open else text or f"Graded {BY_HAND}."
         if comment := row.comments.get(entry.name):
             text = f"{text}\n\nComment: {comment}".strip()
-        tests.append(
-            {
-                "name": f"{entry.name}: {entry.title}",
-                "score": row.scores.get(entry.name, 0.0),
-                "max_score": entry.points,
-                "output": text,
-                "visibility": "visible",
-            }
-        )
-    late = f"Handed in late: {number(row.penalty)} points less." if row.penalty else ""
-    return {"score": row.points, "output": late, "stdout_visibility": "hidden", "tests": tests}
+        yield entry, row.scores.get(entry.name, 0.0), text
+
+
+def late_words(row: Row) -> str:
+    return f"Handed in late: {number(row.penalty)} points less." if row.penalty else ""
+
+
+def gradescope_results(lab: Lab, row: Row, course: Path) -> dict:
+    """Gradescope's results.json of a student."""
+    tests = [
+        {
+            "name": f"{entry.name}: {entry.title}",
+            "score": score,
+            "max_score": entry.points,
+            "output": text,
+            "visibility": "visible",
+        }
+        for entry, score, text in outcomes(lab, row, course)
+    ]
+    return {"score": row.points, "output": late_words(row), "stdout_visibility": "hidden", "tests": tests}
 
 
 def read_findings(path: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ import nbformat
 from autograder.author import Lab, title
 from autograder.classroom import counting, nbgrader
 from autograder.collect import Collected, File, latest_files
-from autograder.exports import ExportError, Row, gradescope_results, number, private
+from autograder.exports import ExportError, Row, late_words, number, outcomes, private
 
 
 def write_feedback(lab: Lab, rows: list[Row], course: Path, archive: Path, target: Path) -> list[str]:
@@ -67,12 +67,8 @@ def answer(file: File, page: bytes, lab: Lab, row: Row, course: Path) -> tuple[s
 
 def as_notebook(lab: Lab, row: Row, course: Path) -> nbformat.NotebookNode:
     """Points and findings alone, in a notebook that Jupyter and Colab show without running anything."""
-    results = gradescope_results(lab, row, course)
-    parts = [
-        f"# {title(lab)}: feedback",
-        f"**{number(row.points)} of {number(row.max_points)} points.** {results['output']}",
-    ]
-    for test in results["tests"]:
-        parts.append(f"## {test['name'].partition(': ')[2]}: {number(test['score'])} of {number(test['max_score'])}")
-        parts.append(test["output"])
+    points = f"**{number(row.points)} of {number(row.max_points)} points.** {late_words(row)}"
+    parts = [f"# {title(lab)}: feedback", points]
+    for entry, score, text in outcomes(lab, row, course):
+        parts += [f"## {entry.title}: {number(score)} of {number(entry.points)}", text]
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("\n\n".join(parts))])

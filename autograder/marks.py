@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import cache
 
 from autograder import ROOT
 from autograder.author import Lab, exercise_of, read_source, role_of
@@ -17,7 +17,7 @@ from utils.checks.exercise import Exercise, load
 
 OURS = ("utils", "autograder.verdicts")
 CORE = [("utils.checks.exercise", "run_probe"), ("utils.checks.judging", "judge_with")]
-Place = tuple[str, str]  # a module, and a name in it; '' is the module itself
+Place = tuple[str, str]  # a module, and a name in it
 
 
 class Names:
@@ -80,7 +80,6 @@ def reach(places: list[Place]) -> dict[Place, list[ast.stmt]]:
 
 
 def place_of(function: Callable) -> Place:
-    function = function.func if isinstance(function, partial) else function
     return function.__module__, function.__qualname__.split(".")[0]
 
 

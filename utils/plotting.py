@@ -258,9 +258,8 @@ def draw_rosetta() -> plt.Figure:
     axes[1].imshow(law**0.5, origin="lower", extent=(0, 1, 0, 1), aspect="auto", cmap="Blues", vmax=4)
     axes[1].set(title="variance exploding, ring\nlab 2", xlabel="t, data → noise", yticks=[0.25, 0.75])
     alpha, at = np.linspace(1, 12, 120), np.linspace(0.004, 0.996, 160)
-    law = (
-        sum(stats.beta.pdf(v[:, None], alpha, 1) for v in (at, 1 - at)) / 2
-    )  # two letters: Dir(alpha, 1), Dir(1, alpha)
+    # two letters: Dir(alpha, 1) and Dir(1, alpha)
+    law = sum(stats.beta.pdf(v[:, None], alpha, 1) for v in (at, 1 - at)) / 2
     axes[3].imshow(law**0.5, origin="lower", extent=(1, 12, 0, 1), aspect="auto", cmap="Blues", vmax=2)
     axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
     for ax in axes:
