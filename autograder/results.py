@@ -20,20 +20,13 @@ import torch
 from autograder.author import find_lab
 from autograder.train import answers
 from utils.data import load_digits
-from utils.metrics import frechet_distance, in_batches, precision_recall
+from utils.metrics import frechet_distance, in_batches, precision_recall, real_distance
 from utils.nets import DigitClassifier, NoiseUNet, NoisyDigitClassifier, UNet
 from utils.runtime import current_device, seed_everything
 from utils.training import CHECKPOINTS, load_weights, save_tensors
 
 SCALES = {"lab3": (0.0, 1.0, 2.0, 4.0, 8.0), "lab4": (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 100.0)}
 Sampler = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # noise, labels, w
-
-
-def real_floor(yardstick: DigitClassifier, reference: torch.Tensor, images: int, draws: int = 10) -> float:
-    """Mean distance of as many real training images."""
-    train = load_digits("train", device=reference.device)
-    rows = [torch.randint(len(train), (images,)) for _ in range(draws)]
-    return sum(frechet_distance(in_batches(yardstick.features, train[r][0]), reference) for r in rows) / draws
 
 
 def lab3_sampler(steps: int) -> tuple[Sampler, dict]:
@@ -70,8 +63,12 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
     key = facts | {"images": images, "seeds": seeds}
     table = json.loads(out.read_text()) if out.exists() else {}
     if {name: table.get(name) for name in key} != key:
+        table = key | {"by scale": {}}
+    if "floor" not in table:
         seed_everything(0)
-        table = key | {"floor": real_floor(yardstick, reference, images), "by scale": {}}
+        floor = real_distance(yardstick.features, load_digits("train", device=device), reference, images, draws=40)
+        print(f"{images} real training digits: distance {floor}", flush=True)
+        table["floor"] = floor.value
     labels = torch.arange(10, device=device).repeat(images // 10)
     for w in scales:
         row = table["by scale"].setdefault(f"{w:g}", {"accuracy": [], "distance": [], "precision": [], "recall": []})

@@ -11,6 +11,8 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor, nn
 from typeguard import typechecked
 
+from utils.data import LabelledImages
+
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250) -> Tensor:
@@ -70,6 +72,23 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
     if min(len(real), len(fake)) <= k:
         raise ValueError(f"k = {k} neighbours need more than {k} images on each side")
     return covered(fake, real), covered(real, fake)
+
+
+def real_distance(
+    features: Callable[[Tensor], Tensor], real: LabelledImages, reference: Tensor, images: int, draws: int = 10
+) -> Estimate:
+    """Fréchet distance of `images` real images, equally many of each class, to the features `reference` (m, d).
+
+    What as many generated images with the same labels should be compared with. Real images drawn without regard to their
+    classes have too many of one and too few of another, and come out worse: twice as far with 200 digits.
+    """
+    classes = [(real.labels == label).nonzero().flatten() for label in real.labels.unique()]
+
+    def one_draw() -> float:
+        shares = [rows[torch.randperm(len(rows), device=rows.device)[: images // len(classes)]] for rows in classes]
+        return frechet_distance(in_batches(features, real[torch.cat(shares)][0]), reference)
+
+    return over_seeds([one_draw() for _ in range(draws)])
 
 
 @dataclass(frozen=True)

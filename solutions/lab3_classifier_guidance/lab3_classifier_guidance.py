@@ -951,7 +951,7 @@ the large network's own is higher, and it is over before the classifier begins. 
 ## What it buys, and what it takes
 
 Four numbers, in the features of a classifier that knows only clean digits (test accuracy 99.65 %), and that took no part in the guiding. **Accuracy**: is it the digit that was asked for? **Fréchet distance**: how far is
-the cloud of samples from that of real test digits? Small is good; the dashed line is the distance of as many *real* training digits. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+the cloud of samples from that of real test digits? Small is good; the dashed line is the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. To lie *among* points means: to be as near to one of them as its own third neighbour.
 
 First a few digits of your own, then the table that was computed once with the checkpoints (error bars are standard errors over seeds). Compare within a table, not between the two: the last three numbers depend on how many digits one has, and a hundred are few. **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?

@@ -19,7 +19,7 @@ from utils import data as data_module
 from utils.data import DamagedFile, LabelledImages, find_mnist, load_digits, read_idx
 from utils.distributions import GaussianClasses, IsotropicGaussian
 from utils.dynamics import ODE, Simulator, record_every
-from utils.metrics import frechet_distance, gaussian_distance, in_batches, over_seeds, precision_recall
+from utils.metrics import frechet_distance, gaussian_distance, in_batches, over_seeds, precision_recall, real_distance
 from utils.nets import DigitClassifier, FourierFeatures, LabelledMLP, UNet, count_parameters
 from utils.paths import Alpha, Beta, CosineAlpha, CosineBeta, GaussianPath, LinearAlpha, LinearBeta
 from utils.runtime import Budget, seed_everything, setup
@@ -229,6 +229,20 @@ def test_precision_and_recall_of_known_clouds():
     assert precision > 0.95 and 0.4 < recall < 0.65  # all fakes are fine, half of the truth is missing
     precision, recall = precision_recall(square, square + 10)
     assert precision == recall == 0
+
+
+def test_the_distance_of_real_images_is_that_of_equal_shares():
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    real = LabelledImages(
+        (255 * labels).to(torch.uint8)[:, None, None, None], labels, "test"
+    )  # class 0 is -1, class 1 is 1
+    equal = torch.tensor([-1.0, 1.0]).repeat(10)[:, None]
+    assert real_distance(torch.nn.Flatten(), real, equal, 20).value == pytest.approx(0, abs=1e-9)
+
+    as_they_come = torch.tensor([-1.0] * 18 + [1.0] * 2)[:, None]  # the means are 0 and -0.8
+    wide, narrow = (math.sqrt(4 * share * (1 - share) * 20 / 19) for share in (0.5, 0.1))
+    distance = real_distance(torch.nn.Flatten(), real, as_they_come, 20)
+    assert distance.value == pytest.approx(0.8**2 + (wide - narrow) ** 2, rel=1e-6) and distance.error == 0
 
 
 def test_error_bars():
