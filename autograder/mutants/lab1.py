@@ -44,10 +44,10 @@ for name, finds, old, new in (
     ("one_site", ("sites_ignored", "site_frequencies", "sites_from_other_components"), "setting.probs[component]", "setting.probs[component][:, :1].expand(-1, setting.sites, -1)"),
     ("most_probable", ("site_frequencies",), SITES, "probs.argmax(-1)"),
     ("sorted", "draws_depend", DRAW, f"{DRAW}.sort().values"),
-    ("seeded", ("seeded", "generator_ignored", "draws_depend", "site_frequencies"), f"component = {DRAW}", f"generator.manual_seed(0)\n    component = {DRAW}"),
+    ("seeded", "seeded", f"component = {DRAW}", f"generator.manual_seed(0)\n    component = {DRAW}"),
+    ("generator_of_its_own", "seeded", f"component = {DRAW}", f"generator = torch.Generator().manual_seed(0)\n    component = {DRAW}"),
+    ("majority_seeded", "seeded", f"torch.bernoulli({DOWN})", f"torch.bernoulli({DOWN.split(', generator')[0]}, generator=torch.Generator().manual_seed(7))"),
 ):  # fmt: skip
-    if name in ("seeded",):
-        continue  # a reseeded generator still gives the same words for the same generator: not a mistake that anybody sees
     wrong(ENSEMBLE, name, finds, edit=(old, new))
 wrong(
     ENSEMBLE,
@@ -422,6 +422,7 @@ for name, finds, old, new in (
     ("own_noising", "not_noised", NOISED, "x0 + t * torch.randn_like(x0)"),
     ("time_randn", ("time_out_of_range",), "torch.rand(batch_size, 1", "torch.randn(batch_size, 1"),
     ("t_min_ignored", "t_min_ignored", TIME, "torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)"),
+    ("times_cut_off", "time_ends", TIME, f"({TIME}).clamp(max=0.98)"),
     ("t_min_added", "time_out_of_range", "(1 - self.t_min) * torch", "torch"),
     ("time_shared", "time_shared", "torch.rand(batch_size, 1, 1", "torch.rand(1, 1, 1"),
     ("time_shared_expanded", "time_shared", TIME, f"({TIME})[:1].expand(batch_size, 1, 1)"),

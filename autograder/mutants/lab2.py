@@ -172,6 +172,16 @@ wrong(
 wrong(NOISE, "no_ratio", "factor_not_divided", edit=(SIGMA, "return self.sigma_min * self.sigma_max**t"))
 wrong(NOISE, "flat", "wrong_shape", edit=(SIGMA, SIGMA.replace("** t", "** t.flatten()")))
 wrong(NOISE, "not_wrapped", "not_wrapped", edit=(ADD, "return x0 + self.sigma(t) * noise"))
+wrong(
+    NOISE,
+    "wrapped_once",
+    "not_wrapped",
+    edit=(
+        ADD,
+        "x = x0 + self.sigma(t) * noise\n        return torch.where(x < 0, x + 1, torch.where(x >= 1, x - 1, x))",
+    ),
+)
+wrong(NOISE, "remainder_with_sign", "not_wrapped", edit=(ADD, "return torch.fmod(x0 + self.sigma(t) * noise, 1.0)"))
 wrong(NOISE, "centred_cell", "not_wrapped", edit=(ADD, "x = x0 + self.sigma(t) * noise\n        return x - x.round()"))
 wrong(NOISE, "clamped", "walls", edit=(ADD, "return (x0 + self.sigma(t) * noise).clamp(0, 1)"))
 wrong(NOISE, "absolute", "walls", edit=(ADD, "return (1 - (1 - (x0 + self.sigma(t) * noise).abs()).abs())"))
@@ -317,6 +327,8 @@ wrong(LOSS, "time_grid", "time_grid", source=plain(
 wrong(LOSS, "time_of_fifty", ("time_discrete", "time_shared"), source=plain(
     (TIME, "t = torch.linspace(1e-5, 1, 50, dtype=x0.dtype, device=x0.device)[torch.randint(0, 50, (batch_size, 1), device=x0.device)]")))  # fmt: skip
 wrong(LOSS, "time_squared", "time_distribution", source=plain((TIME, TIME + " ** 2")))
+wrong(LOSS, "times_cut_off", "time_ends", source=plain((TIME, TIME + ".clamp(max=0.98)")))
+wrong(LOSS, "times_start_late", "time_ends", source=plain((TIME, TIME.replace("t = ", "t = 0.02 + 0.98 * "))))
 wrong(
     LOSS,
     "time_flat",
@@ -423,6 +435,7 @@ wrong(STEP, "half_drift", "half_drift", edit=predict("x + variance / 2 * score +
 wrong(STEP, "predictor_without_noise", "no_noise", edit=predict("x + variance * score"))
 wrong(STEP, "predictor_without_score", "no_drift", edit=predict("x + variance.sqrt() * noise"))
 wrong(STEP, "double_noise", "double_noise", edit=predict("x + variance * score + (2 * variance).sqrt() * noise"))
+wrong(STEP, "variance_floor", "wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2).clamp(min=0.01)"))
 wrong(STEP, "whole_sigma", "sigma_for_g", edit=(G2, "variance = sigma**2"))
 wrong(STEP, "next_sigma", "sigma_for_g", edit=(G2, "variance = sigma_next**2"))
 wrong(STEP, "order_swapped", "not_finite", edit=(G2, "variance = sigma_next**2 - sigma**2"))

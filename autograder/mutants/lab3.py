@@ -389,6 +389,7 @@ LAST = "at(with_data, t_prev, x)"
 for name, finds, old, new in (
     ("wraps", "wrapped", LAST, "at(schedule.alpha_bars, t_prev, x)"),
     ("clamped_index", "clamped_index", LAST, "at(schedule.alpha_bars, t_prev.clamp(min=0), x)"),
+    ("data_too_early", "data_too_early", LAST, "at(with_data, torch.where(t_prev > 0, t_prev, -1), x)"),
     ("single_steps", "single_steps", LAST, "at(with_data, t - 1, x)"),
     ("clean_only", "clean_estimate", f"return {BACK}", "return x0"),
     ("no_noise_back", "noise_not_put_back", BACK, "alpha_bar_prev.sqrt() * x0"),

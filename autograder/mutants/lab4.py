@@ -201,6 +201,10 @@ return total / z.numel()
 
 wrong(LOSS, "time_squeezed", "time_distribution", source=plain((TIME, TIME.replace("t = ", "t = 0.2 + 0.6 * "))))
 wrong(LOSS, "time_squared", "time_distribution", source=plain((TIME, TIME + " ** 2")))
+wrong(LOSS, "times_cut_off", "time_ends", source=plain((TIME, TIME + ".clamp(max=0.98)")))
+wrong(LOSS, "times_start_late", "time_ends", source=plain((TIME, TIME.replace("t = ", "t = 0.02 + 0.98 * "))))
+wrong(LOSS, "guided_in_training", "model_asked_twice", source=plain(
+    ("self.model(x, t, y)", "(2 * self.model(x, t, y) - self.model(x, t, torch.full_like(y, self.null_label)))")))  # fmt: skip
 wrong(LOSS, "time_of_ten_values", ("time_discrete", "time_shared"), source=plain(
     (TIME, "t = torch.randint(0, 10, (batch_size, 1, 1, 1), device=z.device).to(z.dtype) / 10")))  # fmt: skip
 wrong(LOSS, "seed_inside", "seeded", source=plain(("z, y = ", "torch.manual_seed(0)\nz, y = ")))
@@ -483,6 +487,9 @@ wrong(
     SWEEP, "first_scale_only", ("one_scale", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace(", w)", ", scales[0])"))
 )
 wrong(SWEEP, "null_is_ten", ("null_rows_counted", "wrong_accuracy"), edit=("labels != null_label", "labels != 100"))
+wrong(SWEEP, "keys_are_strings", "wrong_scales", edit=("accuracy[w]", "accuracy[str(w)]"))
+wrong(SWEEP, "keys_are_tensors", "wrong_scales", edit=("accuracy[w]", "accuracy[torch.tensor(w, dtype=torch.float64)]"))
+wrong(SWEEP, "scales_at_least_one", "wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", max(w, 1.0))")))
 wrong(SWEEP, "returns_list", "not_a_dict", edit=("return accuracy", "return list(accuracy.values())"))
 wrong(SWEEP, "returns_none", "returned_none", edit=("return accuracy", "pass"))
 wrong(SWEEP, "returns_inside_the_loop", "wrong_scales", edit=(MEAN_HIT, MEAN_HIT + "\n        return accuracy"))

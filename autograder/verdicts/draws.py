@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder.verdicts.statistics import is_normal, is_uniform
+from autograder.verdicts.statistics import is_normal, is_uniform, reaches_ends
 from utils.checks.judging import Judge
 
 
@@ -46,6 +46,11 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
         is_uniform(t, judge.level(1e-7), low, 1.0),
         "time_distribution",
         f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
+    )
+    judge.require(
+        reaches_ends(t, judge.level(1e-7), low, 1.0),
+        "time_ends",
+        f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer to both ends of {interval}, and what is never drawn is never learned.",
     )
 
 

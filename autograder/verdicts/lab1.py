@@ -259,6 +259,12 @@ def judge_generator_of(judge: Judge, name: str, function: str) -> None:
         "generator_ignored",
         f"The same generator, set up in the same way, gave two different samples of {function}. Pass `generator=generator` to every random call.",
     )
+    judge.level(1e-9)  # 64 samples that are alike by chance: far below
+    judge.require(
+        not torch.equal(first, judge.tensor(f"{name}_again/other")),
+        "seeded",
+        f"Two generators with different seeds gave the same sample of {function}. The caller chooses the seed: do not set one inside.",
+    )
     judge.require(
         not judge.value(f"{name}_again/global_used", bool),
         "generator_ignored",

@@ -527,6 +527,7 @@ def ddim_mistakes(x, e, bar, before, wrapped, t, bars) -> Mistakes:
     return [
         ("wrapped", "alpha_bars[-1] is the *last* element, the noisiest. At t_prev = -1 there is no noise: alpha_bar is 1 there.", ddim(x, e, bar, wrapped)),
         ("clamped_index", "At t_prev = -1 you use alpha_bar of t = 0. The data itself has alpha_bar = 1.", ddim(x, e, bar, torch.where(before == 1, bars[0], before))),
+        ("data_too_early", "At t_prev = 0 you return the data. A little noise is left there: only t_prev = -1 is the data.", ddim(x, e, bar, torch.where(before == bars[0], 1.0, before))),
         ("single_steps", "You step to t - 1 whatever t_prev says. Large jumps are what DDIM is for.", ddim(x, e, bar, one_back)),
         ("clean_estimate", "You return the estimate of the data. The noise that is left at t_prev has to be put back.", x0),
         ("noise_not_put_back", "The noise of t_prev is missing: you only shrink the estimate of the data.", before.sqrt() * x0),

@@ -224,6 +224,13 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
         "time_shape",
         f"t has shape {tuple(t_all.shape)}, expected ({batch}, 1, 1, 1). Without the ones it is broadcast along the pixels.",
     )
+    asked = judge.tensor(f"{name}/model/x", what="The x that the model sees")
+    times, rest = divmod(len(asked) if asked.dim() == len(rows) else 0, batch)
+    if times > 1 and rest == 0:
+        judge.fail(
+            "model_asked_twice",
+            f"Your loss asks the model {times} times about every sample. Training asks once, with the label that the coin has left; two answers are combined in sampling only.",
+        )
     x_model = judge.tensor(f"{name}/model/x", rows, "The x that the model sees")
     judge.require(
         z_all.shape[1:] == shape and batch <= len(z_all) <= len(data.points),
@@ -716,6 +723,11 @@ def judge_sweep(judge: Judge, name: str) -> None:
         sorted(keys) == sorted(scales),
         "wrong_scales",
         f"The keys of your dictionary are {few(sorted(keys))}, and the scales were {few(sorted(scales))}.",
+    )
+    judge.require(
+        judge.value(f"{name}/found", int) == len(scales),
+        "wrong_scales",
+        "The keys of your dictionary look like the scales, but looking up a scale finds nothing. A string or a tensor is another key than the number.",
     )
     judge_samples(judge, name, noise, labels, null_label)
     has_class = labels != null_label

@@ -18,6 +18,16 @@ def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0
     return stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).pvalue >= level
 
 
+def reaches_ends(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
+    """Whether the extremes of uniform numbers on [low, high] come near enough to both ends: each end may refuse half of `level`.
+
+    All n numbers stay away from an end by a share g of the interval with probability (1 - g)^n.
+    """
+    share = (sample.double() - low) / (high - low)
+    gap = 1 - (level / 2) ** (1 / sample.numel())
+    return bool(share.min() <= gap and share.max() >= 1 - gap)
+
+
 def is_normal(sample: Tensor, level: float) -> bool:
     """Kolmogorov-Smirnov test against N(0, 1)."""
     return stats.kstest(sample.flatten().numpy(), "norm").pvalue >= level

@@ -109,6 +109,8 @@ def probe_sample_ensemble(student: Student, challenge: Challenge, evidence: Evid
             before = torch.random.get_rng_state()
             evidence.put(f"{name}_again/letters", sample_ensemble(setting, label, 64, challenge.generator(name)))
             evidence.put(f"{name}_again/twice", sample_ensemble(setting, label, 64, challenge.generator(name)))
+            other = challenge.generator(f"{name} other")
+            evidence.put(f"{name}_again/other", sample_ensemble(setting, label, 64, other))
             evidence.put(f"{name}_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
     with evidence.attempt("one"):
         evidence.put(
@@ -123,8 +125,8 @@ def probe_sample_ensemble(student: Student, challenge: Challenge, evidence: Evid
     with evidence.attempt("majority_again"):
         majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
         before = torch.random.get_rng_state()
-        for name in ("letters", "twice"):
-            source = challenge.generator("majority again")
+        for name, seed in (("letters", "again"), ("twice", "again"), ("other", "other")):
+            source = challenge.generator(f"majority {seed}")
             evidence.put(f"majority_again/{name}", majority_down(64, MAJORITY_SITES, 0.7, source))
         evidence.put("majority_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
 
@@ -189,7 +191,7 @@ exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=2,
+    version=3,
     names=("sample_ensemble", "majority_down"),
     probe=probe_sample_ensemble,
     public=public_sample_ensemble,

@@ -584,9 +584,10 @@ def sweep_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, list
     labels = challenge.randint(f"{name} labels", 0, classes, (n,))
     labels[challenge.rand(f"{name} order", (n,)).argsort()[:nulls]] = null_label
     # One scale from each of `count` intervals, in any order: two equal ones would be one key of the dictionary.
+    # The intervals are equal in the logarithm, from 0.3 to 9: the smallest scale of several is below 1.
     parts = torch.arange(count) + 0.9 * challenge.on("cpu").rand(f"{name} scales", (count,))
     parts = parts[challenge.on("cpu").rand(f"{name} order of scales", (count,)).argsort()]
-    scales = [round(0.3 + 8.7 * float(part) / count, 3) for part in parts]
+    scales = [round(0.3 * 30 ** (float(part) / count), 3) for part in parts]
     return challenge.randn(f"{name} noise", (n, 1, 3, 3), dtype), labels, scales, null_label, classes
 
 
@@ -605,6 +606,7 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
             if isinstance(result, dict):
                 evidence.put(f"{name}/scales", [float(key) for key in result][:64])
                 evidence.put(f"{name}/accuracy", list(result.values())[:64])
+                evidence.put(f"{name}/found", sum(w in result for w in scales))
         sampler.report(evidence, f"{name}/sample")
         evidence.put(f"{name}/scales_asked", [float(call[0][2]) for call in sampler.calls if len(call[0]) == 3][:64])
         evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
@@ -684,7 +686,7 @@ exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe_accuracy_sweep,
-    version=2,
+    version=3,
     public=public_accuracy_sweep,
 )
 
