@@ -19,6 +19,12 @@ wrong(SCORE, "sigma_alone", "data_width_missing", edit=(VARIANCE, "variance = si
 wrong(SCORE, "rounded", "wrong_dtype", edit=(RETURN, "return (shares[..., None] * pulls).sum(dim=1).float()"))
 wrong(SCORE, "sigma_d_alone", "noise_width_missing", edit=(VARIANCE, "variance = sigma_d**2 + 0 * sigma"))
 wrong(SCORE, "widths_added", "widths_added", edit=(VARIANCE, "variance = (sigma + sigma_d) ** 2"))
+wrong(
+    SCORE,
+    "shares_of_one_atom",
+    "wrong_score",
+    edit=("log_wrapped.sum(dim=-1).softmax(dim=1)", "log_wrapped[..., 0].softmax(dim=1)"),
+)
 wrong(SCORE, "no_images", "not_wrapped", edit=(IMAGES, "images = torch.zeros(1, device=x.device, dtype=x.dtype)"))
 wrong(SCORE, "nearest_image", "nearest_image_only", edit=[
     (IMAGES, "images = torch.zeros(1, device=x.device, dtype=x.dtype)"),

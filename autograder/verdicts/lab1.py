@@ -404,7 +404,7 @@ def posterior_otherwise(seen: Tensor, expected: Tensor, name: str) -> tuple[str,
         )
     return (
         "wrong_posterior",
-        f"Your posterior is off by up to {float((seen - expected).abs().max()):.2f} (seen {WHERE[name]}). Write down one site and one component first: a sum over its letters of probability times Gaussian.",
+        f"Your posterior is off by up to {float((seen - expected).abs().max()):.2g} (seen {WHERE[name]}). Write down one site and one component first: a sum over its letters of probability times Gaussian.",
     )
 
 
