@@ -36,6 +36,7 @@ WRONG = [
     ("noise_shared", "noise_shared", NOISE, "torch.randn_like(x0[:1]).expand_as(x0)"),
     ("noise_repeated", "noise_shared", NOISE, "torch.randn_like(x0[..., :1]).expand_as(x0)"),
     ("noise_scaled", "noise_law", NOISE, f"2 * {NOISE}"),
+    ("noise_a_little_weak", "noise_law", NOISE, f"0.9 * {NOISE}"),
     ("seeded", "seeded", "        x0, y = ", "        torch.manual_seed(0)\n        x0, y = "),
     ("detached", "detached", "self.model(x, t), y)", "self.model(x, t).detach(), y)"),
     ("no_grad", "detached", f"return {CE}", f"with torch.no_grad():\n            return {CE}"),

@@ -11,7 +11,6 @@ NO_AXES = "a tensor without axes has none to squeeze"
 MIRRORED = "the periodic copies -5 … 5 are the same when mirrored"
 WHOLE = "whole numbers are the same in every precision"
 UNIFORM = "a uniform random number in single precision is as good"
-PART_B = "part (b) is graded on the share of spins and on the generator; integers and a batch of one are graded in (a)"
 LAST = "the last axis by another name"
 SAME_SHAPE = "it only lends its shape, and the shapes are the same"
 AS_MANY = "there are as many of these as samples"
@@ -19,10 +18,6 @@ INDICES = "indices may lie on the CPU, whatever they index"
 ONES = "the last element is 1, however many of them follow"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "lab1.sample_ensemble": {
-        "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator).long().squeeze()": PART_B,
-        "return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator)": PART_B,
-    },
     "lab1.class_posterior": {
         "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
         "return torch.softmax(setting.prior.log() + log_classes, dim=1)": LAST,

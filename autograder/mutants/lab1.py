@@ -25,6 +25,8 @@ for name, finds, old, new in (
     ("majority_up", "majority_up", "1 - ratio", "ratio"),
     ("majority_whole_lattice", ("sites_tied", "majority_share"), f"torch.bernoulli({DOWN})", "torch.bernoulli(torch.full((n, 1), 1 - ratio), generator=generator).expand(n, sites)"),
     ("majority_constant", ("majority_share", "majority_up"), "1 - ratio)", "0.5)"),
+    ("majority_of_the_lab", "majority_share", "1 - ratio)", "0.25)"),
+    ("majority_floats", "not_integers", ".long()\n", "\n"),
     ("majority_spins", "not_spins", ".long()\n", ".long() * 2 - 1\n"),
     ("majority_global_random", "generator_ignored", f"torch.bernoulli({DOWN})", f"torch.bernoulli({DOWN})".replace(", generator=generator", "")),
     ("majority_numpy_random", "generator_ignored", f"torch.bernoulli({DOWN})", "torch.as_tensor(np.random.rand(n, sites) > ratio)"),

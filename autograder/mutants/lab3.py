@@ -480,6 +480,8 @@ for name, finds, edits in (
     ("none", "returned_none", [("    return x", "    x")]),
     ("on_the_cpu", "hard_coded_device", [(", device=x.device)", ")")]),
     ("squeezed", "wrong_shape", [("    return x", "    return x.squeeze()")]),
+    ("start_overwritten", "input_altered", [("x = ddpm_step", "x[:] = ddpm_step")]),
+    ("float_time", "time_not_integer", [("torch.full((len(x),), step,", "torch.full((len(x),), float(step),")]),
 ):  # fmt: skip
     wrong(BUGS, name, finds, edit=edits)
 BUGS_HEAD = "guided_sampler(x, y, w, model, classifier, schedule, classifier_gradient, ddpm_step, noises)"
@@ -563,4 +565,4 @@ inverse = lambda r: (S + r) ** (2 * w - 2) * (s + r) ** (-2 * w)
 area = quad(inverse, 0, s, epsabs=1e-13, epsrel=1e-11)[0] + quad(inverse, s, S, epsabs=1e-13, epsrel=1e-11)[0] + quad(inverse, S, float("inf"), epsabs=1e-13, epsrel=1e-11)[0]
 return (1 / ((1 - w) / S + w / s), S ** (1 - w) * s**w, S ** (2 - 2 * w) * s ** (2 * w) * area)
 """))  # fmt: skip
-right(VARIANCE, "numpy", edit=[(ODE, "float(np.power(float(S), 1 - w) * np.power(float(s), w))")])
+right(VARIANCE, "numpy", edit=[(ODE, "np.exp((1 - w) * np.log(S) + w * np.log(s))")])

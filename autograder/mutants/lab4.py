@@ -144,6 +144,10 @@ wrong(
 )
 wrong(LOSS, "blank", "not_implemented", source=loss("raise NotImplementedError()"))
 wrong(LOSS, "returns_none", "returned_none", source=plain((MEAN, "loss = (error**2).mean()")))
+wrong(LOSS, "keeps_an_axis", "no_reduction", source=plain((MEAN, "return (error**2).mean().reshape(1)")))
+wrong(
+    LOSS, "model_sees_flat_time", "time_shape", source=plain(("self.model(x, t, y)", "self.model(x, t.flatten(), y)"))
+)
 wrong(LOSS, "returns_float", ("detached", "not_a_tensor"), source=plain((MEAN, "return (error**2).mean().item()")))
 wrong(LOSS, "nan", "not_finite", source=plain((MEAN, "return (error**2).mean() * float('nan')")))
 wrong(LOSS, "no_class", "missing_name", source="pass\n")
@@ -288,6 +292,12 @@ wrong(DRIFT, "labels_in_place", "input_altered", source=drift(
     "u_y = self.net(x, t, y)\ny.fill_(self.null_label)\nreturn (1 - w) * self.net(x, t, y) + w * u_y"))  # fmt: skip
 wrong(DRIFT, "float_labels", "label_dtype", source=combine("(1 - w) * u_null + w * u_y").replace(
     "self.net(x, t, y)", "self.net(x, t, y.double())"))  # fmt: skip
+wrong(DRIFT, "one_null_for_all", "label_shape", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "torch.full_like(y, self.null_label)", "torch.tensor([self.null_label], device=x.device)"))  # fmt: skip
+wrong(DRIFT, "null_without_axis", "label_shape", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "torch.full_like(y, self.null_label)", "torch.tensor(self.null_label, device=x.device)"))  # fmt: skip
+wrong(DRIFT, "flat_time", "time_shape", source=combine("(1 - w) * u_null + w * u_y").replace(
+    "self.net(x, t, y)", "self.net(x, t.flatten(), y)"))  # fmt: skip
 wrong(DRIFT, "on_the_cpu", "hard_coded_device", source=drift(
     "null = torch.full((len(y),), self.null_label)\nboth = self.net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([null, y]))\n"
     "u_null, u_y = both.chunk(2)\nreturn (1 - w) * u_null + w * u_y"))  # fmt: skip
@@ -521,6 +531,8 @@ def conditional_accuracy(sample, classify, labels, scales, noise, null_label):
     return result
 """,
 )
+right(SWEEP, "numpy_mean", edit=(MEAN_HIT, "accuracy[w] = np.mean((predicted == labels).numpy(force=True))"))
+right(SWEEP, "ordered", edit=("accuracy = {}", "from collections import OrderedDict\n    accuracy = OrderedDict()"))
 right(SWEEP, "tensors_as_values", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", "")))
 right(
     SWEEP,

@@ -16,7 +16,12 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
     judge.require(
         outside == 0,
         "time_out_of_range",
-        f"{outside:.0%} of your times lie outside [0, 1]. `randn` and `rand` differ by one letter.",
+        f"Your times run from {t.min():.3f} to {t.max():.3f}: some lie outside [0, 1]. "
+        + (
+            "`randn` and `rand` differ by one letter."
+            if (t < 0).any()
+            else "Put t = 0 and t = 1 into the last line by hand."
+        ),
     )
     below = float((t < low - 1e-9).double().mean())
     judge.require(
@@ -40,7 +45,7 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
     judge.require(
         t.unique().numel() > 0.9 * t.numel(),
         "time_discrete",
-        f"Your times take only a few values. t is uniform on the whole interval {interval}.",
+        f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and again. t is uniform on the whole interval {interval}.",
     )
     judge.require(
         is_uniform(t, judge.level(1e-7), low, 1.0),

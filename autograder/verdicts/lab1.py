@@ -74,7 +74,11 @@ def sample_ensemble(judge: Judge) -> None:
             judge_letters(judge, name)
         judge_generator(judge)
     with judge.part("majority", points=0.5):
+        judge.tensor("majority/one", (1, MAJORITY_SITES), "A sample of size 1 of majority_down")
         seen = judge.tensor("majority/letters", (MAJORITY_SAMPLES, MAJORITY_SITES), "Your sample of majority_down")
+        judge.require(
+            not seen.is_floating_point(), "not_integers", "Your lattices hold floating-point numbers. Return int64."
+        )
         judge.require(
             bool(((seen == 0) | (seen == 1)).all()),
             "not_spins",
@@ -259,16 +263,16 @@ def judge_generator_of(judge: Judge, name: str, function: str) -> None:
         "generator_ignored",
         f"The same generator, set up in the same way, gave two different samples of {function}. Pass `generator=generator` to every random call.",
     )
-    judge.level(1e-9)  # 64 samples that are alike by chance: far below
-    judge.require(
-        not torch.equal(first, judge.tensor(f"{name}_again/other")),
-        "seeded",
-        f"Two generators with different seeds gave the same sample of {function}. The caller chooses the seed: do not set one inside.",
-    )
     judge.require(
         not judge.value(f"{name}_again/global_used", bool),
         "generator_ignored",
         f"{function} used torch's global random numbers. Pass `generator=generator` to every random call.",
+    )
+    judge.level(1e-9)  # 64 samples that are alike by chance: far below
+    judge.require(
+        not torch.equal(first, judge.tensor(f"{name}_again/next")),
+        "seeded",
+        f"Two calls of {function}, one after the other with the same generator, gave the same sample. The caller seeds the generator: draw from it as it is, and set no seed inside.",
     )
 
 
@@ -300,7 +304,7 @@ def add_noise(judge: Judge) -> None:
                     ("noise_not_scaled", "Your noise has its full size at every time.", a * x0 + noise),
                     ("linear", "You mix with 1 - t and t. The schedule is a(t) and sigma(t).", (1 - t) * x0 + t * noise),
                     ("one_minus_a", "sigma(t) is sqrt(1 - a²), not 1 - a.", a * x0 + (1 - a) * noise),
-                    ("time_reversed", "Noise grows as t falls: the data is at t = 0 here.", vp.a(1 - t) * x0 + vp.sigma(1 - t) * noise),
+                    ("time_reversed", "With your factors the noise grows as t falls. In this lab the data is at t = 0.", vp.a(1 - t) * x0 + vp.sigma(1 - t) * noise),
                     ("noise_subtracted", "The noise is subtracted. That has the same law, but this noise was given: add it.", a * x0 - s * noise),
                     ("beta_for_sigma", "You multiply the noise by a root of beta(t). beta is the rate at which noise comes in, not what has come in.", a * x0 + b.sqrt() * noise),
                     ("rotated", "The noise is multiplied with the data.", a * x0 + s * noise * x0),

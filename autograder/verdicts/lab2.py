@@ -648,10 +648,11 @@ def loss_mistakes(run: dict[str, Tensor], out: Tensor, pull: Tensor) -> list[tup
 def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     rtol = max(float(run["rtol"]), 1e-9)
     seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() > 1:
-        judge.fail(
-            "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and atoms to one number."
-        )
+    judge.require(
+        seen.shape == (),
+        "no_reduction",
+        f"Your loss has shape {tuple(seen.shape)}. Average it over batch and atoms to one number, a tensor without axes.",
+    )
     x, x0, t, sigma = (run[key] for key in ("x", "x0", "t", "sigma"))
     out = Nonsense(judge.challenge, "model")(x, t).double()
     variance = (sigma**2).expand_as(x)

@@ -574,7 +574,7 @@ def spot_the_bugs(judge: Judge) -> None:
         factor = read_sampler(judge).factor
         judge.require(float(factor.abs().max()) > 1e-9, "unguided", "The gradient has no effect on your samples.")
         judge.require(
-            bool((factor > 0).all()),
+            bool((factor >= 0).all()),
             "wrong_sign",
             "Your guidance walks away from the class: log p(y | x) falls with w. Mind that score and noise have opposite signs.",
         )
@@ -592,12 +592,12 @@ def spot_the_bugs(judge: Judge) -> None:
         judge.compare(
             factor, wanted,
             [
-                ("sigma_of_one_step", "The gradient is still multiplied by sqrt(beta_t), the noise of one step. The noise in x_t is larger: sqrt(1 - alpha_bar_t).", w * beta.sqrt()),
+                ("sigma_of_one_step", "The gradient is still multiplied by sqrt(beta_t), the noise of one step. In x_t all steps have left theirs: which of the three sigmas is that?", w * beta.sqrt()),
                 ("scale_missing", "The guidance scale w has no effect.", wanted / w),
                 ("sigma_missing", "The gradient is taken as it is, without a sigma.", w * torch.ones_like(beta)),
                 ("variance_for_sigma", "The gradient is multiplied by a variance. Take the root.", w * (1 - bar)),
             ],
-            ("wrong_sigma", "The factor before the gradient is not w sqrt(1 - alpha_bar_t). Compare with your `guided_noise`."), rtol,
+            ("wrong_sigma", "The factor before the gradient is another one than in your `guided_noise`. Compare the two."), rtol,
         )  # fmt: skip
 
 
@@ -621,6 +621,17 @@ def read_sampler(judge: Judge) -> Guiding:
         torch.equal(t, order[:, None].expand_as(t)),
         "wrong_order",
         "Your steps do not go from t = T - 1 down to t = 0, one by one.",
+    )
+    for stub in ("model", "gradients", "steps"):
+        judge.require(
+            not judge.tensor(f"main/{stub}/t").is_floating_point(),
+            "time_not_integer",
+            "Your t are floating-point numbers. A step has an index, and the schedule is looked up with it.",
+        )
+    judge.require(
+        judge.value("main/inputs_kept", bool),
+        "input_altered",
+        "Your sampler changes its argument x in place. The caller starts from it again, for the next w.",
     )
     used = judge.tensor("main/steps/noise", flat, "The noise of the steps").reshape(shape)
     judge.require(judge.close(used, noises[order]), "wrong_noise", "Step t has to use `noises[t]`.")
@@ -661,7 +672,7 @@ def what_guidance_samples(judge: Judge) -> None:
                     for other, number in others.items() if other != label
                 ] + [
                     ("root_for_variance", f"Your '{label}' is a standard deviation. Return the variance.", expected.sqrt()),
-                    ("precisions_averaged", "You add w / s to 1 / S. The tilt has the precision 1 / S + w (1 / s - 1 / S).", 1 / (1 / S + w / s)),
+                    ("precisions_averaged", "You add w / s to 1 / S. The tilt takes from p(x) once and from p(y | x) w times: which precision does p(y | x) have alone?", 1 / (1 / S + w / s)),
                     ("variances_averaged", "You average the variances, not the precisions.", (1 - w) * S + w * s),
                     ("exponents_swapped", "Your exponents stand the wrong way round: at w = 0 it has to be S.", S**w * s ** (1 - w)),
                     ("noise_forgotten", "Your SDE loses variance, but gains none: the noise term is missing.", S ** (2 - 2 * w) * s ** (2 * w)),

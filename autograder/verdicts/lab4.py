@@ -255,7 +255,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
 
     t_model = judge.tensor(f"{name}/model/t", what="The time that the model sees")
     judge.require(
-        t_model.numel() == batch,
+        t_model.shape == (batch, 1, 1, 1),
         "time_shape",
         f"The model sees t of shape {tuple(t_model.shape)}, expected ({batch}, 1, 1, 1).",
     )
@@ -360,16 +360,16 @@ def judge_labels(judge: Judge, runs: list[dict[str, Tensor]], always: dict[str, 
         judge.fail(
             "dropped_fraction", f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}."
         )
+    judge.require(
+        not torch.equal(null[0], null[1]),
+        "seeded",
+        "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
+    )
     judge.level(1e-7)  # eight equal counts by chance: below 1e-9
     judge.require(
         null.sum(dim=1).unique().numel() > 1,
         "fixed_count",
         "Every batch dropped exactly the same number of labels. Toss an independent coin for every sample.",
-    )
-    judge.require(
-        not torch.equal(null[0], null[1]),
-        "seeded",
-        "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
     )
     t = torch.stack([run["t"].flatten() for run in runs])
     judge.require(
@@ -393,10 +393,11 @@ def judge_loss(judge: Judge, name: str, run: dict[str, Tensor]) -> None:
     error = out - target
     square = error**2
     seen = judge.tensor(f"{name}/loss", what="The loss")
-    if seen.numel() != 1:
-        judge.fail(
-            "no_reduction", f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number."
-        )
+    judge.require(
+        seen.shape == (),
+        "no_reduction",
+        f"Your loss has shape {tuple(seen.shape)}. Average it over batch and pixels to one number, a tensor without axes.",
+    )
     rtol = 1e-9 if dtype == torch.float64 else 1e-4
     judge.compare(
         seen.reshape(()),
@@ -525,6 +526,14 @@ def cfg_drift(judge: Judge) -> None:
             judge.require(
                 judge.value(f"{name}/net/count", int) > 0, "net_not_called", "Your drift never calls `self.net`."
             )
+            asked = len(judge.tensor(f"{name}/net/x", what="The x that the network sees"))
+            for label, wanted in (("t", (asked, 1, 1, 1)), ("y", (asked,))):
+                given = judge.evidence.tensors.get(f"{name}/net/{label}")  # none where two calls do not fit together
+                judge.require(
+                    given is not None and given.shape == wanted,
+                    "label_shape" if label == "y" else "time_shape",
+                    f"The network was asked about {asked} images in all, and for these it takes {label} of the shape {wanted}: one for each image.",
+                )
 
             def velocity(label: Tensor, x=x, t=t) -> Tensor:
                 return net(x, t, label).double()

@@ -49,7 +49,9 @@ def require_normal_noise(judge: Judge, shape: tuple[int, ...]) -> None:
 
 def require_same_time(judge: Judge, t: Tensor) -> None:
     seen = judge.tensor("call0/model/t", what="The time that the model sees")
-    judge.require(torch.equal(seen, t), "time_differs", "The model sees another time than the noise.")
+    judge.require(
+        torch.equal(seen.flatten(), t.flatten()), "time_differs", "The model sees another time than the noise."
+    )
 
 
 def require_noised_input(judge: Judge) -> None:

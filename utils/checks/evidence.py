@@ -54,7 +54,8 @@ class Evidence:
             self.kinds[name] = type(thing).__name__
             self.values[name] = thing
         elif isinstance(thing, (int, float)):
-            self.kinds[name] = type(thing).__name__
+            kind = int if isinstance(thing, int) else float
+            self.kinds[name], thing = kind.__name__, kind(thing)  # NumPy's float64 is a float, too
             # JSON has no NaN and no unbounded integers: such numbers go as text.
             plain = abs(thing) < 2**53  # False for NaN
             huge = isinstance(thing, int) and thing.bit_length() > 10_000  # str() refuses it

@@ -172,6 +172,8 @@ class Judge:
     def number(self, name: str, what: str = "The result", finite: bool = True) -> float:
         """A Python number, or a tensor with one element."""
         kind = self.kind(name)
+        if kind in ("str", "dict", "tuple", "list"):
+            raise Failure("not_a_number", f"{what} is a Python {kind}, where a number was asked for.")
         if kind in ("int", "float", "bool"):
             value = torch.tensor(as_float(self.evidence.values.get(name)), dtype=torch.float64)
         else:

@@ -135,6 +135,7 @@ def probe_schedule(student: Student, challenge: Challenge, evidence: Evidence) -
     with evidence.attempt("device"):
         meta = challenge.on("meta")
         student["add_noise"](**tensors(meta, "single", "x0", "noise"), schedule=made_up_schedule(meta, torch.float32))
+        student["three_sigmas"](tensors(meta, "single")["t"], made_up_schedule(meta, torch.float32))
 
 
 def public_schedule(judge: Judge) -> None:
@@ -218,6 +219,7 @@ def probe_score_and_noise(student: Student, challenge: Challenge, evidence: Evid
         meta = challenge.on("meta")
         inputs = tensors(meta, "single", "noise_estimate") | {"schedule": made_up_schedule(meta, torch.float32)}
         student["score_from_noise"](**inputs)
+        student["noise_from_score"](score=inputs["noise_estimate"], t=inputs["t"], schedule=inputs["schedule"])
 
 
 def public_score_and_noise(judge: Judge) -> None:

@@ -602,7 +602,7 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
         with evidence.attempt(name):
             result = conditional_accuracy(sampler, classifier, labels, scales, noise, null_label)
             evidence.put(f"{name}/result", result if not isinstance(result, dict) else None)
-            evidence.put(f"{name}/type", type(result).__name__)
+            evidence.put(f"{name}/type", "dict" if isinstance(result, dict) else type(result).__name__)
             if isinstance(result, dict):
                 evidence.put(f"{name}/scales", [float(key) for key in result][:64])
                 evidence.put(f"{name}/accuracy", list(result.values())[:64])
