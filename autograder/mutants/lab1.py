@@ -120,6 +120,7 @@ for site in range(setting.probs.shape[1]):
     print(f"drew site {site} of {n} words")
 return torch.cat(sites, dim=1)
 """))  # fmt: skip
+right(ENSEMBLE, "int16", edit=(".reshape(n, setting.sites)", ".reshape(n, setting.sites).to(torch.int16)"))
 right(ENSEMBLE, "shuffled_and_int32", source=ensemble("""
 component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
 component = component[torch.randperm(n, generator=generator)]

@@ -359,6 +359,7 @@ wrong(
 )
 wrong(LOSS, "states_in_place", "states_altered", source=plain((MEAN, "x0.mul_(0.9)\n" + MEAN)))
 wrong(LOSS, "detached", "detached", source=plain((MODEL, f"{MODEL}.detach()")))
+wrong(LOSS, "model_sees_flat_time", "time_shape", source=plain(("self.model(x, t)", "self.model(x, t.flatten())")))
 wrong(LOSS, "keeps_an_axis", "no_reduction", source=plain((MEAN, "return (error**2).mean().reshape(1)")))
 wrong(LOSS, "returns_float", ("detached", "not_a_tensor"), source=plain((MEAN, "return (error**2).mean().item()")))
 wrong(LOSS, "half_detached", "wrong_gradient", source=plain((MEAN, "return (error * error.detach()).mean()")))

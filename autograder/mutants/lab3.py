@@ -126,6 +126,11 @@ for name, finds, old, new in (
     ("on_the_cpu", "hard_coded_device", f"return {SCORE}", f"noise_estimate = noise_estimate * torch.ones(noise_estimate.shape)\n    return {SCORE}"),
 ):  # fmt: skip
     wrong(DICTIONARY, name, finds, edit=(old, new))
+right(
+    DICTIONARY,
+    "small_constant",
+    edit=(SCORE, "-noise_estimate / ((1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt() + 1e-8)"),
+)
 right(DICTIONARY, "power", edit=[(SCORE, "-noise_estimate * (1 - at(schedule.alpha_bars, t, noise_estimate)) ** -0.5"), (NOISE, "-((1 - at(schedule.alpha_bars, t, score)) ** 0.5) * score")])  # fmt: skip
 right(DICTIONARY, "double", edit=[(SCORE, "-(noise_estimate.double() / (1 - at(schedule.alpha_bars.double(), t, noise_estimate)).sqrt()).to(noise_estimate.dtype)")])  # fmt: skip
 right(DICTIONARY, "loops", source='''
@@ -241,6 +246,7 @@ for name, finds, old, new in (
     ("graph_kept", "graph_kept", f"{SUM}", "torch.autograd.grad(log_probability.sum(), x, create_graph=True)"),
     ("marks_x", "x_marked", LEAF, "x.requires_grad_()"),
     ("tuple", "not_a_tensor", "    return gradient", "    return (gradient,)"),
+    ("mode_left_on", "grad_mode_left", "    with torch.enable_grad():", "    torch.set_grad_enabled(True)\n    if True:"),
     ("none", "returned_none", "    return gradient", "    gradient"),
     ("in_place", "input_altered", "    return gradient", "    out = gradient\n    x.data.zero_()\n    return out"),
     ("on_the_cpu", "hard_coded_device", "    return gradient", "    return gradient * torch.ones(gradient.shape)"),
@@ -389,6 +395,7 @@ LAST = "at(with_data, t_prev, x)"
 for name, finds, old, new in (
     ("wraps", "wrapped", LAST, "at(schedule.alpha_bars, t_prev, x)"),
     ("clamped_index", "clamped_index", LAST, "at(schedule.alpha_bars, t_prev.clamp(min=0), x)"),
+    ("schedule_overwritten", "input_altered", LAST, "at(schedule.alpha_bars.mul_(1.0).clamp_(max=0.5), t_prev.clamp(min=0), x) * 0 + at(with_data, t_prev, x)"),
     ("data_too_early", "data_too_early", LAST, "at(with_data, torch.where(t_prev > 0, t_prev, -1), x)"),
     ("single_steps", "single_steps", LAST, "at(with_data, t - 1, x)"),
     ("clean_only", "clean_estimate", f"return {BACK}", "return x0"),
@@ -480,6 +487,7 @@ for name, finds, edits in (
     ("none", "returned_none", [("    return x", "    x")]),
     ("on_the_cpu", "hard_coded_device", [(", device=x.device)", ")")]),
     ("squeezed", "wrong_shape", [("    return x", "    return x.squeeze()")]),
+    ("schedule_overwritten", "input_altered", [("    return x", "    schedule.alpha_bars[0] = 1.0\n    return x")]),
     ("start_overwritten", "input_altered", [("x = ddpm_step", "x[:] = ddpm_step")]),
     ("float_time", "time_not_integer", [("torch.full((len(x),), step,", "torch.full((len(x),), float(step),")]),
 ):  # fmt: skip

@@ -212,6 +212,8 @@ wrong(LOSS, "guided_in_training", "model_asked_twice", source=plain(
 wrong(LOSS, "time_of_ten_values", ("time_discrete", "time_shared"), source=plain(
     (TIME, "t = torch.randint(0, 10, (batch_size, 1, 1, 1), device=z.device).to(z.dtype) / 10")))  # fmt: skip
 wrong(LOSS, "seed_inside", "seeded", source=plain(("z, y = ", "torch.manual_seed(0)\nz, y = ")))
+wrong(LOSS, "coins_in_pairs", "coins_shared", source=plain(
+    (DROP, "(torch.rand((batch_size + 1) // 2, device=z.device) < self.eta).repeat_interleave(2)[:batch_size]")))  # fmt: skip
 wrong(LOSS, "half_of_eta", "dropped_fraction", source=plain((DROP, DROP + " / 2")))
 wrong(LOSS, "eta_twice", ("dropped_fraction", "eta_inverted"), source=plain(
     (f"drop = {DROP}", f"drop = ({DROP}) | ({DROP})")))  # fmt: skip
@@ -357,6 +359,7 @@ wrong(FIELD, "blank", "not_implemented", edit=[(U, "raise NotImplementedError()"
 wrong(FIELD, "field_returns_none", "returned_none", edit=(U, U.replace("return ", "field = ")))
 wrong(FIELD, "on_the_cpu", "hard_coded_device", edit=(U, U + " + torch.zeros(len(x)).reshape(t.shape)"))
 
+right(FIELD, "small_constant", edit=(N, "noise = (x - self.alpha(t) * z) / (self.beta(t) + 1e-8)"))
 right(FIELD, "collected_terms", edit=(U,
       "rate = self.beta.dt(t) / self.beta(t)\n        return (self.alpha.dt(t) - rate * self.alpha(t)) * z + rate * x"))  # fmt: skip
 right(FIELD, "score_by_noise", edit=(S, N + "\n        return -noise / self.beta(t)"))
@@ -497,7 +500,8 @@ wrong(
     SWEEP, "first_scale_only", ("one_scale", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace(", w)", ", scales[0])"))
 )
 wrong(SWEEP, "null_is_ten", ("null_rows_counted", "wrong_accuracy"), edit=("labels != null_label", "labels != 100"))
-wrong(SWEEP, "keys_are_strings", "wrong_scales", edit=("accuracy[w]", "accuracy[str(w)]"))
+wrong(SWEEP, "scales_sorted_in_place", "input_altered", edit=("for w in scales", "scales.sort()\n    for w in scales"))
+wrong(SWEEP, "keys_are_strings", "not_a_number", edit=("accuracy[w]", "accuracy[str(w)]"))
 wrong(SWEEP, "keys_are_tensors", "wrong_scales", edit=("accuracy[w]", "accuracy[torch.tensor(w, dtype=torch.float64)]"))
 wrong(SWEEP, "scales_at_least_one", "wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", max(w, 1.0))")))
 wrong(SWEEP, "returns_list", "not_a_dict", edit=("return accuracy", "return list(accuracy.values())"))

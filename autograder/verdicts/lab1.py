@@ -117,6 +117,7 @@ def judge_letters(judge: Judge, name: str) -> None:
     setting, label = ensemble_setting(judge.challenge, name), ensemble_label(judge.challenge, name)
     seen = judge.tensor(f"{name}/letters", (ENSEMBLE_SAMPLES, setting.sites), "Your sample")
     judge.require(not seen.is_floating_point(), "not_integers", NOT_INTEGERS)
+    seen = seen.long()  # int16 is an integer, too; torch does not index with it
     judge.require(
         bool((seen >= 0).all() and (seen < setting.letters).all()),
         "no_such_letter",

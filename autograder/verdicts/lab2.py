@@ -243,7 +243,7 @@ def judge_scores(judge: Judge, names: tuple[str, ...]) -> None:
         seen = judge.tensor(f"{name}/score", x.shape, "The score", finite=False)
         judge.precise(f"{name}/score", x.dtype, "The score")
         kept(judge, f"{name}/inputs_kept")
-        rtol = FLOAT32 if x.dtype == torch.float32 else 1e-9
+        rtol = FLOAT32 if x.dtype == torch.float32 else 1e-6  # seven periodic copies are enough for that
         x, sigma = x.double(), sigma.double()
         variance = sigma**2 + sigma_d**2
         exact, width = atoms_score(x, variance), variance.sqrt()
@@ -526,7 +526,7 @@ def read_run(judge: Judge, name: str) -> dict[str, Tensor]:
     )
     t_model = judge.tensor(f"{name}/model/t", what="The time that the model sees")
     judge.require(
-        t_model.numel() == batch,
+        t_model.shape == (batch, 1),
         "time_shape",
         f"The model sees t of shape {tuple(t_model.shape)}, expected ({batch}, 1).",
     )

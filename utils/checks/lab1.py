@@ -140,6 +140,7 @@ def public_sample_ensemble(judge: Judge) -> None:
             judge.require(
                 not letters.is_floating_point(), "not_integers", "Letters are integers: they index `setting.points`."
             )
+            letters = letters.long()
             judge.require(
                 letters.min() >= 0 and letters.max() < setting.letters,
                 "no_such_letter",

@@ -81,11 +81,23 @@ def tensors(challenge: Challenge, name: str, *wanted: str) -> dict[str, Tensor]:
 
 def call_kept(evidence: Evidence, name: str, function, inputs: dict, label: str = "value") -> None:
     """Call with copies of the inputs; put the result, and whether the copies stayed as they were."""
-    copies = {k: v.clone() if isinstance(v, Tensor) else v for k, v in inputs.items()}
+    copies = {k: copied(v) for k, v in inputs.items()}
     with evidence.attempt(name):
         evidence.put(f"{name}/{label}", function(**copies))
-    kept = all(torch.equal(copies[k], v) for k, v in inputs.items() if isinstance(v, Tensor))
-    evidence.put(f"{name}/inputs_kept", kept)
+    evidence.put(f"{name}/inputs_kept", all(alike(copies[k], v) for k, v in inputs.items()))
+
+
+def copied(thing: object) -> object:
+    """A tensor, or a schedule of tensors, that may be changed without harm."""
+    if isinstance(thing, Schedule):
+        return Schedule(*(values.clone() for values in thing))
+    return thing.clone() if isinstance(thing, Tensor) else thing
+
+
+def alike(one: object, other: object) -> bool:
+    if isinstance(one, Schedule):
+        return all(torch.equal(a, b) for a, b in zip(one, other))
+    return torch.equal(one, other) if isinstance(one, Tensor) else True
 
 
 def public_kept(judge: Judge, name: str) -> None:
@@ -129,7 +141,10 @@ def probe_schedule(student: Student, challenge: Challenge, evidence: Evidence) -
         with evidence.attempt(f"{name}_sigmas"):
             three_sigmas = student.function("three_sigmas", "t", "schedule")
             t = draw_t(challenge, name, RUNS[name][0][0])
-            step, total, posterior = three_sigmas(t, made_up_schedule(challenge))
+            given = t, made_up_schedule(challenge)
+            copies = [copied(thing) for thing in given]
+            step, total, posterior = three_sigmas(*copies)
+            evidence.put(f"{name}_sigmas/inputs_kept", all(map(alike, copies, given)))
             for label, value in (("step", step), ("total", total), ("posterior", posterior)):
                 evidence.put(f"{name}_sigmas/{label}", value)
     with evidence.attempt("device"):
@@ -194,6 +209,7 @@ exercise(
     title="Noise, step by step, and in one jump",
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe_schedule,
+    version=2,
     public=public_schedule,
 )
 
@@ -242,6 +258,7 @@ exercise(
     title="The score and the noise are the same thing",
     names=("score_from_noise", "noise_from_score"),
     probe=probe_score_and_noise,
+    version=2,
     public=public_score_and_noise,
 )
 
@@ -366,6 +383,7 @@ def probe_classifier_gradient(student: Student, challenge: Challenge, evidence: 
         copies = [v.clone() for v in (x, t, y)]
         with evidence.attempt(name), torch.set_grad_enabled(not under_no_grad):
             evidence.put(f"{name}/value", classifier_gradient(classifier, *copies))
+            evidence.put(f"{name}/mode_kept", torch.is_grad_enabled() is not under_no_grad)
         classifier.record.report(evidence, f"{name}/classifier")
         kept = all(torch.equal(v, w) for v, w in zip(copies, (x, t, y)))
         evidence.put(f"{name}/inputs_kept", kept)
@@ -408,6 +426,7 @@ exercise(
     title="Which way to the class?",
     names=("classifier_gradient",),
     probe=probe_classifier_gradient,
+    version=2,
     public=public_classifier_gradient,
 )
 
@@ -468,6 +487,7 @@ exercise(
     title="One guided step towards the data",
     names=("guided_noise", "ddpm_step"),
     probe=probe_guided_ddpm_step,
+    version=2,
     public=public_guided_ddpm_step,
 )
 
@@ -558,13 +578,14 @@ def probe_spot_the_bugs(student: Student, challenge: Challenge, evidence: Eviden
     x, y, noises, schedule = sampler_setting(challenge)
     stubs = SamplerStubs(challenge)
     with evidence.attempt("main"):
-        start = x.clone()
+        given = (x, y, schedule, noises)
+        start, labels, levels, draws = copies = [copied(thing) for thing in given]
         result = guided_sampler(
-            start, y.clone(), SAMPLER_SCALE, stubs.model, stubs.classifier, schedule,
-            stubs.classifier_gradient, stubs.ddpm_step, noises.clone(),
+            start, labels, SAMPLER_SCALE, stubs.model, stubs.classifier, levels,
+            stubs.classifier_gradient, stubs.ddpm_step, draws,
         )  # fmt: skip
         evidence.put("main/value", result)
-        evidence.put("main/inputs_kept", torch.equal(start, x))
+        evidence.put("main/inputs_kept", all(map(alike, copies, given)))
     with evidence.attempt("device"):
         meta = challenge.on("meta")
         x, y, noises, schedule = sampler_setting(meta)
@@ -652,6 +673,7 @@ exercise(
     title="Four faults in a plausible sampler",
     names=("guided_sampler",),
     probe=probe_spot_the_bugs,
+    version=2,
     public=public_spot_the_bugs,
 )
 
@@ -665,6 +687,8 @@ VARIANCE_RUNS = {
     "drawn0": None,
     "drawn1": None,
     "drawn2": None,
+    "weak": (3.0, 0.5, 0.3),
+    "nearly_honest": (3.0, 0.5, 0.8),
     "close": (2.0, 1.9, 2.0),
     "whole": (5, 2, 4),  # integers
 }
@@ -717,6 +741,7 @@ exercise(
     title="What guidance samples",
     names=("what_guidance_samples",),
     probe=probe_what_guidance_samples,
+    version=2,
     public=public_what_guidance_samples,
 )
 

@@ -442,7 +442,9 @@ def step_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tenso
     shape, dtype, batch, sign = STEP_RUNS[name]
     ones = [1] * len(shape)
     x = challenge.randn(f"{name} x", (batch, *shape), dtype)
-    t = challenge.rand(f"{name} t", (batch, *ones), 0.2, 0.6, dtype=dtype)
+    t = challenge.rand(f"{name} t", (batch, *ones), 0.2, 0.6, dtype=dtype) + (
+        0.2 if sign < 0 else 0
+    )  # t + h stays in [0, 1]
     h = sign * challenge.rand(f"{name} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
     return x, t, h, challenge.randint(f"{name} y", 0, 5, (batch,))
 
@@ -537,6 +539,7 @@ exercise(
     title="Two ways to take a step",
     names=("EulerSimulator", "HeunSimulator"),
     probe=probe_euler_heun,
+    version=2,
     public=public_euler_heun,
 )
 
@@ -596,20 +599,21 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
     conditional_accuracy = student.function("conditional_accuracy", *arguments)
     for name in SWEEP_RUNS:
         noise, labels, scales, null_label, classes = sweep_setting(challenge, name)
-        before = noise.clone(), labels.clone()
+        before, given = (noise.clone(), labels.clone()), list(scales)
         sampler = Recorder(lambda *inputs: stub_sample(challenge, *inputs), ("noise", "labels", "w"))
         classifier = StubClassifier(challenge, classes)
         with evidence.attempt(name):
-            result = conditional_accuracy(sampler, classifier, labels, scales, noise, null_label)
+            result = conditional_accuracy(sampler, classifier, labels, given, noise, null_label)
             evidence.put(f"{name}/result", result if not isinstance(result, dict) else None)
             evidence.put(f"{name}/type", "dict" if isinstance(result, dict) else type(result).__name__)
             if isinstance(result, dict):
-                evidence.put(f"{name}/scales", [float(key) for key in result][:64])
+                evidence.put(f"{name}/scales", [key if isinstance(key, str) else float(key) for key in result][:64])
                 evidence.put(f"{name}/accuracy", list(result.values())[:64])
                 evidence.put(f"{name}/found", sum(w in result for w in scales))
         sampler.report(evidence, f"{name}/sample")
         evidence.put(f"{name}/scales_asked", [float(call[0][2]) for call in sampler.calls if len(call[0]) == 3][:64])
         evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
+        evidence.put(f"{name}/scales_kept", given == scales)
 
 
 def few(numbers: list[float]) -> str:
