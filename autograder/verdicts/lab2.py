@@ -257,9 +257,8 @@ def judge_scores(judge: Judge, names: tuple[str, ...]) -> None:
             continue
         good = False
         large = exact.abs() * width > 1
-        lost = (
-            lost or (seen[large].abs() < 1e-9 * exact[large].abs()).double().mean() > 1 / 3
-        )  # a few may be 0 by symmetry
+        vanished = seen[large].abs() < 1e-9 * exact[large].abs()
+        lost = lost or vanished.double().mean() > 1 / 3  # a few may be 0 by symmetry
         apart = (
             x[:, 0] - x[:, 1]
         ).abs() > 1e-6  # where both orders are equally likely, rounding decides which is taken

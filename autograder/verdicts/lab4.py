@@ -746,11 +746,6 @@ def judge_sweep(judge: Judge, name: str) -> None:
     judge.require(
         judge.value(f"{name}/sample/count", int) > 0, "sampler_not_called", "Your function never calls `sample`."
     )
-    judge.require(
-        judge.value(f"{name}/scales_kept", bool),
-        "input_altered",
-        "Your function changed the caller's list of scales: it was sorted or emptied in place. Work on a copy.",
-    )
     length = judge.value(f"{name}/scales.length", int)
     keys = [judge.number(f"{name}/scales.{i}", "A key of your dictionary") for i in range(length)]
     judge.require(

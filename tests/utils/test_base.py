@@ -233,9 +233,8 @@ def test_precision_and_recall_of_known_clouds():
 
 def test_the_distance_of_real_images_is_that_of_equal_shares():
     labels = torch.tensor([0] * 90 + [1] * 10)
-    real = LabelledImages(
-        (255 * labels).to(torch.uint8)[:, None, None, None], labels, "test"
-    )  # class 0 is -1, class 1 is 1
+    pixels = (255 * labels).to(torch.uint8)[:, None, None, None]  # class 0 is -1, class 1 is 1
+    real = LabelledImages(pixels, labels, "test")
     equal = torch.tensor([-1.0, 1.0]).repeat(10)[:, None]
     assert real_distance(torch.nn.Flatten(), real, equal, 20).value == pytest.approx(0, abs=1e-9)
 

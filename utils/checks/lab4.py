@@ -442,9 +442,8 @@ def step_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tenso
     shape, dtype, batch, sign = STEP_RUNS[name]
     ones = [1] * len(shape)
     x = challenge.randn(f"{name} x", (batch, *shape), dtype)
-    t = challenge.rand(f"{name} t", (batch, *ones), 0.2, 0.6, dtype=dtype) + (
-        0.2 if sign < 0 else 0
-    )  # t + h stays in [0, 1]
+    low, high = (0.2, 0.6) if sign > 0 else (0.4, 0.8)  # t + h stays in [0, 1]
+    t = challenge.rand(f"{name} t", (batch, *ones), low, high, dtype=dtype)
     h = sign * challenge.rand(f"{name} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
     return x, t, h, challenge.randint(f"{name} y", 0, 5, (batch,))
 
@@ -612,8 +611,8 @@ def probe_accuracy_sweep(student: Student, challenge: Challenge, evidence: Evide
                 evidence.put(f"{name}/found", sum(w in result for w in scales))
         sampler.report(evidence, f"{name}/sample")
         evidence.put(f"{name}/scales_asked", [float(call[0][2]) for call in sampler.calls if len(call[0]) == 3][:64])
-        evidence.put(f"{name}/inputs_kept", torch.equal(noise, before[0]) and torch.equal(labels, before[1]))
-        evidence.put(f"{name}/scales_kept", given == scales)
+        kept = torch.equal(noise, before[0]) and torch.equal(labels, before[1]) and given == scales
+        evidence.put(f"{name}/inputs_kept", kept)
 
 
 def few(numbers: list[float]) -> str:
