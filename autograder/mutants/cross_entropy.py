@@ -50,4 +50,5 @@ WRONG = [
 RIGHT = [
     ("nll", (CE, "nn.functional.nll_loss(nn.functional.log_softmax(self.model(x, t), dim=-1), y)")),
     ("copies", ("x0, y = self.data.sample(batch_size)", "x0, y = (v.clone() for v in self.data.sample(batch_size))")),
+    ("looks_at_the_logits", (f"return {CE}", f"print(self.model(x, t).mean().item())\n        return {CE}")),
 ]

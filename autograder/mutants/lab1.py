@@ -184,6 +184,7 @@ COMPONENTS = "log_sites.logsumexp(-1).sum(-1)"
 CLASSES = "(setting.weights.log() + log_components[:, None]).logsumexp(-1)"
 RETURN = "torch.softmax(setting.prior.log() + log_classes, dim=-1)"
 for name, finds, old, new in (
+    ("world_in_place", "input_altered", "    distance =", "    setting.probs.clamp_(min=1e-30)\n    distance ="),
     ("prior_missing", "prior_missing", RETURN, "torch.softmax(log_classes, dim=-1)"),
     ("weights_missing", "weights_missing", "setting.weights.log()", "torch.log((setting.weights > 0).double())"),
     ("letters_missing", "letters_missing", "setting.probs.log() -", "torch.log((setting.probs > 0).double()) -"),
@@ -296,6 +297,7 @@ BEST = "(a(t) * best_guess - x) / sigma(t) ** 2"
 SHARES = "torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=-1)"
 MEANS = "torch.softmax(log_sites, dim=-1) @ setting.points"
 for name, finds, old, new in (
+    ("world_in_place", "input_altered", "    distance =", "    setting.weights.clamp_(min=1e-300)\n    distance ="),
     ("divided_by_sigma", "variance_not_squared", BEST, "(a(t) * best_guess - x) / sigma(t)"),
     ("sign", "wrong_sign", BEST, "(x - a(t) * best_guess) / sigma(t) ** 2"),
     ("noise", "noise_instead", BEST, "(x - a(t) * best_guess) / sigma(t)"),
@@ -510,6 +512,10 @@ for name, finds, old, new in (
     ("everything_scaled", "scale_on_everything", GUIDED, "w * class_score"),
     ("wrong_difference", "wrong_difference", GUIDED, "score - w * (class_score - score)"),
     ("clipped", ("scale_clipped", "unguided"), GUIDED, "score + min(max(w, 0.0), 1.0) * (class_score - score)"),
+    ("scale_rounded", "scale_altered", GUIDED, "score + int(w) * (class_score - score)"),
+    ("scale_without_sign", "scale_altered", GUIDED, "score + abs(w) * (class_score - score)"),
+    ("scale_at_most_five", "scale_altered", GUIDED, "score + min(w, 5.0) * (class_score - score)"),
+    ("last_step_without_noise", "no_noise_at_the_end", KICK, f"{KICK} * (t - h > 2e-3)"),
     ("noise_h", "noise_times_h", KICK, "torch.sqrt(beta(t)) * h * noise"),
     ("no_root", "no_root", KICK, "beta(t) * h * noise"),
     ("noise_without_beta", "noise_without_beta", KICK, "torch.sqrt(h) * noise"),

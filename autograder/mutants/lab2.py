@@ -386,6 +386,7 @@ right(
         ("error = self.model(x, t) - target\n", ""),
     ),
 )
+right(LOSS, "looks_at_the_scores", source=plain(("error = ", "print(self.model(x, t).std().item())\nerror = ")))
 right(LOSS, "by_autograd", source=plain((TARGET,
     "u = (x - x0).detach().requires_grad_()\n"
     "copies = torch.arange(-5, 6, device=x.device, dtype=x.dtype)\n"
@@ -441,6 +442,8 @@ wrong(STEP, "widths_subtracted", "widths_subtracted", edit=(G2, "variance = (sig
 wrong(STEP, "difference", "widths_subtracted", edit=(G2, "variance = sigma - sigma_next"))
 wrong(STEP, "half_drift", "half_drift", edit=predict("x + variance / 2 * score + variance.sqrt() * noise"))
 wrong(STEP, "predictor_without_noise", "no_noise", edit=predict("x + variance * score"))
+wrong(STEP, "last_step_without_noise", "no_noise_at_the_end", edit=predict(
+    "x + variance * score + variance.sqrt() * noise * (sigma_next > 0.002)"))  # fmt: skip
 wrong(STEP, "predictor_without_score", "no_drift", edit=predict("x + variance.sqrt() * noise"))
 wrong(STEP, "double_noise", "double_noise", edit=predict("x + variance * score + (2 * variance).sqrt() * noise"))
 wrong(STEP, "variance_floor", "wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2).clamp(min=0.01)"))

@@ -324,6 +324,8 @@ for name, finds, old, new in (
     ("no_estimate", "noise_missing", "noise_estimate - w", "-w"),
     ("twice", "twice", "- w *", "- 2 * w *"),
     ("clipped", "scale_clipped", "- w *", "- min(max(w, 0.0), 1.0) *"),
+    ("scale_rounded", "scale_altered", "- w *", "- int(w) *"),
+    ("scale_without_sign", "scale_altered", "- w *", "- abs(w) *"),
     ("unguided", "unguided", GUIDED, "noise_estimate.clone()"),
     ("not_broadcast", ("wrong_guidance", "raised"), "at(schedule.alpha_bars, t, gradient)", "schedule.alpha_bars[t]"),
     ("guided_in_place", "input_altered", GUIDED, f"noise_estimate.sub_(w * {SIGMA} * gradient)"),

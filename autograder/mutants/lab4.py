@@ -175,6 +175,8 @@ right(
     "bernoulli",
     source=plain((DROP, "torch.bernoulli(torch.full((batch_size,), self.eta, device=z.device)).bool()")),
 )
+right(LOSS, "looks_at_the_velocities", source=plain(
+    ("error = ", "print(self.model(x, t, y).std(), self.path.conditional_vector_field(x, z, t).std())\nerror = ")))  # fmt: skip
 right(LOSS, "explicit_division", source=plain((MEAN, "return (error**2).sum() / error.numel()")))
 right(
     LOSS,
@@ -306,6 +308,11 @@ wrong(DRIFT, "on_the_cpu", "hard_coded_device", source=drift(
 wrong(DRIFT, "blank", "not_implemented", source=drift("raise NotImplementedError()"))
 wrong(DRIFT, "returns_none", "returned_none", source=combine("None"))
 
+wrong(DRIFT, "scale_rounded", "scale_altered", source=combine("(1 - int(w)) * u_null + int(w) * u_y"))
+wrong(DRIFT, "scale_at_most_ten", "scale_altered", source=combine("(1 - min(w, 10)) * u_null + min(w, 10) * u_y"))
+wrong(DRIFT, "scale_without_sign", "scale_altered", source=combine("(1 - abs(w)) * u_null + abs(w) * u_y"))
+wrong(DRIFT, "digits_lost", "wrong_dtype", source=combine("((1 - w) * u_null + w * u_y).float()"))
+
 right(DRIFT, "difference_form", source=combine("u_null + w * (u_y - u_null)"))
 right(DRIFT, "from_the_conditional", source=combine("u_y + (w - 1) * (u_y - u_null)"))
 right(DRIFT, "doubled_batch", source=drift(
@@ -356,6 +363,12 @@ wrong(FIELD, "score_half", "half", edit=(S, S + " / 2"))
 wrong(FIELD, "score_is_noise", "noise_instead", edit=(S, "return (x - self.alpha(t) * z) / self.beta(t)"))
 wrong(FIELD, "score_linear", "only_linear", edit=(S, "return (t * z - x) / (1 - t) ** 2"))
 wrong(FIELD, "blank", "not_implemented", edit=[(U, "raise NotImplementedError()"), (S, "raise NotImplementedError()")])
+wrong(
+    FIELD,
+    "score_of_rounded_inputs",
+    "wrong_dtype",
+    edit=(S, "x, z, t = x.half().float(), z.half().float(), t.half().float()\n        " + S),
+)
 wrong(FIELD, "field_returns_none", "returned_none", edit=(U, U.replace("return ", "field = ")))
 wrong(FIELD, "on_the_cpu", "hard_coded_device", edit=(U, U + " + torch.zeros(len(x)).reshape(t.shape)"))
 
@@ -396,6 +409,17 @@ E = "return x + h * self.ode.drift_coefficient(x, t, **kwargs)"
 H = "return x + h / 2 * (here + there)"
 T = "there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)"
 
+wrong(
+    STEP,
+    "digits_lost",
+    "wrong_dtype",
+    edit=(
+        E,
+        E.replace("return x + ", "return x.float() + ")
+        .replace("h *", "h.float() *")
+        .replace("**kwargs)", "**kwargs).float()"),
+    ),
+)
 wrong(STEP, "euler_increment", "only_the_increment", edit=(E, E.replace("x + h", "h")))
 wrong(STEP, "euler_without_h", "no_step_size", edit=(E, E.replace("h * ", "")))
 wrong(STEP, "euler_minus", "wrong_sign", edit=(E, E.replace("+", "-")))

@@ -11,6 +11,7 @@ from torch import Tensor
 from autograder.verdicts import verdict
 from autograder.verdicts.cross_entropy import judge_cross_entropy
 from autograder.verdicts.draws import judge_noise, judge_times
+from autograder.verdicts.scales import other_scale
 from autograder.verdicts.statistics import is_binomial
 from utils import vp
 from utils.checks.cross_entropy import stub_noising
@@ -618,8 +619,21 @@ def guided_step(judge: Judge) -> None:
             parts = {
                 k: v.double() if isinstance(v, Tensor) else v for k, v in step_setting(judge.challenge, name).items()
             }
+            mistakes = step_mistakes(parts, name in plain)
+            if name not in (*plain, "w3"):  # w = 3 was right
+                unguided, conditional = (new_x(**(parts | {"w": w})) for w in (0.0, 1.0))
+                mistakes[:0] = [other_scale(seen[name], unguided, conditional - unguided, parts["w"])]
+            if name == "last":
+                still = new_x(**(parts | {"noise": 0 * parts["noise"]}))
+                mistakes[:0] = [
+                    (
+                        "no_noise_at_the_end",
+                        "Your step that ends at the last time leaves the noise out. It is one like the others.",
+                        still,
+                    )
+                ]
             judge.compare(
-                seen[name], new_x(**parts), step_mistakes(parts, name in plain),
+                seen[name], new_x(**parts), mistakes,
                 ("wrong_step", f"Your step is not x + (beta x / 2 + beta s_w) h + sqrt(beta h) noise (seen {WHERE[name]}). Try it with noise 0, then with h = 0: which of the terms is off?"),
                 1e-9 if dtype == torch.float64 else 1e-4,
             )  # fmt: skip

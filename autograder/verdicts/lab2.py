@@ -754,7 +754,13 @@ def judge_step(judge: Judge, short: str, formula: Callable) -> None:
             f"The new state of your {short} contains NaN or infinity. Is it the root of a negative number? sigma is larger than sigma_next.",
         )
         kept(judge, f"{short}_{name}/inputs_kept")
-        right, mistakes = formula(**{key: value.double() for key, value in setting.items()})
+        setting = {key: value.double() for key, value in setting.items()}
+        right, mistakes = formula(**setting)
+        if name == "last":
+            at_the_end = "The step to the least noise leaves its own noise out in yours. It is one like the others."
+            mistakes[:0] = [
+                ("no_noise_at_the_end", at_the_end, formula(**(setting | {"noise": 0 * setting["noise"]}))[0])
+            ]
         if on_circle(seen - right).abs().max() <= rtol:
             judge.require(
                 seen.min() >= 0 and seen.max() <= 1,

@@ -9,6 +9,7 @@ from torch import Tensor
 from autograder.verdicts import verdict
 from autograder.verdicts.cross_entropy import judge_cross_entropy
 from autograder.verdicts.draws import judge_noise
+from autograder.verdicts.scales import other_scale
 from utils.checks.cross_entropy import stub_noising
 from utils.checks.judging import Judge
 from utils.checks.lab3 import (
@@ -427,7 +428,9 @@ def guided_ddpm_step(judge: Judge) -> None:
             given = guided_setting(judge.challenge, name)
             noise, g, w = given["noise_estimate"].double(), given["gradient"].double(), given["w"]
             here = Here(judge.challenge, given["t"], noise)
+            seen = judge.tensor(f"{name}_guided/value", shape, "The guided noise estimate")
             mistakes = [
+                *([] if name == "images" else [other_scale(seen, noise, -here.sigma * g, w)]),  # the images, at w = 3, were right
                 ("wrong_sign", "Your guidance adds to the noise what it should take away: p(y | x) would fall with w. Score and noise have opposite signs.", noise + w * here.sigma * g),
                 ("sigma_of_one_step", "You use sqrt(beta_t), the noise of one step. That guides ten times too little in the middle; the score was divided by sqrt(1 - alpha_bar_t).", noise - w * here.beta.sqrt() * g),
                 ("variance_for_sigma", "You multiply by the variance 1 - alpha_bar_t. Take its root.", noise - w * here.sigma**2 * g),
@@ -445,8 +448,8 @@ def guided_ddpm_step(judge: Judge) -> None:
                 ("unguided", "The gradient has no effect.", noise),
             ]  # fmt: skip
             judge.compare(
-                judge.tensor(f"{name}_guided/value", shape, "The guided noise estimate"), noise - w * here.sigma * g,
-                mistakes, ("wrong_guidance", f"Your estimate does not belong to the score s + w g (seen {WHERE[name]}). Write that down, and turn it into noise by exercise 3.2."),
+                seen, noise - w * here.sigma * g, mistakes,
+                ("wrong_guidance", f"Your estimate does not belong to the score s + w g (seen {WHERE[name]}). Write that down, and turn it into noise by exercise 3.2."),
                 tolerance(dtype),
             )  # fmt: skip
             kept(judge, f"{name}_guided")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from autograder.verdicts import verdict
 from autograder.verdicts.draws import judge_times
+from autograder.verdicts.scales import other_scale
 from autograder.verdicts.statistics import is_binomial, is_same_law
 from utils.checks.judging import Judge
 from utils.checks.lab4 import (
@@ -43,9 +44,13 @@ def vector_field(judge: Judge) -> None:
             a, b, da, db = (f(t).double() for f in (alpha, beta, alpha.dt, beta.dt))
             x = (alpha(t) * z + beta(t) * noise).double()
             z, t = z.double(), t.double()
+            seen = judge.tensor(f"{name}_field/value", z.shape, "The vector field")
+            expected = da * z + db / b * (x - a * z)
+            if not judge.close(seen, expected, FIELD_RTOL[z_dtype(name)]):
+                judge.precise(f"{name}_field/value", z_dtype(name), "The vector field")
             judge.compare(
-                judge.tensor(f"{name}_field/value", z.shape, "The vector field"),
-                da * z + db / b * (x - a * z),
+                seen,
+                expected,
                 [
                     (
                         "only_linear",
@@ -127,9 +132,12 @@ def vector_field(judge: Judge) -> None:
             z, noise, t, alpha, beta = field_setting(judge.challenge, name)
             a, b = alpha(t).double(), beta(t).double()
             x, z = (alpha(t) * z + beta(t) * noise).double(), z.double()
+            seen, expected = judge.tensor(f"{name}_score/value", z.shape, "The score"), (a * z - x) / b**2
+            if not judge.close(seen, expected, FIELD_RTOL[z_dtype(name)]):
+                judge.precise(f"{name}_score/value", z_dtype(name), "The score")
             judge.compare(
-                judge.tensor(f"{name}_score/value", z.shape, "The score"),
-                (a * z - x) / b**2,
+                seen,
+                expected,
                 [
                     (
                         "beta_not_squared",
@@ -534,6 +542,9 @@ def loss_mistakes(out: Tensor, target: Tensor, run: dict[str, Tensor]) -> list[t
 def cfg_drift(judge: Judge) -> None:
     net = Nonsense(judge.challenge, "net")
     with judge.part("drift", points=2):
+        x, t, y, w, null_label = drift_setting(judge.challenge, "w2")
+        expected = (1 - w) * net(x, t, torch.full_like(y, null_label)) + w * net(x, t, y)
+        right_at_two = judge.close(judge.evidence.tensors.get("w2/drift", torch.empty(0)), expected)
         for name in ("whalf", "random", *[n for n in DRIFT_RUNS if n not in ("whalf", "random")]):
             x, t, y, w, null_label = drift_setting(judge.challenge, name)
             drift = judge.tensor(f"{name}/drift", x.shape, what="The drift")
@@ -552,12 +563,15 @@ def cfg_drift(judge: Judge) -> None:
             def velocity(label: Tensor, x=x, t=t) -> Tensor:
                 return net(x, t, label).double()
 
+            judge.precise(f"{name}/drift", x.dtype, "The drift")
             u_y, u_null = velocity(y), velocity(torch.full_like(y, null_label))
+            altered = [other_scale(drift, u_null, u_y - u_null, w)] if right_at_two else []
             zero, ten = velocity(torch.zeros_like(y)), velocity(torch.full_like(y, 10))
             judge.compare(
                 drift,
                 (1 - w) * u_null + w * u_y,
                 [
+                    *altered,
                     (
                         "scales_swapped",
                         "The two velocities carry each other's weight. Test it in your head: what must come out at w = 0, and at w = 1?",
@@ -656,6 +670,7 @@ def judge_steps(judge: Judge, short: str) -> None:
             f"The drift is asked at times of another shape than {tuple(t.shape)}. Pass t on as it came.",
         )
         seen = judge.tensor(f"{short}_{name}/state", x.shape, "The new state")
+        judge.precise(f"{short}_{name}/state", x.dtype, "The new state")
         right = predicted if short == "euler" else x + h / 2 * (f + g)
         judge.compare(
             seen,

@@ -18,7 +18,7 @@ from utils.checks.cross_entropy import (
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import PreparedClassifier, Recorder, StubClassifier, StubData
+from utils.checks.stubs import PreparedClassifier, Recorder, StubClassifier, StubData, forget_repeats
 from utils.checks.student import Student
 from utils.settings import SPINS, Setting
 from utils.vp import T_MIN
@@ -46,6 +46,8 @@ WHERE = {
     "w3": "at w = 3",
     "whalf": "at w = 0.5",
     "wnegative": "at w = -1",
+    "w8": "at w = 8",
+    "last": "where the step ends at the last time",
 }
 
 
@@ -349,6 +351,10 @@ def law_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, Tensor
     return (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise, t, labels, setting
 
 
+def same_worlds(one: Setting, other: Setting) -> bool:
+    return all(torch.equal(getattr(one, key), getattr(other, key)) for key in ("probs", "weights", "prior", "points"))
+
+
 def probe_class_posterior(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     class_posterior = student.function("class_posterior", "x", "t", "setting")
     for name in LAW_RUNS:
@@ -356,7 +362,8 @@ def probe_class_posterior(student: Student, challenge: Challenge, evidence: Evid
         inputs = x.clone(), t.clone()
         with evidence.attempt(name):
             evidence.put(f"{name}/value", class_posterior(*inputs, setting))
-        evidence.put(f"{name}/inputs_kept", torch.equal(inputs[0], x) and torch.equal(inputs[1], t))
+        kept = torch.equal(inputs[0], x) and torch.equal(inputs[1], t)
+        evidence.put(f"{name}/inputs_kept", kept and same_worlds(setting, law_setting(challenge, name)[3]))
     with evidence.attempt("strided"):
         x, t, _, setting = law_setting(challenge, "letters")
         evidence.put("strided/value", class_posterior(strided(x), strided(t), setting))
@@ -384,7 +391,9 @@ def public_class_posterior(judge: Judge) -> None:
                 f"Your probabilities do not add up to 1 over the classes (seen {WHERE[name]}).",
             )
             judge.require(
-                judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed x or t in place."
+                judge.value(f"{name}/inputs_kept", bool),
+                "input_altered",
+                "Your function changed x, t or the setting in place.",
             )
         prior = made_up_setting(judge.challenge, "late", *LAW_RUNS["late"][:2]).prior
         judge.require(
@@ -421,7 +430,7 @@ exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=2,
+    version=3,
     names=("class_posterior",),
     probe=probe_class_posterior,
     public=public_class_posterior,
@@ -435,7 +444,8 @@ def probe_conditional_score(student: Student, challenge: Challenge, evidence: Ev
         inputs = x.clone(), t.clone(), labels.clone()
         with evidence.attempt(name):
             evidence.put(f"{name}/value", conditional_score(*inputs, setting))
-        evidence.put(f"{name}/inputs_kept", all(torch.equal(v, w) for v, w in zip(inputs, (x, t, labels))))
+        kept = all(torch.equal(v, w) for v, w in zip(inputs, (x, t, labels)))
+        evidence.put(f"{name}/inputs_kept", kept and same_worlds(setting, law_setting(challenge, name)[3]))
     with evidence.attempt("strided"):
         x, t, labels, setting = law_setting(challenge, "letters")
         evidence.put("strided/value", conditional_score(strided(x), strided(t), strided(labels), setting))
@@ -456,7 +466,9 @@ def public_conditional_score(judge: Judge) -> None:
             x, _, _, _ = law_setting(judge.challenge, name)
             judge.tensor(f"{name}/value", x.shape, "The score")
             judge.require(
-                judge.value(f"{name}/inputs_kept", bool), "input_altered", "Your function changed x, t or y in place."
+                judge.value(f"{name}/inputs_kept", bool),
+                "input_altered",
+                "Your function changed x, t, y or the setting in place.",
             )
         for name, number in PUBLIC_SCORES.items():
             seen = judge.tensor(f"{name}/value")
@@ -485,7 +497,7 @@ exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
-    version=2,
+    version=3,
     names=("conditional_score",),
     probe=probe_conditional_score,
     public=public_conditional_score,
@@ -520,6 +532,8 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
             if isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
                 loss.backward()
                 evidence.put(f"{name}/grad", model.gain.grad)
+        forget_repeats(model.record)
+        forget_repeats(add_noise)
         add_noise.report(evidence, f"{name}/noising")
         model.record.report(evidence, f"{name}/model")
         evidence.put(f"{name}/data_kept", all(data.kept()))
@@ -570,7 +584,7 @@ exercise(
     "lab1.classifier_loss",
     points=3,
     title="The loss of a classifier that knows about noise",
-    version=3,
+    version=4,
     names=("ClassifierTrainer",),
     probe=probe_classifier_loss,
     public=public_classifier_loss,
@@ -578,25 +592,33 @@ exercise(
 
 # --- 1.6 a guided step
 
-STEP_SCALES = {"w0": 0.0, "w1": 1.0, "w3": 3.0, "whalf": 0.5, "wnegative": -1.0}
+STEP_SCALES = {"w0": 0.0, "w1": 1.0, "w3": 3.0, "whalf": 0.5, "wnegative": -1.0, "w8": 8.0}
 STEP_RUNS = {
     # attempt: shape, dtype
     "equal": ((10, 4, 2), torch.float64),
     **{name: ((10, 4, 2), torch.float64) for name in STEP_SCALES},
+    "last": ((6, 4, 2), torch.float64),
     "one": ((1, 5, 1), torch.float64),
     "single": ((6, 3, 1), torch.float32),
 }
 
 
 def step_setting(challenge: Challenge, name: str) -> dict[str, Tensor | float]:
-    """The arguments of one step. Every sample has a time and a step size of its own; in `equal` w plays no part."""
+    """The arguments of one step. Every sample has a time and a step size of its own; in `equal` w plays no part.
+
+    In `last` the step ends where sampling ends, or at the data.
+    """
     shape, dtype = STEP_RUNS[name]
     times = challenge.rand(f"{name} times", (shape[0], 1, 1), 0.05, 1.0, dtype=dtype)
+    steps = times * challenge.rand(f"{name} h", (shape[0], 1, 1), 0.02, 0.2, dtype=dtype)
+    if name == "last":
+        steps = times - T_MIN
+        steps[0] = times[0]
     score = challenge.randn(f"{name} score", shape, dtype)
     return {
         "x": challenge.randn(f"{name} x", shape, dtype),
         "t": times,
-        "h": times * challenge.rand(f"{name} h", (shape[0], 1, 1), 0.02, 0.2, dtype=dtype),
+        "h": steps,
         "score": score,
         "class_score": score.clone() if name == "equal" else challenge.randn(f"{name} class score", shape, dtype),
         "w": STEP_SCALES.get(name, challenge.number("w", 1.5, 2.5)),
@@ -666,6 +688,8 @@ PUBLIC_STEPS = {
     "w3": -1.0373638,
     "whalf": -0.3937689,
     "wnegative": 0.0497089,
+    "w8": 1.8525063,
+    "last": 3.7756375,
     "one": -1.3773855,
     "single": -0.0468722,
 }
@@ -674,7 +698,7 @@ exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=2,
+    version=3,
     names=("guided_step",),
     probe=probe_guided_step,
     public=public_guided_step,

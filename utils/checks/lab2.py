@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from utils.atoms import SIGMA_MIN
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder, StubModel
+from utils.checks.stubs import Nonsense, Recorder, StubModel, forget_repeats
 from utils.checks.student import Student
 
 
@@ -285,6 +286,7 @@ def probe_score_loss(student: Student, challenge: Challenge, evidence: Evidence)
             if isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
                 loss.backward()
                 evidence.put(f"{name}/grad", model.gain.grad)
+        forget_repeats(model.record)
         data.sample.report(evidence, f"{name}/data")
         schedule.add_noise.report(evidence, f"{name}/noised")
         schedule.sigma.report(evidence, f"{name}/sigma")
@@ -346,7 +348,7 @@ exercise(
     "lab2.score_loss",
     points=3,
     title="Denoising score matching on a ring",
-    version=2,
+    version=3,
     names=("ScoreTrainer",),
     probe=probe_score_loss,
     public=public_score_loss,
@@ -358,18 +360,25 @@ STEP_RUNS = {
     # attempt: shape of x, dtype
     "main": ((40, 2), torch.float64),
     "wide": ((9, 4), torch.float64),
+    "last": ((6, 2), torch.float64),
     "one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
 }
 
 
 def step_setting(challenge: Challenge, name: str) -> dict[str, Tensor]:
-    """Everything that the two steps take. Steps go far enough to leave the cell on both sides."""
+    """Everything that the two steps take. Steps go far enough to leave the cell on both sides.
+
+    In `last` they end at the lab's least noise, or without any.
+    """
     shape, dtype = STEP_RUNS[name]
     later = challenge.rand(f"{name} later", (shape[0], 1), 0.05, 0.3, dtype)
     gap = challenge.rand(f"{name} gap", (shape[0], 1), 0.05, 0.3, dtype)
     if shape[0] > 2:  # one of the last steps, with little noise left
         later[0], gap[0] = later[0] / 10, gap[0] / 10
+    if name == "last":
+        later, gap = torch.full_like(later, SIGMA_MIN), gap / 10
+        later[0] = 0.0
     return {
         "x": challenge.rand(f"{name} x", shape, dtype=dtype),
         "score": 4 * challenge.randn(f"{name} score", shape, dtype),
@@ -453,10 +462,12 @@ def public_predictor_corrector(judge: Judge) -> None:
 PUBLIC_STEPS = {
     ("predictor", "main"): 0.0428960,
     ("predictor", "wide"): -0.1382208,
+    ("predictor", "last"): -0.1277399,
     ("predictor", "one"): 0.9004979,
     ("predictor", "single"): 0.1685034,
     ("corrector", "main"): 0.1393905,
     ("corrector", "wide"): -0.0360228,
+    ("corrector", "last"): 0.1001052,
     ("corrector", "one"): 0.3599183,
     ("corrector", "single"): 0.1244398,
 }
@@ -467,7 +478,7 @@ exercise(
     title="Predictor and corrector",
     names=("predictor_step", "corrector_step"),
     probe=probe_predictor_corrector,
-    version=2,
+    version=3,
     public=public_predictor_corrector,
 )
 

@@ -20,7 +20,7 @@ from utils.checks.cross_entropy import (
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData
+from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData, forget_repeats
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
@@ -299,6 +299,8 @@ def probe_classifier_loss(student: Student, challenge: Challenge, evidence: Evid
             if isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
                 loss.backward()
                 evidence.put(f"{name}/grad", model.gain.grad)
+        forget_repeats(model.record)
+        forget_repeats(recorder)
         recorder.report(evidence, f"{name}/noising")
         model.record.report(evidence, f"{name}/model")
         evidence.put(f"{name}/data_kept", all(data.kept()))
@@ -349,7 +351,7 @@ exercise(
     "lab3.classifier_loss",
     points=2,
     title="A classifier that can read noise",
-    version=2,
+    version=3,
     names=("NoisyClassifierTrainer",),
     probe=probe_classifier_loss,
     public=public_classifier_loss,

@@ -9,7 +9,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import exercise
 from utils.checks.judging import Judge
-from utils.checks.stubs import Nonsense, Recorder, StubData, StubModel
+from utils.checks.stubs import Nonsense, Recorder, StubData, StubModel, forget_repeats
 from utils.checks.student import Student
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE
@@ -214,6 +214,8 @@ def probe_cfg_train_loss(student: Student, challenge: Challenge, evidence: Evide
                 loss.backward()
                 evidence.put(f"{name}/grad", model.gain.grad)
         evidence.put(f"{name}/draws", data.sample.calls and [call[0][0] for call in data.sample.calls][:64])
+        for recorder in (model.record, path.conditional_vector_field):
+            forget_repeats(recorder)
         path.sample_conditional_path.report(evidence, f"{name}/path")
         model.record.report(evidence, f"{name}/model")
         path.conditional_vector_field.report(evidence, f"{name}/target")
@@ -319,7 +321,7 @@ exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
-    version=3,
+    version=4,
     names=("CFGTrainer",),
     probe=probe_cfg_train_loss,
     public=public_cfg_train_loss,
