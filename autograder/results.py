@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="of the sampler: 25 of DDIM, or 10 of Euler")
-    parser.add_argument("--scales", type=float, nargs="*", help="other guidance scales than the notebook's")
+    parser.add_argument("--scales", type=float, nargs="+", help="other guidance scales than the notebook's")
     parser.add_argument("--out", type=Path, help="another table than the notebook's")
     parser.add_argument("--only", choices=["sweep", "pictures"])
     args = parser.parse_args()
