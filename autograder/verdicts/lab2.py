@@ -858,7 +858,7 @@ def judge_residual(judge: Judge, name: str) -> None:
     half = width * width_dt  # half the growth of the variance
     right = s_dt - half * (laplacian + flow)
     mistakes = [
-        ("two_missing", "The gradient of |s|² is twice the Jacobian times s. The two is missing: on an exact score your residual would be thousands, not zero.", s_dt - half * (laplacian + flow / 2)),
+        ("two_missing", "The gradient of |s|² is twice the transposed Jacobian times s. The two is missing: on an exact score your residual would be thousands, not zero.", s_dt - half * (laplacian + flow / 2)),
         ("wrong_sign", "The two sides have to be subtracted: with your sign the residual of an exact score is twice its time derivative.", s_dt + half * (laplacian + flow)),
         ("wrong_sign", "The term of |s|² has the wrong sign.", s_dt - half * (laplacian - flow)),
         ("wrong_sign", "The term of the divergence has the wrong sign.", s_dt - half * (flow - laplacian)),

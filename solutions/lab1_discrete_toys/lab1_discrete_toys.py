@@ -304,7 +304,8 @@ the classes, `(b, classes)`; a `softmax` with the prior.
 </details>
 <details><summary>"I run out of memory", "my shapes do not fit"</summary>
 
-`x[:, :, None, :]` has a place for the letters, `setting.probs.log()[None]` one for the batch. `a(t)` has three axes; where there are four, write `a(t)[..., None]`.
+`x[:, :, None, :]` has a place for the letters, `setting.probs.log()[None]` one for the batch. `a(t)` has three axes; where there are four, write `a(t)[..., None]`. If memory runs out, some axis was broadcast against the wrong one, and made a tensor `(b, b, …)`: print the shapes. The largest that you need is
+`(b, components, sites, letters)`.
 </details>
 """
 
@@ -350,7 +351,7 @@ drawn(draw_posterior, "1.1, 1.2 and 1.3")
 
 # %% [markdown]
 r"""
-Until about $t = 0.2$ the answer is nearly always certain. By $t = 0.7$ in world 2, and $0.9$ in world 3, nothing is left of it. In between lies a window in which it is lost. **Guidance can only act in that window**: before it (in sampling order) there is
+Until about $t = 0.2$ the answer is nearly always certain. By $t = 0.7$ in world 2, and $0.9$ in world 3, next to nothing is left of it. In between lies a window in which it is lost. **Guidance can only act in that window**: before it (in sampling order) there is
 nothing to say about the class, after it the class is decided. Keep it in mind for lab 4.
 
 ---
@@ -590,7 +591,7 @@ drawn(learn, "1.1 to 1.5")
 
 # %% [markdown]
 r"""
-Look at the last two pictures together. The classifier is as good as any classifier can be. And **near the data its gradient is poor, although its accuracy is perfect**. It was never asked for a
+Look at the last two pictures together. The classifier is nearly as good as any classifier can be. And **near the data its gradient is poor, although its accuracy is perfect**. It was never asked for a
 gradient. Where the class is obvious, $\log p(y\mid x)$ is flat, and the direction of something nearly zero is learned by nobody. (In world 2 it is poor at late times too, where next to nothing is left to know.)
 
 ---
@@ -709,7 +710,7 @@ Two exact scores, one honest sampler: at $w = 0$ and $w = 1$ the theory holds, d
 
 ## Then beyond
 
-What does $w = 3$ sample? The score $s_w$ *looks* like the score of $p_t(x)\,p_t(y\mid x)^w$: "the world, with the class taken to the third power". At $t = 0$ that law is exact and cheap: $P_w(k) \propto P(k)\,p(y\mid k)^w$, where $k$ is the number of up spins and $P(k)$ its law in the whole world. **Predict,
+What does $w = 3$ sample? At every $t$, $s_w$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$: "the world, with the class taken to the third power". At $t = 0$ that law is exact and cheap: $P_w(k) \propto P(k)\,p(y\mid k)^w$, where $k$ is the number of up spins and $P(k)$ its law in the whole world. **Predict,
 then run:** will your samples at $w = 3$ follow it?
 """
 
@@ -751,7 +752,7 @@ drawn(in_numbers, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-It does **not**. In both worlds too many samples end in the clean states. The step size is not to blame: at $w = 1$ the same steps give too *few* of them, at $w = 3$ too many, and with more steps the first error goes away and the second stays. Nothing is wrong with your code, and the scores are exact. The reason is that $p_t(x)\,p_t(y\mid x)^w$ for different $t$ are not the noised versions of
+It does **not**. In both worlds too many samples end in the clean states. (Look at P(no spin up). In world 3 the *distances* at $w = 1$ and $w = 3$ are nearly alike, but the errors have opposite signs.) The step size is not to blame: at $w = 1$ the same steps give too *few* of them, at $w = 3$ too many, and with more steps the first error goes away and the second does not. Nothing is wrong with your code, and the scores are exact. The reason is that $p_t(x)\,p_t(y\mid x)^w$ for different $t$ are not the noised versions of
 one another, except at $w = 0$ and $w = 1$. The noise process does not lead from one to the next, so walking it backwards with their scores does not lead to the last one either. Guidance is a useful push. It is not sampling from a power of a posterior. (Lab 3 has the smallest example, one Gaussian, with all
 formulas.)
 
@@ -906,7 +907,7 @@ r"""
 *Ungraded.* Gaussian noise makes points that are no letters and no probabilities. For discrete data one can do without: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$ with $\alpha$ at place $i$. At $\alpha = 1$ that is the uniform law on the
 simplex, whatever the letter. As $\alpha$ grows, $x$ moves into corner $i$.
 
-The point that moves with $\alpha$ so that its law is always this one has the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. The speed $C$ comes from a derivative of the incomplete beta function, and has a closed form for small $K$ (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
+The point that moves with $\alpha$ so that its law is always this one has the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. The speed $C$ comes from a derivative of the incomplete beta function, and has a closed form, which floating-point numbers bear for small $K$ only (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
 """
 
 # %% role="illustration"

@@ -205,7 +205,7 @@ show_or_say(draw_my_field, "2.1")
 
 # %% [markdown]
 r"""
-The score is **large where the density is small**. Close to the lines half-way between two peaks it is as large as it gets. On such a line the two pulls cancel across it, and within a hair's breadth the score turns around. Remember this place: data never go there at small noise, so nothing will teach a
+At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the two pulls across it cancel, and within a hair's breadth that part of the score changes its sign. (Where two such lines cross, at $(\frac14, \frac14)$, the score is 0.) Remember this place: data never go there at small noise, so nothing will teach a
 network what happens there.
 
 ---
@@ -271,7 +271,7 @@ show_or_say(draw_noised, "2.2")
 
 # %% [markdown]
 r"""
-Blue is your data with noise, grey the same with the atoms swapped. Look at $t = 1$. All places have been reached, but not all equally: on the diagonal, around $(\frac14, \frac14)$ and $(\frac34, \frac34)$, there are still holes. Two atoms seldom sit at the same place. We come back to
+Blue is your data with noise, grey the same with the atoms swapped. Look at $t = 1$. All places have been reached, but not all equally: on the diagonal, around $(\frac14, \frac14)$ and $(\frac34, \frac34)$, there are still holes: for both atoms to be there, one of them must have gone half-way around. We come back to
 these holes at the end.
 
 ---
@@ -360,7 +360,7 @@ with torch.no_grad():
 r"""
 ## Training it
 
-**What loss can be reached?** Not zero, for $x$ does not tell which $x_0$ it came from. But here we know the best possible network: your exact score! Its loss is the floor, the dashed line.
+**What loss can be reached?** Not zero, for $x$ does not tell which $x_0$ it came from. But here we know the best network that treats both atoms alike: your exact score! Its loss is the floor, the dashed line. (A network that keeps the atoms apart could go a little below it, for the data have one order only.)
 
 **Predict, then run.** Will training get there within a minute?
 """
@@ -490,7 +490,7 @@ r"""
 ---
 # 5 · What the loss does not see
 
-Look back at the arrows of part 1. At small noise, nearly the whole square is empty, and score matching never asks there. But a walk that starts *anywhere* has to cross that emptiness. Can we teach the network something about places without data, **without knowing the
+Look back at the arrows of part 1. At small noise, nearly the whole square is empty, and score matching never asks there. But a walk that starts *anywhere* may have to cross that emptiness. Can we teach the network something about places without data, **without knowing the
 answer**? Two ideas from the literature, each an extra term in the loss.
 
 ## Idea 1: the score obeys an equation
@@ -504,7 +504,7 @@ It holds **everywhere**, with or without data. So take states at random, and pen
 <details><summary>The derivation</summary>
 
 With $\ell = \log p$: $\ \partial_t \ell = \partial_t p / p$ and $\Delta p / p = \Delta \ell + \|\nabla \ell\|^2$. So $\partial_t \ell = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t} (\Delta \ell + \|\nabla \ell\|^2)$. Now take $\nabla$ on both sides, and put $s = \nabla \ell$.
-Mind that $\nabla \|s\|^2$ is *twice* the Jacobian times $s$.
+Mind that $\nabla \|s\|^2$ is *twice* the transposed Jacobian times $s$. (That of a true score is symmetric. A network's need not be.)
 </details>
 
 > ### Exercise 2.5 · The Fokker-Planck residual
@@ -675,16 +675,18 @@ Now train the same network from the same start, with the same number of steps, a
 | consistency (Beyond) | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide (Beyond) | the same, with the walks driven by your exact score: half an oracle | $10^{-3}$ |
 
-Each is a few lines of YAML in `utils/experiments`. The cell below trains all five (without a GPU 1,500 steps each, a few seconds to half a minute; with a GPU 16,000 steps each, and the numbers quoted below will differ from yours; finished runs are kept in `runs/lab2`, and a run that was cut off goes on). The same works in a shell, with your notebook's answers, and in the second line with the 16,000 steps of the published experiment:
+(Mind when you compare prices: the extra term looks at as many states as the batch in the regression, at half as many in the two consistency runs, and at 64 in Fokker-Planck, because second derivatives are dear. With a GPU the consistency runs get a whole batch too.)
+
+Each is a few lines of YAML in `utils/experiments`. The cell below trains all five (without a GPU 1,500 steps each, a few seconds to half a minute; with a GPU 16,000 steps each, and the numbers quoted below will differ from yours; finished runs are kept in `runs/lab2`, and a run that was cut off goes on). The same works in a shell, with your notebook's answers, and in the second line with the 16,000 steps of the published experiment (in a folder of its own, or it would replace the notebook's run):
 
 ```
 python -m utils.experiments run all --answers lab2_two_atoms.ipynb
-LAB_BUDGET=full python -m utils.experiments run fokker_planck weight=1e-4 --answers lab2_two_atoms.ipynb
+LAB_BUDGET=full python -m utils.experiments run fokker_planck weight=1e-4 --answers lab2_two_atoms.ipynb --runs runs/lab2_full
 python -m utils.experiments analyse --answers lab2_two_atoms.ipynb --out generated_artifacts
 tensorboard --logdir runs/lab2
 ```
 
-**Predict, then run.** Write down, for each of the three: does it help where data are rare? Where they are common? What does a step cost?
+**Predict, then run.** Write down, for each extra term: does it help where data are rare? Where they are common? What does a step cost?
 """
 
 # %% role="illustration"
@@ -714,7 +716,7 @@ Take your time with this figure; exercise 2.7 asks about it.
 
 <details><summary>Compare with your own reading, when you have one</summary>
 
-- **Where the states are** (right), errors are a few hundredths to three tenths. Compare them with the size of $\sigma s$ itself, about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 on. (At $t = 0.05$ the consistency networks are wrong by more than the score itself.) At most times plain score matching is the best there, and the extra terms cost some accuracy: the network has 13,000 parameters, and they are now also
+- **Where the states are** (right), errors are a few hundredths to three tenths. Compare them with the size of $\sigma s$ itself, about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 to 0.9, and one half at $t = 1$, where the pulls of the two peaks partly cancel. (At $t = 0.05$ the consistency networks are wrong by more than the score itself.) At most times plain score matching is the best there, and the extra terms cost some accuracy: the network has 13,000 parameters, and they are now also
   busy elsewhere.
 - **Anywhere** (left), at small and medium noise, the plain network is wrong by several units. Its score is too small, and at the hair's breadth between the peaks it cannot turn around so fast.
 - **Only the oracle fixes that.** Neither Fokker-Planck nor consistency does, at this number of steps. The Fokker-Planck term even makes it worse: a score that is *nearly zero* far from the data obeys the equation perfectly well, and it is a much easier solution to find.
@@ -730,7 +732,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-The true score is a saw-tooth: it pulls towards the nearer peak, harder and harder with distance, and jumps in the middle. Networks like smooth curves, and nobody asked them out there.
+At small noise the true score is a saw-tooth: it pulls towards the nearer peak, harder and harder with distance, and jumps half-way between two peaks: in the middle, and at the ends of the line. Networks like smooth curves, and nobody asked them out there.
 
 And here are the fields over the whole square. Look for the colours first: dark is strong, orange is weak.
 """
@@ -754,7 +756,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Except for one, not as bad as the error curve suggests, and that is the second lesson. At high noise, where the walk begins, the score is fine, and it leads the state into the region where data are *before* the noise gets small. A walk seldom stands in the emptiness at small noise. A few do (the stragglers), and they stay there, since the
+With one exception, the samples are not as bad as the error curve suggests. Why not? Think of where the walks *are* when the noise is small; exercise 2.7 asks. A few states (the stragglers) stay in the emptiness, since the
 learned score is too weak to bring them home. With the Fokker-Planck term there is hardly any pull left in the emptiness, and more than a quarter of all walks get lost. (With 21 steps even the exact score's cloud is a little wide, as in part 4.)
 
 The law of *one* atom on the way down, for the plain network: grey is the forward process, the line is what the walk does.
@@ -782,7 +784,7 @@ Compare the two when $t$ is near 0.5 (or, at rest, the first two fields at $t = 
 ---
 # 7 · The holes at the beginning
 
-One thing is left from part 2: the holes in the noised states at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process does **not** end in the uniform law. Two atoms at the same place are still too rare: $p_1$ runs from 0.35 to 2.0, where the uniform
+One thing is left from part 2: the holes in the noised states at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process does **not** end in the uniform law. Both atoms at $\frac14$, or both at $\frac34$, is still too rare: $p_1$ runs from 0.35 to 2.0, where the uniform
 law has 1. But our walks *start* uniformly. They start from the wrong law.
 
 The distance between two laws is measured here by the **total variation**: the largest difference in probability that any event can have. Below it is counted from histograms of 256 squares; the dashed line is what two samples of the *same* law give by luck (at $\sigma_{\max} = 0.5$; it is lower where the law is narrower).
@@ -823,9 +825,9 @@ show_or_say(draw_mismatch, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-Read off how wrong the start is for each $\sigma_{\max}$, and how much of it is luck. Exercise 2.7 asks what follows from it. (The hump later on is another error, the sampler's: it lags behind while the law contracts. With 200 steps it is gone.)
+Read off how wrong the start is for each $\sigma_{\max}$. Do not subtract the luck: it hardly changes a large distance, and hides a small one. Exercise 2.7 asks what follows from it. (The hump of two curves at $t = 0.8$ is another error, the sampler's: it lags behind while the law contracts.)
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start, for from a start that favours neither order, both crystals get the same share. Do not rely on that: if one crystal were twice as probable as the other, a wrong start would give wrong shares, and no later step would repair them.
+With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start gives both orders the right share, one half. Do not rely on that: if one order were twice as probable as the other, a uniform start would give wrong shares, and once the noise is small no step can repair them.
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
@@ -837,9 +839,9 @@ With the *exact* score, the walk from 0.2 soon forgets its wrong start, for from
 # %% [markdown] answer="lab2.regulariser_essay"
 r"""
 **Model answer.** (a) Without a regulariser the error of $\sigma s$ is between 0.02 and 0.2 where noised states are, but up to 7 on a uniform grid, largest at $t \approx 0.4$: there nearly all of the square is empty, and the loss of score matching never asks a question there. Regression on the exact score asks exactly there, and brings the error anywhere
-below 1, at the price of a few hundredths more where states are common: the same small network now also has to fit the saw-tooth. It needs the answer, so it is an oracle, not a method. A step costs about twice a plain one. The Fokker-Planck term needs no answer, but costs four to five plain steps (second derivatives of the network, and their gradients), and at this budget it makes the error
-in empty places *larger* (up to 10): $s = 0$ and other flat fields obey the equation too, so the penalty is lowered by making the score small and smooth far away, and the right solution, with its jump between the peaks, is the hardest of all for a smooth network. Consistency changes little: where the network is wrong, the walks that make its targets are wrong as well (with one step the target's mean *is* the network's output); its price is about two and a half plain steps.
-Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where all networks are good, and then only meet places where states are common. Only stragglers feel the weak score in the emptiness: 1.5 % without a regulariser, none with the oracle, but more than a quarter with the Fokker-Planck term, whose score has nearly vanished there.
+below 1, at the price of a few hundredths more where states are common: the same small network now also has to fit the saw-tooth. It needs the answer, so it is an oracle, not a method. A step costs about twice a plain one. The Fokker-Planck term needs no answer, but costs four to five plain steps, and that with a quarter of the states (second derivatives of the network, and their gradients), and at this budget it makes the error
+in empty places *larger* (up to 10): $s = 0$ and other flat fields obey the equation too, so the penalty is lowered by making the score small and smooth far away, and the right solution, with its jump between the peaks, is the hardest of all for a smooth network. Consistency changes little in empty places, and costs accuracy where states are common (0.07 against 0.02 at $t = 0.2$): where the network is wrong, the walks that make its targets are wrong as well (with one step the target's mean *is* the network's output); its price is about two and a half plain steps.
+Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where every network's score points the right way and has about the right size, *before* the noise gets small, and then only meet places where states are common. Only stragglers feel the weak score in the emptiness: 1.5 % without a regulariser, none with the oracle, but more than a quarter with the Fokker-Planck term, whose score has nearly vanished there.
 
 (b) At $t = 1$ the forward process has a density between 0.35 and 2.0: noise of width 0.2 is too little to forget where the atoms were on a ring of length 1. The sampler draws uniformly; the total variation between the two laws is 0.17. Raise $\sigma_{\max}$: at 0.3 it is 0.02, at 0.5 it is $4 \cdot 10^{-5}$. (Or start from noised data, where one has them; more corrector steps at the first noise level also help.)
 
@@ -854,7 +856,7 @@ r"""
 - **Is the Fokker-Planck term bad, or badly used?** `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`, smaller batches, or switching it on late. What does the residual do while the error grows?
 - **More steps.** `LAB_BUDGET=full` has the 16,000 steps of the published experiment. Does the plain network get the saw-tooth? Does the order of the regularisers change?
 - **Walk farther.** `options.steps` of the consistency experiments: `run("consistency", answers, ["options.steps=20"], runs=None)`. The longer the walk, the more news, and the more noise.
-- **Drop the symmetry.** Train `EquivariantMLP().plain` instead. Which score does it learn?
+- **Drop the symmetry.** Train a network without it: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`, then `ScoreTrainer(ExponentialNoise(), Plain(), TwoAtoms())`. Which score does it learn, and what becomes of the floor?
 
 ---
 # What you can do now
