@@ -35,7 +35,7 @@ from autograder.execution import Run, Task
 from autograder.grade import UNPROTECTED, Grade, judge_run, make_task, open_submission
 from autograder.outputs import plain
 from autograder.repair import NotANotebook, Submission, open_notebook
-from autograder.sandbox import Limits, SandboxError, bubblewrap
+from autograder.sandbox import Limits, require_bubblewrap
 from autograder.store import Store, task_key
 from utils.checks.exercise import load
 
@@ -64,9 +64,15 @@ class Entry:
 
     @property
     def problems(self) -> list[str]:
-        """Why a person should look at this one: it was not graded, or not all of it could be run."""
+        """Why a person should look at this one: it was not graded, or not all of it could be run or judged."""
         found = [self.problem] if self.problem else []
-        return found + [line for line in (self.grade.problems if self.grade else []) if line != UNPROTECTED]
+        if self.grade is None:
+            return found
+        found += [line for line in self.grade.problems if line != UNPROTECTED]
+        unjudged = [
+            name for name, v in self.grade.verdicts.items() if any(f.code == "needs_a_person" for f in v.findings)
+        ]
+        return found + [f"{name}: the grader could not judge this answer by itself" for name in unjudged]
 
 
 @dataclass
@@ -171,13 +177,10 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
     """Run what the store does not have.
 
     Raises:
-        SandboxError: bubblewrap is missing, and `protected`.
+        SandboxError: bubblewrap is missing or may not start, and `protected`.
     """
-    if protected and bubblewrap() is None:
-        raise SandboxError(
-            "bubblewrap is not installed; nothing is graded without it. Install it with `make sandbox`, "
-            "or grade a harmless class with `--sandbox none`."
-        )
+    if protected:
+        require_bubblewrap()
     by_key: dict[str, list[Entry]] = {}
     for entry in room.entries:
         if entry.task is not None and entry.key not in room.store:

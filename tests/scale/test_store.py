@@ -19,6 +19,7 @@ from autograder.sandbox import SandboxError
 from autograder.store import Store
 from tests.scale.conftest import make_class
 from utils.checks.exercise import REGISTRY
+from utils.checks.judging import Finding
 
 KEY = "ab" + "0" * 62
 
@@ -281,8 +282,12 @@ def test_the_page_says_who_needs_a_person_and_leads_to_the_feedback(course, lab4
     room = open_class(lab4, course / "submitted", course)
     judge_class(room)
     room.entries[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
+    verdict = room.entries[1].grade.verdicts["lab4.cfg_drift"]
+    verdict.findings.append(Finding("needs_a_person", "The grader could not judge this part of your answer by itself."))
     document = report(room)
-    assert [line["student"] for line in document["look"]] == ["student00", "zoe"]
+    look = {line["student"]: line["problems"] for line in document["look"]}
+    assert list(look) == ["student00", "student01", "zoe"]
+    assert look["student01"] == ["lab4.cfg_drift: the grader could not judge this answer by itself"]
     page = write_page(document, tmp_path / "report" / "page.html", course / "feedback").read_text()
     assert "SyntaxError: <code>x</code> &lt;b&gt;" in page
     assert f"feedback/student01/{lab4.name}/{lab4.name}.html" in page and "feedback/zoe" not in page

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.author import ROOT, labs, read_source, role_of
+from autograder.author import ROOT, find_lab, labs, read_source, role_of
 from autograder.grade import execute, judge_run
 from autograder.repair import repair
 from autograder.sandbox import Limits, Sandbox
@@ -318,6 +318,19 @@ def test_without_bubblewrap_grading_refuses(monkeypatch):
     monkeypatch.setattr("autograder.sandbox.shutil.which", lambda name: None)
     with pytest.raises(SandboxError, match="make sandbox"):
         Sandbox()
+
+
+def test_a_sandbox_that_the_system_forbids_is_told_once_and_before_the_class(monkeypatch, tmp_path):
+    """Ubuntu's default: bubblewrap is there, and its namespaces are refused."""
+    from autograder.classroom import Class, run_class
+    from autograder.sandbox import SandboxError
+
+    forbidden = tmp_path / "bwrap"
+    forbidden.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    forbidden.chmod(0o755)
+    monkeypatch.setattr("autograder.sandbox.shutil.which", lambda name: str(forbidden))
+    with pytest.raises(SandboxError, match=r"does not let it start \(bwrap: setting up uid map.*sysctl"):
+        run_class(Class(find_lab("lab4"), tmp_path), protected=True)
 
 
 def test_unprotected_grading_says_so(unprotected):
