@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 Looked = set[tuple[str, str, str]]  # student, cell, what was to be seen
-PENDING = "by_hand.json"  # in the store: what a killed run could not put back
+PENDING = "by_hand-{lab}.json"  # in the store: what a killed run could not put back
 
 
 def remember(book: Any, lab: str, course: Path, store: Path) -> Looked:
     """Everything that was graded by hand and waits for nobody; kept in a file until `put_back`, for a kill between."""
     looked = {key for key, grade in by_hand(book, lab, course) if not grade.needs_manual_grade}
-    pending = store / PENDING
+    pending = store / PENDING.format(lab=lab)
     if pending.exists():
         looked |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
     if looked:
@@ -31,12 +31,12 @@ def remember(book: Any, lab: str, course: Path, store: Path) -> Looked:
 
 
 def put_back(book: Any, lab: str, course: Path, store: Path, looked: Looked) -> None:
-    """After nbgrader: what looks as it did needs no second look."""
+    """After nbgrader: what looks as it did needs no second look. Where no notebook was there before, the score decides."""
     for key, grade in by_hand(book, lab, course):
-        if key in looked:
+        if key in looked or (*key[:2], f"{grade.auto_score} ") in looked:
             grade.needs_manual_grade = False
     book.db.commit()
-    (store / PENDING).unlink(missing_ok=True)
+    (store / PENDING.format(lab=lab)).unlink(missing_ok=True)
 
 
 def by_hand(book: Any, lab: str, course: Path) -> Iterator[tuple[tuple[str, str, str], Any]]:

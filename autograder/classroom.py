@@ -6,6 +6,7 @@ The slow part is parallel and resumable; what nbgrader does afterwards replays s
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -93,13 +94,14 @@ def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
         FileNotFoundError: no notebook in either layout.
     """
     found: dict[str, Path] = {}
-    for student in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else ():
-        notebooks = sorted((student / lab.name).glob("*.ipynb"))
+    people = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")] if folder.is_dir() else []
+    for student in sorted(people):
+        notebooks = sorted(p for p in (student / lab.name).glob("*.ipynb") if not p.name.startswith("."))
         if notebooks:
             named = [p for p in notebooks if p.stem == lab.name]
             found[student.name] = (named or notebooks)[0]
     if not found and folder.is_dir():
-        found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+        found = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if not path.name.startswith(".")}
     if not found:
         raise FileNotFoundError(
             f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"
@@ -183,7 +185,7 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
         require_bubblewrap()
     by_key: dict[str, list[Entry]] = {}
     for entry in room.entries:
-        if entry.task is not None and entry.key not in room.store:
+        if entry.task is not None and not room.store.holds(entry.key, protected):
             by_key.setdefault(entry.key, []).append(entry)
     tasks = {key: entries[0].task for key, entries in by_key.items()}
     room.reran = len(tasks)
@@ -249,12 +251,40 @@ def has_gradebook(course: Path) -> bool:
     return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
 
-def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> list[str]:
-    """nbgrader's own commands: the gradebook, then feedback pages. Returns what went wrong, a line each.
+@contextlib.contextmanager
+def alone(course: Path) -> Iterator[int]:
+    """Nobody else writes this course's grades meanwhile. The lock is a file's; nbgrader inherits it, so a killed run's child keeps it.
 
     Raises:
-        GradebookError: it cannot be read.
+        GradebookError: somebody does.
     """
+    with (course / ".grading.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise GradebookError(
+                f"another grading run is writing the grades of {course}, or what is left of a killed one; "
+                "nothing was written. Everything that was run is stored: give the same command again when it is done"
+            ) from None
+        yield file.fileno()
+
+
+def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> tuple[list[str], bool]:
+    """nbgrader's own commands: the gradebook, then feedback pages.
+
+    Returns:
+        What went wrong, a line each; and whether every grade reached the gradebook.
+
+    Raises:
+        GradebookError: it cannot be read or written, or another run is writing it.
+    """
+    with alone(room.course) as lock:
+        return write_grades(room, protected, feedback, lock)
+
+
+def write_grades(room: Class, protected: bool, feedback: bool, lock: int) -> tuple[list[str], bool]:
+    for name in ("submitted", "autograded", "feedback"):  # before anything of a student lies in there
+        (room.course / name).mkdir(mode=0o700, exist_ok=True)
     lay_out(room)
     staged = room.course / f".staged-{room.lab.name}"
     shutil.rmtree(staged, ignore_errors=True)  # of a run that was killed
@@ -264,25 +294,38 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
         f"--Sandboxed.store={room.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
     ]
-    looked = set()
+    looked, whole = set(), True
     if has_gradebook(room.course):
         with open_gradebook(room.course) as book:
             problems += old_scores(room, book)
+            forget_times(room, book, staged)
             looked = by_hand.remember(book, room.lab.name, room.course, room.store.folder)
     graded = [entry.student for entry in room.entries if entry.grade is not None]
 
-    def for_each_student(command: str, what: str, folder: str, pattern: str, lost: str) -> None:
+    def for_each_student(command: str, what: str, folder: str, pattern: str, lost: str) -> bool:
+        began = staged.stat().st_mtime  # what is older was there before
         with counting(what, room.course / folder, f"*/{room.lab.name}/{pattern}", len(graded)):
-            done = nbgrader(room.course, room.lab, command, *flags)
-        for student in graded if done.returncode != 0 else ():
-            if not list((room.course / folder / student / room.lab.name).glob(pattern)):
-                problems.append(f"{student}: nbgrader {command} failed; {lost}")
+            nbgrader(room.course, room.lab, command, *flags, keep_open=lock)
+        failed = [
+            student
+            for student in graded
+            if not any(
+                page.stat().st_mtime >= began for page in (room.course / folder / student / room.lab.name).glob(pattern)
+            )
+        ]
+        problems.extend(f"{student}: nbgrader {command} failed; {lost}" for student in failed)
+        return not failed
 
-    made = nbgrader(room.course, room.lab, "generate_assignment", *flags)
-    if made.returncode != 0:
-        raise RuntimeError(f"nbgrader generate_assignment failed:\n{made.stderr[-3000:]}")
+    made = nbgrader(room.course, room.lab, "generate_assignment", *flags, keep_open=lock)
+    if "Cannot add or remove cells" in made.stderr:
+        problems.append(
+            f"{room.lab.name} has other locked cells than when grading began; nbgrader's own list of cells stays as it was"
+        )
+    elif made.returncode != 0:
+        words = (made.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise GradebookError(f"nbgrader generate_assignment failed, so no grade was written: {words[:500]}")
     old = "scores in the gradebook, if any, are old"
-    for_each_student("autograde", "keeping scores", "autograded", "*.ipynb", old)
+    whole = for_each_student("autograde", "keeping scores", "autograded", "*.ipynb", old)
     if looked:
         with open_gradebook(room.course) as book:
             by_hand.put_back(book, room.lab.name, room.course, room.store.folder, looked)
@@ -295,11 +338,24 @@ def keep_in_nbgrader(room: Class, protected: bool, feedback: bool = True) -> lis
     ):
         if private.exists():
             private.chmod(0o700 if private.is_dir() else 0o600)
-    return problems
+    return problems, whole
 
 
-def nbgrader(course: Path, lab: Lab, command: str, *flags: str) -> subprocess.CompletedProcess:
-    """One of nbgrader's commands on a lab of a course."""
+def forget_times(room: Class, book: Any, staged: Path) -> None:
+    """Who has no time of arrival now is not late: nbgrader would keep an earlier run's."""
+    from nbgrader.api import MissingEntry
+
+    for entry in room.entries:
+        if entry.grade is not None and not (staged / entry.student / room.lab.name / "timestamp.txt").exists():
+            with contextlib.suppress(MissingEntry):
+                book.find_submission(room.lab.name, entry.student).timestamp = None
+    book.db.commit()
+
+
+def nbgrader(
+    course: Path, lab: Lab, command: str, *flags: str, keep_open: int | None = None
+) -> subprocess.CompletedProcess:
+    """One of nbgrader's commands on a lab of a course. `keep_open`: a descriptor that it holds while it runs."""
     places = [
         f"--CourseDirectory.root={course}",
         f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
@@ -310,6 +366,7 @@ def nbgrader(course: Path, lab: Lab, command: str, *flags: str) -> subprocess.Co
         cwd=ROOT,
         capture_output=True,
         text=True,
+        pass_fds=() if keep_open is None else (keep_open,),
         # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
         env=with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
     )

@@ -346,6 +346,7 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         open_gradebook,
         print_class,
     )
+    from autograder.exports import ExportError
 
     try:
         if not options.no_gradebook and has_gradebook(options.course.resolve()):
@@ -362,9 +363,11 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     print(
         f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
     )
+    whole = True
     if not options.no_gradebook and graded:
         try:
-            for problem in keep_in_nbgrader(room, protected, not options.no_feedback):
+            problems, whole = keep_in_nbgrader(room, protected, not options.no_feedback)
+            for problem in problems:
                 print(problem, file=sys.stderr)
         except GradebookError as error:
             return refuse(error)
@@ -377,8 +380,11 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
             print(f"  feedback   {page}")
         if len(pages) > SHOWN:
             print(f"  and {len(pages) - SHOWN} more in {course / 'feedback'}")
-    print_what_is_left(room, not options.no_gradebook and bool(graded))
-    return 0 if graded else 1
+    try:
+        print_what_is_left(room, not options.no_gradebook and bool(graded))
+    except (ExportError, GradebookError) as error:
+        return refuse(error)
+    return 0 if graded and whole else 1
 
 
 def print_what_is_left(room, in_gradebook: bool) -> None:

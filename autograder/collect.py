@@ -9,6 +9,7 @@ import contextlib
 import csv
 import hashlib
 import io
+import lzma
 import re
 import stat
 import tempfile
@@ -60,6 +61,7 @@ class File:
     late: bool = False  # Canvas says that much, and not when
     inside: str = ""  # its name in the student's own zip, if it came in one
     lms: str = ""
+    user: str = ""  # Moodle's number of the student
     prefix: str = ""  # what Canvas and Moodle put before the student's own name of the file: it says whose it is
 
     @property
@@ -117,8 +119,8 @@ def collect(
     result = Collected()
     known = read_times(times, result) if times else {}
     latest = latest_files(archive, lab, result)
-    for (student, _), (file, seen) in sorted(latest.items(), key=lambda item: item[0]):
-        time = file.time or known.get(student)
+    for _, (file, seen) in sorted(latest.items(), key=lambda item: item[0]):
+        time = file.time or known.get(file.user)
         keep(replace(file, time=time), seen, target, late, result)
     return result
 
@@ -155,7 +157,17 @@ def latest_files(archive: Path, lab: Lab | None, result: Collected) -> dict[tupl
 
 def rank(file: File, lab: Lab) -> tuple:
     """The latest attempt wins; within one attempt, the notebook that has the lab's name."""
-    return (file.attempt, lab.name in file.own_name)
+    return (file.attempt, likeness(file.own_name, lab))
+
+
+def likeness(name: str, lab: Lab) -> tuple:
+    """Which of several notebooks is meant: the lab's own name counts more than a copy's."""
+    return (name == f"{lab.name}.ipynb", lab.name in name)
+
+
+def is_rubbish(name: str) -> bool:
+    """What systems lay beside a notebook: checkpoints, a Mac's resource forks, hidden files."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected) -> None:
@@ -163,10 +175,11 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     folder = target / file.student / lab.name
     notebook, stamp = folder / f"{lab.name}.ipynb", folder / "timestamp.txt"
     time = file.time.astimezone(UTC).strftime(TIME) if file.time else (late if file.late else None)
-    if notebook.is_file() and stamp.is_file() and time and stamp.read_text().strip() > time:
-        result.leave(file.shown, f"{file.student} has handed in a later one, at {stamp.read_text().strip()}")
+    if notebook.is_file() and file.time and (before := stamp_time(stamp)) and before > file.time:
+        result.leave(file.shown, f"{file.student} has handed in a later one, at {before.strftime(TIME)}")
         return
     again = " (replaces an earlier one)" if notebook.is_file() and notebook.read_bytes() != file.data else ""
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     notebook.write_bytes(file.data)
     stamp.unlink(missing_ok=True)
@@ -176,6 +189,14 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     if not time:
         result.untimed.add(file.student)
     result.taken.append(f"{file.student}: {lab.name} from {printable(file.shown)}{when}{again}")
+
+
+def stamp_time(stamp: Path) -> datetime | None:
+    """The time in a timestamp.txt; None if there is none that can be read."""
+    try:
+        return datetime.strptime(stamp.read_text(encoding="utf-8").strip(), TIME).replace(tzinfo=UTC)
+    except (OSError, ValueError):
+        return None
 
 
 def recognise(file: File, lab: Lab | None, result: Collected) -> Lab | None:
@@ -260,7 +281,8 @@ def moodle(entries):
             yield entry, None
             continue
         student, prefix = student_id(match["name"], match["user"]), match.string[: match.start("file")]
-        yield entry, [File(student, entry.filename, b"", (entry.date_time,), lms="moodle", prefix=prefix)]
+        attempt, user = (entry.date_time,), match["user"]
+        yield entry, [File(student, entry.filename, b"", attempt, lms="moodle", user=user, prefix=prefix)]
 
 
 def gradescope(zipped, listed, entries):
@@ -307,7 +329,7 @@ def parse_time(value: object) -> datetime | None:
 
 
 def read_times(path: Path, result: Collected) -> dict[str, datetime]:
-    """Student -> time of arrival, from Moodle's grading worksheet. Its times are taken as UTC: Moodle does not say.
+    """Moodle's number of a student -> time of arrival, from its grading worksheet. Names are spelled otherwise there. Its times are taken as UTC: Moodle does not say.
 
     Moodle writes them in the language of who exports. A time that cannot be read is told: without it nobody is late.
 
@@ -318,18 +340,20 @@ def read_times(path: Path, result: Collected) -> dict[str, datetime]:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadArchive(f"{path.name} cannot be read as CSV ({error})") from error
-    needed = ("Identifier", "Full name", "Last modified (submission)")
+    needed = ("Identifier", "Last modified (submission)")
     if not rows or any(name not in rows[0] for name in needed):
         raise BadArchive(f"{path.name} is no grading worksheet of Moodle: it needs the columns {', '.join(needed)}")
     times = {}
     for row in rows:
-        student = student_id(row["Full name"] or "", (row["Identifier"] or "").removeprefix("Participant "))
+        number = (row["Identifier"] or "").removeprefix("Participant ").strip()
+        who = student_id(row.get("Full name") or "participant", number)
         words = (row["Last modified (submission)"] or "").strip()
         if time := moodle_time(words):
-            times[student] = time
+            times[number] = time
         elif words not in ("", "-"):
             result.leave(
-                path.name, f"{student}'s time of arrival, '{printable(words)}', cannot be read; export it in English"
+                path.name,
+                f"{who}'s time of arrival, '{printable(words)}', cannot be read; export it in English",
             )
     return times
 
@@ -378,7 +402,16 @@ def read(
         if len(data) <= limit:
             return data
         reason = f"it has more than {limit // 2**20} MB"
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        lzma.LZMAError,
+    ) as error:
         reason = f"it is damaged ({str(error)[:100] or type(error).__name__})"
     if result is None:
         raise BadArchive(f"{entry.filename}: {reason}")
@@ -405,13 +438,7 @@ def inside(name: str, data: bytes, result: Collected) -> list[tuple[str, bytes]]
         if sum(one.file_size for one in entries) > MAX_ZIP:
             result.leave(name, f"it unpacks to more than {MAX_ZIP // 2**20} MB")
             return []
-        notebooks = [
-            one
-            for one in entries
-            if one.filename.lower().endswith(".ipynb")
-            and "__MACOSX" not in one.filename
-            and ".ipynb_checkpoints" not in one.filename
-        ]
+        notebooks = [one for one in entries if one.filename.lower().endswith(".ipynb") and not is_rubbish(one.filename)]
         if not notebooks:
             zips = any(one.filename.lower().endswith(".zip") for one in entries)
             result.leave(name, "no notebook is in it" + ", only another zip, which is not opened" * zips)

@@ -17,7 +17,7 @@ from pathlib import Path
 from autograder import archive
 from autograder.author import ROOT, Lab, find_lab
 from autograder.challenge import read_secret
-from autograder.collect import MAX_ZIP, Collected, inside, student_id
+from autograder.collect import MAX_ZIP, Collected, inside, is_rubbish, likeness, student_id
 from autograder.grade import Grade, grade_submission, open_submission
 from autograder.repair import NotANotebook
 from autograder.sandbox import Sandbox, SandboxError
@@ -103,7 +103,11 @@ def handed_in(folder: Path, lab: Lab, scratch: Path) -> Path:
         NotANotebook: there is none.
     """
     notes = Collected()
-    found = [p for p in sorted(folder.rglob("*.ipynb")) if p.is_file() and not p.is_symlink()]
+    found = [
+        p
+        for p in sorted(folder.rglob("*.ipynb"))
+        if p.is_file() and not p.is_symlink() and not is_rubbish(str(p.relative_to(folder)))
+    ]
     for path in sorted(folder.rglob("*.zip")):
         if path.is_symlink() or path.stat().st_size > MAX_ZIP:
             continue
@@ -113,7 +117,8 @@ def handed_in(folder: Path, lab: Lab, scratch: Path) -> Path:
             found.append(place)
     if not found:
         raise NotANotebook(" ".join(["Neither a notebook nor a zip with one was handed in.", *notes.left]))
-    return max(found, key=lambda p: lab.name in p.name)
+    # from a zip the names begin with a number
+    return max(found, key=lambda p: likeness(p.name.split("-", 1)[-1] if p.parent == scratch else p.name, lab))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,7 +28,8 @@ def write_feedback(lab: Lab, rows: list[Row], course: Path, archive: Path, targe
         ExportError: Gradescope's archive, or no page could be written.
         BadArchive: an archive that cannot be used.
     """
-    files = {student: file for (student, _), (file, _) in latest_files(archive, lab, Collected()).items()}
+    seen = Collected()
+    files = {student: file for (student, _), (file, _) in latest_files(archive, lab, seen).items()}
     if any(file.lms == "gradescope" for file in files.values()):
         raise ExportError("Gradescope takes no feedback files; use --to gradescope")
     began, pages = time.time() - 1, course / "feedback"
@@ -45,6 +46,8 @@ def write_feedback(lab: Lab, rows: list[Row], course: Path, archive: Path, targe
             else:
                 out.writestr(*answer(file, page.read_bytes(), lab, row, course))
                 packed += 1
+    ungraded = seen.people - {row.student for row in rows}
+    lines += [f"{student}: no grade in the gradebook" for student in sorted(ungraded)]
     if not packed:
         target.unlink()
         raise ExportError("no feedback could be packed:\n  " + "\n  ".join(lines))

@@ -126,7 +126,7 @@ def tidy_cell(cell: dict, index: int) -> NotebookNode:
     if isinstance(metadata.get("nbgrader"), dict) and isinstance(metadata["nbgrader"].get("grade_id"), str):
         kept["nbgrader"] = {"grade_id": metadata["nbgrader"]["grade_id"]}  # the rest is the release's to say
     if isinstance(metadata.get("tags"), list):
-        tags = [tag for tag in metadata["tags"] if isinstance(tag, str) and "," not in tag]
+        tags = [tag for tag in metadata["tags"] if isinstance(tag, str) and tag and "," not in tag]
         kept["tags"] = list(dict.fromkeys(tags))  # nbformat refuses what stands twice
     role = metadata["guidance_labs"].get("role") if isinstance(metadata.get("guidance_labs"), dict) else None
     if role in ("illustration", "check"):

@@ -67,8 +67,12 @@ class Store:
             return {}
         return {name: (then[name], now) for name, now in self.versions.items() if then[name] != now}
 
+    def holds(self, key: str, protected: bool) -> bool:
+        """There is a run that may be used: where runs are protected, none that was made without the sandbox."""
+        return key in self and (self.load(key).protected or not protected)
+
     def save(self, key: str, run: Run) -> None:
-        """Write a run. Of two processes with the same run, one stays; a stale or a damaged run is replaced."""
+        """Write a run. Of two processes with the same run, one stays; a stale, damaged or unprotected run is replaced."""
         final = self.place(key)
         final.parent.mkdir(exist_ok=True)
         beside = final.with_name(f".{key}.{os.getpid()}")
@@ -84,7 +88,7 @@ class Store:
         document |= {"evidence": counts, "outputs": {str(index): output for index, output in run.outputs.items()}}
         (beside / "versions.json").write_text(json.dumps(self.versions), encoding="utf-8")
         (beside / "run.json").write_text(json.dumps(document), encoding="utf-8")
-        if key not in self:
+        if not self.holds(key, run.protected):
             old = final.with_name(f".{key}.{os.getpid()}.old")
             with contextlib.suppress(FileNotFoundError):  # there is none, or another grader was faster
                 os.rename(final, old)

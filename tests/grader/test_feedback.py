@@ -196,12 +196,29 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     room.store = SimpleNamespace(folder=tmp_path / "store")
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
-    (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
-    failed = lambda command, **_: SimpleNamespace(returncode="generate_feedback" in command, stderr="", stdout="")  # noqa: E731
+
+    def failed(command, **_):
+        if "autograde" in command:
+            (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
+        return SimpleNamespace(returncode="generate_feedback" in command, stderr="", stdout="")
+
     monkeypatch.setattr(classroom.subprocess, "run", failed)
-    assert classroom.keep_in_nbgrader(room, True) == [
-        "ada: nbgrader generate_feedback failed; there is no feedback page"
-    ]
+    told = ["ada: nbgrader generate_feedback failed; there is no feedback page"]
+    assert classroom.keep_in_nbgrader(room, True) == (told, True)
+    monkeypatch.setattr(
+        classroom.subprocess,
+        "run",
+        lambda command, **_: SimpleNamespace(returncode=1, stderr="Cannot add or remove cells"),
+    )
+    problems, whole = classroom.keep_in_nbgrader(room, True)
+    assert not whole and any("scores in the gradebook" in line for line in problems), (
+        "a notebook of an earlier run is no success"
+    )
+    monkeypatch.setattr(
+        classroom.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=1, stderr="x\ndatabase is locked")
+    )
+    with pytest.raises(classroom.GradebookError, match="no grade was written: database is locked"):
+        classroom.keep_in_nbgrader(room, True)
 
 
 def test_backticks_are_code_and_the_page_says_whose_it_is(graded):

@@ -119,6 +119,56 @@ def test_moodle_with_and_without_folders_and_times_from_its_worksheet(tmp_path):
     assert stamp(tmp_path / "in", "Béla_O_Brien_502") is None and stamp(tmp_path / "in", "Chi_503") is None
 
 
+def test_moodles_worksheet_may_spell_a_name_otherwise_or_not_at_all(tmp_path):
+    zipped = archive(tmp_path / "moodle.zip", {"Group A-Sean OBrien_502_assignsubmission_file/lab4.ipynb": notebook()})
+    for names in (
+        "Identifier,Full name,Last modified (submission)\nParticipant 502,Sean O'Brien,",
+        "Identifier,Last modified (submission)\nParticipant 502,",
+    ):
+        sheet = tmp_path / "Grades.csv"
+        sheet.write_text(names + '"Monday, 30 November 2026, 9:14 PM"\n')
+        collect(zipped, tmp_path / "in", times=sheet)
+        assert stamp(tmp_path / "in", "Group_A-Sean_OBrien_502") == "2026-11-30 21:14:00 UTC"
+
+
+def test_a_corrected_time_for_late_ones_takes_effect(tmp_path):
+    zipped = {
+        mark: archive(tmp_path / f"{mark}.zip", {"a_LATE_1_2_x.ipynb": notebook(mark)}) for mark in ("old", "new")
+    }
+    collect(zipped["old"], tmp_path / "in", late="2026-12-05 12:00:00 UTC")
+    (tmp_path / "in" / "a_1" / LAB.name / "timestamp.txt").write_bytes(b"\xff")
+    collect(zipped["old"], tmp_path / "in", late="2026-12-05 12:00:00 UTC")
+    collect(zipped["new"], tmp_path / "in", late="2026-12-01 00:00:00 UTC")
+    assert marks(tmp_path / "in") == {"a_1": "new"} and stamp(tmp_path / "in", "a_1") == "2026-12-01 00:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    "other", [f"{LAB.name}_old.ipynb", f"Copy of {LAB.name}.ipynb", f".ipynb_checkpoints/{LAB.name}-checkpoint.ipynb"]
+)
+def test_the_labs_own_name_counts_more_than_a_copys(tmp_path, other):
+    from autograder.gradescope import handed_in
+
+    files = {f"{LAB.name}.ipynb": notebook("this"), other: notebook("copy")}
+    for order in (files, dict(reversed(files.items()))):
+        collect(archive(tmp_path / "s.zip", {"a_1_2_x.zip": own_zip(order)}), tmp_path / "in")
+        assert marks(tmp_path / "in") == {"a_1": "this"}
+    (scratch := tmp_path / "scratch").mkdir()
+    for where in ("plain", "zipped"):
+        folder = tmp_path / where
+        for name, data in files.items() if where == "plain" else ():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        if where == "zipped":
+            folder.mkdir()
+            (folder / "it.zip").write_bytes(own_zip(files))
+        assert nbformat.read(handed_in(folder, LAB, scratch), 4).cells[-1].source == "this"
+
+
+def test_what_is_collected_is_for_its_owner_only(tmp_path):
+    collect(archive(tmp_path / "s.zip", {"a_1_2_x.ipynb": notebook()}), tmp_path / "in")
+    assert (tmp_path / "in").stat().st_mode & 0o077 == 0
+
+
 METADATA = """\
 ---
 submission_11:
@@ -219,6 +269,17 @@ def test_a_hostile_zip_is_refused_in_a_sentence_and_costs_nobody_else(tmp_path, 
     assert marks(tmp_path / "in") == {"ada_2": "ada"}
     assert len(result.left) == 1 and sentence in result.left[0] and "eve_1" in result.left[0], result.left
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "s.zip"]
+
+
+def test_a_damaged_lzma_stream_costs_nobody_else(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as out:
+        out.writestr("lab4.ipynb", notebook("x" * 20_000))
+    packed = bytearray(buffer.getvalue())
+    packed[60:400] = bytes(byte ^ 0x5A for byte in packed[60:400])
+    files = {"eve_1_2_x.zip": bytes(packed), "ada_3_4_x.ipynb": notebook("honest")}
+    result = collect(archive(tmp_path / "s.zip", files), tmp_path / "in")
+    assert marks(tmp_path / "in") == {"ada_3": "honest"} and "damaged" in "".join(result.left)
 
 
 def test_links_encryption_and_lies_about_the_size(tmp_path):

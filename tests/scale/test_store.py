@@ -47,6 +47,14 @@ def test_half_written_runs_are_swept_and_young_ones_left(store):
     assert not old.exists() and young.exists()
 
 
+def test_a_run_without_the_sandbox_does_not_stand_where_grading_is_protected(store):
+    store.save(KEY, Run("digest", {}, protected=False))
+    assert KEY in store and store.holds(KEY, protected=False) and not store.holds(KEY, protected=True)
+    store.save(KEY, Run("digest", {}))
+    store.save(KEY, Run("digest", {}, protected=False))
+    assert store.load(KEY).protected, "a protected run is not replaced by one that is not"
+
+
 @pytest.mark.parametrize("part", ["run.json", "1.0.safetensors"])
 def test_a_damaged_run_counts_as_none_and_is_replaced(store, part):
     run = Run("digest", {"lab4.cfg_drift": [(b"{}", b"tensors")]})
@@ -151,6 +159,14 @@ def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_pat
     assert "rename one" in said["ada b"] and "rename" not in said["ada_b"] + said["chi_d"]
 
 
+def test_what_a_system_lays_beside_is_no_submission(lab4, tmp_path):
+    place = tmp_path / "ada" / lab4.name
+    for path in (place / "._lab4.ipynb", place / "lab4.ipynb", tmp_path / ".ipynb_checkpoints" / lab4.name / "x.ipynb"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    assert classroom.find_submissions(tmp_path, lab4) == {"ada": place / "lab4.ipynb"}
+
+
 def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
     """An earlier attempt's time must not make the new one late."""
     course = tmp_path / "course"
@@ -182,7 +198,7 @@ def course(tmp_path_factory):
     room = open_class(lab, folder / "submitted", folder)
     run_class(room, protected=True, workers=1)
     judge_class(room)
-    assert keep_in_nbgrader(room, protected=True) == []
+    assert keep_in_nbgrader(room, protected=True) == ([], True)
     return folder
 
 
@@ -207,6 +223,32 @@ def test_scores_and_comments_by_hand_survive_a_regrade(course, lab4):
         assert comment.comment == "well said"
         assert gradebook.find_submission(lab4.name, "student00").score == 15.5
         assert gradebook.find_submission(lab4.name, "student01").score == 10
+
+
+def test_who_is_no_longer_late_is_not_late(course, lab4):
+    """nbgrader keeps a time that it was told once."""
+    from autograder.classroom import open_gradebook
+
+    stamp = course / "submitted" / "student01" / lab4.name / "timestamp.txt"
+
+    def arrival():
+        with open_gradebook(course) as book:
+            return book.find_submission(lab4.name, "student01").timestamp
+
+    stamp.write_text("2026-12-01 00:00:00 UTC")
+    assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
+    assert arrival() is not None
+    stamp.unlink()
+    assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
+    assert arrival() is None
+
+
+def test_two_runs_do_not_write_one_gradebook(course, lab4, capsys):
+    with classroom.alone(course):
+        assert main(["regrade", lab4.name, "--course", str(course)]) == 2
+    assert "another grading run is writing the grades" in capsys.readouterr().err
+    with classroom.alone(course):  # it was given back
+        pass
 
 
 def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
