@@ -62,7 +62,7 @@ r"""
 | $s$ | `score` | $\nabla_x \log p_t(x)$ |
 | $g$ | `gradient` | $\nabla_x \log p_t(y\mid x)$, what the classifier knows |
 | $y$ | `y`, shape `(b,)` | the class, an integer |
-| $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, more is guidance |
+| $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, beyond 1 the class is exaggerated |
 
 `b` is the batch size. A `Schedule` holds the three lists, and `at(schedule.betas, t, x)` looks one of them up at `t`, with as many axes as `x`: shape
 `(b, 1, …, 1)`, ready to be multiplied. Steps are *counted* in this lab; in labs 1, 2 and 4 time is a real number.
@@ -73,11 +73,11 @@ r"""
 ---
 # 1 · Noise, step by step, and in one jump
 
-A step of noise shrinks the picture a little and adds a little noise, so that the variance stays what it was:
+A step of noise shrinks the picture a little and adds a little noise, so that a variance of 1 stays 1, and any other comes nearer to it:
 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
-Do it a thousand times and nothing of the picture is left. To train a network one needs $x_{500}$ without computing 499 others, and there is a short cut. Shrinking factors multiply, and Gaussian noises add up to one
+Do it a thousand times and nothing of the picture is left. ($x_0$ always means the data. In step 0 the $x_{t-1}$ on the right is the data, too; in code the step before it is called $-1$.) To train a network one needs $x_{500}$ without computing the 500 before it, and there is a short cut. Shrinking factors multiply, and Gaussian noises add up to one
 Gaussian noise:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
@@ -292,7 +292,7 @@ At $t = 50$ every arrow points to the nearest cloud. At $t = 600$ all point to t
 ---
 # 3 · A classifier that can read noise
 
-Now the idea of the whole lab. Bayes' rule, $p(x\mid y) \propto p(x)\,p(y\mid x)$, holds at every noise level. Take logarithms and gradients, and the denominator, which does not depend on $x$, is gone:
+Now the idea of the whole lab. Bayes' rule, $p(x\mid y) \propto p(x)\,p(y\mid x)$, holds at every noise level. Take logarithms and gradients, and the missing factor $1/p(y)$, which does not depend on $x$, drops out:
 
 $$\nabla_x\log p_t(x\mid y) = \nabla_x\log p_t(x) + \nabla_x\log p_t(y\mid x) .$$
 
@@ -309,7 +309,7 @@ Training it is simple: noise the pictures, and tell the network how much.
 > Complete `get_train_loss(self, batch_size)`.
 > 1. Draw images and labels: `x0, y = self.data.sample(batch_size)`. Leave both as they are: they may be the dataset's own memory.
 > 2. Draw one step for each sample, integers, uniform on $0, \ldots, T-1$, of shape `(b,)`. $T$ is `self.schedule.steps`.
-> 3. Draw standard normal noise in the shape of `x0`, and noise the images by `self.add_noise(x0, t, noise, self.schedule)`. It is given to you in here, whatever you answered in 3.1.
+> 3. Draw standard normal noise in the shape of `x0`, and noise the images by `self.add_noise(x0, t, noise, self.schedule)`. The check brings an `add_noise` of its own: a mistake in 3.1 costs nothing here. (The training below uses yours.)
 > 4. Ask the network: `self.model(x, t)` returns logits, shape `(b, classes)`. Return the **mean** over the batch of $-\log p(y\mid x, t)$, as a tensor without axes through which gradients flow.
 >
 > New tensors belong on the device of `x0`.
@@ -437,8 +437,8 @@ r"""
 The ordinary classifier fails between $t = 50$ and $150$, where you read every digit at a glance. The noise-aware one still reads nearly nine of ten at $t = 400$, better than most eyes. At $t = 800$ both guess: nothing is left to read.
 
 **A mistake that looks like knowledge of time.** A popular recipe computes features $f(x)$ with an ordinary network and appends an embedding of $t$ just before the last *linear* layer:
-$\text{logits} = W\,[f(x);\ e(t)] + c$. The accuracy may be fine. Now differentiate the logits in $x$: the part with $e(t)$ is a constant and drops out. **The logits' gradient is the same at every noise level, bit for bit.** In $\nabla_x\log p(y\mid x, t)$
-only the softmax's weights still know the time; the directions that they mix are the same at all levels. The network was told the time and can hardly use it for steering. `NoisyDigitClassifier` lets $t$ into every level instead. Here are both on the plane:
+$\text{logits} = W\,[f(x);\ e(t)] + c$. The accuracy may be fine. Now differentiate the logits in $x$: the part with $e(t)$ is a constant and drops out. **At a given $x$ the logits' gradient is the same for every $t$, bit for bit.** In $\nabla_x\log p(y\mid x, t)$
+only the softmax's weights still know the time; the directions that they mix are the same at all levels. The network was told the time and can hardly use it for steering. `NoisyDigitClassifier` lets $t$ into every level instead. Here are both on the plane, with random weights, for training changes nothing about it:
 """
 
 # %% role="illustration"
@@ -488,7 +488,7 @@ Now the gradient $g = \nabla_x \log p_t(y\mid x)$. A network is a function of $x
 >
 > Complete `classifier_gradient(classifier, x, t, y)`. `classifier(x, t)` returns logits `(b, classes)`. For each sample return the gradient of $\log p(y\mid x, t)$ in *its own* `x`, in the shape of `x`. It must
 > - work with gradients switched on or off outside;
-> - leave no gradients in the classifier's parameters, no mark on `x`, and no graph on the result;
+> - leave no gradients in the classifier's parameters, no graph on the result, and the caller's `x` as it was (`x.requires_grad` and `x.grad`, too);
 > - be right for any logits, also where the class is so improbable that its probability is 0 in the computer.
 
 <details><summary>A nudge</summary>
@@ -576,7 +576,7 @@ and no $z$ at $t = 0$: the last step ends on the data. Why this factor before $\
 
 <details><summary>A nudge</summary>
 
-(a) Turn $s + w\,g$ into noise with your dictionary of 3.2. The first term gives back `noise_estimate`. (b) `(t > 0)` is a tensor of truth values, and can be multiplied.
+(a) Turn $s + w\,g$ into noise with your dictionary of 3.2. The first term gives back `noise_estimate`. (b) `torch.where(t > 0, schedule.betas[t], 0.0)` is the variance of the added noise, of shape `(b,)`. It still needs the axes of `x`.
 </details>
 <details><summary>The shape of the answer</summary>
 
@@ -785,7 +785,7 @@ drawn(lambda: draw_with(suspicious_sampler), "3.1, 3.4 and 3.5")
 
 # %% [markdown]
 r"""
-Grey: the world. Orange-red: its samples, which for $w > 0$ should be those of the lower right cloud. Without guidance they are cut off by a box. With guidance they all flee into the corner that lies farthest from the wanted cloud: the one small point at $(-1, 1)$ is all 600 of them.
+Grey: the world. Orange-red: what the sampler draws, which for $w > 0$ should be points of the lower right cloud. Without guidance they are cut off by a box. With guidance they all flee into the corner that lies farthest from the wanted cloud: the one small point at $(-1, 1)$ is all 600 of them.
 
 > ### Exercise 3.7 · Mend the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
@@ -795,11 +795,11 @@ Grey: the world. Orange-red: its samples, which for $w > 0$ should be those of t
 
 <details><summary>A nudge</summary>
 
-Go through the line with `sigma`, letter by letter: what is its sign for, and which of the three sigmas is it? Then ask what `ddpm_step` should have known. Then look at pure noise: how much of it lies outside $[-1, 1]$?
+Go through the two lines with `sigma`, letter by letter: is `x` to move along the gradient or against it, and which of the three sigmas is wanted? (One mending may cure two faults: what is the wrong sign for $x$ is the right one for the noise.) Then ask what `ddpm_step` should have known. Then look at pure noise: how much of it lies outside $[-1, 1]$?
 </details>
 <details><summary>The shape of the answer</summary>
 
-The guidance belongs into the noise estimate, before the step. After the step nothing happens to `x` any more.
+The guidance belongs in the noise estimate, before the step. After the step nothing happens to `x` any more.
 </details>
 """
 
@@ -989,7 +989,7 @@ r"""
 Recall falls all the way, slowly at first. The distance falls, and rises again; 3.9 asks you why.
 
 And one number should puzzle you. By Bayes' rule $w = 1$ is the honest conditional law, yet at $w = 1$ one digit in three is not the one that was asked for. More steps do not help: with 25, with 100 and with 200 of them 70 of 100 digits
-were right. Bayes' rule speaks of the exact score and of the exact classifier. On the plane we had both, and $w = 1$ was right. Here both are networks, and trained.
+were right. Bayes' rule speaks of the exact score and of the exact classifier. On the plane we had both, and $w = 1$ was right. Here both are networks, which only come near them.
 
 ---
 # 9 · What guidance does not sample
@@ -997,7 +997,7 @@ were right. Bayes' rule speaks of the exact score and of the exact classifier. O
 It is often written that guidance samples from $p(x)\,p(y\mid x)^w$, "the class taken to the power $w$". The argument: $s + w\,g$ is the score of $p_t(x)\,p_t(y\mid x)^w$. That is true *for each t*. But a sampler needs more. These densities
 have to be the noised versions of **one another**, and for $w$ other than 0 and 1 they are not.
 
-Is the error large? Take the smallest example there is, in one dimension, where everything can be computed. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with $s < S$. (From here on, $s$ is a variance and not the score.) A Gaussian stays one under a linear drift, so a sampler is
+Is the error large? Take the smallest example there is, in one dimension, where everything can be computed. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with $s < S$. (There is such a class if it is rare enough, $p(y) \le \sqrt{s/S}$; the rest of the data are the other one. From here on, $s$ is a variance and not the score.) A Gaussian stays one under a linear drift, so a sampler is
 described by one number, its variance. And there are three candidates.
 
 **The claim** (`tilt`). $p(x)\,p(y\mid x)^w \propto p(x)^{1-w}\,p(x\mid y)^w$. What is its variance?
@@ -1162,8 +1162,8 @@ The claim hardly moves: at $x = 1$ the class is certain already, and a power of 
 
 # %% [markdown] answer="lab3.tradeoff_essay"
 r"""
-**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ nobody asked for a class) to nearly one (.99), and precision from .55 to .90: samples look clean and are what was asked for. Recall falls from .94 to .64: fewer of the real digits have a sample near them, and in the grid strokes grow bold and
-shapes alike. The Fréchet distance compares mean and spread of two clouds. At small $w$ the classes or their shares are off, or samples lie between classes; at large $w$ the spread is too small and
+**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ nobody asked for a class) to nearly one (.99), and precision from .55 to .90: samples look clean and are what was asked for. Recall falls from .94 to .64: fewer of the real digits have a sample near them, and in the grid strokes grow bold. (That shapes
+become alike shows in recall only: the grid has one picture a digit.) The Fréchet distance compares mean and spread of two clouds. At small $w$ the classes or their shares are off, or samples lie between classes; at large $w$ the spread is too small and
 the centre has moved; in between, at $w = 4$, it has its minimum.
 
 (b) Not from $p(x)\,p(y\mid x)^w$. For each $t$ the guided score is that of $p_t(x)\,p_t(y\mid x)^w$, but these densities are not the noised versions of the one at $t = 0$ unless $w$ is 0 or 1, so the reversed noising process, which the sampler imitates, does not pass through
@@ -1183,7 +1183,7 @@ r"""
 *Ungraded.* Nothing in your functions knows what a class is. `classifier_gradient` wants something that turns $x$ into logits. A model of **images and words** does that too: it puts pictures and texts on one sphere, such that a picture lies near its caption. CLIP is a large one. Here
 is a tiny one, trained now, on captions such as "a bold slanted seven" (`utils/captions.py`).
 
-There is a catch, and it is exercise 3.3 again: this model has seen clean digits only. So we do not show it $x_t$. We show it the estimate $\hat x_0$ that the noise network implies, and differentiate through that formula (with the network's estimate held fixed: cheap, and good enough here).
+There is a catch, and it is exercise 3.3 again: this model is not told $t$, and digits deep in the noise it has never seen. (In its training they are blurred by a little noise at most.) So we do not show it $x_t$. We show it the estimate $\hat x_0$ that the noise network implies, and differentiate through that formula (with the network's estimate held fixed: cheap, and good enough here).
 """
 
 # %% role="illustration"
@@ -1242,7 +1242,7 @@ drawn(draw_words, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-Rows begin with the same noise. Look at one column: the seven leans, and grows bold, as it is told. It makes slips, for three hundred steps of training make a poor linguist. A real CLIP fits the same two methods. With `pip install open_clip_torch` and some patience, put `utils.captions.OpenCLIP()` in the place of
+Rows begin with the same noise. Look at one column: the seven leans, and grows bold, as it is told. It makes slips, for a few hundred steps of training make a poor linguist. A real CLIP fits the same two methods. With `pip install open_clip_torch` and some patience, put `utils.captions.OpenCLIP(device=device)` in the place of
 the tiny model.
 
 # Beyond · Colours

@@ -199,7 +199,7 @@ way. The right thing to do is to follow their **average** pull, weighted by how 
 $$u_t(x) = \mathbb E\big[\, u_t(x \mid z)\ \big|\ x_t = x \,\big].$$
 
 Follow this field from noise at $t = 0$ to $t = 1$, and the samples are distributed like the data. That is the theorem
-behind flow matching. Nobody can compute the average. But **least squares can learn it**: the best guess of a random quantity in the squared
+behind flow matching. For the law that real digits come from, nobody can compute this average: all we have is examples. But **least squares can learn it**: the best guess of a random quantity in the squared
 error is its conditional mean. So we draw pairs $(x, z)$ and regress a network on $u_t(x \mid z)$, and it has no
 choice but to learn $u_t(x)$.
 
@@ -223,9 +223,9 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > 1. Draw `batch_size` images and labels: `z, y = self.path.sample_conditioning_variable(batch_size)`.
 > 2. Each label on its own becomes `self.null_label` with probability `self.eta`. **Do not change `y` itself**: the dataset may
 >    have handed you its own memory.
-> 3. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1, 1, 1)`.
+> 3. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1, 1, 1)`. (Do not cut it off near 1: `rand` never returns 1 itself.)
 > 4. Draw `x`, once, with `self.path.sample_conditional_path(z, t)`. The target is `self.path.conditional_vector_field(x, z, t)`, at
->    this same `x`. It is given to you in here, whatever you answered in 4.1: the path may be any path.
+>    this same `x`. The path may be any path, and the check brings its own: a mistake in 4.1 costs nothing here. (The training below uses yours.)
 > 5. Ask the network: `self.model(x, t, y)`. Return the squared error, **averaged over batch and pixels**, as a tensor
 >    without axes through which gradients flow.
 >
@@ -246,8 +246,8 @@ raised, and nonsense is trained. With `(b, 1, 1, 1)` each image gets its own tim
 </details>
 <details><summary>Why the mean, where the formula has a norm?</summary>
 
-$\|\cdot\|^2$ sums over the pixels. Dividing by their number changes no minimum, and makes losses comparable between 16×16 and
-32×32 images and learning rates transferable. Always say which of the two you use: they differ by a factor of 1,024 here.
+$\|\cdot\|^2$ sums over the pixels. Dividing by their number moves no minimum, and makes losses of 16×16 and
+32×32 images comparable. (Plain gradient descent would need another learning rate, too; Adam hardly notices.) Always say which of the two you use: they differ by the number of pixels, 256 or 1,024.
 </details>
 """
 
@@ -316,8 +316,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-If your curve settles on the line, the loss is right. A curve that ends **far above** means that something is drawn twice or
-scaled; a curve that **stays** below is worse, for no network can be better than the line: the target leaks into the input. (The mean of 50 noisy
+If your curve settles on the line, the loss is right. A curve that ends **far above**, or above the top of the picture, means that something is drawn twice or
+scaled, or that labels are forgotten too often. A curve that **stays** below means that they are forgotten too rarely (never: 0.471), that the loss is scaled down, or that the target leaks into the input: no network can be better than its line. (The mean of 50 noisy
 batches wavers by a hundredth or two to either side.)
 
 ---
@@ -395,7 +395,7 @@ r"""
 # 4 · Walking along the field
 
 To generate, start from noise and follow the velocity to $t = 1$. The loop over time is given (`utils.dynamics.Simulator`: it
-hands you `t` and the step size `h`, both of shape `(b, 1, 1, 1)`, and each sample may have its own). What one step does is yours.
+hands you `t` and the step size `h`, both of shape `(b, 1, …, 1)`, with as many axes as `x`; each sample may have its own). What one step does is yours.
 
 **Euler** asks for the velocity where it stands and goes straight on for a time $h$.
 
@@ -405,7 +405,7 @@ goes from where it stood with the mean of the two.
 > ### Exercise 4.4 · Two ways to take a step
 > **3 points** (Euler 1, Heun 2) · difficulty ●●○○○ · 15 minutes
 >
-> Complete `step(self, x, t, h, **kwargs)` of both. It returns the state at `t + h`. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`; pass
+> Complete `step(self, x, t, h, **kwargs)` of both. It returns the state at `t + h`, for `x` of any shape. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`; pass
 > the keyword arguments on (they hold the labels). `h` may differ from sample to sample and from step to step, and may be negative.
 > Return a new tensor: the caller still needs `x`, `t` and `h` as they were.
 
@@ -491,7 +491,7 @@ extrapolates: from what is common to all classes, through the class, and beyond.
 
 For two numbers an MLP will do. An image needs a network that sees both *where it is* (is there a stroke at this pixel?) and *what
 it is part of* (is this the loop of a six?). The **U-Net** computes at three resolutions. On the way down it trades places for
-channels, in the middle it sees the whole image at once, on the way up it goes back to pixels; and at every resolution a *skip*
+channels, in the middle it sees the whole image at once, on the way up it goes back to pixels; and at each resolution but the coarsest a *skip*
 carries the fine detail across.
 """
 
@@ -509,13 +509,13 @@ Two choices that you will not find in every tutorial:
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily turn the bare number $0.31$ into something that
   differs from $0.32$; with fast and slow waves it can.
 
-Read `UNet` in `utils/nets.py` (60 lines), then answer.
+Read `UNet` in `utils/nets.py`, and the `FourierFeatures` and `ResidualLayer` that it is made of (100 lines in all), then answer.
 
 > ### Exercise 4.5 · Two parts of the U-Net (written)
 > **2 points**, graded by hand · difficulty ●●○○○ · 10 minutes
 >
 > Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a skip; the zero
-> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images, and (b) what would go
+> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images in the network above, and (b) what would go
 > wrong without it. Two or three sentences each.
 """
 
@@ -685,7 +685,7 @@ its say.
 ---
 # 8 · Measuring it
 
-"Cleaner", "more alike": let us count. The **yardstick** is a classifier of clean digits (99.6 % right on MNIST's test set).
+"Cleaner", "more alike": let us count. The **yardstick** is a classifier of clean digits (99.65 % right on MNIST's test set).
 Ask for a seven, and let it say what it sees: the share of samples for which it agrees with the label is the **conditional accuracy**.
 
 > ### Exercise 4.6 · Accuracy by guidance scale
@@ -752,7 +752,7 @@ for w, value in accuracy.items():
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the yardstick calls more than half right. And a machine that printed the same perfect seven a thousand times would have an accuracy of
+Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the yardstick calls more than half right. And a machine that knew one perfect picture of each digit, and printed it again and again, would have an accuracy of
 100 %. So we need a second number that compares the *whole cloud* of samples with the cloud of real digits.
 
 - **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the squared distance of
@@ -772,9 +772,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped.** Too little guidance, and samples are of the wrong class or of no class: far from real digits. Too much,
-and they are all of the right class but too clean, too heavy and too similar: far from real digits in another way. Recall tells you which: it falls
-while precision still holds. The best $w$ depends on what you want, and "what maximises accuracy" is nearly never it.
+**The distance is U-shaped.** Too little guidance, and samples are of the wrong class or of no class: far from real digits. Too much
+(up to 10), and they are all of the right class but too clean, too heavy and too similar: far from real digits in another way. Recall tells you which: it falls
+while precision still holds. (At 100 they are no digits any more, and all four numbers say so.) The best $w$ depends on what you want, and "what maximises accuracy" is nearly never it.
 
 > ### Exercise 4.7 · What does w change, and why? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 15 minutes
@@ -812,7 +812,7 @@ Everything so far used 10 calls or more of the guided velocity. Real systems are
 guided velocity as a function, and a budget of calls. It may choose its own times, its own $w$, and its own way to combine slopes.
 
 The score is the Fréchet distance at each budget, and one number for the table: the mean of $\log_2(\text{FD}/\text{floor})$ over the four
-budgets, where the floor is the distance of as many real digits. Lower is better; 1 point less is a distance half as large. Same noise, same labels, same number of images for everybody.
+budgets, where the floor is the distance of as many real digits. Lower is better; 1 point less is a distance half as large. On machines of one kind everybody has the same noise, labels and number of images. With a GPU these are 1,000 images and your own network, without one 200 and the checkpoint: compare scores with others of the same kind.
 """
 
 # %% role="illustration"
