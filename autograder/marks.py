@@ -1,6 +1,7 @@
 """What the results of an exercise depend on: the code that its probe, its verdicts and its answer can reach.
 
-The full run takes hours. Changing one exercise must not undo the results of the others, and changing a comment none.
+The full run takes hours. Changing one exercise must not undo the results of the others, and changing a comment or a docstring
+none.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Names:
     """The top-level names of some source: what is defined there, and what is imported from our modules."""
 
     def __init__(self, source: str):
-        self.tree = ast.parse(source)
+        self.tree = without_docstrings(ast.parse(source))
         self.defined: dict[str, list[ast.stmt]] = {}
         self.imported: dict[str, Place] = {}
         for node in self.tree.body:
@@ -41,6 +42,16 @@ class Names:
                 yield f"{module}.{name}", part.attr
             if isinstance(part, ast.Name):
                 yield part.id
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
 
 
 def names_of(node: ast.stmt) -> Iterator[str]:
@@ -84,7 +95,7 @@ def place_of(function: Callable) -> Place:
 
 
 def mark(lab: Lab, entry: Exercise) -> str:
-    """Of the code that decides about an exercise; comments and layout do not count."""
+    """Of the code that decides about an exercise; comments, docstrings and layout do not count."""
     cells = [
         cell.source
         for cell in read_source(lab).cells

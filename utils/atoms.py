@@ -88,8 +88,10 @@ def generate(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Walk from t = 1 to t = 0: one predictor step to the next noise level, then `correctors` Langevin steps there.
 
-    score(x, t): the un-normalised score, shape of x. A corrector step has the size (ratio · sigma)² / 2.
-    Returns the states at t = 0; with `every`, also the states at every `every`-th time, shape (recorded, b, 2).
+    score(x, t): the un-normalised score, shape of x. predictor_step(x, score, sigma_now, sigma_later, noise) and
+    corrector_step(x, score, size, noise) return the shape of x; sigmas and size have the shape (b, 1), and the size of a
+    corrector step is (ratio · sigma)² / 2.
+    Returns the states at t = 0; with `every`, also the start and the states after every `every`-th step, (recorded, b, 2).
     """
     times = torch.linspace(1, 0, steps + 1, device=x.device, dtype=x.dtype)
     sigmas = schedule.sigma(times.reshape(-1, 1))

@@ -66,7 +66,9 @@ class LabelledImages(nn.Module, Sampleable):
 def load_digits(split: str = "train", size: int = 32, device: torch.device | str = "cpu") -> LabelledImages:
     """The `train` or `test` images of MNIST at size × size pixels, or the offline digits where MNIST cannot be had.
 
-    Raises DamagedFile where MNIST is there but broken.
+    Raises:
+        DamagedFile: MNIST is there but broken.
+        ValueError: `split` is neither.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")

@@ -29,5 +29,5 @@ class Schedule(NamedTuple):
 
 
 def at(values: Tensor, t: Tensor, x: Tensor) -> Tensor:
-    """values[t], one number a sample, with as many axes as x: (b, 1, …, 1)."""
+    """values[t], one number a sample, with as many axes as x: (b, 1, …, 1). t: (b,), integers; x: (b, …)."""
     return values[t].reshape(-1, *[1] * (x.dim() - 1))

@@ -80,7 +80,8 @@ def real_distance(
     """Fréchet distance of `images` real images, equally many of each class, to the features `reference` (m, d).
 
     What as many generated images with the same labels should be compared with. Real images drawn without regard to their
-    classes have too many of one and too few of another, and come out worse: twice as far with 200 digits.
+    classes have too many of one and too few of another, and come out worse: twice as far with 200 digits. What is left when
+    `images` is divided by the number of classes is left out.
     """
     classes = [(real.labels == label).nonzero().flatten() for label in real.labels.unique()]
 

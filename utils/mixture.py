@@ -25,14 +25,14 @@ class Mixture:
         return self.means[y] + self.stds[y, None] * noise, y
 
     def logits(self, x: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
-        """log p_t(x, k) but for a constant, (b, classes): an exact classifier of noisy points."""
+        """log p_t(x, k) but for a constant, (b, classes): an exact classifier of noisy points. x: (b, d), t: (b,), steps."""
         bar = at(schedule.alpha_bars, t, x)
         variance = bar * self.stds**2 + 1 - bar  # (b, classes)
         distance = (x[:, None] - bar.sqrt()[..., None] * self.means).square().sum(-1)
         return self.prior.log() - x.shape[1] / 2 * variance.log() - distance / (2 * variance)
 
     def noise(self, x: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
-        """The mean of the noise in x, given x: what a perfect noise network returns, (b, d)."""
+        """The mean of the noise in x, given x: what a perfect noise network returns, (b, d). x: (b, d), t: (b,), steps."""
         bar = at(schedule.alpha_bars, t, x)
         variance = (bar * self.stds**2 + 1 - bar)[..., None]
         each = (1 - bar).sqrt()[..., None] * (x[:, None] - bar.sqrt()[..., None] * self.means) / variance

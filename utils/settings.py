@@ -201,6 +201,9 @@ def law_of_ups(setting: Setting) -> Tensor:
     """p(number of up spins = k | y) for k = 0 … sites, shape (classes, sites + 1), exact, float64.
 
     Sites of a component must be alike: then the number is binomial, and the law of a class a mixture of binomials.
+
+    Raises:
+        ValueError: they are not alike, or there are more than two letters.
     """
     up = setting.probs[:, :, 1].double()
     if setting.letters != 2 or not torch.equal(up, up[:, :1].expand_as(up)):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def log_density(x: Tensor, letter: int, alpha: float) -> Tensor:
-    """log p_alpha(x | letter) for x of shape (…, K), shape (…,). -inf where x is 0 at the letter."""
+    """log p_alpha(x | letter) for x of shape (…, K), shape (…,). Where x is 0 at the letter: -inf for alpha > 1, NaN for alpha = 1."""
     k = x.shape[-1]
     return math.lgamma(k - 1 + alpha) - math.lgamma(alpha) + (alpha - 1) * x[..., letter].log()
 

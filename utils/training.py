@@ -50,7 +50,8 @@ class Trainer(ABC):
     ) -> list[float]:
         """Take steps of Adam until there are `num_steps` in all, and return their losses. `kwargs` go to `get_train_loss`.
 
-        Called once more, or with a `checkpoint` that is there, it goes on where it was; with no step left it trains nothing.
+        Called once more it goes on from the same weights and step, with a new Adam; with a `checkpoint` that is there, exactly
+        where it was. With no step left it trains nothing.
         decay: the learning rate follows `warm_flat_fall`; without it, it stays at `lr`.
         ema: decay of a running mean of the weights (0.999, say). After training the model holds that mean.
         bf16: compute in bfloat16 where the hardware does so; elsewhere nothing changes. channels_last: faster convolutions.
@@ -149,7 +150,7 @@ class Trainer(ABC):
 def warm_flat_fall(step: int, num_steps: int) -> float:
     """Factor on the learning rate: up over 2 % of the steps (at most 100), then flat, then straight down to zero over the last 30 %.
 
-    Until the fall begins it does not depend on the number of steps, so a resumed run may be given more of them, or fewer.
+    Between the rise and the fall it does not depend on the number of steps, so a resumed run may be given more of them, or fewer.
     """
     rise, fall = max(1, min(100, num_steps // 50)), max(1, round(0.3 * num_steps))
     return min((step + 1) / rise, 1.0, (num_steps - step) / fall)

@@ -783,32 +783,32 @@ def judge_sweep(judge: Judge, name: str) -> None:
         return (classifier(images).argmax(dim=1) == labels).double()
 
     accuracies = [judge.number(f"{name}/accuracy.{i}", f"The accuracy at w = {w:g}") for i, w in enumerate(keys)]
-    all_alike = len(keys) > 1 and max(accuracies) - min(accuracies) < 1e-6
-    for scale, accuracy in zip(keys, accuracies):
-        seen = torch.tensor(accuracy, dtype=torch.float64)
-        hit = hits(scale)
-        expected = hit[has_class].mean()
-        mistakes = [
-            (
-                "null_rows_counted",
-                "Rows with the null label count as errors in your accuracy. They ask for no class, so leave them out.",
-                hit.mean(),
-            ),
-            ("percent", "Your accuracy is a percentage. Return a fraction between 0 and 1.", 100 * expected),
-            ("counted", "You return the number of hits. Divide by the number of samples that have a class.", hit[has_class].sum()),
-            ("error_rate", "You return the share of errors. Accuracy is the share of hits.", 1 - expected),
-        ]  # fmt: skip
-        if all_alike:  # a single one may agree by chance
-            message = "All your accuracies belong to one scale of the list. Does every scale have its own samples?"
-            mistakes[:0] = [("one_scale", message, hits(scales[k])[has_class].mean()) for k in (0, -1)]
-        judge.compare(
-            seen,
-            expected,
-            mistakes,
-            (
-                "wrong_accuracy",
-                f"At w = {scale:g} your accuracy is {float(seen):.4f}, which is not the share of samples with a class that are classified as their own label. Check which rows you compare with which labels.",
-            ),
-            rtol=1e-5,
-        )
+    seen = torch.tensor(accuracies, dtype=torch.float64)
+    hit = torch.stack([hits(w) for w in keys])  # (scales, samples)
+    expected = hit[:, has_class].mean(1)
+    # A mistake is named where it explains the accuracies of all scales: a single one may agree by chance.
+    mistakes = [
+        (
+            "null_rows_counted",
+            "Rows with the null label count as errors in your accuracy. They ask for no class, so leave them out.",
+            hit.mean(1),
+        ),
+        ("percent", "Your accuracy is a percentage. Return a fraction between 0 and 1.", 100 * expected),
+        ("counted", "You return the number of hits. Divide by the number of samples that have a class.", hit[:, has_class].sum(1)),
+        ("error_rate", "You return the share of errors. Accuracy is the share of hits.", 1 - expected),
+    ]  # fmt: skip
+    if len(keys) > 1:
+        message = "All your accuracies belong to one scale of the list. Does every scale have its own samples?"
+        mistakes[:0] = [("one_scale", message, hits(scales[k])[has_class].mean().expand(len(keys))) for k in (0, -1)]
+    worst = int((seen - expected).abs().argmax())
+    judge.compare(
+        seen,
+        expected,
+        mistakes,
+        (
+            "wrong_accuracy",
+            f"At w = {keys[worst]:g} your accuracy is {accuracies[worst]:.4f}, which is not the share of samples with a class that are classified as their own label. Check which rows you compare with which labels.",
+        ),
+        rtol=1e-5,
+    )
     kept(judge, f"{name}/inputs_kept")

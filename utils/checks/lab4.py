@@ -592,6 +592,8 @@ def sweep_setting(challenge: Challenge, name: str) -> tuple[Tensor, Tensor, list
     parts = torch.arange(count) + 0.9 * challenge.on("cpu").rand(f"{name} scales", (count,))
     parts = parts[challenge.on("cpu").rand(f"{name} order of scales", (count,)).argsort()]
     scales = [round(0.3 * 30 ** (float(part) / count), 3) for part in parts]
+    if count > 2 and scales == sorted(scales):  # never in order, or sorting them in place would not show
+        scales.reverse()
     return challenge.randn(f"{name} noise", (n, 1, 3, 3), dtype), labels, scales, null_label, classes
 
 
@@ -691,7 +693,7 @@ exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe_accuracy_sweep,
-    version=3,
+    version=4,
     public=public_accuracy_sweep,
 )
 
