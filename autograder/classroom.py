@@ -294,7 +294,7 @@ def write_grades(room: Class, protected: bool, feedback: bool, lock: int) -> tup
         f"--Sandboxed.store={room.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
     ]
-    looked, whole = set(), True
+    looked = set()
     if has_gradebook(room.course):
         with open_gradebook(room.course) as book:
             problems += old_scores(room, book)

@@ -329,9 +329,10 @@ def parse_time(value: object) -> datetime | None:
 
 
 def read_times(path: Path, result: Collected) -> dict[str, datetime]:
-    """Moodle's number of a student -> time of arrival, from its grading worksheet. Names are spelled otherwise there. Its times are taken as UTC: Moodle does not say.
+    """Moodle's number of a student -> time of arrival, from its grading worksheet, where names may be spelled otherwise.
 
-    Moodle writes them in the language of who exports. A time that cannot be read is told: without it nobody is late.
+    Its times are taken as UTC: Moodle does not say. It writes them in the language of who exports. A time that cannot be read
+    is told: without it nobody is late.
 
     Raises:
         BadArchive: not such a file.
@@ -348,7 +349,7 @@ def read_times(path: Path, result: Collected) -> dict[str, datetime]:
         number = (row["Identifier"] or "").removeprefix("Participant ").strip()
         who = student_id(row.get("Full name") or "participant", number)
         words = (row["Last modified (submission)"] or "").strip()
-        if time := moodle_time(words):
+        if number and (time := moodle_time(words)):
             times[number] = time
         elif words not in ("", "-"):
             result.leave(

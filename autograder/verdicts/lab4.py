@@ -46,6 +46,7 @@ def vector_field(judge: Judge) -> None:
             z, t = z.double(), t.double()
             seen = judge.tensor(f"{name}_field/value", z.shape, "The vector field")
             expected = da * z + db / b * (x - a * z)
+            # Only where it matters: at this tolerance a float32 result can pass.
             if not judge.close(seen, expected, FIELD_RTOL[z_dtype(name)]):
                 judge.precise(f"{name}_field/value", z_dtype(name), "The vector field")
             judge.compare(

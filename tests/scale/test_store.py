@@ -243,6 +243,13 @@ def test_who_is_no_longer_late_is_not_late(course, lab4):
     assert arrival() is None
 
 
+def test_a_regrade_runs_nothing_also_where_the_class_was_run_without_the_sandbox(lab4, tmp_path, monkeypatch):
+    course = make_class(tmp_path, lab4, 1)
+    assert main(["grade", lab4.name, "--course", str(course), "--sandbox", "none", "--no-feedback"]) == 0
+    monkeypatch.setenv("PATH", str(tmp_path))  # no bubblewrap
+    assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
+
+
 def test_two_runs_do_not_write_one_gradebook(course, lab4, capsys):
     with classroom.alone(course):
         assert main(["regrade", lab4.name, "--course", str(course)]) == 2
