@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("selenium")
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -28,7 +29,9 @@ TOP = "return arguments[0].getBoundingClientRect().top"
 
 
 def wait(browser, condition, seconds=60):
-    return WebDriverWait(browser, seconds, poll_frequency=0.2).until(condition)
+    """Pages draw their rows anew while these arrive: an element that is gone is looked for again."""
+    gone = [StaleElementReferenceException]
+    return WebDriverWait(browser, seconds, poll_frequency=0.2, ignored_exceptions=gone).until(condition)
 
 
 def find(browser, css):
@@ -148,8 +151,15 @@ def test_formgraders_button_grades_in_the_sandbox_too(browser, server, course):
     notebook.cells.insert(1, nbformat.v4.new_code_cell(attack))
     place.write_text(nbformat.writes(notebook), encoding="utf-8")
     browser.get(f"{server.address}/formgrader/manage_submissions/{course.lab}")
-    row = wait(browser, lambda b: next((r for r in find(b, "tbody tr") if "eve" in r.text), None))
-    row.find_element(By.CSS_SELECTOR, ".autograde a").click()
+
+    def press(b) -> bool:
+        for row in find(b, "tbody tr"):
+            if "eve" in row.text:
+                row.find_element(By.CSS_SELECTOR, ".autograde a").click()
+                return True
+        return False
+
+    wait(browser, press)
     wait(browser, lambda b: "Successfully autograded" in b.find_element(By.TAG_NAME, "body").text, 120)
     assert rows(server, course)["eve"]["score"] == 10
     assert list((course.folder / "store").glob("*/*/run.json")), "the run is kept, for regrading"
