@@ -52,11 +52,15 @@ class Store:
 
     def __contains__(self, key: str) -> bool:
         """There is a run of this key that can be read, and it is not stale. Else it has to be run again."""
+        return self.holds(key, protected=False)
+
+    def holds(self, key: str, protected: bool) -> bool:
+        """The same; where runs are protected, none that was made without the sandbox counts."""
         try:
-            self.load(key)
+            run = self.load(key)
         except KeyError:
             return False
-        return not self.stale(key)
+        return not self.stale(key) and (run.protected or not protected)
 
     def stale(self, key: str) -> dict[str, tuple[int, int]]:
         """Exercises whose probe has changed since this run: exercise -> its version then and now."""
@@ -66,10 +70,6 @@ class Store:
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
         return {name: (then[name], now) for name, now in self.versions.items() if then[name] != now}
-
-    def holds(self, key: str, protected: bool) -> bool:
-        """There is a run that may be used: where runs are protected, none that was made without the sandbox."""
-        return key in self and (self.load(key).protected or not protected)
 
     def save(self, key: str, run: Run) -> None:
         """Write a run. Of two processes with the same run, one stays; a stale, damaged or unprotected run is replaced."""
