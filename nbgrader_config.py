@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from autograder.formgrader import secure_formgrader
+
 c = get_config()
 
 ROOT = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
@@ -37,7 +39,9 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-# Formgrader shows what students wrote to somebody who may run code on this machine: no script of theirs gets there.
+# Formgrader shows what students wrote to a person who may run code on this machine: no script of theirs gets there.
+secure_formgrader()
+c.HTMLExporter.preprocessors = ["autograder.formgrader.UntrustedNotebook"]
 c.HTMLExporter.filters = {
     "markdown2html": "autograder.feedback.safe_markdown",
     "highlight_code": "autograder.feedback.safe_code",

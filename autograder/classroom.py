@@ -41,8 +41,8 @@ from autograder.store import Store, task_key
 from utils.checks.exercise import load
 
 STUDENT = re.compile(r"[^\w.@-]+")
-# What nbgrader cannot have in a student's id: it searches with globs, line by line, and writes UTF-8.
-UNFIT = re.compile("[\x00-\x1f\x7f-\x9f*?\\[\\]\ud800-\udfff]")
+# What nbgrader cannot have in a student's id: it searches with globs, line by line, and writes UTF-8 into HTML unescaped.
+UNFIT = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]')
 TIME_BYTES = 200  # of a timestamp.txt
 
 

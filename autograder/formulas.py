@@ -41,7 +41,7 @@ TAGS = frozenset(
         "mtd",
     ]
 )
-# Nothing that loads, links, names or styles: formulas come from students, too.
+# Nothing that loads, links, names, styles or moves what it holds: formulas come from students, too.
 ATTRIBUTES = frozenset(
     [
         "display",
@@ -64,7 +64,6 @@ ATTRIBUTES = frozenset(
         "width",
         "height",
         "depth",
-        "voffset",
         "displaystyle",
         "scriptlevel",
         "columnalign",

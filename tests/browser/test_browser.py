@@ -17,7 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from autograder.author import find_lab, role_of
+from autograder.author import exercise_of, find_lab, role_of
+from autograder.classroom import open_gradebook
 from autograder.demo import LOSS, with_mutant
 
 PASSES = "✓ lab4.cfg_drift: the check passes"
@@ -148,7 +149,9 @@ def test_formgraders_button_grades_in_the_sandbox_too(browser, server, course):
     notebook = with_mutant(LOSS, "mask_inverted")(find_lab("lab4"))
     notebook.cells = [cell for cell in notebook.cells if role_of(cell) not in ("illustration", "check")]
     attack = "import torch\ntorch.allclose = lambda *a, **k: True\ntorch.equal = lambda *a, **k: True"
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(attack))
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(attack, metadata={"tags": ["x modal-backdrop full-credit"]}))
+    essay = next(c for c in notebook.cells if role_of(c) == "written" and exercise_of(c) == "lab4.unet_essay")
+    essay.source = TRAP
     place.write_text(nbformat.writes(notebook), encoding="utf-8")
     browser.get(f"{server.address}/formgrader/manage_submissions/{course.lab}")
 
@@ -163,6 +166,57 @@ def test_formgraders_button_grades_in_the_sandbox_too(browser, server, course):
     wait(browser, lambda b: "Successfully autograded" in b.find_element(By.TAG_NAME, "body").text, 120)
     assert rows(server, course)["eve"]["score"] == 10
     assert list((course.folder / "store").glob("*/*/run.json")), "the run is kept, for regrading"
+
+
+TRAP = """\
+<div class="modal-backdrop fade full-credit"></div><div class="full-credit">the whole answer</div>
+<a href="https://example.org/"><div class="modal-backdrop in">x</div></a> <span class="mark-graded no-credit">y</span>
+<p style="position:fixed;inset:0;z-index:9999" class="full-credit">z</p>
+
+$\\class{full-credit}{x} \\href{javascript:window.owned=1}{y}$ &#36;\\class{full-credit}{z}&#36;
+<img src=x onerror="window.owned=1"><script>window.owned=1</script>
+"""
+NAME = "<img src=x onerror=\"window.owned=1;fetch('/api/contents')\">"
+CLICK_EVERYTHING = """const notebook = document.querySelector('#notebook-container');
+const buttons = '.scoring-buttons, .scoring-buttons *, input, textarea';
+const all = [...notebook.querySelectorAll('*')].filter(e => !e.matches(buttons) && !e.matches('a[href]'));
+all.forEach(e => e.dispatchEvent(new MouseEvent('click', {bubbles: true})));
+const box = document.documentElement.getBoundingClientRect();
+return [all.length, [...notebook.querySelectorAll('*')].filter(
+    e => ['fixed', 'absolute', 'sticky'].includes(getComputedStyle(e).position)
+        && !e.closest('.panel-heading, .tooltip')).map(e => e.outerHTML.slice(0, 200))];"""
+REQUESTS = "return performance.getEntriesByType('resource').map(e => new URL(e.name).host)"
+
+
+def test_a_trap_in_an_essay_and_in_a_name_does_nothing_in_formgrader(browser, server, course):
+    """The essay and the name of a hostile student, each with what the browser would obey, and a TA who clicks everywhere."""
+    with open_gradebook(course.folder) as book:
+        book.update_or_create_student("eve", first_name=NAME, last_name=f'"{NAME}', email=NAME)
+    before = rows(server, course)["eve"]
+    host = server.address.removeprefix("http://")
+    pages = [
+        "manage_students",
+        "manage_students/eve",
+        f"manage_students/eve/{course.lab}",
+        f"manage_submissions/{course.lab}",
+        f"gradebook/{course.lab}/{course.lab}",
+        f"submissions/{before['id']}/",
+    ]
+    for page in pages:
+        browser.get(f"{server.address}/formgrader/{page}")
+        wait(browser, lambda b: b.execute_script("return document.readyState") == "complete")
+        if page.startswith("submissions"):
+            wait(browser, lambda b: find(b, "#lab4_vector_field[placeholder='3']"))
+            count, moved = browser.execute_script(CLICK_EVERYTHING)
+            assert count > 50 and moved == []
+            assert "the whole answer" in text_of(browser, "#notebook-container")
+            assert NAME in text_of(browser, "nav .name-shown"), "the name is shown, as text"
+        else:
+            wait(browser, lambda b: find(b, "table tbody tr, #error-500") or "eve" in b.page_source)
+        assert not browser.execute_script("return window.owned"), page
+        assert set(browser.execute_script(REQUESTS)) <= {host}, page
+    after = rows(server, course)["eve"]
+    assert (after["score"], after["needs_manual_grade"]) == (before["score"], True)
 
 
 def test_the_class_report(browser, course, shot):
