@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from autograder.formgrader import secure_formgrader
+from autograder.feedback.formgrader import secure_formgrader
 
 c = get_config()
 
@@ -27,13 +27,13 @@ c.ClearSolutions.text_stub = "*Your answer here.*"
 
 # Ours: repair instead of DeduplicateIds and OverwriteCells, by the submission's own release; the sandbox and the judge instead of Execute.
 c.Autograde.sanitize_preprocessors = [
-    "autograder.nbgrader_plugins.Repair",
+    "autograder.gradebook.preprocessors.Repair",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.nbgrader_plugins.Sandboxed",
+    "autograder.gradebook.preprocessors.Sandboxed",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
@@ -41,15 +41,15 @@ c.Autograde.autograde_preprocessors = [
 ]
 # Formgrader shows what students wrote to a person who may run code on this machine: no script of theirs gets there.
 secure_formgrader()
-c.HTMLExporter.preprocessors = ["autograder.formgrader.UntrustedNotebook"]
+c.HTMLExporter.preprocessors = ["autograder.feedback.formgrader.UntrustedNotebook"]
 c.HTMLExporter.filters = {
-    "markdown2html": "autograder.feedback.safe_markdown",
-    "highlight_code": "autograder.feedback.safe_code",
+    "markdown2html": "autograder.feedback.page.safe_markdown",
+    "highlight_code": "autograder.feedback.page.safe_code",
 }
-c.GenerateFeedback.exporter_class = "autograder.feedback.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "autograder.feedback.page.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [
-    "autograder.feedback.Grades",
-    "autograder.feedback.Summary",
+    "autograder.feedback.page.Grades",
+    "autograder.feedback.page.Summary",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 

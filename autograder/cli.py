@@ -132,12 +132,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def grade_one(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab, find_lab
-    from autograder.challenge import read_secret
-    from autograder.grade import grade_submission, open_submission
-    from autograder.repair import NotANotebook
-    from autograder.report import print_grade
-    from autograder.sandbox import Sandbox, SandboxError
+    from autograder.course.labs import find_lab
+    from autograder.errors import NoSuchLab, NotANotebook, SandboxError
+    from autograder.intake.submission import open_submission
+    from autograder.judging.grade import grade_submission
+    from autograder.printing import print_grade
+    from autograder.running.challenges import read_secret
+    from autograder.running.sandbox import Sandbox
 
     try:
         submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
@@ -158,9 +159,10 @@ def grade_one(options: argparse.Namespace) -> int:
 def examine(options: argparse.Namespace) -> int:
     import nbformat
 
-    from autograder.author import NoSuchLab, find_lab
-    from autograder.grade import open_submission
-    from autograder.repair import NotANotebook, visible
+    from autograder.course.labs import find_lab
+    from autograder.errors import NoSuchLab, NotANotebook
+    from autograder.intake.repair import visible
+    from autograder.intake.submission import open_submission
 
     try:
         submission = open_submission(options.notebook, find_lab(options.lab) if options.lab else None)
@@ -180,9 +182,10 @@ def examine(options: argparse.Namespace) -> int:
 
 
 def validate(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab, find_lab, labs
-    from autograder.matrix import write_page
-    from autograder.validate import Row, plan, print_matrix, run, stale_rows
+    from autograder.course.labs import find_lab, labs
+    from autograder.errors import NoSuchLab
+    from autograder.validation.kill_matrix import Row, plan, print_matrix, run, stale_rows
+    from autograder.validation.report import write_page
     from utils.checks.exercise import load
 
     try:
@@ -195,7 +198,7 @@ def validate(options: argparse.Namespace) -> int:
     if options.only and options.full:
         return refuse(ValueError("--full is for all exercises of a lab: leave --only out"))
     if options.full:
-        from autograder.campaign import campaign
+        from autograder.validation.long_run import campaign
 
         full: list[Row] = []
         for lab in chosen:
@@ -226,14 +229,15 @@ def kept(rows, into: list):
 
 
 def build_labs(options: argparse.Namespace) -> int:
-    from autograder.build import build
+    from autograder.course.build import build
 
     return build(check=options.check)
 
 
 def execute_lab(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab, find_lab
-    from autograder.build import execute
+    from autograder.course.build import execute
+    from autograder.course.labs import find_lab
+    from autograder.errors import NoSuchLab
 
     try:
         lab = find_lab(options.lab)
@@ -243,14 +247,14 @@ def execute_lab(options: argparse.Namespace) -> int:
 
 
 def make_release(options: argparse.Namespace) -> int:
-    from autograder.release import release
+    from autograder.course.publish import release
 
     return release()
 
 
 def collect_archive(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab
-    from autograder.collect import BadArchive, run
+    from autograder.errors import BadArchive, NoSuchLab
+    from autograder.intake.collect import run
 
     try:
         return run(options.archive, options.submissions, options.lab, options.late, options.times)
@@ -259,10 +263,8 @@ def collect_archive(options: argparse.Namespace) -> int:
 
 
 def export_grades(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab
-    from autograder.classroom import GradebookError
-    from autograder.collect import BadArchive
-    from autograder.exports import ExportError, export
+    from autograder.errors import BadArchive, ExportError, GradebookError, NoSuchLab
+    from autograder.export import export
 
     try:
         return export(options)
@@ -282,8 +284,8 @@ def add_class_options(command: argparse.ArgumentParser, gradebook: bool = True) 
 
 
 def grade_class(options: argparse.Namespace) -> int:
-    from autograder.classroom import run_class
-    from autograder.sandbox import SandboxError
+    from autograder.errors import SandboxError
+    from autograder.judging.class_run import run_class
 
     protected = options.sandbox == "bwrap"
     try:
@@ -305,18 +307,18 @@ def open_room(options: argparse.Namespace):
     Raises:
         NoSuchLab, FileNotFoundError: a sentence for the terminal.
     """
-    from autograder.author import find_lab
-    from autograder.classroom import open_class
+    from autograder.course.labs import find_lab
+    from autograder.judging.class_run import open_class
 
     course = options.course.resolve()
     return open_class(find_lab(options.lab), (options.submissions or course / "submitted").resolve(), course)
 
 
 def report_class(options: argparse.Namespace) -> int:
-    from autograder.author import NoSuchLab
-    from autograder.challenge import read_secret
-    from autograder.class_report import report, write_page
-    from autograder.classroom import judge_class
+    from autograder.errors import NoSuchLab
+    from autograder.feedback.class_report import report, write_page
+    from autograder.judging.class_run import judge_class
+    from autograder.running.challenges import read_secret
 
     try:
         room = open_room(options)
@@ -335,18 +337,12 @@ def report_class(options: argparse.Namespace) -> int:
 
 def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
-    from autograder.author import NoSuchLab
-    from autograder.class_report import report, write_page
-    from autograder.classroom import (
-        GradebookError,
-        gradebook_name,
-        has_gradebook,
-        judge_class,
-        keep_in_nbgrader,
-        open_gradebook,
-        print_class,
-    )
-    from autograder.exports import ExportError
+    from autograder.errors import ExportError, GradebookError, NoSuchLab
+    from autograder.feedback.class_report import report, write_page
+    from autograder.gradebook.keep import keep_in_nbgrader
+    from autograder.gradebook.nbgrader import gradebook_name, has_gradebook, open_gradebook
+    from autograder.judging.class_run import judge_class
+    from autograder.printing import print_class
 
     try:
         if not options.no_gradebook and has_gradebook(options.course.resolve()):
@@ -390,7 +386,7 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
 def print_what_is_left(room, in_gradebook: bool) -> None:
     """What a person has to do next."""
     from autograder import ROOT
-    from autograder.exports import read_gradebook
+    from autograder.gradebook.rows import read_gradebook
 
     lines = []
     if look := [entry.student for entry in room.entries if entry.problems]:

@@ -13,10 +13,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import mutants
-from autograder.author import ROOT, Lab, find_lab, read_source, role_of
-from autograder.release import release
-from autograder.sandbox import bubblewrap
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import Lab, find_lab
+from autograder.course.publish import release
+from autograder.course.source import read_source
+from autograder.exercises.kits import mutants
+from autograder.running.bubblewrap import bubblewrap
 
 DEMO = ROOT / "demo"
 LAB = "lab4"

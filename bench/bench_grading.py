@@ -22,8 +22,11 @@ from pathlib import Path
 
 import nbformat
 
-from autograder.author import ROOT, Lab, find_lab, read_source, role_of
-from autograder.build import with_bin_on_path
+from autograder import ROOT
+from autograder.course.build import with_bin_on_path
+from autograder.course.cells import role_of
+from autograder.course.labs import Lab, find_lab
+from autograder.course.source import read_source
 
 GROUPS = Path("/sys/fs/cgroup/cpuacct")
 GRADED = ("setup", "definitions", "answer", "test", "written")
@@ -118,9 +121,9 @@ def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[floa
 
 def judge_only(course: Path) -> None:
     """In a process of its own: open a graded class, then judge all of it ten times. Prints CPU seconds a submission."""
-    from autograder.challenge import read_secret
-    from autograder.classroom import open_class
-    from autograder.grade import judge_run
+    from autograder.judging.class_run import open_class
+    from autograder.judging.grade import judge_run
+    from autograder.running.challenges import read_secret
 
     room = open_class(find_lab("lab4"), course / "submitted", course)
     pairs = [(entry.submission, room.store.load(entry.key)) for entry in room.entries]

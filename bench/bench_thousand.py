@@ -22,10 +22,12 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from autograder.author import ROOT, Lab, find_lab, read_source
-from autograder.build import with_bin_on_path
+from autograder import ROOT
+from autograder.course.build import with_bin_on_path
+from autograder.course.labs import Lab, find_lab
+from autograder.course.source import read_source
 from autograder.demo import as_colab_saves
-from autograder.mutants import load
+from autograder.exercises.kits.mutants import load
 
 RESULTS = Path(__file__).parent / "results" / "thousand.json"
 

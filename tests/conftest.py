@@ -12,8 +12,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import nbformat
 import pytest
 
-from autograder.author import ROOT, Lab, labs, read_source
-from autograder.sandbox import Limits, Sandbox, bubblewrap
+from autograder import ROOT
+from autograder.course.labs import Lab, labs
+from autograder.course.source import read_source
+from autograder.running.bubblewrap import bubblewrap
+from autograder.running.limits import Limits
+from autograder.running.sandbox import Sandbox
 
 
 def pytest_configure(config):

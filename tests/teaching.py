@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-from autograder.author import Lab, read_source
-from autograder.mutants.generic import solution_lines
+from autograder.course.labs import Lab
+from autograder.course.source import read_source
+from autograder.validation.generic import solution_lines
 
 QUOTES = ("raised", "wrong_signature")  # findings that repeat an error message of Python or torch
 

@@ -16,7 +16,9 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.author import BEGIN, END, HAND_IN_TAGS, ROOT, Lab, colab_address, labs, role_of, title
+from autograder import ROOT
+from autograder.course.cells import BEGIN, END, HAND_IN_TAGS, role_of
+from autograder.course.labs import Lab, colab_address, labs, title
 from utils.checks.exercise import load
 
 HERE = Path(__file__).parent

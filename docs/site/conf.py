@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from autograder.formulas import mathml
+from autograder.feedback.formulas import mathml
 
 project = "Guidance Labs"
 html_title = "Guidance Labs"

@@ -16,9 +16,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.author import ROOT, exercise_of, find_lab, role_of
+from autograder import ROOT
+from autograder.course.cells import exercise_of, role_of
+from autograder.course.labs import find_lab
 from autograder.demo import CLASS, LOSS, make_class, with_mutant
-from autograder.sandbox import bubblewrap
+from autograder.running.bubblewrap import bubblewrap
 
 TOKEN = "a-token-for-tests"
 # Closed networks refuse what Chromium asks for in the background; root needs --no-sandbox.

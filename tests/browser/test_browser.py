@@ -17,9 +17,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from autograder.author import exercise_of, find_lab, role_of
-from autograder.classroom import open_gradebook
+from autograder.course.cells import exercise_of, role_of
+from autograder.course.labs import find_lab
 from autograder.demo import LOSS, with_mutant
+from autograder.gradebook.nbgrader import open_gradebook
 
 PASSES = "✓ lab4.cfg_drift: the check passes"
 FAILS = "✗ lab4.cfg_train_loss"

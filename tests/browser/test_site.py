@@ -9,7 +9,8 @@ pytest.importorskip("sphinx", reason="the site's extra is not installed: pip ins
 
 from selenium.webdriver.common.by import By
 
-from autograder.author import ROOT, labs
+from autograder import ROOT
+from autograder.course.labs import labs
 
 SIZES = "return [...document.querySelectorAll(arguments[0])].map(e => [e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
 LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complete ? e.naturalWidth : 0)"

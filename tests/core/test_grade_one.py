@@ -7,10 +7,13 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, labs, read_source, role_of
+from autograder import ROOT
 from autograder.cli import main
-from autograder.grade import execute, judge_run
-from autograder.repair import repair
+from autograder.course.cells import role_of
+from autograder.course.labs import labs
+from autograder.course.source import read_source
+from autograder.intake.repair import repair
+from autograder.judging.grade import execute, judge_run
 from utils.checks.exercise import load
 
 SECRET = b"a secret"
@@ -87,7 +90,7 @@ def test_an_error_of_our_own_is_not_taken_for_bad_input(monkeypatch):
     def broken(path, lab):
         raise KeyError("a bug")
 
-    monkeypatch.setattr("autograder.grade.open_submission", broken)
+    monkeypatch.setattr("autograder.intake.submission.open_submission", broken)
     with pytest.raises(KeyError, match="a bug"):
         main(["doctor", str(labs()[0].solution)])
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from autograder.author import ROOT
+from autograder import ROOT
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import HAND_IN_TAGS, ROOT, labs, read_source, role_of
-from autograder.build import FORBIDDEN, build
+from autograder import ROOT
+from autograder.course.build import FORBIDDEN, build
+from autograder.course.cells import HAND_IN_TAGS, role_of
+from autograder.course.labs import labs
+from autograder.course.source import read_source
 from utils.checks.exercise import load
 
 EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus

@@ -7,11 +7,13 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, labs, read_source
-from autograder.build import with_bin_on_path
-from autograder.grade import execute, judge_run
-from autograder.mutants import load as load_mutants
-from autograder.repair import repair
+from autograder import ROOT
+from autograder.course.build import with_bin_on_path
+from autograder.course.labs import labs
+from autograder.course.source import read_source
+from autograder.exercises.kits.mutants import load as load_mutants
+from autograder.intake.repair import repair
+from autograder.judging.grade import execute, judge_run
 
 SECRET = b"a secret"
 
@@ -71,9 +73,7 @@ def test_both_ways_grade_alike(course, sandbox):
 
 def test_without_the_grader_a_test_cell_fails():
     """A test cell without an error earns full points in nbgrader: public checks must not stand in for verdicts."""
-    code = (
-        "import sys; sys.modules['autograder.plain'] = None; from utils.checks import graded; graded('lab4.cfg_drift')"
-    )
+    code = "import sys; sys.modules['autograder.judging.in_process'] = None; from utils.checks import graded; graded('lab4.cfg_drift')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "grading needs the package `autograder`" in done.stderr

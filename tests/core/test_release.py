@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from autograder.release import find_leaks, release
+from autograder.course.publish import find_leaks, release
 
 
 @pytest.fixture(scope="module")

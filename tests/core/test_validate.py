@@ -8,9 +8,9 @@ import pytest
 from teaching import faults, statement_of
 
 import utils
-from autograder.author import labs
 from autograder.cli import main
-from autograder.validate import Bench, answers_of, validate, verdicts
+from autograder.course.labs import labs
+from autograder.validation.kill_matrix import Bench, answers_of, validate, verdicts
 from utils.checks.exercise import load
 
 

@@ -7,9 +7,12 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab, read_source, role_of
-from autograder.classroom import find_submissions, open_class
-from autograder.sandbox import bubblewrap
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import find_lab
+from autograder.course.source import read_source
+from autograder.judging.class_run import find_submissions, open_class
+from autograder.running.bubblewrap import bubblewrap
 
 LAB = find_lab("lab4")
 NOTEBOOK = f"{LAB.name}.ipynb"

@@ -7,9 +7,13 @@ import time
 import nbformat
 import pytest
 
-from autograder.author import labs, read_source, role_of
-from autograder.grade import execute, judge_run, open_submission
-from autograder.repair import NotANotebook, repair
+from autograder.course.cells import role_of
+from autograder.course.labs import labs
+from autograder.course.source import read_source
+from autograder.errors import NotANotebook
+from autograder.intake.repair import repair
+from autograder.intake.submission import open_submission
+from autograder.judging.grade import execute, judge_run
 
 SECRET = b"a secret"
 LAB = next(lab for lab in labs() if lab.short == "lab4")

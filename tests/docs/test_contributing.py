@@ -10,8 +10,9 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab, labs
-from autograder.build import with_bin_on_path
+from autograder import ROOT
+from autograder.course.build import with_bin_on_path
+from autograder.course.labs import find_lab, labs
 
 LAB = find_lab("lab4")
 WALK = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## A walk")[1].split("\n## ")[0]
@@ -43,8 +44,8 @@ def test_the_walk_has_all_its_steps():
     files = [name for name, _ in STEP.findall(WALK)]
     assert files == [
         "utils/checks/lab4.py",
-        "autograder/verdicts/lab4.py",
-        "autograder/mutants/lab4.py",
+        "autograder/exercises/lab4.py",
+        "autograder/exercises/lab4_mutants.py",
         "solutions/lab4_mnist_cfg/lab4_mnist_cfg.py",
         "tests/lab4/test_oracles.py",
     ]

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from autograder.author import labs
-from autograder.formulas import mathml
+from autograder.course.labs import labs
+from autograder.feedback.formulas import mathml
 
 
 def letters(tex, **options):

@@ -14,9 +14,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab
+from autograder import ROOT
+from autograder.course.labs import find_lab
 from autograder.demo import CLASS, as_colab_saves
-from autograder.sandbox import bubblewrap
+from autograder.running.bubblewrap import bubblewrap
 
 PAGE = ROOT / "docs" / "instructor.md"
 # Commands that this test leaves to others, and who runs them.

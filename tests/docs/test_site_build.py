@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
 
-from autograder.author import BEGIN, END, ROOT, labs, role_of
+from autograder import ROOT
+from autograder.course.cells import BEGIN, END, role_of
+from autograder.course.labs import labs
 from utils.checks.exercise import load
 
 spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "site" / "build.py")

@@ -2,7 +2,7 @@ from functools import cache
 
 import pytest
 
-from autograder.validate import Bench
+from autograder.validation.kill_matrix import Bench
 
 
 @pytest.fixture(scope="session")

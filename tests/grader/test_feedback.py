@@ -9,9 +9,12 @@ import time
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab, read_source, role_of
-from autograder.feedback import FeedbackExporter, Summary
-from autograder.nbgrader_plugins import safe_outputs, verdict_outputs
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import find_lab
+from autograder.course.source import read_source
+from autograder.feedback.page import FeedbackExporter, Summary
+from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from utils.checks.exercise import load
 from utils.checks.judging import Finding, Verdict
 
@@ -191,7 +194,9 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     """Scores are kept, the page is missing: the instructor is told whose."""
     from types import SimpleNamespace
 
-    from autograder import classroom
+    from autograder.errors import GradebookError
+    from autograder.gradebook import keep, nbgrader
+    from autograder.judging import class_run as classroom
 
     room = classroom.Class(LAB, tmp_path, [classroom.Entry("ada", tmp_path / "a.ipynb", grade=object())])
     room.store = SimpleNamespace(folder=tmp_path / "store")
@@ -203,24 +208,24 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
             (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
         return SimpleNamespace(returncode="generate_feedback" in command, stderr="", stdout="")
 
-    monkeypatch.setattr(classroom.subprocess, "run", failed)
+    monkeypatch.setattr(nbgrader.subprocess, "run", failed)
     told = ["ada: nbgrader generate_feedback failed; there is no feedback page"]
-    assert classroom.keep_in_nbgrader(room, True) == (told, True)
+    assert keep.keep_in_nbgrader(room, True) == (told, True)
     monkeypatch.setattr(
-        classroom.subprocess,
+        nbgrader.subprocess,
         "run",
         lambda command, **_: SimpleNamespace(returncode=1, stderr="Cannot add or remove cells"),
     )
     os.utime(tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb", (0, 0))
-    problems, whole = classroom.keep_in_nbgrader(room, True)
+    problems, whole = keep.keep_in_nbgrader(room, True)
     assert not whole and any("scores in the gradebook" in line for line in problems), (
         "a notebook of an earlier run is no success"
     )
     monkeypatch.setattr(
-        classroom.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=1, stderr="x\ndatabase is locked")
+        nbgrader.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=1, stderr="x\ndatabase is locked")
     )
-    with pytest.raises(classroom.GradebookError, match="no grade was written: database is locked"):
-        classroom.keep_in_nbgrader(room, True)
+    with pytest.raises(GradebookError, match="no grade was written: database is locked"):
+        keep.keep_in_nbgrader(room, True)
 
 
 def test_backticks_are_code_and_the_page_says_whose_it_is(graded):
@@ -235,7 +240,7 @@ def test_empty_written_answers_cost_no_person_any_time():
     """nbgrader gives 0 for a box that is as it was; never where the answer may stand in a cell of the student's own."""
     from nbgrader.utils import compute_checksum
 
-    from autograder.nbgrader_plugins import Repair
+    from autograder.gradebook.preprocessors import Repair
 
     def waiting(notebook):
         mended, _ = Repair().preprocess(notebook, {"nbgrader": {"assignment": LAB.name}})

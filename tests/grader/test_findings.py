@@ -12,13 +12,22 @@ from dataclasses import replace
 import pytest
 from teaching import faults, formulas, sentences, statement_of
 
-from autograder import mutants
-from autograder.author import find_lab, labs
-from autograder.validate import answers_of, challenge_number, chance_of_refusal, limited, plan, row_of, verdicts
-from autograder.verdicts import find_verdict, statistics
+from autograder.course.labs import find_lab, labs
+from autograder.exercises.kits import mutants
+from autograder.exercises.registry import find_verdict
+from autograder.validation.kill_matrix import (
+    answers_of,
+    challenge_number,
+    chance_of_refusal,
+    limited,
+    plan,
+    row_of,
+    verdicts,
+)
 from utils.checks import public_verdict
 from utils.checks.exercise import find, load, run_probe
 from utils.checks.judging import FALSE_ALARM, Judge, explain, judge_with
+from utils.checks.kits import statistics
 
 by_lab = pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 
@@ -105,8 +114,12 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 
         return wrapper
 
-    importlib.import_module(f"autograder.verdicts.{lab.short}")
-    modules = [module for name, module in sys.modules.items() if name.startswith("autograder.verdicts.")]
+    importlib.import_module(f"autograder.exercises.{lab.short}")
+    modules = [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith(("autograder.exercises.", "utils.checks.kits."))
+    ]
     for name, thing in list(vars(statistics).items()):
         if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
             for module in modules:  # wherever it was imported to

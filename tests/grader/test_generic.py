@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from autograder import campaign, validate
-from autograder.author import labs
-from autograder.campaign import pieces, targets
-from autograder.marks import Names, marks, read_module
-from autograder.matrix import write_page
-from autograder.mutants import Mutant
-from autograder.mutants.equivalent import EQUIVALENT
-from autograder.mutants.generic import changes_of
-from autograder.validate import (
+from autograder.course.labs import labs
+from autograder.exercises.kits.mutants import Mutant
+from autograder.validation import kill_matrix as validate
+from autograder.validation import long_run as campaign
+from autograder.validation.equivalent import EQUIVALENT
+from autograder.validation.fingerprint import Names, marks, read_module
+from autograder.validation.generic import changes_of
+from autograder.validation.kill_matrix import (
     Endless,
     Row,
     Task,
@@ -27,6 +26,8 @@ from autograder.validate import (
     run,
     stale_rows,
 )
+from autograder.validation.long_run import pieces, targets
+from autograder.validation.report import write_page
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import load
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder.author import labs
-from autograder.evidence import unpack
-from autograder.validate import challenge_number
-from autograder.verdicts import find_verdict
+from autograder.course.labs import labs
+from autograder.exercises.registry import find_verdict
+from autograder.judging.evidence import unpack
+from autograder.validation.kill_matrix import challenge_number
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import load, run_probe

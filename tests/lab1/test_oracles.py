@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import special, stats
 
-from autograder.verdicts.lab1 import Law, new_x
+from autograder.exercises.lab1 import Law, new_x
 from tests.lab1 import oracles
 from utils import settings, simplex, vp
 from utils.checks import lab1

@@ -9,7 +9,7 @@ import oracles
 import pytest
 import torch
 
-from autograder.author import find_lab
+from autograder.course.labs import find_lab
 from utils.atoms import CENTRES, SIGMA_D, SIGMA_MIN, TwoAtoms, distance_to_crystal, generate, uniform_states
 from utils.checks import lab2 as checks
 from utils.checks.challenge import Challenge

@@ -10,7 +10,8 @@ import sys
 import pytest
 import torch
 
-from autograder.author import ROOT, find_lab
+from autograder import ROOT
+from autograder.course.labs import find_lab
 from utils import experiments
 from utils.atoms import TwoAtoms
 from utils.experiments import EXPERIMENTS, TRAINED, Answers, MissingAnswer, analysis, load_config, load_run, run

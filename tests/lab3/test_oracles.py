@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograder.verdicts import lab3 as verdicts
+from autograder.exercises import lab3 as verdicts
 from tests.lab3 import oracles
 from utils.checks import lab3
 from utils.checks.challenge import Challenge

@@ -10,8 +10,8 @@ import math
 import pytest
 import torch
 
-from autograder import train
-from autograder.train import answers
+from solutions import train_lab4 as train
+from solutions.train_lab4 import answers
 from utils.checks import lab4 as checks
 from utils.checks.challenge import Challenge
 from utils.data import LabelledImages, find_mnist, load_digits

@@ -12,9 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab
+from autograder import ROOT
+from autograder.course.labs import find_lab
 from autograder.demo import CLASS, as_colab_saves
-from autograder.sandbox import bubblewrap
+from autograder.running.bubblewrap import bubblewrap
 from utils.checks.exercise import load
 
 LAB = find_lab("lab4")

@@ -8,11 +8,12 @@ from datetime import datetime
 import nbformat
 import pytest
 
-from autograder.author import find_lab
-from autograder.classroom import find_submissions
 from autograder.cli import main
-from autograder.collect import BadArchive, collect
+from autograder.course.labs import find_lab
 from autograder.demo import blank
+from autograder.errors import BadArchive
+from autograder.intake.collect import collect
+from autograder.judging.class_run import find_submissions
 
 LAB = find_lab("lab4")
 
@@ -146,7 +147,7 @@ def test_a_corrected_time_for_late_ones_takes_effect(tmp_path):
     "other", [f"{LAB.name}_old.ipynb", f"Copy of {LAB.name}.ipynb", f".ipynb_checkpoints/{LAB.name}-checkpoint.ipynb"]
 )
 def test_the_labs_own_name_counts_more_than_a_copys(tmp_path, other):
-    from autograder.gradescope import handed_in
+    from autograder.gradebook.gradescope import handed_in
 
     files = {f"{LAB.name}.ipynb": notebook("this"), other: notebook("copy")}
     for order in (files, dict(reversed(files.items()))):

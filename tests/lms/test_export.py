@@ -12,12 +12,14 @@ import zipfile
 import nbformat
 import pytest
 
-from autograder.archive import keep
 from autograder.cli import main
+from autograder.course.releases import keep
 from autograder.demo import CLASS
-from autograder.exports import canvas_id, filled_roster, harmless, read_gradebook, write
-from autograder.gradescope import write_autograder
-from autograder.sandbox import bubblewrap
+from autograder.gradebook.canvas import canvas_id, filled_roster
+from autograder.gradebook.gradescope import write_autograder
+from autograder.gradebook.rows import read_gradebook
+from autograder.gradebook.spreadsheets import harmless, write
+from autograder.running.bubblewrap import bubblewrap
 from tests.lms.conftest import LAB, grade
 from tests.lms.test_collect import METADATA, archive, notebook, own_zip
 

@@ -7,8 +7,11 @@ import sys
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab, read_source, role_of
-from autograder.mutants import load as load_mutants
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import find_lab
+from autograder.course.source import read_source
+from autograder.exercises.kits.mutants import load as load_mutants
 
 SECRET = b"the scale tests' secret"
 LOSS = "lab4.cfg_train_loss"

@@ -11,10 +11,10 @@ import time
 import psutil
 import pytest
 
-from autograder.author import ROOT
-from autograder.classroom import judge_class, open_class, run_class
-from autograder.engine import run_all
-from autograder.sandbox import Limits
+from autograder import ROOT
+from autograder.judging.class_run import judge_class, open_class, run_class
+from autograder.running.engine import run_all
+from autograder.running.limits import Limits
 from tests.scale.conftest import SECRET, command, make_class
 
 STUDENTS = 20
@@ -37,7 +37,7 @@ def stored(course):
 def undisturbed(tmp_path_factory):
     """The grades of a run that nobody disturbs."""
     os.environ["LAB_SECRET"] = SECRET.decode()
-    from autograder.author import find_lab
+    from autograder.course.labs import find_lab
 
     lab = find_lab("lab4")
     course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS, "import time; time.sleep(0.5)")
@@ -120,8 +120,8 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     """A task takes its worker along: the worker is replaced, the task retried once and then reported; the rest goes on."""
-    from autograder import engine
-    from autograder.execution import Run, Task
+    from autograder.running import engine
+    from autograder.running.passes import Run, Task
 
     def deadly(task, limits, protected):  # pickled by value: it lives in no module
         import os as system

@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from autograder import archive, classroom
-from autograder.author import read_source, release_hash
-from autograder.class_report import report, write_page
-from autograder.classroom import judge_class, keep_in_nbgrader, open_class, run_class
 from autograder.cli import main
-from autograder.execution import Run
-from autograder.repair import repair
-from autograder.sandbox import SandboxError
-from autograder.store import Store
+from autograder.course import releases as archive
+from autograder.course.source import read_source, release_hash
+from autograder.errors import SandboxError
+from autograder.feedback.class_report import report, write_page
+from autograder.gradebook import keep, nbgrader
+from autograder.gradebook.keep import keep_in_nbgrader
+from autograder.intake.repair import repair
+from autograder.judging import class_run as classroom
+from autograder.judging.class_run import judge_class, open_class, run_class
+from autograder.running.passes import Run
+from autograder.running.store import Store
 from tests.scale.conftest import make_class
 from utils.checks.exercise import REGISTRY
 from utils.checks.judging import Finding
@@ -175,9 +178,9 @@ def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
     folder = tmp_path / "first" / "submitted" / "student00" / lab4.name
     (folder / "timestamp.txt").write_text("2026-12-01 00:00:00 UTC")
     target = course / "submitted" / "student00" / lab4.name
-    classroom.lay_out(open_class(lab4, tmp_path / "first" / "submitted", course))
+    keep.lay_out(open_class(lab4, tmp_path / "first" / "submitted", course))
     assert (target / "timestamp.txt").read_text() == "2026-12-01 00:00:00 UTC"
-    classroom.lay_out(open_class(lab4, tmp_path / "second" / "submitted", course))
+    keep.lay_out(open_class(lab4, tmp_path / "second" / "submitted", course))
     assert sorted(path.name for path in target.iterdir()) == [f"{lab4.name}.ipynb"]
     assert "second" in (target / f"{lab4.name}.ipynb").read_text()
 
@@ -187,7 +190,7 @@ def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    from autograder.author import find_lab
+    from autograder.course.labs import find_lab
     from tests.scale.conftest import SECRET
 
     os.environ["LAB_SECRET"] = SECRET.decode()
@@ -227,7 +230,7 @@ def test_scores_and_comments_by_hand_survive_a_regrade(course, lab4):
 
 def test_who_is_no_longer_late_is_not_late(course, lab4):
     """nbgrader keeps a time that it was told once."""
-    from autograder.classroom import open_gradebook
+    from autograder.gradebook.nbgrader import open_gradebook
 
     stamp = course / "submitted" / "student01" / lab4.name / "timestamp.txt"
 
@@ -251,17 +254,17 @@ def test_a_regrade_runs_nothing_also_where_the_class_was_run_without_the_sandbox
 
 
 def test_two_runs_do_not_write_one_gradebook(course, lab4, capsys):
-    with classroom.alone(course):
+    with nbgrader.alone(course):
         assert main(["regrade", lab4.name, "--course", str(course)]) == 2
     assert "another grading run is writing the grades" in capsys.readouterr().err
-    with classroom.alone(course):  # it was given back
+    with nbgrader.alone(course):  # it was given back
         pass
 
 
 def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
     """And a run that was killed between nbgrader and `put_back` has not forgotten who needs no second look."""
-    from autograder import by_hand
-    from autograder.classroom import open_gradebook
+    from autograder.gradebook import manual_grades as by_hand
+    from autograder.gradebook.nbgrader import open_gradebook
 
     path = course / "submitted" / "student00" / lab4.name / f"{lab4.name}.ipynb"
     before = path.read_text()

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from autograder.author import ROOT
+from autograder import ROOT
 
 # A notebook as a student has it: cells, run one by one by IPython.
 CELLS = [

@@ -10,8 +10,9 @@ import venv
 import nbformat
 import pytest
 
-from autograder.author import ROOT, labs, wheel_address
-from autograder.release import release
+from autograder import ROOT
+from autograder.course.labs import labs, wheel_address
+from autograder.course.publish import release
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import zipfile
 import nbformat
 import pytest
 
-from autograder.author import labs
-from autograder.repair import repair
+from autograder.course.labs import labs
+from autograder.intake.repair import repair
 from utils import submission
 from utils.checks import check_all
 from utils.checks.exercise import load

@@ -15,8 +15,9 @@ from nbgrader.server_extensions.formgrader import handlers
 from nbgrader.server_extensions.formgrader.base import BaseHandler
 from traitlets.config import Config
 
-from autograder import formgrader
-from autograder.feedback import clean, safe_code, safe_markdown
+from autograder.feedback import formgrader
+from autograder.feedback.render import safe_code, safe_markdown
+from autograder.gradebook.safe_html import clean
 
 BOUND = (
     "full-credit",
@@ -127,7 +128,7 @@ def exporter():
     config = Config()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
-    config.HTMLExporter.preprocessors = ["autograder.formgrader.UntrustedNotebook"]
+    config.HTMLExporter.preprocessors = ["autograder.feedback.formgrader.UntrustedNotebook"]
     config.HTMLExporter.filters = {"markdown2html": safe_markdown, "highlight_code": safe_code}
     return formgrader.OfflineExporter(config=config)
 

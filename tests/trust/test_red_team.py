@@ -11,10 +11,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.author import ROOT, find_lab, labs, read_source, role_of
-from autograder.grade import execute, judge_run
-from autograder.repair import repair
-from autograder.sandbox import Limits, Sandbox
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import find_lab, labs
+from autograder.course.source import read_source
+from autograder.intake.repair import repair
+from autograder.judging.grade import execute, judge_run
+from autograder.running.limits import Limits
+from autograder.running.sandbox import Sandbox
 
 SECRET = b"the instructor's secret, 7f3a"
 LAB = next(lab for lab in labs() if lab.short == "lab4")
@@ -114,7 +118,7 @@ ATTACKS = {
     "torch patched": "import torch\ntorch.rand = torch.randn = lambda *a, **k: torch.zeros(*[x for x in a if isinstance(x, int)])",
     "IPython patched": "import IPython.core.interactiveshell as i\ni.InteractiveShell.run_cell = lambda *a, **k: None",
     "print patched": "import builtins\nbuiltins.print = builtins.len = lambda *a, **k: 4",
-    "import hook": "import sys\nclass F:\n    def find_spec(self, n, p=None, t=None):\n        if 'autograder' in n: print('FOUND', n)\nsys.meta_path.insert(0, F())\nimport autograder.verdicts",
+    "import hook": "import sys\nclass F:\n    def find_spec(self, n, p=None, t=None):\n        if 'autograder' in n: print('FOUND', n)\nsys.meta_path.insert(0, F())\nimport autograder.judging.judge",
     "default dtype and device": "import torch\ntorch.set_default_dtype(torch.float64)\ntorch.set_default_device('meta')",
     "no gradients": "import torch\ntorch.set_grad_enabled(False)",
     # --- forged evidence
@@ -236,12 +240,12 @@ def nothing_hidden(run):
     for word in (
         SECRET.decode(),
         "judge.compare",
-        "autograder/verdicts",
+        "autograder/exercises",
         "gradebook",
         str(ROOT / "solutions"),
         str(ROOT / "tests"),
     ):
-        assert word not in seen.replace("import autograder.verdicts", "")
+        assert word not in seen.replace("import autograder.judging.judge", "")
     assert len(seen) < 8 * 2**20
 
 
@@ -272,7 +276,7 @@ def test_a_friends_evidence_does_not_fit(box, honest):
 @pytest.mark.parametrize("place", [ROOT, ROOT.parent], ids=["itself", "around"])
 def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
     """Images of containers put programs below /usr/src, for example."""
-    from autograder import sandbox
+    from autograder.running import sandbox
 
     if ROOT.is_relative_to("/tmp") or ROOT.parent == Path("/"):
         pytest.skip("the sandbox has a /tmp and a root of its own")
@@ -287,7 +291,7 @@ def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
 
 def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_path, monkeypatch):
     """Who tries the course out clones it into /tmp."""
-    from autograder import sandbox
+    from autograder.running import sandbox
 
     if not tmp_path.is_relative_to("/tmp") or ROOT.is_relative_to("/tmp"):
         pytest.skip("pytest's folders are not in /tmp, or the course is: then every test here is this one")
@@ -305,7 +309,7 @@ def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_
 
 
 def test_an_environment_that_is_the_course_is_refused(monkeypatch):
-    from autograder import sandbox
+    from autograder.running import sandbox
 
     monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT))
     with pytest.raises(sandbox.SandboxError, match="folder of its own"):
@@ -313,22 +317,22 @@ def test_an_environment_that_is_the_course_is_refused(monkeypatch):
 
 
 def test_without_bubblewrap_grading_refuses(monkeypatch):
-    from autograder.sandbox import SandboxError
+    from autograder.errors import SandboxError
 
-    monkeypatch.setattr("autograder.sandbox.shutil.which", lambda name: None)
+    monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: None)
     with pytest.raises(SandboxError, match="make sandbox"):
         Sandbox()
 
 
 def test_a_sandbox_that_the_system_forbids_is_told_once_and_before_the_class(monkeypatch, tmp_path):
     """Ubuntu's default: bubblewrap is there, and its namespaces are refused."""
-    from autograder.classroom import Class, run_class
-    from autograder.sandbox import SandboxError
+    from autograder.errors import SandboxError
+    from autograder.judging.class_run import Class, run_class
 
     forbidden = tmp_path / "bwrap"
     forbidden.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     forbidden.chmod(0o755)
-    monkeypatch.setattr("autograder.sandbox.shutil.which", lambda name: str(forbidden))
+    monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: str(forbidden))
     with pytest.raises(SandboxError, match=r"does not let it start \(bwrap: setting up uid map.*sysctl"):
         run_class(Class(find_lab("lab4"), tmp_path), protected=True)
 

@@ -6,7 +6,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.author import ROOT, labs, read_source, role_of
+from autograder import ROOT
+from autograder.course.cells import role_of
+from autograder.course.labs import labs
+from autograder.course.source import read_source
 
 CELLS = [
     "print('one'); import sys; print('two', file=sys.stderr); print('three'); 4",

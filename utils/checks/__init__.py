@@ -84,7 +84,7 @@ def graded(name: str) -> float | None:
         hand_over(run_probe(entry, namespace, challenge_of(name)))
         return None
     try:
-        from autograder.plain import judge_here
+        from autograder.judging.in_process import judge_here
     except ImportError as error:  # a test cell without an error earns full points
         raise RuntimeError("grading needs the package `autograder`, and this environment does not have it") from error
     return judge_here(entry, namespace)

@@ -1,0 +1,76 @@
+"""Wrong and right answers on which the grader itself is tested, one module a lab."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+Edit = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An answer to one exercise: the model answer with edits, or a source of its own."""
+
+    exercise: str
+    name: str
+    right: bool
+    finds: tuple[str, ...] = ()  # the codes of which a wrong answer must get one
+    edits: tuple[Edit, ...] = ()
+    source: str | None = None
+    setup: str = ""  # code of another cell, run before the answer
+    rate: float = 1.0  # the least share of submissions in which a wrong answer is caught
+    kind: str = ""  # "model", "generic", or by hand
+    equivalent: str = ""  # why a generic change is no mistake
+
+    def answer(self, model_answer: str) -> str:
+        """The source of the answer cell.
+
+        Raises:
+            ValueError: an edit's old text does not occur in the model answer.
+        """
+        if self.source is not None:
+            return self.source
+        for old, new in self.edits:
+            if old not in model_answer:
+                raise ValueError(f"{self.exercise} {self.name}: the model answer does not contain {old!r}")
+            model_answer = model_answer.replace(old, new)
+        return model_answer
+
+
+MUTANTS: list[Mutant] = []
+
+
+def _add(exercise: str, name: str, right: bool, finds, edit, source, setup, rate=1.0) -> None:
+    edits = () if edit is None else (tuple(edit),) if isinstance(edit[0], str) else tuple(map(tuple, edit))
+    assert bool(edits) != (source is not None), f"{exercise} {name}: give an edit or a source"
+    assert not any(m.exercise == exercise and m.name == name for m in MUTANTS), f"{exercise} {name} stands twice"
+    codes = (finds,) if isinstance(finds, str) else tuple(finds)
+    MUTANTS.append(Mutant(exercise, name, right, codes, edits, source, setup, rate))
+
+
+def wrong(
+    exercise: str,
+    name: str,
+    finds: str | tuple[str, ...],
+    edit=None,
+    source: str | None = None,
+    setup: str = "",
+    rate: float = 1.0,
+) -> None:
+    """A wrong answer, and the finding that it must get (or several, of which one is enough).
+
+    `rate` is below 1 only where chance decides whether the mistake shows; the statement of the exercise then says so.
+    """
+    _add(exercise, name, False, finds, edit, source, setup, rate)
+
+
+def right(exercise: str, name: str, edit=None, source: str | None = None, setup: str = "") -> None:
+    """A right answer written differently: it must get all points and no finding that costs any."""
+    _add(exercise, name, True, (), edit, source, setup)
+
+
+def load(lab: str) -> list[Mutant]:
+    """The mutants of one lab (`lab4`)."""
+    importlib.import_module(f"autograder.exercises.{lab}_mutants")
+    return [mutant for mutant in MUTANTS if mutant.exercise.startswith(f"{lab}.")]

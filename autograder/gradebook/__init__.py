@@ -1,0 +1,1 @@
+"""nbgrader: its preprocessors, the gradebook, manual grades, and exports."""

@@ -1,0 +1,1 @@
+"""One file an LMS: how its archives are laid out."""

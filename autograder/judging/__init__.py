@@ -1,0 +1,1 @@
+"""From a `Run` to a `Grade`: unpack the evidence and judge it."""

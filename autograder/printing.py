@@ -1,0 +1,65 @@
+"""What commands print in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from autograder.judging.class_run import Class
+from autograder.judging.grade import Grade
+from utils.checks.exercise import load
+
+
+def print_grade(grade: Grade, console: Console | None = None) -> None:
+    """Points and findings of each exercise, then what was repaired and what went wrong."""
+    console = console or Console()
+    document = grade.to_json()
+    table = Table(title=f"{grade.lab}: {grade.points:g} of {grade.max_points:g} automatic points", title_justify="left")
+    table.add_column("exercise", no_wrap=True)
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("findings", overflow="fold")
+    for name, row in document["exercises"].items():
+        points = "by hand" if row["manual"] else f"{row['points']:g}"
+        found = "\n".join(f"{f['code']}: {f['message']}" for f in row["findings"])
+        table.add_row(
+            name,
+            f"{points} / {row['max_points']:g}",
+            escape(found),
+            style=None if row["manual"] or row["findings"] else "green",
+        )
+    console.print(table)
+    for line in grade.repairs:
+        console.print(f"repaired: {line}", markup=False)
+    for line in grade.problems:
+        console.print(f"problem: {line}", markup=False)
+
+
+def print_class(room: Class, console: Console | None = None) -> None:
+    """Student by exercise, then every finding in words."""
+    console = console or Console(width=max(Console().width, 140) if not sys.stdout.isatty() else None)
+    automatic = [entry for entry in load(room.lab.short) if not entry.manual]
+    table = Table(title=f"{room.lab.name}: automatic points", title_justify="left")
+    table.add_column("student", no_wrap=True, max_width=48)
+    for entry in automatic:
+        table.add_column(entry.name.split(".")[1].replace("_", "\n"), justify="right")
+    table.add_column("total", justify="right")
+    for row in room.entries:
+        if row.grade is None:
+            table.add_row(escape(row.student), *["–"] * len(automatic), "–", style="red")
+            continue
+        cells = [f"{row.grade.verdicts[e.name].points:g} / {e.points:g}" for e in automatic]
+        table.add_row(escape(row.student), *cells, f"{row.grade.points:g} / {row.grade.max_points:g}")
+    console.print(table)
+    for row in room.entries:
+        lines = [row.problem] if row.problem else []
+        if row.grade is not None:
+            for name, verdict in row.grade.verdicts.items():
+                lines += [f"{name}: {finding.code}. {finding.message}" for finding in verdict.findings]
+            lines += [f"repaired: {line}" for line in row.grade.repairs] + row.grade.problems
+        if lines:
+            console.print(f"\n[bold]{escape(row.student)}[/bold]")
+            for line in dict.fromkeys(lines):
+                console.print(f"  {line}", markup=False, highlight=False)

@@ -1,0 +1,1 @@
+"""The only files of the grader that exist inside the sandbox."""

@@ -1,0 +1,62 @@
+"""What a submission's cells displayed, as it arrives: bounded, of nbformat's shape, and text that every program can write.
+
+Workers import this: nothing but the standard library."""
+
+from __future__ import annotations
+
+import json
+
+from autograder.text import printable
+
+MAX_OUTPUTS = 2000  # of a cell
+
+
+MAX_TYPES = 20
+
+
+def read_outputs(payload: bytes) -> dict:
+    """A cell's outputs from a frame, as {"outputs": […], "execution_count": …}. What is not of nbformat's shape is dropped."""
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        document = None
+    document = document if isinstance(document, dict) else {}
+    outputs, count = document.get("outputs"), document.get("execution_count")
+    kept = [read_output(output) for output in (outputs if isinstance(outputs, list) else [])[:MAX_OUTPUTS]]
+    return {
+        "outputs": [output for output in kept if output],
+        "execution_count": count if type(count) is int and 0 < count < 2**31 else None,
+    }
+
+
+def read_output(output: object) -> dict | None:
+    if not isinstance(output, dict):
+        return None
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return {"output_type": kind, "name": name, "text": text(output.get("text"))}
+    if kind == "error":
+        lines = output.get("traceback")
+        return {
+            "output_type": kind,
+            "ename": text(output.get("ename")),
+            "evalue": text(output.get("evalue")),
+            "traceback": [text(line) for line in lines[:200]] if isinstance(lines, list) else [],
+        }
+    if kind not in ("display_data", "execute_result") or not isinstance(output.get("data"), dict):
+        return None
+    data = {
+        text(mime)[:100]: text(value)
+        for mime, value in list(output["data"].items())[:MAX_TYPES]
+        if isinstance(value, str)
+    }
+    kept = {"output_type": kind, "data": data, "metadata": {}}
+    if kind == "execute_result":
+        count = output.get("execution_count")
+        kept["execution_count"] = count if type(count) is int else None
+    return kept
+
+
+def text(value: object) -> str:
+    return printable(value) if isinstance(value, str) else ""

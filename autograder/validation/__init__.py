@@ -1,0 +1,1 @@
+"""Test the grader itself: the kill matrix, its report, the long run, generic mutants."""

@@ -1,0 +1,103 @@
+"""Trains the two networks of lab 3 with the lab's own code: `python -m solutions.train_lab3 noise|classifier`.
+
+`noise` starts from lab 4's checkpoint unless --from-scratch: the same U-Net, asked with the null label, guesses the same thing in
+other clothes. Both runs are resumable: kill one, start the same command again, and it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from solutions.train_lab4 import NULL, answers
+from utils.data import LabelledImages, load_digits
+from utils.metrics import in_batches
+from utils.nets import NoiseUNet, NoisyDigitClassifier, count_parameters
+from utils.runtime import current_device, fast_bf16, seed_everything
+from utils.training import CHECKPOINTS, load_tensors, save_weights
+
+STEPS = 1000  # T
+
+
+def from_lab4(net: NoiseUNet) -> int:
+    """Fill the U-Net with lab 4's weights; its one label is lab 4's null label. Returns how long those were trained."""
+    tensors, facts = load_tensors(CHECKPOINTS / "lab4_cfg.safetensors")
+    tensors["y_embedding.weight"] = tensors["y_embedding.weight"][NULL:]
+    net.unet.load_state_dict(tensors)
+    return facts["steps"]
+
+
+@torch.no_grad()
+def accuracies(lab: dict, classifier: torch.nn.Module, data: LabelledImages, schedule, images: int = 1000) -> dict:
+    """On test images, by noise level."""
+    x0, y = data[:images]
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(1)).to(x0.device)
+    table = {}
+    for level in (0, 100, 200, 300, 400, 500, 600, 700, 800, 999):
+        t = torch.full((images,), level, device=x0.device)
+        x = lab["add_noise"](x0, t, noise, schedule)
+        logits = in_batches(lambda rows, level=level: classifier(rows, torch.full((len(rows),), level, device=x0.device)), x)  # fmt: skip
+        table[str(level)] = round(float((logits.argmax(1) == y).double().mean()), 3)
+    return table
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("network", choices=["noise", "classifier"])
+    parser.add_argument("--steps", type=int, help="1500 for the noise, 5000 for the classifier")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--ema", type=float, default=0.998)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--from-scratch", action="store_true")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args(arguments)
+    steps = args.steps or {"noise": 1500, "classifier": 5000}[args.network]
+    out = args.out or CHECKPOINTS / f"lab3_{args.network}.safetensors"
+    device, lab = current_device(), answers("lab3")
+    seed_everything(args.seed)
+    schedule = lab["linear_schedule"](STEPS).to(device)
+    data = load_digits("train", device=device)
+    start = "random weights"
+    if args.network == "noise":
+        net = NoiseUNet(schedule.alpha_bars)
+        if not args.from_scratch:
+            start = f"lab 4's checkpoint, null label, trained for {from_lab4(net)} steps"
+        trainer = lab["NoiseTrainer"](net, data, schedule)
+        what = "noise estimate of x_t without a label, T = 1000, linear schedule; running mean of the weights"
+    else:
+        net = NoisyDigitClassifier(STEPS)
+        trainer = lab["NoisyClassifierTrainer"](net, data, schedule, lab["add_noise"])
+        what = "classifier of noisy digits, T = 1000, linear schedule; running mean of the weights"
+
+    def keep(trainer) -> None:
+        losses = trainer.history[-200:]
+        facts = {
+            "what": what,
+            "data": f"{data.source}, {len(data)} training images, 32x32 pixels in [-1, 1]",
+            "made by": f"python -m solutions.train_lab3 {args.network} --steps {steps} --batch {args.batch} --lr {args.lr:g} "
+            f"--ema {args.ema:g} --seed {args.seed}" + " --from-scratch" * args.from_scratch,
+            "started from": start,
+            "parameters": count_parameters(net),
+            "steps": len(trainer.history),
+            "last loss": round(sum(losses) / len(losses), 4),
+            "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
+            "seconds": round(trainer.seconds),
+        }
+        if args.network == "classifier":
+            test = load_digits("test", device=device)
+            facts["test accuracy by t"] = accuracies(lab, trainer.mean_model, test, schedule)
+        save_weights(trainer.mean_model, out, facts)
+        out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
+
+    trainer.train(steps, device, lr=args.lr, batch_size=args.batch, ema=args.ema, bf16=True, save_seconds=120,
+                  checkpoint=args.runs / f"{out.stem}.resume", on_save=keep)  # fmt: skip
+    print(out.with_suffix(".json").read_text())
+
+
+if __name__ == "__main__":
+    main()

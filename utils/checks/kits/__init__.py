@@ -1,0 +1,1 @@
+"""What the public halves of several exercises share."""
