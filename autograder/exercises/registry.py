@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 
 from utils.checks.exercise import Exercise
@@ -22,5 +23,9 @@ def verdict(name: str) -> Callable[[Callable[[Judge], None]], Callable[[Judge], 
 
 
 def find_verdict(entry: Exercise) -> Callable[[Judge], None]:
+    """Return the hidden verdict of an exercise: the function `verdict` of its module."""
+    lab, name = entry.name.split(".")
+    if importlib.util.find_spec(f"autograder.exercises.{lab}").submodule_search_locations is not None:
+        return importlib.import_module(f"autograder.exercises.{lab}.{name}").verdict
     importlib.import_module(f"autograder.exercises.{entry.lab}")
     return VERDICTS[entry.name]

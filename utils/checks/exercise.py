@@ -68,8 +68,15 @@ def load(lab: str) -> list[Exercise]:
     short = lab.split("_")[0]
     if short not in LABS:
         raise KeyError(f"there is no lab '{lab}'; there are {', '.join(LABS)}")
-    importlib.import_module(f"utils.checks.{short}")
-    return [entry for entry in REGISTRY.values() if entry.lab == short]
+    package = importlib.import_module(f"utils.checks.{short}")
+    if not hasattr(package, "EXERCISES"):  # a lab that is one module
+        return [entry for entry in REGISTRY.values() if entry.lab == short]
+    for entry in package.EXERCISES:
+        if isinstance(entry, str):
+            entry = importlib.import_module(f"utils.checks.{short}.{entry}").EXERCISE
+        REGISTRY.setdefault(entry.name, entry)
+    order = [entry if isinstance(entry, str) else entry.name.split(".")[1] for entry in package.EXERCISES]
+    return [REGISTRY[f"{short}.{name}"] for name in order]
 
 
 def find(name: str) -> Exercise:

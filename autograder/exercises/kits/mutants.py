@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from utils.checks.exercise import load as load_exercises
 
 Edit = tuple[str, str]
 
@@ -70,7 +75,17 @@ def right(exercise: str, name: str, edit=None, source: str | None = None, setup:
     _add(exercise, name, True, (), edit, source, setup)
 
 
+def mutants_of(exercise: str) -> tuple[Callable[..., None], Callable[..., None]]:
+    """Return `right` and `wrong` for one exercise: `right, wrong = mutants_of("lab4.cfg_drift")`."""
+    return partial(right, exercise), partial(wrong, exercise)
+
+
 def load(lab: str) -> list[Mutant]:
-    """The mutants of one lab (`lab4`)."""
-    importlib.import_module(f"autograder.exercises.{lab}_mutants")
+    """Return the mutants of one lab (`lab4`), in the order of its exercises."""
+    if importlib.util.find_spec(f"autograder.exercises.{lab}").submodule_search_locations is None:
+        importlib.import_module(f"autograder.exercises.{lab}_mutants")
+    else:
+        for entry in load_exercises(lab):
+            if not entry.manual:
+                importlib.import_module(f"autograder.exercises.{lab}.{entry.name.split('.')[1]}_mutants")
     return [mutant for mutant in MUTANTS if mutant.exercise.startswith(f"{lab}.")]

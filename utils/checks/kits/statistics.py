@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from scipy import special, stats
 from torch import Tensor
 
 
 def is_binomial(successes: int, trials: int, probability: float, level: float) -> bool:
     """Exact two-sided binomial test: each tail may refuse half of `level`."""
+    from scipy import special
+
     at_most = special.bdtr(int(successes), int(trials), probability)
     at_least = special.bdtrc(int(successes) - 1, int(trials), probability)
     return 2 * min(at_most, at_least) >= level
@@ -15,6 +16,8 @@ def is_binomial(successes: int, trials: int, probability: float, level: float) -
 
 def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
     """Kolmogorov-Smirnov test against the uniform distribution on [low, high]."""
+    from scipy import stats
+
     return stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).pvalue >= level
 
 
@@ -33,6 +36,8 @@ def is_normal(sample: Tensor, level: float) -> bool:
 
     The last two see a noise that is a little too weak; each of the three may refuse a third of `level`.
     """
+    from scipy import stats
+
     numbers = sample.double().flatten().numpy()
     shape = stats.kstest(numbers, "norm").pvalue
     mean = 2 * stats.norm.sf(abs(numbers.mean()) * len(numbers) ** 0.5)
@@ -42,6 +47,8 @@ def is_normal(sample: Tensor, level: float) -> bool:
 
 def is_same_law(one: Tensor, other: Tensor, level: float) -> bool:
     """Two-sample Kolmogorov-Smirnov test; samples of fewer than 8 say nothing."""
+    from scipy import stats
+
     if min(one.numel(), other.numel()) < 8:
         return True
     return stats.ks_2samp(one.flatten().numpy(), other.flatten().numpy()).pvalue >= level
