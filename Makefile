@@ -14,9 +14,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-$(READY): pyproject.toml
+# constraints.txt names the versions that were tested, so that a fresh machine next year gets the same.
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable ".[test,site]" 2>&1 | grep -v "is ignored: it is neither" || true
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres]"
 	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
 	touch $@
 
@@ -30,8 +31,11 @@ sandbox:  ## install bubblewrap (as root, or with sudo)
 demo: $(READY)  ## the main job: release the labs, grade a sample class, feedback and report
 	$(BIN)/python -m autograder demo
 
-test: $(READY)  ## all tests
+test: $(READY)  ## all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(READY)  ## the tests that take minutes each
+	$(BIN)/python -m pytest -m slow
 
 lab: $(READY)  ## open the labs in JupyterLab as a student
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(JUPYTER)
@@ -47,6 +51,16 @@ execute: $(READY)  ## run an instructor notebook and keep its outputs: make exec
 
 release: $(READY)  ## what students get: dist/student and the wheel
 	$(BIN)/autograder release
+
+# The students' wheel promises wide ranges, so that Colab keeps its own torch: run labs with both ends of them.
+OLDEST := torch==2.4.1 torchvision==0.19.1 numpy==2.0.2
+wheel-check: $(READY)  ## run labs 1 and 4 with the oldest and the newest packages that the students' wheel allows
+	for versions in "$(OLDEST)" "torch torchvision numpy"; do \
+	  rm -rf build/wheel && $(PYTHON) -m venv build/wheel && \
+	  build/wheel/bin/python -m pip install --quiet dist/student/*.whl $$versions ipykernel nbclient && \
+	  (cd dist/student && LAB_BUDGET=ci ../../build/wheel/bin/jupyter execute --allow-errors --timeout=900 \
+	    labs/lab1*/*.ipynb labs/lab4*/*.ipynb) || exit 1; done
+	rm -rf build/wheel
 
 validate: $(READY)  ## the kill matrix of all labs, generic changes too; one lab: make validate LAB=lab4
 	$(BIN)/autograder validate $(LAB) --generic
@@ -75,9 +89,18 @@ postgres:  ## install PostgreSQL for the tests of a gradebook on a server (as ro
 	  DEBIAN_FRONTEND=noninteractive $$run apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 	@ls -d /usr/lib/postgresql/*
 
-lint: $(READY)  ## ruff
+lint: $(READY)  ## ruff and the layers of the packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+constraints:  ## install the newest versions that pyproject.toml allows, and write them to constraints.txt
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --editable ".[dev,site,postgres,cluster]"
+	(echo "# The versions that were tested, written by \`make constraints\`."; \
+	  build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v "^pip==") > constraints.txt
+	rm -rf build/constraints
 
 hooks: $(READY)  ## ruff, mypy and the freshness of the notebooks before every commit
 	$(BIN)/pre-commit install
@@ -91,4 +114,4 @@ site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: help venv sandbox demo test test-slow constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean

@@ -12,10 +12,11 @@ import nbformat
 from autograder import ROOT
 from autograder.errors import NoSuchLab
 from utils.checks.exercise import LABS
+from utils.version import VERSION
 
 
 def settings() -> dict:
-    """pyproject.toml: the version, and the project's own table."""
+    """Return the content of pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -29,8 +30,7 @@ def wheel_name(version: str) -> str:
 
 
 def wheel_address() -> str:
-    version = settings()["project"]["version"]
-    return f"{address()}/releases/download/v{version}/{wheel_name(version)}"
+    return f"{address()}/releases/download/v{VERSION}/{wheel_name(VERSION)}"
 
 
 def colab_address(lab: Lab) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from autograder import ROOT
 from autograder.course import releases as archive
 from autograder.course.build import FORBIDDEN
-from autograder.course.labs import address, colab_address, labs, settings, title, wheel_name
+from autograder.course.labs import address, colab_address, labs, title, wheel_name
+from utils.version import VERSION
 
 STUDENT = ROOT / "dist" / "student"
 PICTURE = re.compile(r"!\[[^\]]*\]\((images/[\w.-]+)\)")
@@ -84,7 +85,7 @@ that it writes.
 
 def release(target: Path = STUDENT) -> int:
     """Build `dist/student` (or `target`) and the wheel in it; refuses to release a solution or a hidden test."""
-    version = settings()["project"]["version"]
+    version = VERSION
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for lab in labs():

@@ -18,8 +18,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import ROOT
-from autograder.course.labs import Lab, settings
+from autograder.course.labs import Lab
 from autograder.course.source import read_source, release_hash
+from utils.version import VERSION
 
 NAME = re.compile(r"[0-9a-f]{12}")
 
@@ -39,7 +40,7 @@ def keep(lab: Lab) -> Path:
         folder().chmod(0o700)
         facts = {
             "released": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "version": settings()["project"]["version"],
+            "version": VERSION,
             "utils": utils_hash(),
         }
         place.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
