@@ -20,6 +20,10 @@ class SourceError(AutograderError, ValueError):
     """Raised when the percent source of a lab breaks a convention."""
 
 
+class ScaffoldError(AutograderError, ValueError):
+    """Raised when the files of a new exercise or lab cannot be written."""
+
+
 class NotANotebook(AutograderError, ValueError):
     """Raised when a file is not a notebook of this course."""
 
