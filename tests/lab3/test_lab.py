@@ -8,7 +8,7 @@ import torch
 
 from autograder.course.labs import find_lab
 from solutions.train_lab4 import answers
-from tests.lab3 import oracles
+from tests.exercises.lab3 import oracles
 from utils import captions, data
 from utils.nets import NoiseUNet, NoisyDigitClassifier
 from utils.training import CHECKPOINTS, load_weights

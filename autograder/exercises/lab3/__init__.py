@@ -1,0 +1,1 @@
+"""The hidden verdicts of lab 3, classifier guidance, each with its mutants."""

@@ -1,0 +1,100 @@
+"""Exercise 3.2: the hidden verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.noise_levels import NoiseLevels
+from autograder.exercises.kits.tolerance import tolerance
+from utils.checks.challenge import Challenge
+from utils.checks.judging import Judge
+from utils.checks.kits.batches import BATCHES
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.schedules import made_up_schedule
+from utils.checks.lab3.score_and_noise import FUNCTIONS, Inputs, require_result
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What goes into one of the two functions."""
+
+    value: Tensor
+    levels: NoiseLevels
+    label: str  # what comes out: "score" or "noise"
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str, label: str) -> Terms:
+        inputs = Inputs.of(challenge, run)
+        value = inputs.noise_estimate if label == "score" else inputs.score
+        return cls(value.double(), NoiseLevels.of(made_up_schedule(challenge), inputs.t, value), label)
+
+    def convert(self, sigma: Tensor) -> Tensor:
+        return -self.value / sigma if self.label == "score" else -self.value * sigma
+
+    def convert_back(self, sigma: Tensor) -> Tensor:
+        return -self.value * sigma if self.label == "score" else -self.value / sigma
+
+
+MISTAKES = [
+    Mistake(
+        "wrong_sign",
+        lambda m: -m.convert(m.levels.total),
+        "The sign is wrong: noise points away from the data, and the score points towards it.",
+    ),
+    Mistake(
+        "sigma_of_one_step",
+        lambda m: m.convert(m.levels.step),
+        "You use sqrt(beta_t), the noise of one step, which is right only at t = 0. "
+        "x_t contains the noise of all steps.",
+    ),
+    Mistake(
+        "variance_for_sigma",
+        lambda m: m.convert(1 - m.levels.alpha_bar),
+        "You use the variance 1 - alpha_bar_t where its square root is needed.",
+    ),
+    Mistake(
+        "alpha_for_alpha_bar",
+        lambda m: m.convert((1 - m.levels.alpha).sqrt()),
+        "You use alpha_t, the factor of one step. The noise in x_t has the variance 1 - alpha_bar_t.",
+    ),
+    Mistake(
+        "root_of_bar",
+        lambda m: m.convert(m.levels.alpha_bar.sqrt()),
+        "You use sqrt(alpha_bar_t), the factor of the data. Use that of the noise.",
+    ),
+    Mistake(
+        "inverted",
+        lambda m: m.convert_back(m.levels.total),
+        "The two functions are exchanged: one divides by sigma, and the other multiplies.",
+    ),
+    Mistake(
+        "inverted",
+        lambda m: -m.convert_back(m.levels.total),
+        "You divide by sigma where you should multiply, or the other way round, and the sign is wrong too.",
+    ),
+    Mistake(
+        "sigma_missing",
+        lambda m: -m.value,
+        "You change only the sign. The result also depends on the size of the noise.",
+    ),
+]
+
+
+def verdict(judge: Judge) -> None:
+    """Judge the two functions, each as a part of its own."""
+    for label in FUNCTIONS:
+        with judge.part(label, points=0.5):
+            for run, batch in BATCHES.items():
+                terms = Terms.of(judge.challenge, run, label)
+                compare(
+                    judge, require_result(judge, run, label), terms.convert(terms.levels.total), MISTAKES, terms,
+                    (f"wrong_{label}", "Score and noise are multiples of each other, and yours have another ratio "
+                     f"(seen {batch.where}). It contains a minus and the standard deviation of the noise in x_t."),
+                    tolerance(batch.dtype),
+                )  # fmt: skip
+                require_unchanged(judge, f"{run}_{label}/inputs_kept")
+            if label == "score":
+                judge.device()

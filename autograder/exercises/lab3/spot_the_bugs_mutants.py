@@ -1,0 +1,86 @@
+"""Exercise 3.7: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.kits.sources import function
+
+right, wrong = mutants_of("lab3.spot_the_bugs")
+
+INSIDE = "model(x, t) - w * sigma * gradient"
+TOTAL = "(1 - schedule.alpha_bars[step]).sqrt()"
+NEXT = "x = ddpm_step(x, t, noise_estimate, noises[step], schedule)"
+SHIFTED = NEXT + " + w * schedule.betas[step] / schedule.alphas[step].sqrt() * gradient"
+for name, finds, edits in (
+    ("sign_only", "wrong_sign", [(INSIDE, "model(x, t) + w * sigma * gradient")]),
+    ("sigma_only", "sigma_of_one_step", [(TOTAL, "schedule.betas[step].sqrt()")]),
+    ("clamp_only", "clamped", [(NEXT, NEXT + ".clamp(-1, 1)")]),
+    ("outside_only", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, SHIFTED)]),
+    ("sign_and_sigma", "wrong_sign",
+     [(INSIDE, "model(x, t) + w * sigma * gradient"), (TOTAL, "schedule.betas[step].sqrt()")]),
+    ("outside_and_clamp", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, f"x = ({SHIFTED[4:]}).clamp(-1, 1)")]),
+    ("outside_sigma", "sigma_of_one_step",
+     [(INSIDE, "model(x, t)"), (TOTAL, "schedule.betas[step].sqrt()"), (NEXT, NEXT + " + w * sigma * gradient")]),
+    ("outside_total", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, NEXT + " + w * sigma * gradient")]),
+    ("twice", "guidance_twice", [(NEXT, NEXT + " + w * sigma * gradient")]),
+    ("unguided", "unguided", [(INSIDE, "model(x, t)")]),
+    ("no_sigma", "sigma_missing", [("w * sigma * gradient", "w * gradient")]),
+    ("variance", "variance_for_sigma", [(TOTAL, "1 - schedule.alpha_bars[step]")]),
+    ("no_scale", "scale_missing", [("w * sigma * gradient", "sigma * gradient")]),
+    ("forwards", "wrong_order", [("reversed(range(schedule.steps))", "range(schedule.steps)")]),
+    ("first_step_left_out", "wrong_number_of_calls",
+     [("reversed(range(schedule.steps))", "reversed(range(1, schedule.steps))")]),
+    ("noises_reversed", "wrong_noise", [("noises[step]", "noises[schedule.steps - 1 - step]")]),
+    ("fresh_noise", "wrong_noise", [("noises[step]", "torch.randn_like(x)")]),
+    ("labels", "wrong_labels",
+     [("classifier_gradient(classifier, x, t, y)", "classifier_gradient(classifier, x, t, torch.zeros_like(y))")]),
+    ("none", "returned_none", [("    return x", "    x")]),
+    ("on_the_cpu", "hard_coded_device", [(", device=x.device)", ")")]),
+    ("squeezed", "wrong_shape", [("    return x", "    return x.squeeze()")]),
+    ("schedule_overwritten", "input_altered", [("    return x", "    schedule.alpha_bars[0] = 1.0\n    return x")]),
+    ("start_overwritten", "input_altered", [("x = ddpm_step", "x[:] = ddpm_step")]),
+    ("float_time", "time_not_integer", [("torch.full((len(x),), step,", "torch.full((len(x),), float(step),")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits)
+BUGS_HEAD = "guided_sampler(x, y, w, model, classifier, schedule, classifier_gradient, ddpm_step, noises)"
+wrong("as_it_was", ("guidance_outside", "clamped", "wrong_sign"), source=function(BUGS_HEAD, """
+for step in reversed(range(schedule.steps)):
+    t = torch.full((len(x),), step, device=x.device)
+    gradient = classifier_gradient(classifier, x, t, y)
+    noise_estimate = model(x, t)
+    sigma = schedule.betas[step].sqrt()
+    x_next = ddpm_step(x, t, noise_estimate, noises[step], schedule)
+    x = (x_next - w * sigma * gradient).clamp(-1, 1)
+return x
+"""))  # fmt: skip
+right("three_sigmas_by_hand", edit=[(TOTAL, "torch.sqrt(1 - schedule.alphas[: step + 1].prod())")])
+right("keywords", source=function(BUGS_HEAD, """
+for step in range(len(schedule.betas) - 1, -1, -1):
+    t = torch.full((x.shape[0],), step, device=x.device, dtype=torch.long)
+    e = model(x=x, t=t)
+    g = classifier_gradient(classifier=classifier, x=x, t=t, y=y)
+    e = e - w * (1 - at(schedule.alpha_bars, t, x)).sqrt() * g
+    x = ddpm_step(x=x, t=t, noise_estimate=e, noise=noises[step], schedule=schedule)
+return x
+"""))  # fmt: skip
+right("by_score", edit=[(INSIDE, "-sigma * (-model(x, t) / sigma + w * gradient)")])
+right("progress", source=function(BUGS_HEAD, """
+from tqdm import tqdm
+
+sigmas = (1 - schedule.alpha_bars) ** 0.5
+for step in tqdm(list(range(schedule.steps))[::-1]):
+    t = torch.ones(len(x), dtype=torch.int64, device=x.device) * step
+    direction = classifier_gradient(classifier, x, t, y)
+    x = ddpm_step(x, t, model(x, t) - w * sigmas[step] * direction, noises[step], schedule)
+return x
+"""))  # fmt: skip
+right("recursive", source=function(BUGS_HEAD, """
+def down(x, step):
+    if step < 0:
+        return x
+    t = torch.full((len(x),), step, device=x.device)
+    e = model(x, t) - w * torch.sqrt(1 - schedule.alpha_bars[step]) * classifier_gradient(classifier, x, t, y)
+    return down(ddpm_step(x, t, e, noises[step], schedule), step - 1)
+
+return down(x, schedule.steps - 1)
+"""))  # fmt: skip
