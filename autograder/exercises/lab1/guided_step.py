@@ -190,7 +190,8 @@ MISTAKES_OF_GUIDANCE = [
     ),
 ]
 
-# In these runs mistakes of the guidance can look like each other. They come last, and only mistakes of the step are tried.
+# In these runs mistakes of the guidance can look like each other, so only mistakes of the step are tried.
+# They come last.
 PLAIN = ("equal", "w0", "w1")
 
 

@@ -100,6 +100,9 @@ def score(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> Tensor:
 
 
 def step(x, t, h, score, class_score, w, noise) -> Tensor:
-    """Take one step of the reverse equation dx = (f - g² s) dt + g dW with dt = -h, where f = -beta x / 2 and g² = beta."""
+    """Take one step of the reverse equation dx = (f - g² s) dt + g dW.
+
+    Here dt = -h, f = -beta x / 2 and g² = beta.
+    """
     drift = -0.5 * beta(t) * x - beta(t) * ((1 - w) * score + w * class_score)
     return x + drift * (-h) + beta(t) ** 0.5 * h**0.5 * noise

@@ -300,7 +300,7 @@ def require_scalar_loss(judge: Judge, run: str) -> Tensor:
 
 
 def require_known_losses(judge: Judge) -> None:
-    """Compare with two losses that are known beforehand: of a classifier that is right and sure, and of a clueless one."""
+    """Compare with two losses that are known beforehand: of a sure and right classifier, and of a clueless one."""
     certain = judge.number("certain/loss", "The loss")
     judge.require(
         abs(certain) < 1e-6,

@@ -58,7 +58,7 @@ def is_normalised(posterior: Tensor) -> bool:
 
 
 def wrong_posterior(run: str) -> tuple[str, str]:
-    """Return code and message for a posterior with wrong numbers; where densities underflow, that is the likely cause."""
+    """Return code and message for a posterior with wrong numbers. Where densities underflow, blame that."""
     if run in UNDERFLOWING:
         return (
             "underflow",

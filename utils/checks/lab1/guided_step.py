@@ -135,8 +135,8 @@ def check(judge: Judge) -> None:
         judge.device()
 
 
-# The mean of the new x times random directions on the public challenge. An oracle writes down drift and diffusion of the
-# reverse equation separately. tests/exercises/lab1 computes the numbers again.
+# The mean of the new x times random directions on the public challenge. An oracle writes down drift and diffusion of
+# the reverse equation separately. tests/exercises/lab1 computes the numbers again.
 PUBLIC_NUMBERS = {
     "equal": 0.2741072,
     "w0": -0.1765880,
