@@ -1,0 +1,108 @@
+"""Exercise 3.3: the loss of a noise-aware classifier, with steps drawn uniformly from the schedule."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.exercise import Exercise
+from utils.checks.judging import Judge, Mistakes
+from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sizes_of_runs
+from utils.checks.kits.schedules import MADE_UP_STEPS, made_up_schedule
+from utils.checks.student import Student
+
+
+def build(trainer: type, stubs: Stubs) -> object:
+    """Build the student's trainer from stubs and a made-up schedule."""
+
+    def add_noise(x0, t, noise, schedule):
+        if not isinstance(schedule, tuple) or len(schedule) != 3:
+            raise ValueError("add_noise was called with something else than the schedule")
+        return stubs.noising(x0, t, noise)
+
+    schedule = made_up_schedule(stubs.challenge, stubs.dtype)
+    return trainer(model=stubs.model, data=stubs.data, schedule=schedule, add_noise=add_noise)
+
+
+def require_steps(judge: Judge, t: Tensor) -> None:
+    """Fail unless t of one call, (b,), holds integer steps of the schedule."""
+    judge.require(
+        not t.is_floating_point(),
+        "time_not_integer",
+        "Your t are floating-point numbers, but t is the index of a step: an integer from 0 to T - 1.",
+    )
+    judge.require(
+        ((t >= 0) & (t < MADE_UP_STEPS)).all(),
+        "time_out_of_range",
+        f"Your t run from {int(t.min())} to {int(t.max())}, but this schedule has the steps 0 to {MADE_UP_STEPS - 1}. "
+        "Take the number of steps from `self.schedule`.",
+    )
+
+
+def require_uniform_steps(judge: Judge, t: Tensor) -> None:
+    """Fail unless t of all calls, (calls, batch), is independent and uniform on 0 to T - 1."""
+    from scipy import stats
+
+    judge.require(
+        t[0].unique().numel() > 1,
+        "time_shared",
+        "All samples of a batch share one t. Draw one for each sample.",
+    )
+    judge.require(
+        not torch.equal(t[0].sort().values, t[1].sort().values),
+        "seeded",
+        "Two calls used the same times. Draw them at random, and do not fix a seed inside the loss.",
+    )
+    counts = torch.bincount(t.flatten(), minlength=MADE_UP_STEPS)
+    # 1,024 draws miss one of 24 values with probability 1e-19
+    judge.require(counts[-1] > 0, "last_step_missing", "The noisiest step, t = T - 1, is never drawn.")
+    judge.require(counts[0] > 0, "first_step_missing", "The first step, t = 0, is never drawn.")
+    judge.require(
+        stats.chisquare(counts.numpy()).pvalue >= judge.level(1e-7),
+        "time_distribution",
+        f"Your t are not uniform on 0 to T - 1: their mean is {t.double().mean():.1f}, "
+        f"but {(MADE_UP_STEPS - 1) / 2:.1f} is expected.",
+    )
+
+
+def other_times(t: Tensor) -> Mistakes:
+    """Return known wrong times for the model, from the right ones, (b,)."""
+    return [
+        ("time_reversed", "The model is told T - 1 - t, but the noise was added for t.", MADE_UP_STEPS - 1 - t),
+        ("time_scaled", "The model is told t / T, but it takes the index t itself.", t / MADE_UP_STEPS),
+    ]
+
+
+LOSS = ClassifierLoss(
+    trainer="NoisyClassifierTrainer",
+    build=build,
+    runs=sizes_of_runs(shape=(1, 4, 2), long=(11,), single=(3, 2, 2)),
+    time_axes=(),
+    require_time_distribution=require_uniform_steps,
+    other_times=other_times,
+    rtol=1e-6,
+    require_time=require_steps,
+)
+
+
+def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Call `get_train_loss` with recording stubs."""
+    probe_loss(student.method(LOSS.trainer, "get_train_loss", "batch_size"), LOSS, challenge, evidence)
+
+
+def check(judge: Judge) -> None:
+    """Check the properties of the loss on the public challenge."""
+    check_loss(judge, LOSS, 2)
+
+
+EXERCISE = Exercise(
+    "lab3.classifier_loss",
+    points=2,
+    title="A classifier that can read noise",
+    version=3,
+    names=(LOSS.trainer,),
+    probe=probe,
+    public=check,
+)
