@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.exercises.kits import cross_entropy_mutants as cross_entropy
+from autograder.exercises.kits import classifier_loss_mutants as shared
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.classifier_loss")
@@ -10,60 +10,88 @@ right, wrong = mutants_of("lab3.classifier_loss")
 TIME = "torch.randint(self.schedule.steps, (batch_size,), device=x0.device)"
 NOISED = "self.add_noise(x0, t, torch.randn_like(x0), self.schedule)"
 for name, finds, old, new in (
-    *cross_entropy.WRONG,
+    *shared.WRONG,
     ("never_noised", "model_sees_clean", NOISED, "x0"),
     ("own_noising", "not_noised", NOISED, "x0 + t.reshape(-1, *[1] * (x0.dim() - 1)) * torch.randn_like(x0)"),
     ("time_uniform", "time_not_integer", TIME, "torch.rand(batch_size, device=x0.device)"),
     ("time_fixed_T", "time_out_of_range", "torch.randint(self.schedule.steps", "torch.randint(1000"),
-    ("time_from_one", "time_out_of_range", TIME,
-     "torch.randint(1, self.schedule.steps + 1, (batch_size,), device=x0.device)"),
-    ("last_left_out", "last_step_missing", TIME,
-     "torch.randint(self.schedule.steps - 1, (batch_size,), device=x0.device)"),
-    ("first_left_out", "first_step_missing", TIME,
-     "torch.randint(1, self.schedule.steps, (batch_size,), device=x0.device)"),
+    (
+        "time_from_one",
+        "time_out_of_range",
+        TIME,
+        "torch.randint(1, self.schedule.steps + 1, (batch_size,), device=x0.device)",
+    ),
+    (
+        "last_left_out",
+        "last_step_missing",
+        TIME,
+        "torch.randint(self.schedule.steps - 1, (batch_size,), device=x0.device)",
+    ),
+    (
+        "first_left_out",
+        "first_step_missing",
+        TIME,
+        "torch.randint(1, self.schedule.steps, (batch_size,), device=x0.device)",
+    ),
     ("time_shared", "time_shared", TIME, "torch.randint(self.schedule.steps, (1,), device=x0.device)"),
     ("time_shared_expanded", "time_shared", TIME, f"({TIME})[:1].expand(batch_size)"),
     ("time_column", "time_shape", TIME, "torch.randint(self.schedule.steps, (batch_size, 1, 1, 1), device=x0.device)"),
-    ("time_grid", ("seeded", "time_distribution", "last_step_missing"), TIME,
-     "torch.arange(batch_size, device=x0.device) % self.schedule.steps"),
-    ("time_squared", "time_distribution", TIME,
-     "(torch.rand(batch_size, device=x0.device) ** 2 * self.schedule.steps).long()"),
+    (
+        "time_grid",
+        ("seeded", "time_distribution", "last_step_missing"),
+        TIME,
+        "torch.arange(batch_size, device=x0.device) % self.schedule.steps",
+    ),
+    (
+        "time_squared",
+        "time_distribution",
+        TIME,
+        "(torch.rand(batch_size, device=x0.device) ** 2 * self.schedule.steps).long()",
+    ),
     ("time_reversed", "time_reversed", "self.model(x, t)", "self.model(x, self.schedule.steps - 1 - t)"),
     ("time_scaled", "time_scaled", "self.model(x, t)", "self.model(x, t.to(x.dtype) / self.schedule.steps)"),
     ("time_resampled", "time_differs", "self.model(x, t)", "self.model(x, torch.randint_like(t, self.schedule.steps))"),
-    ("noise_per_sample", ("noise_shape", "noise_law"), "torch.randn_like(x0)",
-     "torch.randn(batch_size, dtype=x0.dtype, device=x0.device).reshape(-1, *[1] * (x0.dim() - 1))"),
+    (
+        "noise_per_sample",
+        ("noise_shape", "noise_law"),
+        "torch.randn_like(x0)",
+        "torch.randn(batch_size, dtype=x0.dtype, device=x0.device).reshape(-1, *[1] * (x0.dim() - 1))",
+    ),
     ("on_the_cpu", "hard_coded_device", ", device=x0.device)", ") + torch.zeros(batch_size, dtype=torch.long) * y"),
-):  # fmt: skip
+):
     wrong(name, finds, edit=(old, new))
-for name, edit in cross_entropy.RIGHT:
+for name, edit in shared.RIGHT:
     right(name, edit=edit)
 
 
 def loss(body: str) -> str:
-    lines = "".join(" " * 8 + line + "\n" if line else "\n" for line in body.strip("\n").split("\n"))
-    return (
-        "class NoisyClassifierTrainer(Trainer):\n    def __init__(self, model, data, schedule, add_noise):\n        super().__init__(model)\n"
-        "        self.data, self.schedule, self.add_noise = data, schedule, add_noise\n\n    def get_train_loss(self, batch_size):\n"
-        + lines
-    )
+    """Return the class with this body of `get_train_loss`."""
+    return shared.trainer("NoisyClassifierTrainer(Trainer)", ("data", "schedule", "add_noise"), body)
 
 
-right("log_softmax", source=loss("""
+right(
+    "log_softmax",
+    source=loss("""
 x0, y = self.data.sample(batch_size)
 noise = torch.randn(x0.shape, device=x0.device, dtype=x0.dtype)
 t = torch.randint(0, len(self.schedule.betas), (len(x0),), device=x0.device)
 logs = torch.log_softmax(self.model(self.add_noise(x0, t, noise, self.schedule), t), dim=1)
 return -logs[torch.arange(len(y), device=y.device), y].sum() / batch_size
-"""))  # fmt: skip
-right("names", source=loss("""
+"""),
+)
+right(
+    "names",
+    source=loss("""
 clean, label = self.data.sample(n=batch_size)
 steps = (torch.rand(batch_size, device=clean.device) * self.schedule.steps).long()
 noisy = self.add_noise(x0=clean, t=steps, noise=torch.randn_like(clean), schedule=self.schedule)
 print("one more batch")
 return nn.CrossEntropyLoss()(self.model(x=noisy, t=steps), label)
-"""))  # fmt: skip
-right("a_few_at_a_time", source=loss("""
+"""),
+)
+right(
+    "a_few_at_a_time",
+    source=loss("""
 x0, y = self.data.sample(batch_size)
 noise = torch.randn_like(x0)
 t = torch.randint(self.schedule.steps, (batch_size,), device=x0.device)
@@ -71,7 +99,8 @@ x = self.add_noise(x0, t, noise, self.schedule)
 some = torch.arange(batch_size, device=x0.device).split(16)
 losses = [nn.functional.cross_entropy(self.model(x[i], t[i]), y[i], reduction="sum") for i in some]
 return torch.stack(losses).sum() / batch_size
-"""))  # fmt: skip
+"""),
+)
 right(
     "noise_first",
     edit=("        t = torch.randint", "        z = torch.randn_like(x0)\n        t = torch.randint"),

@@ -47,7 +47,12 @@ PRELOAD_UTILS = (
     "stored",
     "submission",  # nbformat and its schemas: 1.5 CPU seconds
     "checks",
-    "checks.lab1",
+    "checks.lab1.sample_ensemble",
+    "checks.lab1.add_noise",
+    "checks.lab1.class_posterior",
+    "checks.lab1.conditional_score",
+    "checks.lab1.classifier_loss",
+    "checks.lab1.guided_step",
     "checks.lab2",
     "checks.lab3",
     "checks.lab4",

@@ -1,4 +1,4 @@
-"""Lab 1's truths by other ways than the lab's: every word of the alphabet, one by one; differential equations; float64."""
+"""Independent oracles for lab 1, in float64: sums over every word of the alphabet, and differential equations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
+from utils.checks.kits.noised_words import RUNS
 from utils.settings import Setting
 from utils.vp import beta
 
+# Runs with few enough words to add up.
+SMALL_RUNS = [run for run, sizes in RUNS.items() if sizes.letters**sizes.sites <= 5000]
+
 
 def mean_and_variance(t: float) -> tuple[float, float]:
-    """What is left of the data, and the variance of the noise, by solving their equations: a' = -beta a / 2, v' = beta (1 - v)."""
+    """Return what is left of the data and the variance of the noise: a' = -beta a / 2, v' = beta (1 - v)."""
 
     def right_side(time, state):
         rate = float(beta(torch.tensor(time, dtype=torch.float64)))
@@ -25,11 +29,12 @@ def mean_and_variance(t: float) -> tuple[float, float]:
 
 
 def all_words(setting: Setting) -> Tensor:
+    """Return every word of the alphabet, (words, sites)."""
     return torch.tensor(list(itertools.product(range(setting.letters), repeat=setting.sites)))
 
 
-def word_law(setting: Setting) -> Tensor:
-    """p(word | y) of every word, (classes, words)."""
+def word_probs(setting: Setting) -> Tensor:
+    """Return p(word | y) of every word, (classes, words)."""
     words, setting = all_words(setting), setting.to(torch.float64)
     laws = []
     for weights in setting.weights:
@@ -44,23 +49,24 @@ def word_law(setting: Setting) -> Tensor:
 
 
 def log_densities(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
-    """log p_t(x | y), (b, classes): a sum over all words of their probability times a Gaussian around each."""
+    """Return log p_t(x | y), (b, classes): a sum over all words of their probability times a Gaussian around each."""
     setting = setting.to(torch.float64)
     places = setting.points[all_words(setting)]  # (words, sites, d)
     rows = []
     for point, time in zip(x.double(), t.double().flatten()):
         a, v = mean_and_variance(float(time))
         logs = -((point - a * places) ** 2).sum((1, 2)) / (2 * v)
-        rows.append(torch.logsumexp(word_law(setting).log() + logs, dim=1))
+        rows.append(torch.logsumexp(word_probs(setting).log() + logs, dim=1))
     return torch.stack(rows)
 
 
 def posterior(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+    """Return p(y | x_t), (b, classes)."""
     return torch.softmax(setting.prior.double().log() + log_densities(x, t, setting), dim=1)
 
 
 def posterior_in_decimals(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
-    """Sums of products of densities as they stand, without a logarithm, in numbers of 60 digits that do not underflow."""
+    """Return p(y | x_t) without any logarithm, in numbers of 60 digits that do not underflow."""
     with decimal.localcontext() as context:
         context.prec, context.Emin, context.Emax = 60, decimal.MIN_EMIN, decimal.MAX_EMAX
         exact = lambda v: decimal.Decimal(float(v))  # noqa: E731
@@ -87,53 +93,16 @@ def posterior_in_decimals(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
 
 
 def score(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> Tensor:
-    """The gradient of log p_t(x | y), by automatic differentiation of the sum over all words."""
+    """Return the gradient of log p_t(x | y), by automatic differentiation of the sum over all words."""
     x = x.detach().double().requires_grad_()
     logs = log_densities(x, t, setting)[torch.arange(len(y)), y]
     return torch.autograd.grad(logs.sum(), x)[0]
 
 
 def step(x, t, h, score, class_score, w, noise) -> Tensor:
-    """One step of the reverse equation dx = (f - g² s) dt + g dW with dt = -h, where f = -beta x / 2 and g² = beta."""
+    """Take one step of the reverse equation dx = (f - g² s) dt + g dW.
+
+    Here dt = -h, f = -beta x / 2 and g² = beta.
+    """
     drift = -0.5 * beta(t) * x - beta(t) * ((1 - w) * score + w * class_score)
     return x + drift * (-h) + beta(t) ** 0.5 * h**0.5 * noise
-
-
-# --- the numbers that the public checks compare with
-
-
-def public_numbers() -> dict[str, dict[str, float]]:
-    from utils.checks import lab1
-    from utils.checks.challenge import Challenge
-
-    challenge = Challenge.public
-    numbers: dict[str, dict[str, float]] = {
-        "PUBLIC_NOISED": {},
-        "PUBLIC_POSTERIORS": {},
-        "PUBLIC_SCORES": {},
-        "PUBLIC_STEPS": {},
-    }
-    for name in lab1.NOISE_RUNS:
-        this = challenge("lab1.add_noise")
-        x0, t, noise = (v.double() for v in lab1.noise_setting(this, name))
-        both = torch.tensor([mean_and_variance(float(s)) for s in t], dtype=torch.float64)
-        x = both[:, 0].reshape(-1, 1, 1) * x0 + both[:, 1].sqrt().reshape(-1, 1, 1) * noise
-        numbers["PUBLIC_NOISED"][name] = float((x * this.randn(f"{name} noised probe", tuple(x.shape))).mean())
-    for name in lab1.LAW_RUNS:
-        this = challenge("lab1.class_posterior")
-        x, t, _, setting = lab1.law_setting(this, name)
-        law = posterior_in_decimals(x, t, setting) if name == "long" else posterior(x, t, setting)
-        numbers["PUBLIC_POSTERIORS"][name] = float(
-            (law * this.randn(f"{name} posterior probe", tuple(law.shape))).mean()
-        )
-        if name == "long":  # the score has no such oracle: 2^80 words
-            continue
-        this = challenge("lab1.conditional_score")
-        x, t, y, setting = lab1.law_setting(this, name)
-        numbers["PUBLIC_SCORES"][name] = float((score(x, t, y, setting) * lab1.score_probe(this, name)).mean())
-    for name in lab1.STEP_RUNS:
-        this = challenge("lab1.guided_step")
-        inputs = {k: v.double() if isinstance(v, Tensor) else v for k, v in lab1.step_setting(this, name).items()}
-        x = step(**inputs)
-        numbers["PUBLIC_STEPS"][name] = float((x * this.randn(f"{name} step probe", tuple(x.shape))).mean())
-    return numbers

@@ -1,0 +1,1 @@
+"""Lab 1: the hidden half of each exercise."""

@@ -1,0 +1,137 @@
+"""Exercise 1.3, hidden half: how a posterior goes wrong."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
+from utils.checks.judging import Judge
+from utils.checks.kits.noised_words import RUNS, Inputs
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import require_layout_ignored
+from utils.checks.lab1.class_posterior import NOT_NORMALISED, is_normalised, require_finite_posterior, wrong_posterior
+
+
+def sites_before_components(m: NoisedMixture) -> Tensor:
+    """Average the components site by site, and multiply the sites then."""
+    probs = torch.einsum("yc,clk->ylk", m.setting.weights, m.setting.probs)
+    return m.normalised(m.log_components(probs=probs))
+
+
+def sites_averaged(m: NoisedMixture) -> Tensor:
+    """Average the log densities of the sites, where they should be added."""
+    averages = m.log_sites().logsumexp(-1).mean(-1)
+    return m.normalised((m.setting.weights.log() + averages[:, None]).logsumexp(-1))
+
+
+def best_component(m: NoisedMixture) -> Tensor:
+    """Take the maximum over the components in place of their sum."""
+    return m.normalised((m.setting.weights.log() + m.log_components()[:, None]).amax(-1))
+
+
+def best_letter(m: NoisedMixture) -> Tensor:
+    """Take the maximum over the letters in place of their sum."""
+    return m.normalised((m.setting.weights.log() + m.log_sites().amax(-1).sum(-1)[:, None]).logsumexp(-1))
+
+
+MISTAKES = [
+    Mistake(
+        "prior_missing",
+        lambda m: m.posterior(prior=possible(m.setting.prior)),
+        "Your posterior leaves out the prior p(y). At t = 1 nothing but the prior must be left.",
+    ),
+    Mistake(
+        "weights_missing",
+        lambda m: m.posterior(weights=possible(m.setting.weights)),
+        "The components of a class count equally in your posterior. Their shares are `setting.weights[y]`.",
+    ),
+    Mistake(
+        "letters_missing",
+        lambda m: m.posterior(probs=possible(m.setting.probs)),
+        "You leave out the probabilities of the letters, so every letter that is possible counts equally.",
+    ),
+    Mistake(
+        "variance_not_squared",
+        lambda m: m.posterior(variance=m.sigma),
+        "You divide by 2 sigma, but the exponent of a Gaussian has 2 sigma².",
+    ),
+    Mistake(
+        "half_missing",
+        lambda m: m.posterior(variance=m.sigma**2 / 2),
+        "Your exponent is twice too large. The exponent of a Gaussian has a factor one half.",
+    ),
+    Mistake(
+        "data_not_scaled",
+        lambda m: m.posterior(a=torch.ones_like(m.a)),
+        "Your Gaussians are centred at the letters. At time t they are centred at a(t) times the letters.",
+    ),
+    Mistake(
+        "a_squared",
+        lambda m: m.posterior(a=m.a**2),
+        "Your Gaussians are centred at a² times the letters, but the factor is a(t).",
+    ),
+    Mistake(
+        "unit_variance",
+        lambda m: m.posterior(variance=torch.ones_like(m.a)),
+        "Your Gaussians have width 1, but their width is sigma(t).",
+    ),
+    Mistake(
+        "sites_before_components",
+        sites_before_components,
+        "You average the components site by site and then multiply the sites. "
+        "A sample has one component for all its sites: multiply first, and average then.",
+    ),
+    Mistake(
+        "likelihood",
+        lambda m: m.setting.prior.expand(len(m.x), -1),
+        "You return the prior. It must be weighted with the likelihood of x.",
+    ),
+    Mistake(
+        "sites_averaged",
+        sites_averaged,
+        "You average over the sites. Independent densities are multiplied, so their logarithms are added.",
+    ),
+    Mistake(
+        "logs_averaged",
+        lambda m: m.normalised(m.log_components() @ m.setting.weights.T),
+        "You average the logarithms of the components' densities. "
+        "A mixture averages the densities themselves, so the logarithm comes after the sum.",
+    ),
+    Mistake("logs_returned", lambda m: m.posterior().log(), "You return logarithms of probabilities."),
+    Mistake(
+        "joint_returned",
+        lambda m: (m.setting.prior.log() + m.log_classes()).exp(),
+        "You return the joint density p(x, y). Divide it by its sum over the classes.",
+    ),
+    Mistake(
+        "hard_component",
+        best_component,
+        "You take the best component of each class, but a class is the weighted sum of all its components.",
+    ),
+    Mistake(
+        "hard_letter",
+        best_letter,
+        "You take the best letter of each site, but a site is the weighted sum over all letters.",
+    ),
+    Mistake(
+        "wrong_axis",
+        lambda m: torch.softmax(m.setting.prior.log() + m.log_classes(), dim=0),
+        "Your probabilities add up to 1 over the batch. Normalise over the classes.",
+    ),
+]
+
+
+def verdict(judge: Judge) -> None:
+    """Compare every run with Bayes' rule in float64."""
+    with judge.part("posterior", points=4):
+        for run, sizes in RUNS.items():
+            mixture = NoisedMixture(Inputs.of(judge.challenge, run))
+            posterior, expected = require_finite_posterior(judge, run), mixture.posterior()
+            atol = 1e-7 if sizes.dtype == torch.float64 else 2e-3
+            otherwise = wrong_posterior(run) if is_normalised(posterior) else NOT_NORMALISED
+            compare(judge, posterior, expected, MISTAKES, mixture, otherwise, 0.0, atol)
+            require_unchanged(judge, f"{run}/inputs_kept")
+        require_layout_ignored(judge, "letters")
+        judge.device()

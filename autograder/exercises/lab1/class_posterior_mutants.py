@@ -1,0 +1,140 @@
+"""Exercise 1.3: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.kits.sources import function
+
+right, wrong = mutants_of("lab1.class_posterior")
+
+PLACE = "a(t)[..., None] * setting.points"
+WIDTH = "(2 * sigma(t) ** 2)"
+LOG_SITES = f"setting.probs.log() - (distance / {WIDTH})[:, None]"
+COMPONENTS = "log_sites.logsumexp(-1).sum(-1)"
+CLASSES = "(setting.weights.log() + log_components[:, None]).logsumexp(-1)"
+RETURN = "torch.softmax(setting.prior.log() + log_classes, dim=-1)"
+for name, finds, old, new in (
+    ("world_in_place", "input_altered", "    distance =", "    setting.probs.clamp_(min=1e-30)\n    distance ="),
+    ("prior_missing", "prior_missing", RETURN, "torch.softmax(log_classes, dim=-1)"),
+    ("weights_missing", "weights_missing", "setting.weights.log()", "torch.log((setting.weights > 0).double())"),
+    ("letters_missing", "letters_missing", "setting.probs.log() -", "torch.log((setting.probs > 0).double()) -"),
+    ("variance_not_squared", "variance_not_squared", WIDTH, "(2 * sigma(t))"),
+    ("half_missing", "half_missing", WIDTH, "sigma(t) ** 2"),
+    ("data_not_scaled", "data_not_scaled", PLACE, "setting.points"),
+    ("a_squared", "a_squared", PLACE, "a(t)[..., None] ** 2 * setting.points"),
+    ("unit_variance", "unit_variance", WIDTH, "2"),
+    ("sites_before_components", "sites_before_components", COMPONENTS, "log_sites.logsumexp(-1)"),
+    (
+        "sites_averaged",
+        ("sites_averaged", "underflow", "wrong_posterior"),
+        COMPONENTS,
+        "log_sites.logsumexp(-1).mean(-1)",
+    ),
+    ("logs_averaged", "logs_averaged", CLASSES, "log_components @ setting.weights.T"),
+    ("epsilon_on_zeros", "underflow", "setting.probs.log() -", "(setting.probs + 1e-30).log() -"),
+    (
+        "clamped_zeros",
+        ("underflow", "wrong_posterior"),
+        "setting.probs.log() -",
+        "setting.probs.clamp_min(1e-8).log() -",
+    ),
+    ("logs", "logs_returned", RETURN, "torch.log_softmax(setting.prior.log() + log_classes, dim=-1)"),
+    ("joint", ("joint_returned", "not_normalised"), RETURN, "(setting.prior.log() + log_classes).exp()"),
+    ("likelihood_only", ("not_normalised", "joint_returned", "wrong_posterior"), RETURN, "log_classes.exp()"),
+    ("hard_component", "hard_component", CLASSES, "(setting.weights.log() + log_components[:, None]).amax(-1)"),
+    ("hard_letter", "hard_letter", COMPONENTS, "log_sites.amax(-1).sum(-1)"),
+    ("wrong_axis", ("wrong_axis", "not_normalised"), "dim=-1)\n    ### END", "dim=0)\n    ### END"),
+    ("exp_and_sum", "underflow", COMPONENTS, "log_sites.exp().sum(-1).prod(-1).log()"),
+    ("epsilon", ("underflow", "wrong_posterior"), COMPONENTS, "(log_sites.exp().sum(-1).prod(-1) + 1e-12).log()"),
+    ("log_of_sum", ("underflow", "wrong_posterior"), COMPONENTS, "(log_sites.exp().sum(-1) + 1e-30).log().sum(-1)"),
+    ("sign", ("wrong_posterior", "underflow"), "setting.probs.log() - ", "setting.probs.log() + "),
+    ("prior_only", ("likelihood", "wrong_posterior"), RETURN, "setting.prior.expand(len(x), -1)"),
+    ("one_class", "one_class_only", RETURN, f"{RETURN}[:, 0]"),
+    ("log_zero", ("not_finite", "underflow"), "setting.probs.log() -", "setting.probs * setting.probs.log() -"),
+    ("probs_not_logged", ("wrong_posterior", "underflow"), "setting.probs.log() -", "setting.probs -"),
+    ("clipped_time", ("wrong_posterior", "underflow"), WIDTH, "(2 * sigma(t).clamp_min(0.3) ** 2)"),
+    ("none", "returned_none", "return torch.softmax", "torch.softmax"),
+    ("in_place", "input_altered", "    return torch", "    x.zero_()\n    return torch"),
+):
+    if name == "sites_before_components":
+        wrong(
+            name,
+            finds,
+            edit=[
+                (COMPONENTS, "log_sites.logsumexp(-1)  # (b, components, sites)"),
+                (CLASSES, "(setting.weights.log()[..., None] + log_components[:, None]).logsumexp(-2).sum(-1)"),
+            ],
+        )
+    else:
+        wrong(name, finds, edit=(old, new))
+
+
+def posterior(body: str) -> str:
+    """Return `class_posterior` with this body."""
+    return function("class_posterior(x, t, setting)", body)
+
+
+right(
+    "loops",
+    source=posterior("""
+b = len(x)
+answer = []
+for y in range(len(setting.prior)):
+    parts = []
+    for c in range(len(setting.probs)):
+        total = 0
+        for i in range(x.shape[1]):
+            terms = []
+            for k, point in enumerate(setting.points):
+                gap = x[:, i] - a(t)[:, 0] * point
+                terms.append(setting.probs[c, i, k].log() - (gap**2).sum(-1) / (2 * sigma(t)[:, 0, 0] ** 2))
+            total = total + torch.logsumexp(torch.stack(terms), dim=0)
+        parts.append(setting.weights[y, c].log() + total)
+    answer.append(setting.prior[y].log() + torch.logsumexp(torch.stack(parts), dim=0))
+return torch.softmax(torch.stack(answer, dim=1), dim=1)
+"""),
+)
+right(
+    "einops_and_normal",
+    source=posterior("""
+from einops import rearrange, reduce
+place = rearrange(a(t), "b i j -> b i j 1") * setting.points
+width = rearrange(sigma(t), "b i j -> b i j 1").double()
+logs = torch.distributions.Normal(place.double(), width).log_prob(rearrange(x, "b s d -> b s 1 d").double())
+logs = reduce(logs, "b s k d -> b 1 s k", "sum") + setting.probs.log()
+logs = torch.logsumexp(logs, -1).sum(-1)
+logs = torch.logsumexp(logs[:, None] + setting.weights.log(), -1) + setting.prior.log()
+return (logs - logs.logsumexp(-1, keepdim=True)).exp()
+"""),
+)
+right(
+    "expanded_square",
+    source=posterior("""
+ratio, half = a(t) / sigma(t) ** 2, a(t) ** 2 / (2 * sigma(t) ** 2)
+logs = ratio * (x @ setting.points.T) - half * (setting.points**2).sum(-1)   # |x|^2 is the same for all
+components = torch.logsumexp(logs[:, None] + torch.log(setting.probs), dim=3).sum(2)
+joint = torch.logsumexp(components[:, None, :] + torch.log(setting.weights) + torch.log(setting.prior)[:, None], dim=2)
+return torch.softmax(joint, 1)
+"""),
+)
+right(
+    "manual_logsumexp",
+    source=posterior("""
+def lse(v):
+    top = v.max(dim=-1, keepdim=True).values
+    top = torch.where(torch.isfinite(top), top, torch.zeros_like(top))
+    return (top + (v - top).exp().sum(-1, keepdim=True).log())[..., 0]
+
+d2 = ((x.unsqueeze(2) - a(t).unsqueeze(3) * setting.points) ** 2).sum(3)
+comp = lse(torch.log(setting.probs)[None] - (d2 / 2 / sigma(t) ** 2)[:, None]).sum(2)
+cls = lse(torch.log(setting.weights)[None] + comp[:, None]) + torch.log(setting.prior)
+e = (cls - cls.max(1, keepdim=True).values).exp()
+return e / e.sum(1, keepdim=True)
+"""),
+)
+right("double", edit=[("distance = (x[", "distance = (x.double()[")])
+right(
+    "helper_elsewhere",
+    setup="def mixture(logs, weights):\n    return torch.logsumexp(logs + weights.log(), dim=-1)\n",
+    edit=(CLASSES, "mixture(log_components[:, None], setting.weights)"),
+)

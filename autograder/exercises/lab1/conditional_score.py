@@ -1,0 +1,135 @@
+"""Exercise 1.4, hidden half: how a score goes wrong."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
+from utils.checks.judging import Judge
+from utils.checks.kits.noised_words import RUNS, Inputs
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import require_layout_ignored
+from utils.checks.lab1.conditional_score import require_finite_score, wrong_score
+
+
+def mean_of_sites(m: NoisedMixture) -> Tensor:
+    """The mean of x_0 if every site had shares of the components of its own."""
+    log_weights = m.setting.weights[m.y].log()[..., None]
+    shares = torch.softmax(log_weights + m.log_sites().logsumexp(-1), dim=1)
+    return torch.einsum("bcl,bcld->bld", shares, m.component_means())
+
+
+def mean_with_shares_of_class(m: NoisedMixture) -> Tensor:
+    """The mean of x_0 if x told nothing about the component."""
+    return torch.einsum("bc,bcld->bld", m.setting.weights[m.y], m.component_means())
+
+
+def mean_of_best_component(m: NoisedMixture) -> Tensor:
+    """The mean of x_0 in the likeliest component."""
+    return m.component_means()[torch.arange(len(m.x)), m.component_shares().argmax(-1)]
+
+
+def mean_before_x(m: NoisedMixture) -> Tensor:
+    """The mean of x_0 if x told nothing about the letters."""
+    return torch.einsum("bc,cld->bld", m.component_shares(), m.setting.probs @ m.setting.points)
+
+
+MISTAKES = [
+    Mistake(
+        "variance_not_squared",
+        lambda m: m.score() * m.sigma,
+        "You divide by sigma. The score has the unit 1/x, so divide by sigma².",
+    ),
+    Mistake("wrong_sign", lambda m: -m.score(), "Your score points away from the data."),
+    Mistake(
+        "not_divided",
+        lambda m: m.a * m.mean() - m.x,
+        "You do not divide by the variance sigma².",
+    ),
+    Mistake(
+        "a_missing",
+        lambda m: (m.mean() - m.x) / m.sigma**2,
+        "The factor a is missing before the mean: the Gaussians are centred at a(t) times the data.",
+    ),
+    Mistake(
+        "unconditional",
+        lambda m: m.score(m.mean_of_all()),
+        "This is the score of all classes together. Use the components' shares given the class y.",
+    ),
+    Mistake(
+        "gradient_of_posterior",
+        lambda m: m.a * (m.mean() - m.mean_of_all()) / m.sigma**2,
+        "This is the gradient of log p(y | x), which a classifier would give. "
+        "The exercise asks for the gradient of log p_t(x | y), so do not normalise over the classes.",
+    ),
+    Mistake(
+        "shares_per_site",
+        lambda m: m.score(mean_of_sites(m)),
+        "Every site has its own shares of the components, but a sample has one component for all its sites. "
+        "Add the sites' logarithms before the softmax over the components.",
+    ),
+    Mistake(
+        "shares_not_updated",
+        lambda m: m.score(mean_with_shares_of_class(m)),
+        "You weight the components with their shares in the class. "
+        "Given x, some are more probable than others: use p(component | x, y).",
+    ),
+    Mistake(
+        "weights_missing",
+        lambda m: m.score(m.mean(weights=possible(m.setting.weights))),
+        "You weight the components by their likelihood alone. Their shares in the class count too.",
+    ),
+    Mistake(
+        "weights_missing",
+        lambda m: m.score(m.mean(weights=torch.ones_like(m.setting.weights))),
+        "You weight all components by their likelihood, even those that this class does not have.",
+    ),
+    Mistake(
+        "letters_missing",
+        lambda m: m.score(m.mean(probs=possible(m.setting.probs))),
+        "The mean of a site given x leaves out the probabilities of its letters.",
+    ),
+    Mistake(
+        "half_exponent",
+        lambda m: m.score(m.mean(variance=m.sigma**2 / 2)),
+        "The exponent in the softmax over the letters is twice too large. "
+        "The difference of two Gaussians' logarithms has a / sigma².",
+    ),
+    Mistake(
+        "half_exponent",
+        lambda m: m.score(m.mean(variance=m.sigma)),
+        "The softmax over the letters has the wrong exponent: the variance is sigma².",
+    ),
+    Mistake(
+        "hard_component",
+        lambda m: m.score(mean_of_best_component(m)),
+        "You take the score of the best component. "
+        "The score of a mixture is the mean of its components' scores under p(component | x, y).",
+    ),
+    Mistake(
+        "prior_mean",
+        lambda m: m.score(mean_before_x(m)),
+        "You use each component's own mean, as if x told nothing about the letters. "
+        "Given x, p(letter | x) takes the place of p(letter).",
+    ),
+    Mistake(
+        "noise_instead",
+        lambda m: -m.score() * m.sigma,
+        "You return the noise, not the score. They differ by the factor -1 / sigma.",
+    ),
+]
+
+
+def verdict(judge: Judge) -> None:
+    """Compare every run with Tweedie's formula in float64."""
+    with judge.part("score", points=2):
+        for run, sizes in RUNS.items():
+            inputs = Inputs.of(judge.challenge, run)
+            score, mixture = require_finite_score(judge, run, inputs), NoisedMixture(inputs)
+            rtol = 1e-7 if sizes.dtype == torch.float64 else 2e-3
+            compare(judge, score, mixture.score(), MISTAKES, mixture, wrong_score(run), rtol)
+            require_unchanged(judge, f"{run}/inputs_kept")
+        require_layout_ignored(judge, "letters")
+        judge.device()

@@ -1,0 +1,146 @@
+"""Exercise 1.4: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.kits.sources import function
+
+right, wrong = mutants_of("lab1.conditional_score")
+
+WIDTH = "(2 * sigma(t) ** 2)"
+BEST = "(a(t) * best_guess - x) / sigma(t) ** 2"
+SHARES = "torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=-1)"
+MEANS = "torch.softmax(log_sites, dim=-1) @ setting.points"
+for name, finds, old, new in (
+    ("world_in_place", "input_altered", "    distance =", "    setting.weights.clamp_(min=1e-300)\n    distance ="),
+    ("divided_by_sigma", "variance_not_squared", BEST, "(a(t) * best_guess - x) / sigma(t)"),
+    ("sign", "wrong_sign", BEST, "(x - a(t) * best_guess) / sigma(t) ** 2"),
+    ("noise", "noise_instead", BEST, "(x - a(t) * best_guess) / sigma(t)"),
+    ("not_divided", "not_divided", BEST, "a(t) * best_guess - x"),
+    ("a_missing", "a_missing", BEST, "(best_guess - x) / sigma(t) ** 2"),
+    ("shares_not_updated", "shares_not_updated", SHARES, "setting.weights[y].expand(len(x), -1)"),
+    (
+        "shares_per_site",
+        "shares_per_site",
+        [
+            (SHARES, "torch.softmax(setting.weights[y].log()[..., None] + log_sites.logsumexp(-1), dim=1)"),
+            ('"bc,bcld->bld"', '"bcl,bcld->bld"'),
+        ],
+        None,
+    ),
+    (
+        "weights_missing",
+        "weights_missing",
+        "setting.weights[y].log() + ",
+        "torch.log((setting.weights[y] > 0).double()) + ",
+    ),
+    ("all_components", "weights_missing", "setting.weights[y].log() + ", ""),
+    (
+        "unconditional",
+        ("unconditional", "weights_missing", "wrong_score"),
+        "setting.weights[y].log()",
+        "(setting.prior @ setting.weights).log()",
+    ),
+    (
+        "letters_missing",
+        ("letters_missing", "wrong_score"),
+        "setting.probs.log() -",
+        "torch.log((setting.probs > 0).double()) -",
+    ),
+    ("twice_the_exponent", ("half_exponent", "wrong_score"), WIDTH, "sigma(t) ** 2"),
+    ("exponent_sigma", ("half_exponent", "wrong_score"), WIDTH, "(2 * sigma(t))"),
+    (
+        "hard_component",
+        ("hard_component",),
+        'torch.einsum("bc,bcld->bld", shares, means)',
+        "means[torch.arange(len(x)), shares.argmax(-1)]",
+    ),
+    ("prior_mean", ("prior_mean",), MEANS, "(setting.probs @ setting.points).expand(len(x), -1, -1, -1)"),
+    (
+        "exp_not_log",
+        ("not_finite", "wrong_score"),
+        SHARES,
+        "(lambda p: p / p.sum(-1, keepdim=True))(setting.weights[y] * log_sites.exp().sum(-1).prod(-1))",
+    ),
+    ("hard_letter", ("wrong_score",), MEANS, "setting.points[log_sites.argmax(-1)]"),
+    ("class_zero", ("wrong_score", "unconditional"), "setting.weights[y]", "setting.weights[torch.zeros_like(y)]"),
+    (
+        "sites_averaged",
+        ("wrong_score", "shares_not_updated"),
+        "log_sites.logsumexp(-1).sum(-1)",
+        "log_sites.logsumexp(-1).mean(-1)",
+    ),
+    ("none", "returned_none", "return (a(t)", "(a(t)"),
+):
+    wrong(name, finds, edit=old if new is None else (old, new))
+
+
+def score(body: str) -> str:
+    """Return `conditional_score` with this body."""
+    return function("conditional_score(x, t, y, setting)", body)
+
+
+wrong(
+    "gradient_of_posterior",
+    "gradient_of_posterior",
+    source=score("""
+z = x.detach().requires_grad_()
+d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = (setting.probs.log() - (d2 / (2 * sigma(t) ** 2))[:, None]).logsumexp(-1).sum(-1)
+classes = setting.prior.log() + (setting.weights.log() + logs[:, None]).logsumexp(-1)
+return torch.autograd.grad(classes.log_softmax(-1)[torch.arange(len(y)), y].sum(), z)[0]
+"""),
+)
+right(
+    "autograd",
+    source=score("""
+z = x.detach().double().requires_grad_()
+d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = (setting.probs.log() - (d2 / (2 * sigma(t).double() ** 2))[:, None]).logsumexp(-1).sum(-1)
+total = (setting.weights[y].log() + logs).logsumexp(-1).sum()
+return torch.autograd.grad(total, z)[0]
+"""),
+)
+right(
+    "component_scores",
+    source=score("""
+d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
+r = torch.softmax(torch.log(setting.weights[y]) + torch.logsumexp(logs, 3).sum(2), 1)
+answer = 0
+for c in range(len(setting.probs)):
+    p = torch.softmax(logs[:, c], dim=2)
+    own = ((p[..., None] * setting.points).sum(2) * a(t) - x) / sigma(t) ** 2
+    answer = answer + r[:, c, None, None] * own
+return answer
+"""),
+)
+right(
+    "by_class",
+    source=score("""
+d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
+answer = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
+for k in range(len(setting.prior)):
+    r = torch.softmax(torch.log(setting.weights[k]) + logs.logsumexp(-1).sum(-1), -1)
+    m = (r[..., None, None] * (torch.softmax(logs, -1) @ setting.points)).sum(1)
+    answer = torch.where((y == k)[:, None, None], (a(t) * m - x) / sigma(t) ** 2, answer)
+return answer
+"""),
+)
+right(
+    "double",
+    edit=[("distance = (x[", "distance = (x.double()["), ("@ setting.points", "@ setting.points.double()")],
+)
+right(
+    "joint_softmax",
+    source=score("""
+d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
+shares = (torch.log(setting.weights)[y] + logs.logsumexp(-1).sum(-1)).softmax(-1)
+letters = (shares[:, :, None, None] * logs.softmax(-1)).sum(1)
+exact = x.dtype == torch.float64 and t.min() > 0.01
+variance = 1 - a(t).double() ** 2 if exact else sigma(t) ** 2
+return (a(t) * (letters @ setting.points) - x) / variance
+"""),
+)

@@ -1,0 +1,70 @@
+"""Exercise 1.6: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+
+right, wrong = mutants_of("lab1.guided_step")
+
+GUIDED = "score + w * (class_score - score)"
+DRIFT = "(beta(t) * x / 2 + beta(t) * guided) * h"
+KICK = "torch.sqrt(beta(t) * h) * noise"
+for name, finds, old, new in (
+    ("swapped", "scales_swapped", GUIDED, "class_score + w * (score - class_score)"),
+    ("other_convention", "other_convention", GUIDED, "(1 + w) * class_score - w * score"),
+    ("not_extrapolated", "not_extrapolated", GUIDED, "score + w * class_score"),
+    ("difference_only", "difference_only", GUIDED, "w * (class_score - score)"),
+    ("unguided", "unguided", GUIDED, "score"),
+    ("class_only", "unguided", GUIDED, "class_score"),
+    ("everything_scaled", "scale_on_everything", GUIDED, "w * class_score"),
+    ("wrong_difference", "wrong_difference", GUIDED, "score - w * (class_score - score)"),
+    ("clipped", ("scale_clipped", "unguided"), GUIDED, "score + min(max(w, 0.0), 1.0) * (class_score - score)"),
+    ("scale_rounded", "scale_altered", GUIDED, "score + int(w) * (class_score - score)"),
+    ("scale_without_sign", "scale_altered", GUIDED, "score + abs(w) * (class_score - score)"),
+    ("scale_at_most_five", "scale_altered", GUIDED, "score + min(w, 5.0) * (class_score - score)"),
+    ("last_step_without_noise", "no_noise_at_the_end", KICK, f"{KICK} * (t - h > 2e-3)"),
+    ("noise_h", "noise_times_h", KICK, "torch.sqrt(beta(t)) * h * noise"),
+    ("no_root", "no_root", KICK, "beta(t) * h * noise"),
+    ("noise_without_beta", "noise_without_beta", KICK, "torch.sqrt(h) * noise"),
+    ("noise_unscaled", "noise_unscaled", KICK, "noise"),
+    ("noise_missing", "noise_missing", f" + {KICK}", ""),
+    ("noise_subtracted", "noise_subtracted", f"+ {KICK}", f"- {KICK}"),
+    ("root_two", "noise_doubled", KICK, "torch.sqrt(2 * beta(t) * h) * noise"),
+    ("forward_drift", "forward_drift", "(beta(t) * x / 2", "(-beta(t) * x / 2"),
+    ("sign", "wrong_sign", "x / 2 + beta(t) * guided", "x / 2 - beta(t) * guided"),
+    ("ode", "ode_half", "+ beta(t) * guided)", "+ beta(t) * guided / 2)"),
+    ("drift_doubled", "drift_not_halved", "beta(t) * x / 2", "beta(t) * x"),
+    ("no_linear_drift", "no_linear_drift", "beta(t) * x / 2 + ", ""),
+    ("score_without_beta", "score_without_beta", "beta(t) * guided)", "guided)"),
+    ("h_missing", "h_missing", f"{DRIFT}", "(beta(t) * x / 2 + beta(t) * guided)"),
+    ("forwards", "forwards", f"x + {DRIFT}", f"x - {DRIFT}"),
+    ("own_noise", "fresh_noise", KICK, KICK.replace("noise", "torch.randn_like(x)")),
+    ("one_time", "wrong_step", "    guided =", "    t = t[:1]\n    guided ="),
+    ("later_beta", "wrong_time", "    guided =", "    t = t - h\n    guided ="),
+    ("in_place", "input_altered", f"return x + {DRIFT}", f"return x.add_({DRIFT})"),
+    ("none", "returned_none", "return x +", "x +"),
+    ("on_the_cpu", "hard_coded_device", KICK, f"{KICK} * torch.ones(1)[0].expand(x.shape).clone()"),
+):
+    wrong(name, finds, edit=(old, new))
+right("weights", edit=(GUIDED, "(1 - w) * score + w * class_score"))
+right("lerp", edit=(GUIDED, "torch.lerp(score, class_score, w)"))
+right(
+    "in_double",
+    edit=[("    guided =", "    x, score, class_score = (v.double() for v in (x, score, class_score))\n    guided =")],
+)
+right(
+    "in_place_on_own",
+    edit=(f"return x + {DRIFT} + {KICK}", f"new = x.clone()\n    new += {DRIFT}\n    new += {KICK}\n    return new"),
+)
+right(
+    "factored",
+    edit=(f"x + {DRIFT} + {KICK}", "x * (1 + beta(t) * h / 2) + (beta(t) * h) * guided + (beta(t) * h) ** 0.5 * noise"),
+)
+right(
+    "loop",
+    edit=(
+        f"x + {DRIFT} + {KICK}",
+        "torch.stack([x[i] + beta(t[i]) * h[i] * (x[i] / 2 + guided[i]) + (beta(t[i]) * h[i]).sqrt() * noise[i]"
+        " for i in range(len(x))])",
+    ),
+)

@@ -1,0 +1,208 @@
+"""Exercise 1.1: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.kits.sources import function
+
+right, wrong = mutants_of("lab1.sample_ensemble")
+
+DRAW = "torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)"
+SITES = "torch.multinomial(probs.flatten(0, 1), 1, generator=generator).reshape(n, setting.sites)"
+DOWN = "torch.full((n, sites), 1 - ratio), generator=generator"
+
+
+def ensemble(body: str) -> str:
+    """Return both functions of the exercise: `sample_ensemble` with this body, and a right `majority_down`."""
+    majority = "return (torch.rand(n, sites, generator=generator) > ratio).long()"
+    return (
+        function("sample_ensemble(setting, label, n, generator)", body)
+        + "\n\n"
+        + function("majority_down(n, sites, ratio, generator)", majority)
+    )
+
+
+for name, finds, old, new in (
+    ("majority_up", "majority_up", "1 - ratio", "ratio"),
+    (
+        "majority_whole_lattice",
+        ("sites_tied", "majority_share"),
+        f"torch.bernoulli({DOWN})",
+        "torch.bernoulli(torch.full((n, 1), 1 - ratio), generator=generator).expand(n, sites)",
+    ),
+    ("majority_constant", ("majority_share", "majority_up"), "1 - ratio)", "0.5)"),
+    ("majority_of_the_lab", "majority_share", "1 - ratio)", "0.25)"),
+    ("majority_floats", "not_integers", ".long()\n", "\n"),
+    ("majority_spins", "not_spins", ".long()\n", ".long() * 2 - 1\n"),
+    (
+        "majority_global_random",
+        "generator_ignored",
+        f"torch.bernoulli({DOWN})",
+        f"torch.bernoulli({DOWN})".replace(", generator=generator", ""),
+    ),
+    (
+        "majority_numpy_random",
+        "generator_ignored",
+        f"torch.bernoulli({DOWN})",
+        "torch.as_tensor(np.random.rand(n, sites) > ratio)",
+    ),
+    (
+        "majority_seeds_global",
+        "generator_ignored",
+        f"torch.bernoulli({DOWN})",
+        f"torch.bernoulli({DOWN.split(', generator')[0]}, generator=torch.manual_seed(generator.initial_seed()))",
+    ),
+    (
+        "weights_ignored",
+        ("weights_ignored", "site_frequencies"),
+        "setting.weights[label], n",
+        "(setting.weights[label] > 0).double(), n",
+    ),
+    (
+        "weights_of_all",
+        ("weights_of_all", "weights_ignored", "site_frequencies"),
+        "setting.weights[label], n",
+        "torch.ones(len(setting.probs)), n",
+    ),
+    (
+        "label_ignored",
+        ("label_ignored", "site_frequencies"),
+        "setting.weights[label], n",
+        "setting.prior @ setting.weights, n",
+    ),
+    (
+        "label_zero",
+        ("label_ignored", "site_frequencies", "sites_from_other_components"),
+        "setting.weights[label], n",
+        "setting.weights[(label + 1) % 3], n",
+    ),
+    ("global_random", "generator_ignored", f"{DRAW}", DRAW.replace(", generator=generator", "")),
+    ("global_random_sites", "generator_ignored", f"{SITES}", SITES.replace(", generator=generator", "")),
+    ("one_component_for_all", "one_component", DRAW, f"{DRAW}[:1].expand(n)"),
+    ("best_component", ("one_component", "site_frequencies"), DRAW, "setting.weights[label].argmax().expand(n)"),
+    ("from_one", "no_such_letter", ".reshape(n, setting.sites)", ".reshape(n, setting.sites) + 1"),
+    ("floats", "not_integers", ".reshape(n, setting.sites)", ".reshape(n, setting.sites).double()"),
+    ("embedded", ("wrong_shape", "not_integers"), f"return {SITES}", f"return setting.embed({SITES})"),
+    (
+        "transposed",
+        ("site_frequencies", "no_such_letter", "sites_ignored", "letters_reversed", "label_ignored"),
+        ".reshape(n, setting.sites)",
+        ".reshape(setting.sites, n).T",
+    ),
+    (
+        "one_site",
+        ("sites_ignored", "site_frequencies", "sites_from_other_components"),
+        "setting.probs[component]",
+        "setting.probs[component][:, :1].expand(-1, setting.sites, -1)",
+    ),
+    ("most_probable", ("site_frequencies",), SITES, "probs.argmax(-1)"),
+    ("sorted", "draws_depend", DRAW, f"{DRAW}.sort().values"),
+    ("seeded", "seeded", f"component = {DRAW}", f"generator.manual_seed(0)\n    component = {DRAW}"),
+    (
+        "generator_of_its_own",
+        "seeded",
+        f"component = {DRAW}",
+        f"generator = torch.Generator().manual_seed(0)\n    component = {DRAW}",
+    ),
+    (
+        "majority_seeded",
+        "seeded",
+        f"torch.bernoulli({DOWN})",
+        f"torch.bernoulli({DOWN.split(', generator')[0]}, generator=torch.Generator().manual_seed(7))",
+    ),
+):
+    wrong(name, finds, edit=(old, new))
+wrong(
+    "one_number_a_sample",
+    "sites_tied",
+    source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+steps = setting.probs[component].cumsum(-1)[..., :-1]
+return (torch.rand(n, 1, 1, generator=generator, dtype=steps.dtype) > steps).sum(-1)
+"""),
+)
+wrong(
+    "majority_in_pairs",
+    "sites_tied",
+    edit=(
+        f"torch.bernoulli({DOWN})",
+        "torch.bernoulli(torch.full((n, (sites + 1) // 2), 1 - ratio), generator=generator)"
+        ".repeat_interleave(2, 1)[:, :sites]",
+    ),
+)
+wrong(
+    "component_per_site",
+    "sites_from_other_components",
+    source=ensemble("""
+law = torch.einsum("c,clk->lk", setting.weights[label], setting.probs)
+return torch.stack([torch.multinomial(row, n, replacement=True, generator=generator) for row in law], dim=1)
+"""),
+)
+wrong("returns_none", "returned_none", edit=("return torch.multinomial(probs", "torch.multinomial(probs"))
+wrong(
+    "numpy_random",
+    "generator_ignored",
+    source=ensemble("""
+import numpy as np
+shares = setting.weights[label] / setting.weights[label].sum()
+component = np.random.choice(len(setting.probs), size=n, p=shares.numpy())
+probs = setting.probs[torch.as_tensor(component)]
+return torch.multinomial(probs.flatten(0, 1), 1, generator=generator).reshape(n, setting.sites)
+"""),
+)
+
+right(
+    "cumulative",
+    source=ensemble("""
+u = torch.rand(n, generator=generator, dtype=torch.float64)
+component = torch.searchsorted(setting.weights[label].cumsum(0), u).clamp_max(len(setting.probs) - 1)
+cumulative = setting.probs[component].cumsum(-1)
+v = torch.rand(n, setting.sites, 1, generator=generator, dtype=torch.float64)
+return (v > cumulative).sum(-1).clamp_max(setting.letters - 1)
+"""),
+)
+right(
+    "by_component",
+    source=ensemble("""
+counts = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+words = torch.empty(n, setting.sites, dtype=torch.long)
+for c in range(len(setting.probs)):
+    rows = (counts == c).nonzero()[:, 0]
+    for i in range(setting.sites):
+        if len(rows):
+            words[rows, i] = torch.multinomial(setting.probs[c, i], len(rows), replacement=True, generator=generator)
+return words
+"""),
+)
+right(
+    "gumbel",
+    source=ensemble("""
+def gumbel(logits):
+    u = torch.rand(logits.shape, generator=generator, dtype=torch.float64)
+    return (logits - (-u.log()).log()).argmax(-1)
+
+component = gumbel(setting.weights[label].log().expand(n, -1))
+return gumbel(setting.probs[component].log())
+"""),
+)
+right(
+    "site_by_site",
+    source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, True, generator=generator)
+sites = []
+for site in range(setting.probs.shape[1]):
+    sites.append(torch.multinomial(setting.probs[component, site], 1, generator=generator))
+    print(f"drew site {site} of {n} words")
+return torch.cat(sites, dim=1)
+"""),
+)
+right("int16", edit=(".reshape(n, setting.sites)", ".reshape(n, setting.sites).to(torch.int16)"))
+right(
+    "shuffled_and_int32",
+    source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+component = component[torch.randperm(n, generator=generator)]
+letters = torch.multinomial(setting.probs[component].reshape(-1, setting.letters), 1, generator=generator)
+return letters.view(n, -1).to(torch.int32)
+"""),
+)

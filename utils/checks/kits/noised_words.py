@@ -1,0 +1,115 @@
+"""The inputs of the exercises about p_t(x | y): noised words of random toy problems. Lab 1's 1.3 and 1.4 use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.kits.same_answer import strided
+from utils.checks.kits.toy_problems import CLASSES, COMPONENTS, random_setting, same_setting, with_probs
+from utils.settings import Setting
+from utils.vp import T_MIN
+
+# Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
+UNDERFLOWING = ("clear", "far", "long", "impossible")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of one run, and where its x lies: near the data, anywhere, or near impossible words."""
+
+    sites: int
+    letters: int
+    low: float  # the lowest and the highest time
+    high: float
+    batch: int
+    where: str = "data"
+    dtype: torch.dtype = torch.float64
+
+
+RUNS = {
+    "spins": Sizes(9, 2, 0.05, 0.9, 24),
+    "letters": Sizes(5, 3, 0.05, 0.9, 24),
+    "clear": Sizes(9, 2, T_MIN, 0.01, 12),
+    "far": Sizes(9, 2, T_MIN, 0.005, 12, where="anywhere"),
+    "long": Sizes(80, 2, 0.01, 0.2, 4),
+    "impossible": Sizes(6, 3, T_MIN, 0.005, 12, where="impossible"),
+    "late": Sizes(5, 3, 0.999, 1.0, 12),
+    "one": Sizes(6, 4, 0.1, 0.6, 1),
+    "single": Sizes(6, 2, 0.2, 0.9, 12, dtype=torch.float32),
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one run, all fixed by the challenge."""
+
+    x: Tensor  # (b, sites, d)
+    t: Tensor  # (b, 1, 1)
+    y: Tensor  # (b,) labels, int64
+    setting: Setting
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return noised random words with their times, labels and toy problem."""
+        sizes = RUNS[run]
+        batch, sites, dtype = sizes.batch, sizes.sites, sizes.dtype
+        setting = random_setting(challenge, run, sites, sizes.letters, dtype)
+        t = challenge.rand(f"{run} t", (batch, 1, 1), sizes.low, sizes.high, dtype=dtype)
+        noise = challenge.randn(f"{run} noise", (batch, sites, setting.points.shape[1]), dtype)
+        y = challenge.randint(f"{run} labels", 0, CLASSES, (batch,))
+        if sizes.where == "anywhere":
+            return cls(1.5 * noise, t, y, setting)
+        words = challenge.randint(f"{run} words", 0, sizes.letters, (batch, sites))
+        if sizes.where == "impossible":  # every component must make equally many letters that are forbidden to it
+            setting = forbidding_setting(challenge, run, setting)
+            words = (2 * torch.arange(sites, device=words.device) + words[:, :1]) % 3
+        else:
+            words[: batch // 3] = 0  # the word of component 0, which cannot make another
+        return cls((1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise, t, y, setting)
+
+    def strided(self) -> Inputs:
+        """Return the same numbers, but not contiguous in memory."""
+        return Inputs(strided(self.x), strided(self.t), strided(self.y), self.setting)
+
+    def copies(self) -> Inputs:
+        """Return copies of the tensors; the toy problem stays the same object."""
+        return Inputs(self.x.clone(), self.t.clone(), self.y.clone(), self.setting)
+
+    def equals(self, other: Inputs) -> bool:
+        """Return whether all numbers of two runs are equal."""
+        tensors = ((self.x, other.x), (self.t, other.t), (self.y, other.y))
+        return all(torch.equal(a, b) for a, b in tensors) and same_setting(self.setting, other.setting)
+
+
+def forbidding_setting(challenge: Challenge, run: str, setting: Setting) -> Setting:
+    """Return the toy problem with one of its three letters forbidden at each site: letter (site + component) mod 3."""
+    sites = setting.sites
+    probs = challenge.on("cpu").rand(f"{run} allowed", (COMPONENTS, sites, 3), 0.1, 1.0)
+    component, site = torch.arange(COMPONENTS)[:, None], torch.arange(sites)
+    probs[component, site, (site + component) % 3] = 0
+    return with_probs(setting, (probs / probs.sum(-1, keepdim=True)).to(setting.probs))
+
+
+def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
+    """Call the student's function in every run, on strided inputs, and on the meta device.
+
+    Args:
+        evidence: Receives `RUN/value` and `RUN/inputs_kept`.
+        challenge: Fixes the inputs.
+        call: Calls the student's function with an `Inputs`.
+    """
+    for run in RUNS:
+        inputs = Inputs.of(challenge, run)
+        copies = inputs.copies()
+        with evidence.attempt(run):
+            evidence.put(f"{run}/value", call(copies))
+        evidence.put(f"{run}/inputs_kept", copies.equals(Inputs.of(challenge, run)))
+    with evidence.attempt("strided"):
+        evidence.put("strided/value", call(Inputs.of(challenge, "letters").strided()))
+    with evidence.attempt("device"):
+        call(Inputs.of(challenge.on("meta"), "single"))

@@ -1,0 +1,149 @@
+"""Exercise 1.2: mix data and noise at each sample's time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.exercise import Exercise
+from utils.checks.judging import Judge
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
+from utils.checks.kits.toy_problems import WHERE
+from utils.checks.student import Student
+from utils.vp import T_MIN
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The shape of x0 in one run, the type of t and noise, and what x0 holds: `spins`, `letters` or `integers`."""
+
+    shape: tuple[int, int, int]
+    kind: str
+    dtype: torch.dtype = torch.float64
+
+
+RUNS = {
+    "spins": Sizes((12, 9, 1), "spins"),
+    "letters": Sizes((10, 5, 4), "letters"),
+    "one": Sizes((1, 4, 1), "spins"),
+    "integers": Sizes((8, 6, 3), "integers"),
+    "single": Sizes((6, 4, 1), "spins", torch.float32),
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one run, all fixed by the challenge. The first two times are the ends of the exercise's range."""
+
+    x0: Tensor  # (b, sites, d), integers in the run `integers`
+    t: Tensor  # (b, 1, 1)
+    noise: Tensor  # (b, sites, d)
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return random spins or letters, times and noise."""
+        shape, kind, dtype = RUNS[run].shape, RUNS[run].kind, RUNS[run].dtype
+        if kind == "spins":
+            x0 = (2 * challenge.randint(f"{run} x0", 0, 2, shape) - 1).to(dtype)
+        else:
+            corners = torch.eye(shape[2], dtype=torch.int64, device=challenge.device)
+            x0 = corners[challenge.randint(f"{run} x0", 0, shape[2], shape[:2])]
+            x0 = x0 if kind == "integers" else x0.to(dtype)
+        t = challenge.rand(f"{run} t", (shape[0], 1, 1), T_MIN, 1.0, dtype=dtype)
+        if shape[0] > 2:
+            t[0], t[1] = T_MIN, 1.0
+        return cls(x0, t, challenge.randn(f"{run} noise", shape, dtype))
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the arguments of `add_noise` in their order."""
+        return self.x0, self.t, self.noise
+
+
+def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Call `add_noise` in every run, twice with the same inputs, on strided inputs, and on the meta device."""
+    add_noise = student.function("add_noise", "x0", "t", "noise")
+    for run in RUNS:
+        originals = Inputs.of(challenge, run).tensors()
+        copies = [tensor.clone() for tensor in originals]
+        with evidence.attempt(run):
+            evidence.put(f"{run}/value", add_noise(*copies))
+        evidence.put(f"{run}/inputs_kept", all(torch.equal(a, b) for a, b in zip(copies, originals)))
+    with evidence.attempt("again"):
+        evidence.put("again/value", add_noise(*Inputs.of(challenge, "spins").tensors()))
+    with evidence.attempt("strided"):
+        inputs = Inputs.of(challenge, "letters").tensors()
+        evidence.put("strided/value", add_noise(*(strided(tensor) for tensor in inputs)))
+    with evidence.attempt("device"):
+        add_noise(*Inputs.of(challenge.on("meta"), "single").tensors())
+
+
+def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:
+    """Return the noised sample of a run; fail unless it has the right shape and dtype, and uses the given noise."""
+    shape = inputs.noise.shape
+    sample = judge.tensor(f"{run}/value", shape, "The noised sample")
+    judge.precise(f"{run}/value", RUNS[run].dtype, "The noised sample")
+    if run == "spins":
+        require_given_noise(judge, sample, judge.tensor("again/value", shape, "The noised sample"))
+    return sample
+
+
+def check(judge: Judge) -> None:
+    """Check the requirements, the two ends of time, and the public numbers."""
+    with judge.part("noise", 2):
+        for run in RUNS:
+            inputs = Inputs.of(judge.challenge, run)
+            sample = require_sample(judge, run, inputs)
+            if len(inputs.t) > 2:
+                require_both_ends(judge, sample, inputs)
+            require_unchanged(judge, f"{run}/inputs_kept")
+        for run, number in PUBLIC_NUMBERS.items():
+            directions = judge.challenge.randn(f"{run} noised probe", RUNS[run].shape)
+            mean = float(judge.tensor(f"{run}/value").mul(directions).mean())
+            judge.require(
+                abs(mean - number) < 1e-4,
+                "wrong_mixture",
+                f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
+                "Which factor is a standard deviation, and which a variance?",
+            )
+        require_layout_ignored(judge, "letters")
+        judge.device()
+
+
+def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
+    """Fail unless the first sample is nearly the data, and the second nearly the noise."""
+    judge.require(
+        (sample[0] - inputs.x0[0]).abs().max() < 0.2,
+        "not_data_at_zero",
+        "At t = 0.001 your function changes the data a lot, but there is hardly any noise yet.",
+    )
+    judge.require(
+        (sample[1] - inputs.noise[1]).abs().max() < 0.2,
+        "not_noise_at_one",
+        "At t = 1 your function returns something else than the noise that it was given, but hardly any data is left.",
+    )
+
+
+# The mean of x_t times random directions on the public challenge. The equations of mean and variance,
+# da/dt = -beta a / 2 and dv/dt = beta (1 - v), were solved numerically. tests/exercises/lab1 computes them again.
+PUBLIC_NUMBERS = {
+    "spins": -0.1083035,
+    "letters": 0.0655032,
+    "one": 0.3994621,
+    "integers": -0.0005974,
+    "single": -0.0532779,
+}
+
+EXERCISE = Exercise(
+    "lab1.add_noise",
+    points=2,
+    title="Noise that forgets slowly",
+    version=2,
+    names=("add_noise",),
+    probe=probe,
+    public=check,
+)

@@ -1,0 +1,349 @@
+"""Exercise 1.1: draw from a mixture of independent sites; and a colleague's function with a bug."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.exercise import Exercise
+from utils.checks.judging import Judge
+from utils.checks.kits.statistics import is_binomial
+from utils.checks.kits.toy_problems import CLASSES, COMPONENTS, WHERE, random_setting, with_probs
+from utils.checks.student import Student
+from utils.settings import Setting
+
+SAMPLES = 4000
+SIZES = {"spins": (7, 2), "letters": (5, 4), "marked": (6, COMPONENTS)}  # run: sites, letters
+MAJORITY_SITES, MAJORITY_SAMPLES = 9, 1000
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The toy problem and the class of one run, fixed by the challenge."""
+
+    setting: Setting
+    label: int
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return a random toy problem; in `marked` the first letter of a sample tells its component."""
+        setting = random_setting(challenge, run, *SIZES[run])
+        if run == "marked":
+            probs = setting.probs.clone()
+            probs[:, 0] = torch.eye(COMPONENTS, dtype=probs.dtype)
+            setting = with_probs(setting, probs)
+        return cls(setting, challenge.integer(f"{run} label", 0, CLASSES))
+
+    @property
+    def shares(self) -> Tensor:
+        """The share of each component in the class, (components,)."""
+        return self.setting.weights[self.label]
+
+    def site_probs(self, shares: Tensor) -> Tensor:
+        """Return each letter's probability at each site, (sites, letters), where components have these shares."""
+        return torch.einsum("c,clk->lk", shares, self.setting.probs)
+
+
+def majority_ratio(challenge: Challenge) -> float:
+    """Return the probability of a down spin; not the lab's own, so that a constant in the code shows."""
+    return challenge.number("ratio", 0.79, 0.88)
+
+
+# --- the probe
+
+
+def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Draw samples of every toy problem, and of `majority_down`; and draw again with the same generator."""
+    sample_ensemble = student.function("sample_ensemble", "setting", "label", "n", "generator")
+    for run in SIZES:
+        inputs = Inputs.of(challenge, run)
+        with evidence.attempt(run):
+            letters = sample_ensemble(inputs.setting, inputs.label, SAMPLES, challenge.generator(run))
+            evidence.put(f"{run}/letters", letters)
+        with evidence.attempt(f"{run}_again"):
+            before, source = torch.random.get_rng_state(), challenge.generator(run)
+            evidence.put(f"{run}_again/letters", sample_ensemble(inputs.setting, inputs.label, 64, source))
+            evidence.put(f"{run}_again/next", sample_ensemble(inputs.setting, inputs.label, 64, source))
+            source = challenge.generator(run)
+            evidence.put(f"{run}_again/twice", sample_ensemble(inputs.setting, inputs.label, 64, source))
+            evidence.put(f"{run}_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
+    with evidence.attempt("one"):
+        setting = Inputs.of(challenge, "spins").setting
+        evidence.put("one/letters", sample_ensemble(setting, 0, 1, challenge.generator("one")))
+    probe_majority(student, challenge, evidence)
+
+
+def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Draw many lattices, one lattice, and twice with the same generator."""
+    with evidence.attempt("majority"):
+        majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
+        ratio, source = majority_ratio(challenge), challenge.generator("majority")
+        evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
+        evidence.put("majority/one", majority_down(1, MAJORITY_SITES, 0.7, challenge.generator("majority one")))
+    with evidence.attempt("majority_again"):
+        majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
+        before = torch.random.get_rng_state()
+        for name in ("letters", "twice"):
+            source = challenge.generator("majority again")
+            evidence.put(f"majority_again/{name}", majority_down(64, MAJORITY_SITES, 0.7, source))
+        evidence.put("majority_again/next", majority_down(64, MAJORITY_SITES, 0.7, source))
+        evidence.put("majority_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
+
+
+# --- requirements of `sample_ensemble`
+
+
+def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], None] | None = None) -> None:
+    """Run every requirement on `sample_ensemble`.
+
+    Args:
+        judge: The judge of the exercise.
+        diagnose: Called if shares are wrong, with a run's inputs and the share of each letter at each site,
+            (sites, letters). It may fail with a more precise finding.
+    """
+    one = judge.tensor("one/letters", (1, SIZES["spins"][0]), "A sample of size 1")
+    require_integers(judge, one)
+    for run in SIZES:
+        inputs = Inputs.of(judge.challenge, run)
+        letters = require_letters(judge, run, inputs)
+        require_frequencies(judge, run, inputs, letters, diagnose)
+        if run == "marked":
+            require_one_component(judge, inputs, letters)
+            require_independent_draws(judge, inputs, letters)
+    for run in SIZES:
+        require_generator_used(judge, run, "sample_ensemble")
+    spins = judge.tensor("spins/letters")
+    judge.require(
+        not torch.equal(spins[:64], spins[64:128]),
+        "seeded",
+        "Your sample repeats itself. Do not seed the generator inside the function.",
+    )
+
+
+def require_integers(judge: Judge, letters: Tensor) -> None:
+    """Fail if the letters are floating-point numbers."""
+    judge.require(
+        not letters.is_floating_point(),
+        "not_integers",
+        "Your letters are floating-point numbers, but they index the rows of `setting.points`. Return int64.",
+    )
+
+
+def require_letters(judge: Judge, run: str, inputs: Inputs) -> Tensor:
+    """Return the sample of a run as int64, (samples, sites); fail unless it holds letters of the toy problem."""
+    letters = judge.tensor(f"{run}/letters", (SAMPLES, inputs.setting.sites), "Your sample")
+    require_integers(judge, letters)
+    letters = letters.long()  # int16 is an integer type too, but torch does not index with it
+    judge.require(
+        bool((letters >= 0).all() and (letters < inputs.setting.letters).all()),
+        "no_such_letter",
+        f"Your sample contains letters outside 0 to {inputs.setting.letters - 1}. Letters are numbered from 0.",
+    )
+    return letters
+
+
+def require_frequencies(
+    judge: Judge,
+    run: str,
+    inputs: Inputs,
+    letters: Tensor,
+    diagnose: Callable[[Judge, Inputs, Tensor], None] | None,
+) -> None:
+    """Fail unless each letter appears at each site as often as the class says."""
+    expected = inputs.site_probs(inputs.shares)
+    actual = torch.stack([(letters == k).double().mean(0) for k in range(inputs.setting.letters)], dim=-1)
+    level = judge.level(1e-7) / expected.numel()
+    if all(
+        is_binomial(round(float(share) * len(letters)), len(letters), min(float(p), 1.0), level)
+        for share, p in zip(actual.flatten(), expected.flatten())
+    ):
+        return
+    if diagnose is not None:
+        diagnose(judge, inputs, actual)
+    site, letter = divmod(int((actual - expected).abs().argmax()), inputs.setting.letters)
+    judge.fail(
+        "site_frequencies",
+        f"At site {site}, {actual[site, letter]:.1%} of your samples show letter {letter}, but in this class its "
+        f"probability is {expected[site, letter]:.1%} (seen {WHERE[run]}). Each component of the class has a share in "
+        "that probability.",
+    )
+
+
+def require_one_component(judge: Judge, inputs: Inputs, letters: Tensor) -> None:
+    """Fail if the sites of one sample come from different components. The first letter tells the component."""
+    code, message = (
+        "sites_from_other_components",
+        "Within one sample, sites come from different components. "
+        "Draw the component once for a whole sample, then its sites.",
+    )
+    probs, component = inputs.setting.probs, letters[:, 0]
+    own = 0.0
+    for c in component.unique().tolist():
+        rows = letters[component == c]
+        of_component = torch.stack([probs[c, i, rows[:, i]] for i in range(1, inputs.setting.sites)], dim=1)
+        judge.require(not bool((of_component == 0).any()), code, message)
+        own += float(torch.log(of_component).sum())
+    averaged = inputs.site_probs(inputs.shares)
+    of_class = torch.stack([averaged[i, letters[:, i]] for i in range(1, inputs.setting.sites)], dim=1)
+    judge.require(own > float(torch.log(of_class).sum()), code, message)
+
+
+def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> None:
+    """Fail unless samples, and the sites of one sample, are independent. The first letter tells the component."""
+    component = letters[:, 0]
+    judge.require(
+        is_runs_random(component, judge.level(1e-7)),
+        "draws_depend",
+        "Neighbouring samples share their component more often, or less often, than chance allows. "
+        "Draw the component independently for every sample.",
+    )
+    counts = torch.bincount(component, minlength=COMPONENTS)
+    counts[0] = 0  # component 0 has one word only
+    most = int(counts.argmax())
+    rows = letters[component == most][:, 1:]
+    judge.require(
+        len(torch.unique(rows, dim=0)) > 1,
+        "draws_depend",
+        "All samples of a component are the same word. Draw the letters independently for every sample.",
+    )
+    judge.require(
+        pairs_agree(rows, inputs.setting.probs[most, 1:], judge.level(1e-7)),
+        "sites_tied",
+        "Within a component, the letter of a site depends on its neighbour's. "
+        "Draw each site independently, with one random number for each sample *and* site.",
+    )
+
+
+def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
+    """Return whether neighbouring sites show their likeliest letters together as often as independent ones do.
+
+    Args:
+        rows: Letters, (samples, sites).
+        probs: Each letter's probability, (sites, letters).
+        level: The chance of refusing independent sites.
+    """
+    hits, p = rows == probs.argmax(-1), probs.amax(-1)
+    pairs = range(len(p) - 1)
+    together = [int((hits[:, i] & hits[:, i + 1]).sum()) for i in pairs]
+    return all(is_binomial(together[i], len(rows), float(p[i] * p[i + 1]), level / len(pairs)) for i in pairs)
+
+
+def is_runs_random(component: Tensor, level: float) -> bool:
+    """Return whether neighbours agree as often as independent draws do.
+
+    Given the counts, the number of agreements is binomial up to O(1/n) for independent draws.
+
+    Args:
+        component: The component of each sample, (samples,).
+        level: The chance of refusing independent draws.
+    """
+    from scipy import stats
+
+    shares = torch.bincount(component).double() / len(component)
+    agree = int((component[1:] == component[:-1]).sum())
+    p = float((shares**2).sum())
+    n = len(component) - 1
+    # Neighbouring pairs overlap, so the variance is up to twice the binomial one.
+    spread = (n * p * (1 - p) + 1) ** 0.5 * 1.5
+    return bool(2 * stats.norm.sf(abs(agree - n * p) / spread) >= level)
+
+
+# --- requirements of `majority_down`, and of both
+
+
+def require_majority(judge: Judge) -> None:
+    """Run every requirement on `majority_down`."""
+    judge.tensor("majority/one", (1, MAJORITY_SITES), "A sample of size 1 of majority_down")
+    spins = judge.tensor("majority/letters", (MAJORITY_SAMPLES, MAJORITY_SITES), "Your sample of majority_down")
+    judge.require(
+        not spins.is_floating_point(), "not_integers", "Your lattices hold floating-point numbers. Return int64."
+    )
+    judge.require(
+        bool(((spins == 0) | (spins == 1)).all()),
+        "not_spins",
+        "Your lattices hold other numbers than 0 for down and 1 for up.",
+    )
+    require_majority_share(judge, spins)
+    judge.require(
+        spins.double().mean(dim=1).unique().numel() > 2,
+        "sites_tied",
+        "In each of your lattices all sites agree, or the number of up spins never varies. "
+        "Draw each site independently.",
+    )
+    ratio = majority_ratio(judge.challenge)
+    probs = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
+    judge.require(
+        pairs_agree(spins, probs, judge.level(1e-7)),
+        "sites_tied",
+        "In your lattices neighbouring sites agree more often, or less often, than chance allows. "
+        "Draw each site independently.",
+    )
+    require_generator_used(judge, "majority", "majority_down")
+
+
+def require_majority_share(judge: Judge, spins: Tensor) -> None:
+    """Fail unless the share of down spins is the ratio that was asked for."""
+    ratio, ups, total = majority_ratio(judge.challenge), int(spins.sum()), spins.numel()
+    if is_binomial(ups, total, 1 - ratio, judge.level(1e-7)):
+        return
+    if is_binomial(ups, total, ratio, 1e-7):
+        judge.fail(
+            "majority_up",
+            f"{ups / total:.0%} of the spins point up, but the majority should point down. "
+            "Print the mean of what the function returns before you trust its name.",
+        )
+    judge.fail(
+        "majority_share",
+        f"{1 - ups / total:.0%} of the spins point down, but the ratio was {ratio:.0%}. "
+        "Use the argument `ratio`, which is the probability of a down spin.",
+    )
+
+
+def require_generator_used(judge: Judge, run: str, function: str) -> None:
+    """Fail unless all random numbers of a function come from the generator that was passed in."""
+    first, second = judge.tensor(f"{run}_again/letters"), judge.tensor(f"{run}_again/twice")
+    judge.require(
+        torch.equal(first, second),
+        "generator_ignored",
+        f"Two generators with the same seed gave two different samples of `{function}`. "
+        "Pass `generator=generator` to every random call.",
+    )
+    judge.require(
+        not judge.value(f"{run}_again/global_used", bool),
+        "generator_ignored",
+        f"`{function}` used torch's global random numbers. Pass `generator=generator` to every random call.",
+    )
+    judge.level(1e-9)  # 64 samples that are alike by chance: far below
+    judge.require(
+        not torch.equal(first, judge.tensor(f"{run}_again/next")),
+        "seeded",
+        f"Two calls of `{function}` with the same generator, one after the other, gave the same sample. "
+        "The caller seeds the generator: draw from it as it is, and set no seed inside.",
+    )
+
+
+# --- the public check
+
+
+def check(judge: Judge) -> None:
+    """Run all requirements on the public challenge."""
+    with judge.part("ensemble", 1.5):
+        require_ensemble(judge)
+    with judge.part("majority", 0.5):
+        require_majority(judge)
+
+
+EXERCISE = Exercise(
+    "lab1.sample_ensemble",
+    points=2,
+    title="Draw from a mixture of independent sites",
+    version=3,
+    names=("sample_ensemble", "majority_down"),
+    probe=probe,
+    public=check,
+)
