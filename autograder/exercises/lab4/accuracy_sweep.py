@@ -16,6 +16,7 @@ from utils.checks.lab4.accuracy_sweep import (
     require_accuracies,
     require_inputs_kept,
     stub_sample,
+    wrong_accuracy,
 )
 
 
@@ -90,11 +91,7 @@ def judge_run(judge: Judge, run: str) -> None:
     keys, actual = list(accuracies), torch.tensor(list(accuracies.values()), dtype=torch.float64)
     terms = Terms.of(judge, inputs, keys)
     worst = int((actual - terms.accuracy).abs().argmax())
-    otherwise = (
-        "wrong_accuracy",
-        f"At w = {keys[worst]:g} your accuracy is {actual[worst]:.4f}, which is not the share of samples with a class "
-        "that are classified as their own label. Check which rows you compare with which labels.",
-    )
+    otherwise = wrong_accuracy(keys[worst], float(actual[worst]))
     mistakes = [*ONE_SCALE_MISTAKES, *MISTAKES] if len(keys) > 1 else MISTAKES
     compare(judge, actual, terms.accuracy, mistakes, terms, otherwise, rtol=1e-5)
     require_inputs_kept(judge, run)

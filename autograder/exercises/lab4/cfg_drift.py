@@ -11,7 +11,14 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import EXACT
-from utils.checks.lab4.cfg_drift import RUNS, Inputs, require_drift, require_inputs_kept, require_integer_labels
+from utils.checks.lab4.cfg_drift import (
+    RUNS,
+    Inputs,
+    require_drift,
+    require_inputs_kept,
+    require_integer_labels,
+    wrong_drift,
+)
 from utils.checks.stubs import Nonsense
 
 FIRST = ["whalf", "random"]  # at these scales no two mistakes give the same drift
@@ -114,7 +121,7 @@ def verdict(judge: Judge) -> None:
         for run in (*FIRST, *(run for run in RUNS if run not in FIRST)):
             inputs = Inputs.of(judge.challenge, run)
             drift = require_drift(judge, run, inputs)
-            judge_drift(judge, drift, inputs, right_at_two)
+            judge_drift(judge, run, drift, right_at_two)
             require_integer_labels(judge, run)
             require_inputs_kept(judge, run, inputs)
         judge.device()
@@ -126,15 +133,12 @@ def is_right_at_two(judge: Judge) -> bool:
     return judge.close(actual, Terms.of(judge, Inputs.of(judge.challenge, "w2")).drift)
 
 
-def judge_drift(judge: Judge, drift: Tensor, inputs: Inputs, right_at_two: bool) -> None:
+def judge_drift(judge: Judge, run: str, drift: Tensor, right_at_two: bool) -> None:
     """Compare the drift of one run."""
+    inputs = Inputs.of(judge.challenge, run)
     terms, mistakes = Terms.of(judge, inputs), MISTAKES
     if right_at_two:
         code, message, guided = other_scale(drift, terms.u_null, terms.difference, terms.w)
         mistakes = [Mistake(code, lambda _: guided, message), *MISTAKES]
-    otherwise = (
-        "wrong_drift",
-        f"At w = {inputs.w:.3g} the drift is not the combination of the two velocities that follows from guiding the "
-        "score. Write both scores as velocities and collect the terms.",
-    )
+    otherwise = wrong_drift(judge.challenge, run)
     compare(judge, drift, terms.drift, mistakes, terms, otherwise, EXACT[inputs.x.dtype])

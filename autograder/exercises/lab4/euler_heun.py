@@ -10,7 +10,7 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import EXACT
-from utils.checks.lab4.euler_heun import RUNS, Inputs, WalkInputs, require_inputs_kept, require_state
+from utils.checks.lab4.euler_heun import RUNS, WRONG_STEP, Inputs, WalkInputs, require_inputs_kept, require_state
 from utils.checks.stubs import Nonsense
 
 Drift = Callable[[Tensor, Tensor], Tensor]  # of x and t
@@ -131,13 +131,8 @@ def judge_step(judge: Judge, short: str, run: str) -> None:
     inputs, drift = Inputs.of(judge.challenge, run), Nonsense(judge.challenge, "drift")
     state = require_state(judge, short, run, inputs)
     terms = Terms.of(lambda x, t: drift(x, t, inputs.y), inputs.x, inputs.t, inputs.h)
-    otherwise = (
-        "wrong_step",
-        "For this drift, one step leads to another state. Draw the step on paper: "
-        "where do you start, which slopes do you evaluate, and how far do you go?",
-    )
     rtol = EXACT[inputs.x.dtype]
-    compare(judge, state, getattr(terms, short), MISTAKES[short], terms, otherwise, rtol)
+    compare(judge, state, getattr(terms, short), MISTAKES[short], terms, WRONG_STEP, rtol)
     require_inputs_kept(judge, short, run)
 
 

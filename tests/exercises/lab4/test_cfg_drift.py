@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+
+from utils.checks.challenge import Challenge
+from utils.checks.lab4.cfg_drift import PUBLIC_DRIFTS, Inputs, drift_probe
+from utils.checks.stubs import Nonsense
 
 from .oracles import GRID, euler_gain, velocity
 
@@ -22,3 +27,20 @@ def test_guided_means_are_extrapolated(lab):
     end = lab["EulerSimulator"](ode).simulate(x, GRID, y=y)
     centre = torch.where((y == 7)[:, None], null, (1 - w) * null + w * own)[:, None, None]
     torch.testing.assert_close(end, centre + euler_gain(std) * x)
+
+
+def guided_by_scores(x, t, u_null, u_y, w):
+    """Return the guided velocity on the straight path: to scores, guided, and back."""
+    null, own = ((t * u - x) / (1 - t) for u in (u_null, u_y))
+    score = null + w * (own - null)
+    return (x + (1 - t) * score) / t
+
+
+@pytest.mark.parametrize("run", PUBLIC_DRIFTS)
+def test_the_public_numbers_of_the_drift_come_from_an_oracle(run):
+    challenge = Challenge.public("lab4.cfg_drift")
+    inputs, net = Inputs.of(challenge, run), Nonsense(challenge, "net")
+    x, t = inputs.x.double(), inputs.t.double()
+    u_null, u_y = (net(x, t, label) for label in (inputs.null, inputs.y))
+    drift = guided_by_scores(x, t, u_null, u_y, inputs.w)
+    assert (drift * drift_probe(challenge, run)).mean().item() == pytest.approx(PUBLIC_DRIFTS[run], abs=1e-6)

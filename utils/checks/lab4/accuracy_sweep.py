@@ -215,12 +215,16 @@ def check(judge: Judge) -> None:
                     f"{rows} samples have a class, so an accuracy is a multiple of 1/{rows}; {value:.4f} is not.",
                 )
             for w, count in zip(inputs.scales, hits, strict=True):
-                judge.require(
-                    abs(accuracies[w] * rows - count) < 1e-3,
-                    "wrong_accuracy",
-                    f"At w = {w:g} your accuracy of {accuracies[w]:.4f} is not the share of samples with a class "
-                    "that are classified as their own label. Check which rows you compare with which labels.",
-                )
+                judge.require(abs(accuracies[w] * rows - count) < 1e-3, *wrong_accuracy(w, accuracies[w]))
+
+
+def wrong_accuracy(w: float, accuracy: float) -> tuple[str, str]:
+    """Return code and message for a wrong accuracy that nothing else explains."""
+    return (
+        "wrong_accuracy",
+        f"At w = {w:g} your accuracy is {accuracy:.4f}, which is not the share of samples with a class that are "
+        "classified as their own label. Check which rows you compare with which labels.",
+    )
 
 
 EXERCISE = Exercise(

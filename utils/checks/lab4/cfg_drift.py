@@ -25,6 +25,21 @@ RUNS = {
     "single": ((1, 2, 2), torch.float32, 5),
 }
 
+# The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of the
+# straight path, in float64. tests/exercises/lab4/test_cfg_drift.py computes them again.
+PUBLIC_DRIFTS = {
+    "w0": -0.0730024,
+    "w1": -0.1271571,
+    "w2": -0.1917663,
+    "whalf": -0.1283108,
+    "wlarge": -4.9048384,
+    "wnegative": -0.2369395,
+    "random": 0.1397269,
+    "one": -1.0100427,
+    "wide": 0.2306289,
+    "single": -1.2882225,
+}
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -150,7 +165,24 @@ def check(judge: Judge) -> None:
                 "null_row_depends_on_scale",
                 "For a sample whose label is already null, guidance has nothing to add, whatever w is.",
             )
+        for run, number in PUBLIC_DRIFTS.items():
+            mean, w = float((drifts[run] * drift_probe(judge.challenge, run)).mean()), SCALES.get(run, 1.0)
+            judge.require(abs(mean - number) < 1e-4 * (1 + abs(w)), *wrong_drift(judge.challenge, run))
         judge.device()
+
+
+def drift_probe(challenge: Challenge, run: str) -> Tensor:
+    """Return random directions, one for each number of the drift."""
+    return challenge.randn(f"{run} drift probe", tuple(Inputs.of(challenge, run).x.shape))
+
+
+def wrong_drift(challenge: Challenge, run: str) -> tuple[str, str]:
+    """Return code and message for a wrong drift that nothing else explains."""
+    return (
+        "wrong_drift",
+        f"At w = {Inputs.of(challenge, run).w:.3g} the drift is not the combination of the two velocities that follows "
+        "from guiding the score. Write both scores as velocities and collect the terms.",
+    )
 
 
 EXERCISE = Exercise(

@@ -27,10 +27,22 @@ RUNS = {
 SIMULATORS = {"euler": "EulerSimulator", "heun": "HeunSimulator"}
 ORDERS = {"euler": 1, "heun": 2}  # the order of a method, and the slopes that its step needs
 WALK_POINTS, ORDER_STEPS = 8, (16, 32)
+WRONG_STEP = (
+    "wrong_step",
+    "For this drift, one step leads to another state. Draw the step on paper: "
+    "where do you start, which slopes do you evaluate, and how far do you go?",
+)
 LABELS_LOST = (
     "The labels y do not reach every call of the drift. "
     "Pass the keyword arguments on: `drift_coefficient(x, t, **kwargs)`."
 )
+
+# The mean of the new state times `state_probe` on the public challenge. An oracle made the numbers, in float64 and one
+# sample at a time. tests/exercises/lab4/test_euler_heun.py computes them again.
+PUBLIC_STATES = {
+    "euler": {"main": -0.1612234, "one": 0.1971905, "backwards": 0.0018239, "vectors": 0.3225714, "single": 0.1383769},
+    "heun": {"main": -0.1638884, "one": 0.1956401, "backwards": 0.0091278, "vectors": 0.3165047, "single": 0.1368606},
+}
 
 
 class StubODE(ODE):
@@ -165,6 +177,7 @@ def check(judge: Judge) -> None:
             check_slopes(judge, short)
             check_order(judge, short)
             check_second_slope(judge, short)
+            check_states(judge, short)
             judge.device(f"{short}_device")
 
 
@@ -214,6 +227,20 @@ def check_second_slope(judge: Judge, short: str) -> None:
         "midpoint",
         "Your second slope belongs to the middle of the step. This is the midpoint method, not Heun's.",
     )
+
+
+def check_states(judge: Judge, short: str) -> None:
+    """Compare the new states with the oracle's numbers."""
+    for run, number in PUBLIC_STATES[short].items():
+        inputs = Inputs.of(judge.challenge, run)
+        state = judge.tensor(f"{short}_{run}/state", inputs.x.shape, "The new state")
+        mean = float((state * state_probe(judge.challenge, run)).mean())
+        judge.require(abs(mean - number) < 1e-5, *WRONG_STEP)
+
+
+def state_probe(challenge: Challenge, run: str) -> Tensor:
+    """Return random directions, one for each number of the state."""
+    return challenge.randn(f"{run} state probe", tuple(Inputs.of(challenge, run).x.shape))
 
 
 EXERCISE = Exercise(
