@@ -118,7 +118,7 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
     modules = [
         module
         for name, module in sys.modules.items()
-        if name.startswith(("autograder.exercises.", "utils.checks.kits."))
+        if name.startswith(("autograder.exercises.", "utils.checks."))
     ]
     for name, thing in list(vars(statistics).items()):
         if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:

@@ -8,21 +8,26 @@ from functools import cached_property
 from torch import Tensor
 
 from autograder.exercises.kits import wrapped_normal
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake
+from autograder.exercises.kits.regression_loss import Regression, judge_regression, reductions
 from utils.atoms import SIGMA_D
 from utils.checks.judging import Judge
-from utils.checks.kits.requirements import require_gradient
-from utils.checks.lab2.score_loss import CALLS, RUNS, Call, Inputs, require_call, require_draws, require_loss
+from utils.checks.lab2.score_loss import CALLS, RUNS, Call, Inputs, require_call, require_draws
 
 ATOL = 1e-12
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What the loss of one call and its usual mistakes consist of, in float64."""
+class Terms(Regression):
+    """What the loss of one call and its usual mistakes consist of, in float64; output and target are (b, 2)."""
 
     call: Call
-    out: Tensor  # (b, 2) what the model returned
+
+    @classmethod
+    def of(cls, call: Call, out: Tensor) -> Terms:
+        """Compute the target, sigma times the score, of a call in which the model returned `out`."""
+        variance = (call.sigma**2).expand_as(call.x)
+        return cls(out, call.sigma * wrapped_normal.pull(call.x - call.x0, variance), call)
 
     @property
     def sigma(self) -> Tensor:
@@ -44,16 +49,6 @@ class Terms:
         """grad log K at u, (b, 2)."""
         return wrapped_normal.pull(self.u, self.variance)
 
-    @cached_property
-    def error(self) -> Tensor:
-        """Difference of model and target, (b, 2)."""
-        return self.out - self.sigma * self.score
-
-    @cached_property
-    def square(self) -> Tensor:
-        """Squared error, (b, 2)."""
-        return self.error**2
-
     def loss(self, target: Tensor) -> Tensor:
         """Return the loss for another target."""
         return (self.out - target).square().mean()
@@ -63,50 +58,6 @@ class Terms:
         return self.loss(self.sigma * wrapped_normal.pull(u, variance))
 
 
-REDUCTIONS = [
-    Mistake(
-        "summed_atoms",
-        lambda t: t.square.sum() / len(t.out),
-        "You sum squared errors over the two atoms. The loss is the mean over batch and atoms.",
-    ),
-    Mistake(
-        "summed_batch",
-        lambda t: t.square.sum() / 2,
-        "You sum squared errors over the batch. The loss is the mean over batch and atoms.",
-    ),
-    Mistake(
-        "summed_all",
-        lambda t: t.square.sum(),
-        "You sum squared errors over everything. The loss is the mean over batch and atoms.",
-    ),
-    Mistake(
-        "absolute_error",
-        lambda t: t.error.abs().mean(),
-        "Your loss is the mean absolute error. Only the squared error is minimised by the mean pull, which is the "
-        "score.",
-    ),
-    Mistake(
-        "root_of_error",
-        lambda t: t.square.sum(1).sqrt().mean(),
-        "You take the root of the squared error. The mean of norms has another minimiser than the mean of squares.",
-    ),
-    Mistake(
-        "root_of_error",
-        lambda t: t.square.mean().sqrt(),
-        "You take the root of the mean squared error. Return the mean itself.",
-    ),
-    Mistake(
-        "sum_before_square",
-        lambda t: t.error.mean() ** 2,
-        "You average errors before you square them, so they cancel. Square first.",
-    ),
-    Mistake(
-        "sum_before_square",
-        lambda t: t.error.sum(1).square().mean(),
-        "You add up the errors of the two atoms before you square them, so they cancel. Square first.",
-    ),
-    Mistake("half", lambda t: t.square.mean() / 2, "Your loss is half the mean squared error."),
-]
 WEIGHTS = [
     Mistake(
         "weighted_twice",
@@ -131,7 +82,7 @@ WEIGHTS = [
     ),
 ]
 MISTAKES = [
-    *REDUCTIONS,
+    *reductions("atoms", "the mean pull, which is the score"),
     *wrapped_normal.wrong_pulls(lambda t, pull: t.loss(t.sigma * pull(t.u, t.variance))),
     Mistake(
         "noise_resampled",
@@ -201,31 +152,16 @@ MISTAKES = [
     ),
 ]
 WRONG_LOSS = (
-    "wrong_loss",
     "Given your x0, t and noise, the mean squared difference between the model's output and sigma grad log K(x | x0) "
-    "is another number. Compare your last lines with the formula.",
+    "is another number. Compare your last lines with the formula."
 )
 
 
 def judge_loss(judge: Judge, run: str, call: Call) -> None:
     """Compare the loss of one call, and its gradient."""
-    actual = require_loss(judge, run)
     nonsense = Inputs.of(judge.challenge, run).model.nonsense
-    terms = Terms(call, nonsense(call.x, call.t).double())
-    compare(judge, actual, terms.square.mean(), MISTAKES, terms, WRONG_LOSS, call.rtol, ATOL)
-    require_gradient(judge, f"{run}/loss")
-    # The derivative of the loss with respect to gain at gain = 1, where the model returns gain times `out`.
-    parts, rtol = 2 * terms.error * terms.out, max(call.rtol, 1e-7)
-    judge.compare(
-        judge.tensor(f"{run}/grad", (), "The gradient of the model's parameter"),
-        parts.mean(),
-        otherwise=(
-            "wrong_gradient",
-            "The loss is right, but its gradient is not: a part of it is cut off from the model.",
-        ),
-        rtol=rtol,
-        atol=rtol * float(parts.abs().mean()),  # the parts cancel, so their size sets the tolerance
-    )
+    terms = Terms.of(call, nonsense(call.x, call.t).double())
+    judge_regression(judge, run, terms, MISTAKES, WRONG_LOSS, "atoms", call.rtol, ATOL)
 
 
 def verdict(judge: Judge) -> None:

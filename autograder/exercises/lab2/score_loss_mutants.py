@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.kits.sources import edited, with_body
 
 right, wrong = mutants_of("lab2.score_loss")
 
@@ -29,18 +30,9 @@ return (error**2).mean()
 """
 
 
-def loss(body: str) -> str:
-    """A whole answer cell from the body of `get_train_loss`."""
-    lines = (" " * 8 + line if line else line for line in body.strip("\n").split("\n"))
-    return HEAD + "\n".join(lines) + "\n"
-
-
 def plain(*edits: tuple[str, str]) -> str:
-    body = PLAIN
-    for old, new in edits:
-        assert old in body, old
-        body = body.replace(old, new)
-    return loss(body)
+    """Return an answer cell: a plain model answer with edits."""
+    return with_body(HEAD, edited(PLAIN, *edits))
 
 
 MEAN = "return (error**2).mean()"
@@ -171,7 +163,7 @@ wrong(
     finds="hard_coded_device",
     source=plain((TIME, TIME.replace("x0.device", "'cpu'")), (MODEL, "self.model(x, t) + 0 * t")),
 )
-wrong("blank", finds="not_implemented", source=loss("raise NotImplementedError()"))
+wrong("blank", finds="not_implemented", source=with_body(HEAD, "raise NotImplementedError()"))
 wrong("no_class", finds="missing_name", source="pass\n")
 wrong("norm_of_batch", finds="wrong_loss", source=plain((MEAN, "return error.norm() / batch_size")))
 wrong(
@@ -218,7 +210,9 @@ right(
 right("sum_over_count", source=plain((MEAN, "return (error**2).sum() / error.numel()")))
 right(
     "a_few_at_a_time",
-    source=loss("""
+    source=with_body(
+        HEAD,
+        """
 x0, _ = self.data.sample(batch_size)
 copies = torch.arange(-6, 7, device=x0.device, dtype=x0.dtype)
 total = 0.0
@@ -230,5 +224,6 @@ for row in x0.split(32):  # a few at a time
     share = torch.softmax(-u**2 / (2 * sigma[..., None] ** 2), dim=-1)
     total = total + (self.model(x, t) + (share * u).sum(-1) / sigma).square().sum()
 return total / (2 * batch_size)
-"""),
+""",
+    ),
 )

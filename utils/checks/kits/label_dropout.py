@@ -7,12 +7,10 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
+from utils.checks.kits.correlation import are_correlated
 from utils.checks.kits.statistics import is_binomial, is_same_law
 
 LEVEL = 1e-7  # the chance that one of the tests below refuses independent coins
-# The correlation of independent coins, times the root of their number, is nearly standard normal: a normal number lies
-# beyond this one with a chance of 4e-8.
-LARGEST_CORRELATION = 5.5
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
 
 
@@ -97,10 +95,8 @@ def require_independent_coins(judge: Judge, null: Tensor) -> None:
         "fixed_count",
         "Every batch dropped exactly the same number of labels. Toss an independent coin for every sample.",
     )
-    judge.level(LEVEL)
-    neighbours = torch.stack([null[:, :-1].flatten(), null[:, 1:].flatten()]).double()
     judge.require(
-        abs(float(neighbours.corrcoef()[0, 1])) * neighbours.shape[1] ** 0.5 < LARGEST_CORRELATION,
+        not are_correlated(judge, null[:, :-1].flatten(), null[:, 1:].flatten()),
         "coins_shared",
         "Neighbouring samples lose their labels together more often, or less often, than chance allows. "
         "Toss a coin for each sample.",

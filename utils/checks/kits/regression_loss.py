@@ -13,26 +13,23 @@ from torch import Tensor, nn
 
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
-from utils.checks.kits.requirements import require_gradient
-from utils.checks.stubs import StubModel
 
 EXACT = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative tolerance of numbers that were computed in this dtype
-OFFSET = 3.0  # `require_toy_losses`: what the second model adds to its target
 
 
-def record_loss(evidence: Evidence, run: str, loss: object, model: StubModel) -> None:
-    """Put a loss into the evidence, with its gradient with respect to the stub model's parameter.
+def record_loss(evidence: Evidence, run: str, loss: object, parameter: nn.Parameter) -> None:
+    """Put a loss into the evidence, with its gradient with respect to the model's parameter.
 
     Args:
         evidence: Filled with `run/loss` and, if the loss has a gradient, `run/grad`.
         run: The name of the run.
         loss: What the student's code returned.
-        model: The model that the loss was computed with.
+        parameter: The parameter of the model that the loss was computed with.
     """
     evidence.put(f"{run}/loss", loss)
     if isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
         loss.backward()
-        evidence.put(f"{run}/grad", model.gain.grad)
+        evidence.put(f"{run}/grad", parameter.grad)
 
 
 def require_called(judge: Judge, run: str, stubs: Mapping[str, tuple[str, str]]) -> None:
@@ -62,7 +59,7 @@ def require_one_time_each(judge: Judge, t: Tensor, calls: int, rows: int, expect
     judge.require(
         t.shape == (rows, *expected[1:]),
         "time_shape",
-        f"t has shape {tuple(t.shape)}, expected {expected}. Without the axes of size 1 it is broadcast wrongly.",
+        f"t has shape {tuple(t.shape)}, expected {expected}: one time for each sample, with axes to broadcast along.",
     )
 
 
@@ -96,43 +93,3 @@ def require_scalar(judge: Judge, run: str, coordinates: str) -> Tensor:
         f"Average it over batch and {coordinates} to one number, a tensor without axes.",
     )
     return loss
-
-
-class OffsetModel(nn.Module):
-    """Returns the target of its own inputs plus an offset, so that its loss is known without the formula."""
-
-    def __init__(self, target: Callable[..., Tensor], offset: float, dtype: torch.dtype):
-        super().__init__()
-        self.offset = nn.Parameter(torch.full((), offset, dtype=dtype))
-        self.target = target
-
-    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        return self.target(x, t) + self.offset
-
-
-def require_toy_losses(judge: Judge, ideal: str) -> None:
-    """Fail unless the loss is 0 for a model that is right, and 9 for one that is off by 3 everywhere.
-
-    Args:
-        judge: The judge of the exercise, with the runs `ideal` and `off` in its evidence.
-        ideal: The model that is right, in words that begin a sentence.
-    """
-    at_target, off = judge.number("ideal/loss", "The loss"), judge.number("off/loss", "The loss")
-    judge.require(abs(at_target) < 1e-9, "ideal_not_zero", f"{ideal}, but its loss is {at_target:.3g}, not 0.")
-    judge.require(
-        abs(off - OFFSET**2) < 1e-6,
-        "off_by_three",
-        f"A model that is off by {OFFSET:g} everywhere has the loss {off:.4g}, not {OFFSET**2:g}.",
-    )
-
-
-def require_trainable(judge: Judge, run: str, coordinates: str) -> None:
-    """Fail unless the loss is one number through which gradients flow to the model.
-
-    Args:
-        judge: The judge of the exercise.
-        run: The name of the run.
-        coordinates: What the loss is averaged over besides the batch, such as "pixels".
-    """
-    require_scalar(judge, run, coordinates)
-    require_gradient(judge, f"{run}/loss")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits import regression_loss as regression
+from utils.checks.kits.correlation import are_correlated
 from utils.checks.kits.draws import judge_times
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.kits.ring import same_place
@@ -36,6 +37,16 @@ RUNS = {
     "single": (torch.float32, 16),
 }
 
+
+STUBS = {
+    "data": ("data_not_sampled", "Your loss never calls `self.data.sample`."),
+    "noised": (
+        "schedule_not_used",
+        "Your loss never calls `self.schedule.add_noise`. The schedule decides how noise is added, and it need "
+        "not be the one from 2.2.",
+    ),
+    "model": ("model_not_called", "Your loss never calls `self.model`."),
+}
 
 # Runs of the check alone: how far atoms are pushed and with which sigma, what the model says of each atom.
 PUSHED = {
@@ -70,7 +81,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         before = inputs.data.states.clone()
         with evidence.attempt(run):
             trainer = Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data)
-            put_loss(evidence, run, trainer.get_train_loss(batch_size=batch), inputs.model.gain)
+            regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=batch), inputs.model.gain)
         forget_repeats(inputs.model.record)
         inputs.data.sample.report(evidence, f"{run}/data")
         inputs.schedule.add_noise.report(evidence, f"{run}/noised")
@@ -81,24 +92,16 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(run):
             model, data = ConstantModel(*says), StubAtoms(challenge, run, torch.float64)
             trainer = Trainer(schedule=PushForward(distance, sigma), model=model, data=data)
-            put_loss(evidence, run, trainer.get_train_loss(batch_size=64), model.values)
+            regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=64), model.values)
     with evidence.attempt("either_way"):
         data = StubAtoms(challenge, "either_way", torch.float64)
         data.states[:] = data.states[0].clone()
         side = SideModel(data.states[0].clone(), 2.0)
         trainer = Trainer(schedule=PushEitherWay(0.02, 0.01), model=side, data=data)
-        put_loss(evidence, "either_way", trainer.get_train_loss(batch_size=64), side.values)
+        regression.record_loss(evidence, "either_way", trainer.get_train_loss(batch_size=64), side.values)
     with evidence.attempt("device"):
         inputs = Inputs.of(challenge.on("meta"), "single")
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=4)
-
-
-def put_loss(evidence: Evidence, run: str, loss: object, parameter: nn.Parameter) -> None:
-    """Store a loss, and its gradient with respect to the model's parameter if there is one."""
-    evidence.put(f"{run}/loss", loss)
-    if isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
-        loss.backward()
-        evidence.put(f"{run}/grad", parameter.grad)
 
 
 # --- requirements on one call: data to noise to model
@@ -154,17 +157,7 @@ def require_stubs_used(judge: Judge, run: str) -> None:
         f"t has shape ({batch},), expected ({batch}, 1): one time for each sample, with an axis to broadcast along.",
     )
     judge.attempt(run)
-    for stub, code, message in (
-        ("data", "data_not_sampled", "Your loss never calls `self.data.sample`."),
-        (
-            "noised",
-            "schedule_not_used",
-            "Your loss never calls `self.schedule.add_noise`. The schedule decides how noise is added, and it need "
-            "not be the one from 2.2.",
-        ),
-        ("model", "model_not_called", "Your loss never calls `self.model`."),
-    ):
-        judge.require(judge.value(f"{run}/{stub}/count", int) > 0, code, message)
+    regression.require_called(judge, run, STUBS)
 
 
 def require_noised(judge: Judge, run: str) -> Noised:
@@ -183,14 +176,7 @@ def require_noised(judge: Judge, run: str) -> Noised:
         f"The x0 that goes into add_noise has shape {tuple(x0.shape)}, expected ({batch}, 2).",
     )
     rows = len(x0)
-    if t.numel() == judge.value(f"{run}/noised/count", int) and rows > t.numel():
-        judge.fail("time_shared", "All samples of a batch share one time t. Each needs its own.")
-    judge.require(
-        t.shape == (rows, 1),
-        "time_shape",
-        f"t has shape {tuple(t.shape)}, expected ({batch}, 1): one time for each sample, with an axis to broadcast "
-        "along.",
-    )
+    regression.require_one_time_each(judge, t, judge.value(f"{run}/noised/count", int), rows, (batch, 1))
     judge.require(
         noise.shape not in ((rows, 1), (rows,)),
         "noise_shared",
@@ -216,16 +202,15 @@ def require_noised_x(judge: Judge, run: str, x_model: Tensor, noised: Noised) ->
     single = dtype == torch.float32 or any(  # did a part of the numbers go through float32?
         judge.evidence.values.get(f"{run}/noised/{key}.dtype") == "float32" for key in ("x0", "t", "noise")
     )
-    rtol = 1e-4 if single else 1e-9
+    rtol = regression.EXACT[torch.float32 if single else torch.float64]
     x = schedule.noised(noised.x0, noised.t, noised.noise)
-    starts = range(0, len(x) - batch + 1, batch)
-    start = next((s for s in starts if same_place(x_model, x[s : s + batch], rtol)), None)
+    start = regression.find_rows(x_model, x, batch, lambda one, other: same_place(one, other, rtol))
     if start is None:
         if same_place(x_model, noised.x0[:batch], rtol):
             judge.fail("model_sees_x0", "The model is given the clean state x0. Evaluate it at the noised x.")
         judge.fail("model_sees_other_x", "The x that the model sees is not the x that `add_noise` returned.")
     rows = slice(start, start + batch)
-    other = next((x[s : s + batch] for s in starts if s != start), x[rows])
+    other = next((x[s : s + batch] for s in range(0, len(x) - batch + 1, batch) if s != start), x[rows])
     t = noised.t[rows]
     return Call(x[rows], other, noised.x0[rows], t, noised.noise[rows], schedule.wave(t), rtol)
 
@@ -234,7 +219,7 @@ def require_states_of_data(judge: Judge, run: str, x0: Tensor) -> None:
     """Fail unless the clean states are consecutive states of the dataset."""
     drawn = Inputs.of(judge.challenge, run).data.states.double()
     judge.require(
-        any(judge.close(x0, drawn[start : start + len(x0)]) for start in range(len(drawn) - len(x0) + 1)),
+        regression.find_rows(x0, drawn, 1, judge.close) is not None,
         "not_the_data",
         "The states that go into `add_noise` are not those that the dataset returned.",
     )
@@ -262,15 +247,7 @@ def require_same_time(judge: Judge, run: str, call: Call) -> None:
 
 # --- requirements on all calls, and on the loss
 
-CORRELATION_LIMIT, CORRELATION_ALARM = 5.5, 1e-7  # r sqrt(n) of independent numbers exceeds the limit this rarely
 NORMAL_ALARM = 1e-7
-
-
-def are_correlated(judge: Judge, one: Tensor, other: Tensor) -> bool:
-    """Return whether two samples of independent random numbers are correlated; each may be normal or uniform."""
-    judge.level(CORRELATION_ALARM)
-    correlation = float(torch.corrcoef(torch.stack([one, other]))[0, 1])
-    return not abs(correlation) * math.sqrt(len(one)) < CORRELATION_LIMIT
 
 
 def require_draws(judge: Judge, calls: list[Call]) -> None:
@@ -307,18 +284,6 @@ def require_draws(judge: Judge, calls: list[Call]) -> None:
     )
 
 
-def require_loss(judge: Judge, run: str) -> Tensor:
-    """Return the loss of a run. Fails unless it is a finite tensor without axes."""
-    loss = judge.tensor(f"{run}/loss", what="The loss")
-    judge.require(
-        loss.shape == (),
-        "no_reduction",
-        f"Your loss has shape {tuple(loss.shape)}. Average it over batch and atoms to one number, a tensor without "
-        "axes.",
-    )
-    return loss
-
-
 # --- the public check
 
 # The loss of a model that says 0 where atoms were pushed by 0.3 and sigma is 0.35, by automatic differentiation of
@@ -328,7 +293,7 @@ PUBLIC_LOSS_FAR = 0.155311368
 
 def check_known_losses(judge: Judge) -> None:
     """Compare losses of constant models where every atom was pushed by the same distance."""
-    ideal, off, halfway, far = (float(require_loss(judge, run)) for run in PUSHED)
+    ideal, off, halfway, far = (float(regression.require_scalar(judge, run, "atoms")) for run in PUSHED)
     judge.require(
         abs(ideal) < 1e-9,
         "ideal_not_zero",
@@ -352,7 +317,7 @@ def check_known_losses(judge: Judge) -> None:
         f"Every atom was pushed by 0.3 where sigma is 0.35, and the model returned 0. Your loss is {far:.7g}, not "
         f"{PUBLIC_LOSS_FAR:.7g}: look at the shares of the periodic copies.",
     )
-    either_way = float(require_loss(judge, "either_way"))
+    either_way = float(regression.require_scalar(judge, "either_way", "atoms"))
     judge.require(
         abs(either_way) < 1e-9,
         "noise_resampled",
@@ -373,7 +338,7 @@ def check(judge: Judge) -> None:
         calls = {run: require_call(judge, run) for run in RUNS}
         require_draws(judge, [calls[f"call{i}"] for i in range(CALLS)])
         for run in RUNS:
-            require_loss(judge, run)
+            regression.require_scalar(judge, run, "atoms")
             require_gradient(judge, f"{run}/loss")
         check_known_losses(judge)
         judge.device()

@@ -12,6 +12,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.stubs import Nonsense, Recorder
@@ -117,8 +118,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{run}/accuracy", list(result.values())[:64])
                 evidence.put(f"{run}/found", sum(w in result for w in before.scales))
         sampler.report(evidence, f"{run}/sample")
-        kept = torch.equal(inputs.noise, before.noise) and torch.equal(inputs.labels, before.labels)
-        evidence.put(f"{run}/inputs_kept", kept and inputs.scales == before.scales)
+        evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
 
 
 def shorten(numbers: Sequence[float]) -> str:

@@ -15,6 +15,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits import label_dropout as dropout
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.draws import judge_times
+from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import Nonsense, Recorder, StubData, StubModel, forget_repeats
 from utils.checks.student import Student
 
@@ -29,12 +30,14 @@ RUNS = {
     "eta0": ((1, 1, 2), torch.float64, 64),
     "eta1": ((1, 1, 2), torch.float64, 64),
 }
-TOY_RUNS = {"ideal": 0.0, "off": regression.OFFSET}  # what the toy model adds to the target
+OFFSET = 3.0
+TOY_RUNS = {"ideal": 0.0, "off": OFFSET, "off_null": OFFSET}  # how far the toy model is off
 EXTRA_RUNS = {
     **{run: ((1, 4, 4), torch.float64, 32) for run in TOY_RUNS},
     "device": ((1, 2, 2), torch.float32, 4),
 }
-ETAS = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
+EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
+ETAS = {**EDGES, "off_null": 1.0}
 STUBS = {
     "path": ("path_not_sampled", "Your loss never calls `self.path.sample_conditional_path`."),
     "model": ("model_not_called", "Your loss never calls `self.model`."),
@@ -69,6 +72,19 @@ class StubPath(nn.Module):
 
     def regress(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
         return self.target(x, t, z)
+
+
+class OffsetModel(nn.Module):
+    """Returns a target of x and t plus an offset, whose sign alternates from pixel to pixel; its loss is offset²."""
+
+    def __init__(self, target: Nonsense, offset: float):
+        super().__init__()
+        self.offset = nn.Parameter(torch.full((), offset, dtype=torch.float64))
+        self.target = target
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        signs = 1 - 2 * (torch.arange(x[0].numel()) % 2).reshape(x.shape[1:])
+        return self.target(x, t) + self.offset * signs
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs = Inputs.of(challenge, run)
         data, path, model = inputs.data, inputs.path, StubModel(challenge, dtype=inputs.dtype)
         with evidence.attempt(run):
-            regression.record_loss(evidence, run, inputs.loss(Trainer, model), model)
+            regression.record_loss(evidence, run, inputs.loss(Trainer, model), model.gain)
         for recorder in (model.record, path.conditional_vector_field):
             forget_repeats(recorder)
         path.sample_conditional_path.report(evidence, f"{run}/path")
@@ -128,7 +144,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         regress = Recorder(lambda x, z, t, target=target: target(x, t), ("x", "z", "t"))
         inputs.path.conditional_vector_field = regress
         with evidence.attempt(run):
-            toy = regression.OffsetModel(target, offset, torch.float64)
+            toy = OffsetModel(target, offset)
             evidence.put(f"{run}/loss", inputs.loss(Trainer, toy))
     with evidence.attempt("device"):
         meta = challenge.on("meta")
@@ -254,14 +270,14 @@ def require_model_labels(judge: Judge, run: str, inputs: Inputs, y: Tensor) -> T
         f"The model sees labels of shape {tuple(labels.shape)}, expected ({inputs.batch},).",
     )
     changed = labels[(labels != inputs.null_label) & (labels != y)]
-    if run not in ETAS and changed.unique().numel() == 1:
+    if run not in EDGES and changed.unique().numel() == 1:
         judge.fail(
             "wrong_null_label",
             f"Dropped labels became {int(changed[0])}, but self.null_label is {inputs.null_label}. "
             "With a constant, the null label can be mistaken for a class.",
         )
     judge.require(
-        run in ETAS or not changed.numel(),
+        run in EDGES or not changed.numel(),
         "labels_wrong",
         "Some labels that the model sees are neither the sample's own label nor the null label.",
     )
@@ -310,7 +326,7 @@ def require_calls(judge: Judge) -> dict[str, Call]:
     dropout.require_drop_rate(judge, null, runs["eta0"].null, eta)
     dropout.require_independent_coins(judge, null)
     dropout.require_unrelated_coins(judge, null, t, y)
-    for run, edge in ETAS.items():
+    for run, edge in EDGES.items():
         dropout.require_edge(judge, runs[run].null, edge)
     return runs
 
@@ -319,9 +335,32 @@ def check(judge: Judge) -> None:
     """Run all requirements, and compare the loss of two toy models with the known numbers."""
     with judge.part("properties", 1):
         for run in require_calls(judge):
-            regression.require_trainable(judge, run, "pixels")
-        regression.require_toy_losses(judge, "This model returns its target exactly")
+            regression.require_scalar(judge, run, "pixels")
+            require_gradient(judge, f"{run}/loss")
+        check_toy_losses(judge)
         judge.device()
+
+
+def check_toy_losses(judge: Judge) -> None:
+    """Compare the losses of models that are right, or off by the same amount everywhere."""
+    ideal, off, off_null = (judge.number(f"{run}/loss", "The loss") for run in TOY_RUNS)
+    judge.require(
+        abs(ideal) < 1e-9,
+        "ideal_not_zero",
+        f"For a model that returns its target exactly your loss is {ideal:.3g}, not 0.",
+    )
+    judge.require(
+        abs(off - OFFSET**2) < 1e-6,
+        "off_by_three",
+        f"For a model that is off by {OFFSET:g} at every pixel, too high at one and too low at the next, your loss is "
+        f"{off:.4g}, not {OFFSET**2:g}.",
+    )
+    judge.require(
+        abs(off_null - OFFSET**2) < 1e-6,
+        "null_rows_dropped",
+        f"Where all labels are null, and the model is off by {OFFSET:g} at every pixel, your loss is {off_null:.4g}, "
+        f"not {OFFSET**2:g}. Samples with the null label count like all others.",
+    )
 
 
 EXERCISE = Exercise(

@@ -11,6 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.stubs import Nonsense, Recorder
 from utils.checks.student import Student
@@ -82,10 +83,6 @@ class Inputs:
         h = sign * challenge.rand(f"{run} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
         return cls(x, t, h, challenge.randint(f"{run} y", 0, 5, (batch,)))
 
-    def equals(self, other: Inputs) -> bool:
-        """Return whether all tensors are equal."""
-        return all(torch.equal(getattr(self, name), getattr(other, name)) for name in ("x", "t", "h", "y"))
-
 
 @dataclass(frozen=True)
 class WalkInputs:
@@ -115,7 +112,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 state = Simulator(ode).step(inputs.x, inputs.t, inputs.h, y=inputs.y)
                 evidence.put(f"{short}_{run}/state", state)
             ode.record.report(evidence, f"{short}_{run}/drift")
-            evidence.put(f"{short}_{run}/inputs_kept", inputs.equals(Inputs.of(challenge, run)))
+            evidence.put(f"{short}_{run}/inputs_kept", same_tensors(inputs, Inputs.of(challenge, run)))
         with evidence.attempt(f"{short}_walk"):
             walk = WalkInputs.of(challenge)
             evidence.put(f"{short}_walk/state", Simulator(StubODE(challenge)).simulate(walk.x, walk.grid, y=walk.y))

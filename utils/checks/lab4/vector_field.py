@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.inputs import in_double
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.student import Student
 from utils.distributions import GaussianClasses
@@ -89,10 +90,6 @@ class Inputs:
         bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
         return cls(z, noise, t, BentAlpha(bends[0]), BentBeta(bends[1]))
 
-    def double(self) -> Inputs:
-        """Return the same inputs in float64."""
-        return replace(self, z=self.z.double(), noise=self.noise.double(), t=self.t.double())
-
     def point(self, later: float = 0.0) -> Tensor:
         """Return the point x of the path, for the same z and noise at time t + later."""
         t = self.t + later
@@ -143,7 +140,7 @@ def check(judge: Judge) -> None:
     """Compare the field with a difference quotient along the path, and the score with the oracle's numbers."""
     with judge.part("field", 2):
         for run in RUNS:
-            inputs = Inputs.of(judge.challenge, run).double()
+            inputs = in_double(Inputs.of(judge.challenge, run))
             field = read_result(judge, run, "field")
             h = 1e-5
             if not judge.close(field, (inputs.point(h) - inputs.point(-h)) / (2 * h), rtol=1e-3):
