@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
-from autograder.judging.class_run import Class, Entry
 from autograder.feedback.markup import prose
+from autograder.judging.class_run import Class, Entry
 from utils.checks.exercise import load
 
 PAGES = Path(__file__).parent / "pages"

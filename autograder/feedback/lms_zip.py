@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 import nbformat
 
 from autograder.course.labs import Lab, title
-from autograder.progress import counting
-from autograder.gradebook.nbgrader import nbgrader
-from autograder.intake.lms.base import Collected, File
-from autograder.intake.collect import latest_files
 from autograder.errors import ExportError
+from autograder.gradebook.nbgrader import nbgrader
 from autograder.gradebook.rows import Row, late_words, number, outcomes
 from autograder.gradebook.spreadsheets import private
+from autograder.intake.collect import latest_files
+from autograder.intake.lms.base import Collected, File
+from autograder.progress import counting
 
 
 def write_feedback(lab: Lab, rows: list[Row], course: Path, archive: Path, target: Path) -> list[str]:

@@ -19,7 +19,9 @@ LAB = find_lab("lab4")
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WALK = PAGE.split("## Add an exercise")[1].split("\n## ")[0]
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", WALK, re.M | re.S)
-COMMANDS = [line for block in re.findall(r"^```sh\n(.*?)^```$", WALK, re.M | re.S) for line in block.splitlines() if line]
+COMMANDS = [
+    line for block in re.findall(r"^```sh\n(.*?)^```$", WALK, re.M | re.S) for line in block.splitlines() if line
+]
 FILES = {
     "public": Path("utils/checks/lab4/log_snr.py"),
     "hidden": Path("autograder/exercises/lab4/log_snr.py"),
@@ -32,7 +34,9 @@ FILES = {
 def copy(tmp_path_factory) -> Path:
     """The repository's files, as git lists them."""
     root = tmp_path_factory.mktemp("walk") / "course"
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True
+    )
     for name in listed.stdout.split("\0"):
         if name and (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,35 @@
-"""Sources of whole answers, for mutants that are more than an edit of the model answer."""
+"""Answers as source code, for mutants that are more than an edit of the model answer."""
 
 from __future__ import annotations
+
+import textwrap
+
+
+def with_body(head: str, body: str) -> str:
+    """Return the source of a class from its head and the body of its last method.
+
+    Args:
+        head: The class up to and including the line `def …:`.
+        body: The lines of the method, not indented.
+    """
+    return f"{head.rstrip()}\n{textwrap.indent(body.strip(), ' ' * 8)}\n"
+
+
+def edited(source: str, *edits: tuple[str, str]) -> str:
+    """Return the source with each old text replaced by a new one.
+
+    Args:
+        source: Any source code.
+        edits: Pairs of an old and a new text.
+
+    Raises:
+        ValueError: An old text does not occur.
+    """
+    for old, new in edits:
+        if old not in source:
+            raise ValueError(f"the source does not contain {old!r}")
+        source = source.replace(old, new)
+    return source
 
 
 def function(head: str, body: str) -> str:

@@ -55,7 +55,11 @@ PRELOAD_UTILS = (
     "checks.lab1.guided_step",
     "checks.lab2",
     "checks.lab3",
-    "checks.lab4",
+    "checks.lab4.vector_field",
+    "checks.lab4.cfg_train_loss",
+    "checks.lab4.cfg_drift",
+    "checks.lab4.euler_heun",
+    "checks.lab4.accuracy_sweep",
 )
 PR_SET_DUMPABLE = 4
 

@@ -1,0 +1,94 @@
+"""Exercise 2.2: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+
+right, wrong = mutants_of("lab2.add_noise")
+
+SIGMA = "return self.sigma_min * (self.sigma_max / self.sigma_min) ** t"
+ADD = "return (x0 + self.sigma(t) * noise) % 1.0"
+
+wrong("linear", finds="linear", edit=(SIGMA, "return self.sigma_min + (self.sigma_max - self.sigma_min) * t"))
+wrong("reversed", finds="time_reversed", edit=(SIGMA, "return self.sigma_max * (self.sigma_min / self.sigma_max) ** t"))
+wrong(
+    "linear_variance",
+    finds="variance_linear",
+    edit=(SIGMA, "return (self.sigma_min**2 + (self.sigma_max**2 - self.sigma_min**2) * t) ** 0.5"),
+)
+wrong(
+    "variance",
+    finds="variance_instead",
+    edit=(SIGMA, "return (self.sigma_min * (self.sigma_max / self.sigma_min) ** t) ** 2"),
+)
+wrong(
+    "root",
+    finds="root_instead",
+    edit=(SIGMA, "return (self.sigma_min * (self.sigma_max / self.sigma_min) ** t) ** 0.5"),
+)
+wrong("constants", finds="constants_instead", edit=(SIGMA, "return 0.001 * (0.2 / 0.001) ** t"))
+wrong("no_start", finds="start_missing", edit=(SIGMA, "return (self.sigma_max / self.sigma_min) ** t"))
+wrong(
+    "log",
+    finds="log_of_sigma",
+    edit=(SIGMA, "return math.log(self.sigma_min) + math.log(self.sigma_max / self.sigma_min) * t"),
+)
+wrong("no_ratio", finds="factor_not_divided", edit=(SIGMA, "return self.sigma_min * self.sigma_max**t"))
+wrong("flat", finds="wrong_shape", edit=(SIGMA, SIGMA.replace("** t", "** t.flatten()")))
+wrong("not_wrapped", finds="not_wrapped", edit=(ADD, "return x0 + self.sigma(t) * noise"))
+wrong(
+    "wrapped_once",
+    finds="not_wrapped",
+    edit=(
+        ADD,
+        "x = x0 + self.sigma(t) * noise\n        return torch.where(x < 0, x + 1, torch.where(x >= 1, x - 1, x))",
+    ),
+)
+wrong("remainder_with_sign", finds="not_wrapped", edit=(ADD, "return torch.fmod(x0 + self.sigma(t) * noise, 1.0)"))
+wrong("centred_cell", finds="not_wrapped", edit=(ADD, "x = x0 + self.sigma(t) * noise\n        return x - x.round()"))
+wrong("clamped", finds="walls", edit=(ADD, "return (x0 + self.sigma(t) * noise).clamp(0, 1)"))
+wrong("absolute", finds="walls", edit=(ADD, "return (1 - (1 - (x0 + self.sigma(t) * noise).abs()).abs())"))
+wrong("minus", finds="wrong_sign", edit=(ADD, "return (x0 - self.sigma(t) * noise) % 1.0"))
+wrong("variance_times_noise", finds="variance_for_width", edit=(ADD, "return (x0 + self.sigma(t) ** 2 * noise) % 1.0"))
+wrong("root_times_noise", finds="root_for_width", edit=(ADD, "return (x0 + self.sigma(t) ** 0.5 * noise) % 1.0"))
+wrong("unit_noise", finds="no_sigma", edit=(ADD, "return (x0 + noise) % 1.0"))
+wrong("time_as_width", finds="time_for_sigma", edit=(ADD, "return (x0 + t * noise) % 1.0"))
+wrong(
+    "variance_preserving",
+    finds="data_shrunk",
+    edit=(ADD, "return ((1 - self.sigma(t) ** 2).clamp(min=0) ** 0.5 * x0 + self.sigma(t) * noise) % 1.0"),
+)
+wrong("largest_noise", finds="sigma_max_always", edit=(ADD, "return (x0 + self.sigma_max * noise) % 1.0"))
+wrong("own_noise", finds="fresh_noise", edit=(ADD, "return (x0 + self.sigma(t) * torch.randn_like(x0)) % 1.0"))
+wrong("in_place", finds="input_altered", edit=(ADD, "x0 += self.sigma(t) * noise\n        return x0 % 1.0"))
+wrong(
+    "on_the_cpu",
+    finds="hard_coded_device",
+    edit=(
+        SIGMA,
+        "return self.sigma_min * torch.tensor([self.sigma_max / self.sigma_min], device='cpu', dtype=t.dtype) ** t",
+    ),
+)
+wrong("returns_none", finds="returned_none", edit=(ADD, "x = (x0 + self.sigma(t) * noise) % 1.0"))
+wrong(
+    "blank",
+    finds="not_implemented",
+    edit=[(SIGMA, "raise NotImplementedError()"), (ADD, "raise NotImplementedError()")],
+)
+
+right(
+    "by_logarithms",
+    edit=(SIGMA, "return torch.exp((1 - t) * math.log(self.sigma_min) + t * math.log(self.sigma_max))"),
+)
+right("two_powers", edit=(SIGMA, "return self.sigma_min ** (1 - t) * self.sigma_max**t"))
+right("floor", edit=(ADD, "x = x0 + self.sigma(t) * noise\n        return x - x.floor()"))
+right("remainder", edit=(ADD, "return torch.remainder(torch.addcmul(x0, self.sigma(t), noise), 1)"))
+right(
+    "by_angles",
+    edit=(
+        ADD,
+        "angle = 2 * math.pi * (x0 + self.sigma(t) * noise)\n"
+        "        return torch.atan2(angle.sin(), angle.cos()) / (2 * math.pi) % 1.0",
+    ),
+)
+right("base_ten", edit=(SIGMA, "return self.sigma_min * 10 ** (t * math.log10(self.sigma_max / self.sigma_min))"))

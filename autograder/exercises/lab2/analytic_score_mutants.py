@@ -1,0 +1,159 @@
+"""Exercise 2.1: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+
+right, wrong = mutants_of("lab2.analytic_score")
+
+RETURN = "return (shares[..., None] * pulls).sum(dim=1)"
+VARIANCE = "variance = sigma**2 + sigma_d**2"
+IMAGES = "images = torch.tensor(IMAGES, device=x.device, dtype=x.dtype)"
+OFFSETS = "offsets = (x[:, None] - orders)[..., None] + images"
+SHARES = "shares = log_wrapped.sum(dim=-1).softmax(dim=1)"
+EXPONENTS = "exponents = -(offsets**2) / (2 * variance[..., None, None])"
+
+wrong("sign", finds="wrong_sign", edit=(RETURN, RETURN.replace("return ", "return -")))
+wrong("sigma_alone", finds="data_width_missing", edit=(VARIANCE, "variance = sigma**2"))
+wrong("rounded", finds="wrong_dtype", edit=(RETURN, "return (shares[..., None] * pulls).sum(dim=1).float()"))
+wrong("sigma_d_alone", finds="noise_width_missing", edit=(VARIANCE, "variance = sigma_d**2 + 0 * sigma"))
+wrong("widths_added", finds="widths_added", edit=(VARIANCE, "variance = (sigma + sigma_d) ** 2"))
+wrong(
+    "shares_of_one_atom",
+    finds="wrong_score",
+    edit=("log_wrapped.sum(dim=-1).softmax(dim=1)", "log_wrapped[..., 0].softmax(dim=1)"),
+)
+wrong("no_images", finds="not_wrapped", edit=(IMAGES, "images = torch.zeros(1, device=x.device, dtype=x.dtype)"))
+wrong(
+    "nearest_image",
+    finds="nearest_image_only",
+    edit=[
+        (IMAGES, "images = torch.zeros(1, device=x.device, dtype=x.dtype)"),
+        (OFFSETS, "gaps = x[:, None] - orders\n    offsets = (gaps - gaps.round())[..., None] + images"),
+    ],
+)
+wrong("three_images", finds="few_images", edit=(IMAGES, IMAGES.replace("IMAGES", "[-1, 0, 1]")))
+wrong("one_order", finds="one_order_only", edit=(RETURN, "return pulls[:, 0]"))
+wrong("orders_half_half", finds="orders_averaged", edit=(RETURN, "return pulls.mean(dim=1)"))
+wrong("orders_summed", finds="orders_averaged", edit=(RETURN, "return pulls.sum(dim=1)"))
+wrong("nearest_order", finds="nearest_order", edit=(RETURN, "return pulls[torch.arange(len(x)), shares.argmax(dim=1)]"))
+wrong(
+    "atoms_alone",
+    finds="atoms_independent",
+    edit=[(SHARES, "shares = log_wrapped.softmax(dim=1)"), (RETURN, "return (shares * pulls).sum(dim=1)")],
+)
+wrong("softmax_over_batch", finds="rows_mixed", edit=(SHARES, SHARES.replace("dim=1", "dim=0")))
+wrong("times_sigma", finds="normalised_score", edit=(RETURN, RETURN.replace("return ", "return sigma * ")))
+wrong("times_width", finds="normalised_score", edit=(RETURN, RETURN.replace("return ", "return variance.sqrt() * ")))
+wrong("not_divided", finds="not_divided", edit=(RETURN, RETURN.replace("return ", "return variance * ")))
+wrong(
+    "half_missing",
+    finds="half_missing",
+    edit=(EXPONENTS, EXPONENTS.replace("(2 * variance[..., None, None])", "variance[..., None, None]")),
+)
+wrong(
+    "first_sigma",
+    finds="one_sigma_for_all",
+    edit=(VARIANCE, "variance = (sigma**2 + sigma_d**2)[:1].expand(len(x), 1)"),
+)
+wrong(
+    "exp_and_sum",
+    finds=("not_finite", "score_vanishes"),
+    edit=(SHARES, "shares = log_wrapped.sum(dim=-1).exp()\n    shares = shares / shares.sum(dim=1, keepdim=True)"),
+)
+wrong(
+    "exp_with_epsilon",
+    finds="score_vanishes",
+    edit=(
+        SHARES,
+        "shares = log_wrapped.sum(dim=-1).exp()\n    shares = shares / (shares.sum(dim=1, keepdim=True) + 1e-12)",
+    ),
+)
+wrong("wraps_x_in_place", finds="input_altered", edit=(VARIANCE, "x -= 0.001\n    " + VARIANCE))
+wrong(
+    "on_the_cpu",
+    finds="hard_coded_device",
+    edit=(IMAGES, "images = torch.tensor(IMAGES, device='cpu', dtype=x.dtype)"),
+)
+wrong("shape", finds="wrong_shape", edit=(RETURN, RETURN + "[:, 0]"))
+wrong("returns_none", finds="returned_none", edit=(RETURN, RETURN.replace("return ", "score = ")))
+wrong(
+    "blank",
+    finds="not_implemented",
+    source="def analytic_score(x, sigma, sigma_d):\n    raise NotImplementedError()\n",
+)
+wrong("deleted", finds="missing_name", source="pass\n")
+wrong(
+    "density_gradient",
+    finds="density_gradient",
+    edit=(
+        RETURN,
+        "weights = log_wrapped.sum(dim=-1).exp() / (4 * math.pi * variance)\n"
+        "    return (weights[..., None] * pulls).sum(dim=1)",
+    ),
+)
+
+right(
+    "autograd",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    with torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        images = torch.arange(-5, 6, device=x.device, dtype=x.dtype)
+        width = (sigma**2 + sigma_d**2).sqrt()[..., None]
+        logs = []
+        for places in (CENTRES, CENTRES[::-1]):
+            gaps = x - torch.tensor(places, device=x.device, dtype=x.dtype)
+            logs.append((-((gaps[..., None] + images) / width) ** 2 / 2).logsumexp(-1).sum(-1))
+        return torch.autograd.grad(torch.logsumexp(torch.stack(logs), 0).sum(), x)[0]
+""",
+)
+right(
+    "distributions",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    s2 = sigma**2 + sigma_d**2
+    k = torch.arange(-6, 7, device=x.device, dtype=x.dtype)
+    a, b = CENTRES
+    total, log_p = [], []
+    for first, second in ((a, b), (b, a)):
+        log, pull = [], []
+        for j, place in enumerate((first, second)):
+            u = x[:, j : j + 1] - place + k
+            e = -u**2 / (2 * s2)
+            log.append(torch.logsumexp(e, dim=1))
+            pull.append(-(torch.softmax(e, dim=1) * u).sum(dim=1) / s2[:, 0])
+        log_p.append(log[0] + log[1])
+        total.append(torch.stack(pull, dim=1))
+    r = torch.sigmoid(log_p[0] - log_p[1])[:, None]
+    return r * total[0] + (1 - r) * total[1]
+""",
+)
+right("einsum", edit=(RETURN, "return torch.einsum('bo,boa->ba', shares, pulls)"))
+right(
+    "shortest_offset_first",
+    edit=(OFFSETS, "gaps = x[:, None] - orders\n    offsets = (gaps - gaps.round())[..., None] + images"),
+)
+right(
+    "max_subtracted_by_hand",
+    edit=(
+        SHARES,
+        "joint = log_wrapped.sum(dim=-1)\n    shares = (joint - joint.amax(dim=1, keepdim=True)).exp()\n"
+        "    shares = shares / shares.sum(dim=1, keepdim=True)",
+    ),
+)
+right(
+    "row_by_row",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    rows = []
+    for place, width in zip(x, sigma):
+        v = width**2 + sigma_d**2
+        pairs = torch.cartesian_prod(torch.arange(-5, 6), torch.arange(-5, 6)).to(x)
+        copies = torch.cat([pairs + torch.tensor(c, dtype=x.dtype, device=x.device) for c in (CENTRES, CENTRES[::-1])])
+        gaps = place - copies
+        share = torch.softmax(-gaps.square().sum(1) / (2 * v), dim=0)
+        rows.append(-(share[:, None] * gaps).sum(0) / v)
+    return torch.stack(rows)
+""",
+)

@@ -1,0 +1,236 @@
+"""Exercise 2.5, hidden half: the residual of the Fokker-Planck equation of a score."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from autograder.exercises.kits.mistakes import Mistake, compare
+from utils.checks.judging import Judge
+from utils.checks.kits.inputs import in_double
+from utils.checks.lab2.fokker_planck import (
+    POTENTIAL,
+    RUNS,
+    Inputs,
+    StubSigma,
+    Waves,
+    require_residual,
+    require_solution,
+    require_trainable,
+)
+
+TOLERANCES = {torch.float64: 1e-7, torch.float32: 1e-3}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms of the equation for a field of sines, written down by hand in float64."""
+
+    s: Tensor  # (b, d) the score
+    s_dt: Tensor  # (b, d) its time derivative
+    laplacian: Tensor  # (b, d) the gradient of its divergence
+    flow: Tensor  # (b, d) the gradient of |s|²
+    divergence: Tensor  # (b, 1)
+    mixed: Tensor  # (b, d) the gradient of the sum over the whole Jacobian
+    sigma: Tensor  # (b, 1)
+    sigma_dt: Tensor  # (b, 1)
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> Terms:
+        """Compute the terms of one run."""
+        field, x, t = inputs.field, inputs.x, inputs.t
+        assert isinstance(field, Waves)
+        m, a, w, p = (value.double() for value in (field.m, field.a, field.w, field.p))
+        angle, tau = 2 * math.pi * x @ m.T + t * w + p, 2 * math.pi  # (b, wave)
+        sine, cosine = a * torch.sin(angle), a * torch.cos(angle)
+        s = -tau * sine @ m
+        jacobian = -(tau**2) * torch.einsum("bk,ki,kj->bij", cosine, m, m)
+        sigma, sigma_dt = sigma_and_derivative(inputs.sigma, t)
+        return cls(
+            s=s,
+            s_dt=-tau * (w * cosine) @ m,
+            laplacian=tau**3 * (m.square().sum(1) * sine) @ m,
+            flow=2 * (jacobian @ s[..., None])[..., 0],
+            divergence=jacobian.diagonal(dim1=1, dim2=2).sum(1, keepdim=True),
+            mixed=tau**3 * (m.sum(1).square() * sine) @ m,
+            sigma=sigma,
+            sigma_dt=sigma_dt,
+        )
+
+    @property
+    def half(self) -> Tensor:
+        """Half the growth of the variance, (b, 1)."""
+        return self.sigma * self.sigma_dt
+
+    @property
+    def spatial(self) -> Tensor:
+        """The gradient of divergence and |s|² together, (b, d)."""
+        return self.laplacian + self.flow
+
+    @property
+    def residual(self) -> Tensor:
+        """The residual, (b, d)."""
+        return self.s_dt - self.half * self.spatial
+
+
+def sigma_and_derivative(sigma: StubSigma, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sigma(t) of the stub and its time derivative."""
+    angle = sigma.speed * t + sigma.phase
+    return 0.2 + 0.1 * torch.sin(angle), 0.1 * sigma.speed * torch.cos(angle)
+
+
+FACTOR_MISSING = "The factor that depends on sigma is missing."
+
+MISTAKES = [
+    Mistake(
+        "two_missing",
+        lambda e: e.s_dt - e.half * (e.laplacian + e.flow / 2),
+        "The gradient of |s|² is twice the transposed Jacobian times s. Your factor 2 is missing, so the residual of "
+        "an exact score would be in the thousands, not zero.",
+    ),
+    Mistake(
+        "wrong_sign",
+        lambda e: e.s_dt + e.half * e.spatial,
+        "You add the two sides where they have to be subtracted. With your sign the residual of an exact score is "
+        "twice its time derivative.",
+    ),
+    Mistake(
+        "wrong_sign",
+        lambda e: e.s_dt - e.half * (e.laplacian - e.flow),
+        "The term of |s|² has the wrong sign.",
+    ),
+    Mistake(
+        "wrong_sign",
+        lambda e: e.s_dt - e.half * (e.flow - e.laplacian),
+        "The term of the divergence has the wrong sign.",
+    ),
+    Mistake(
+        "time_derivative_summed",
+        lambda e: e.s_dt.sum(1, keepdim=True) - e.half * e.spatial,
+        "Your time derivative is that of the sum of all coordinates, the same number for each. Every coordinate of "
+        "the score has its own.",
+    ),
+    Mistake(
+        "not_the_divergence",
+        lambda e: e.s_dt - e.half * (e.mixed + e.flow),
+        "You differentiate the sum of all coordinates and add up. The divergence contains only the derivative of each "
+        "coordinate with respect to itself, the diagonal of the Jacobian.",
+    ),
+    Mistake(
+        "time_derivative_missing",
+        lambda e: -e.half * e.spatial,
+        "The time derivative of the score is missing.",
+    ),
+    Mistake(
+        "only_time_derivative",
+        lambda e: e.s_dt,
+        "Your residual contains only the time derivative.",
+    ),
+    Mistake(
+        "divergence_missing",
+        lambda e: e.s_dt - e.half * e.flow,
+        "The gradient of the divergence is missing.",
+    ),
+    Mistake(
+        "square_missing",
+        lambda e: e.s_dt - e.half * e.laplacian,
+        "The gradient of |s|² is missing. Without it the equation would be that of the density, not of the score.",
+    ),
+    Mistake(
+        "variance_growth_doubled",
+        lambda e: e.s_dt - 2 * e.half * e.spatial,
+        "You multiply by the growth of the variance. The equation has half of it: sigma times its derivative.",
+    ),
+    Mistake(
+        "sigma_not_differentiated",
+        lambda e: e.s_dt - e.sigma**2 / 2 * e.spatial,
+        "You multiply by sigma² / 2. The equation has the *growth* of sigma²: differentiate it with respect to time.",
+    ),
+    Mistake(
+        "sigma_not_differentiated",
+        lambda e: e.s_dt - e.sigma**2 * e.spatial,
+        "You multiply by sigma². The equation has the *growth* of sigma²: differentiate it with respect to time.",
+    ),
+    Mistake(
+        "sigma_missing",
+        lambda e: e.s_dt - e.sigma_dt * e.spatial,
+        "You multiply by the derivative of sigma alone. The growth of sigma² is 2 sigma times that.",
+    ),
+    Mistake(
+        "sigma_missing",
+        lambda e: e.s_dt - e.sigma_dt / 2 * e.spatial,
+        "You multiply by half the derivative of sigma. The growth of sigma² is 2 sigma times the whole derivative.",
+    ),
+    Mistake("sigma_missing", lambda e: e.s_dt - e.spatial, FACTOR_MISSING),
+    Mistake("sigma_missing", lambda e: e.s_dt - e.spatial / 2, FACTOR_MISSING),
+    Mistake(
+        "sigma_exponential",
+        lambda e: e.s_dt - e.sigma**2 * math.log(200.0) * e.spatial,
+        "You use sigma' = sigma · log(sigma_max / sigma_min), which holds for the exponential schedule alone. "
+        "Differentiate the function `sigma` that is passed in.",
+    ),
+    Mistake(
+        "normalised_score",
+        lambda e: (e.sigma_dt * e.s + e.sigma * e.s_dt) - e.half * (e.sigma * e.laplacian + e.sigma**2 * e.flow),
+        "Your residual is that of sigma times the score. That product obeys another equation: insert the score itself.",
+    ),
+    Mistake(
+        "density_equation",
+        lambda e: e.s_dt - e.half * (e.divergence + e.s.square().sum(1, keepdim=True)),
+        "Your equation is that of log p. The exercise needs its gradient, one line for each coordinate.",
+    ),
+    Mistake(
+        "squared",
+        lambda e: e.residual**2,
+        "You return the square of the residual. Return the residual itself: the loss squares it.",
+    ),
+    Mistake(
+        "absolute",
+        lambda e: e.residual.abs(),
+        "You return the absolute value of the residual. Return the residual itself, with its sign.",
+    ),
+    Mistake(
+        "sign_of_residual",
+        lambda e: -e.residual,
+        "You return minus the residual. As a loss that is the same, but in the exercise the time derivative comes "
+        "first.",
+    ),
+]
+WRONG_RESIDUAL = (
+    "wrong_residual",
+    "For a field of sines, whose derivatives can be written down, your residual is another one. Check each term "
+    "alone: the time derivative, the gradient of the divergence, the gradient of |s|².",
+)
+
+
+def judge_gradient(judge: Judge, run: str, terms: Terms) -> None:
+    """Compare the derivative of the mean squared residual with respect to the field's gain, at gain = 1."""
+    rtol = max(TOLERANCES[RUNS[run][1]], 1e-7)
+    parts = 2 * terms.residual * (terms.residual - terms.half * terms.flow)  # |s|² contains the gain squared
+    judge.compare(
+        judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"),
+        parts.mean(),
+        otherwise=(
+            "partly_detached",
+            "The residual is right, but a part of it is cut off from the network's parameters. "
+            "Every `grad` whose result is used needs `create_graph=True`.",
+        ),
+        rtol=rtol,
+        atol=rtol * float(parts.abs().mean()),  # the parts cancel, so their size sets the tolerance
+    )
+
+
+def verdict(judge: Judge) -> None:
+    """Three points if the residual is right for random fields and zero for a solution."""
+    with judge.part("residual", points=3):
+        for run in POTENTIAL:
+            residual = require_residual(judge, run)
+            terms = Terms.of(in_double(Inputs.of(judge.challenge, run)))
+            compare(judge, residual, terms.residual, MISTAKES, terms, WRONG_RESIDUAL, TOLERANCES[RUNS[run][1]])
+            require_trainable(judge, run)
+            judge_gradient(judge, run, terms)
+        require_solution(judge)
+        judge.device()

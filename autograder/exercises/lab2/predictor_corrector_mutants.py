@@ -1,0 +1,111 @@
+"""Exercise 2.4: wrong answers that must be caught, and right ones written differently."""
+
+from __future__ import annotations
+
+from autograder.exercises.kits.mutants import mutants_of
+
+right, wrong = mutants_of("lab2.predictor_corrector")
+
+G2 = "variance = sigma**2 - sigma_next**2"
+PREDICT = "return (x + variance * score + variance.sqrt() * noise) % 1.0"
+CORRECT = "return (x + step * score + (2 * step).sqrt() * noise) % 1.0"
+
+
+def predict(formula: str) -> tuple[str, str]:
+    return PREDICT, f"return ({formula}) % 1.0"
+
+
+def correct(formula: str) -> tuple[str, str]:
+    return CORRECT, f"return ({formula}) % 1.0"
+
+
+wrong("against_the_score", finds="wrong_sign", edit=predict("x - variance * score + variance.sqrt() * noise"))
+wrong("noise_variance", finds="noise_not_rooted", edit=predict("x + variance * score + variance * noise"))
+wrong("score_width", finds="score_rooted", edit=predict("x + variance.sqrt() * score + variance.sqrt() * noise"))
+wrong("widths_subtracted", finds="widths_subtracted", edit=(G2, "variance = (sigma - sigma_next) ** 2"))
+wrong("difference", finds="widths_subtracted", edit=(G2, "variance = sigma - sigma_next"))
+wrong("half_drift", finds="half_drift", edit=predict("x + variance / 2 * score + variance.sqrt() * noise"))
+wrong("predictor_without_noise", finds="no_noise", edit=predict("x + variance * score"))
+wrong(
+    "last_step_without_noise",
+    finds="no_noise_at_the_end",
+    edit=predict("x + variance * score + variance.sqrt() * noise * (sigma_next > 0.002)"),
+)
+wrong("predictor_without_score", finds="no_drift", edit=predict("x + variance.sqrt() * noise"))
+wrong("double_noise", finds="double_noise", edit=predict("x + variance * score + (2 * variance).sqrt() * noise"))
+wrong("variance_floor", finds="wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2).clamp(min=0.01)"))
+wrong("whole_sigma", finds="sigma_for_g", edit=(G2, "variance = sigma**2"))
+wrong("next_sigma", finds="sigma_for_g", edit=(G2, "variance = sigma_next**2"))
+wrong("order_swapped", finds="not_finite", edit=(G2, "variance = sigma_next**2 - sigma**2"))
+wrong(
+    "score_normalised", finds="score_normalised", edit=predict("x + variance / sigma * score + variance.sqrt() * noise")
+)
+wrong(
+    "posterior_noise",
+    finds="posterior_noise",
+    edit=predict("x + variance * score + variance.sqrt() * sigma_next / sigma * noise"),
+)
+wrong(
+    "predictor_not_wrapped",
+    finds="not_wrapped",
+    edit=(PREDICT, "return x + variance * score + variance.sqrt() * noise"),
+)
+wrong(
+    "predictor_clamped",
+    finds="walls",
+    edit=(PREDICT, "return (x + variance * score + variance.sqrt() * noise).clamp(0, 1)"),
+)
+wrong(
+    "predictor_own_noise",
+    finds="fresh_noise",
+    edit=predict("x + variance * score + variance.sqrt() * torch.randn_like(x)"),
+)
+wrong(
+    "predictor_in_place",
+    finds="input_altered",
+    edit=(PREDICT, "x += variance * score + variance.sqrt() * noise\n    return x % 1.0"),
+)
+wrong("corrector_against", finds="wrong_sign", edit=correct("x - step * score + (2 * step).sqrt() * noise"))
+wrong("corrector_two_missing", finds="two_missing", edit=correct("x + step * score + step.sqrt() * noise"))
+wrong("corrector_not_rooted", finds="noise_not_rooted", edit=correct("x + step * score + 2 * step * noise"))
+wrong("corrector_two_outside", finds="root_too_small", edit=correct("x + step * score + 2 * step.sqrt() * noise"))
+wrong("corrector_half", finds="half_step", edit=correct("x + step / 2 * score + step.sqrt() * noise"))
+wrong("corrector_double", finds="double_step", edit=correct("x + 2 * step * score + (2 * step).sqrt() * noise"))
+wrong("corrector_squared", finds="step_squared", edit=correct("x + step**2 * score + math.sqrt(2) * step * noise"))
+wrong("corrector_without_noise", finds="no_noise", edit=correct("x + step * score"))
+wrong(
+    "corrector_not_wrapped", finds="not_wrapped", edit=(CORRECT, "return x + step * score + (2 * step).sqrt() * noise")
+)
+wrong("corrector_none", finds="returned_none", edit=(CORRECT, "x = x + step * score"))
+wrong(
+    "on_the_cpu",
+    finds="hard_coded_device",
+    edit=(G2, "variance = (sigma**2 - sigma_next**2) * torch.ones(1, device='cpu')"),
+)
+wrong(
+    "blank",
+    finds="not_implemented",
+    edit=[(PREDICT, "raise NotImplementedError()"), (CORRECT, "raise NotImplementedError()")],
+)
+wrong("no_corrector", finds="missing_name", edit=("def corrector_step", "def my_corrector"))
+
+right(
+    "power_of_a_half",
+    edit=[
+        (PREDICT, PREDICT.replace("variance.sqrt()", "variance**0.5")),
+        (CORRECT, CORRECT.replace("(2 * step).sqrt()", "math.sqrt(2) * step**0.5")),
+    ],
+)
+right(
+    "g",
+    edit=[
+        (G2, "g = ((sigma - sigma_next) * (sigma + sigma_next)).sqrt()"),
+        (PREDICT, "return torch.remainder(x + g * (g * score + noise), 1.0)"),
+    ],
+)
+right("floor", edit=(CORRECT, "x = x + step * score + torch.sqrt(2 * step) * noise\n    return x - torch.floor(x)"))
+right(
+    "corrector_by_predictor",
+    edit=(CORRECT, "return (predictor_step(x, 0 * score, (2 * step).sqrt(), 0 * step, noise) + step * score) % 1.0"),
+)
+right("wrapped_twice", edit=(PREDICT, "return ((x + variance * score) % 1.0 + variance.sqrt() * noise) % 1.0"))

@@ -1,0 +1,1 @@
+"""The hidden halves of the exercises of lab 4."""

@@ -1,0 +1,60 @@
+"""Exercise 2.3 against quadrature over clean states, places and times, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.exercises.lab2 import oracles
+from utils.atoms import CENTRES, SIGMA_D, TwoAtoms
+from utils.checks.lab2.score_loss import PUBLIC_LOSS_FAR, PUSHED
+
+
+def test_the_mean_target_of_score_matching_is_the_score(lab2):
+    """E[grad log K(x | x0) | x] by quadrature over x0, both orders."""
+    sigma = 0.08
+    side = torch.linspace(-6, 6, 121) * SIGMA_D
+    offsets = torch.cartesian_prod(side, side)
+    weights = torch.exp(-(offsets**2).sum(1) / (2 * SIGMA_D**2))
+    x0 = torch.cat([torch.tensor(c) + offsets for c in (CENTRES, CENTRES[::-1])])
+    weights = weights.repeat(2)
+    for x in torch.tensor([[0.1, 0.5], [0.3, 0.35], [0.99, 0.02]]):
+        width = torch.full((len(x0), 1), sigma)
+        likelihood = oracles.log_wrapped(x - x0, width.expand_as(x0)).sum(1).exp()
+        pulls = oracles.kernel_score(x.expand_as(x0), x0, width)
+        share = (weights * likelihood / (weights * likelihood).sum())[:, None]
+        score = lab2["analytic_score"](x[None], width[:1], SIGMA_D)[0]
+        torch.testing.assert_close((share * pulls).sum(0), score, rtol=1e-7, atol=1e-7)
+
+
+def test_the_loss_of_the_exact_score_is_the_floor_that_the_text_names(lab2):
+    """E|sigma grad log K|² - E|sigma s|², by quadrature over states and times."""
+    schedule, x = lab2["ExponentialNoise"](), oracles.square(220)
+    u = ((torch.arange(3000) + 0.5) / 3000)[:, None]
+    floors = []
+    for t in (torch.arange(16) + 0.5) / 16:
+        sigma = float(schedule.sigma(t.reshape(1, 1)))
+        width = torch.full((len(u), 1), sigma)
+        kernel = oracles.log_wrapped(u, width).exp()[:, 0]
+        target = (kernel * (sigma * oracles.kernel_score(u, torch.zeros_like(u), width)[:, 0]) ** 2).mean()
+        p, score = oracles.density(x, sigma), oracles.exact_score(x, torch.full((len(x), 1), sigma), SIGMA_D)
+        known = (p[:, None] * (sigma * score) ** 2).mean() / p.mean()
+        floors.append(float(target - known))
+    floor = float(np.mean(floors))
+    trainer = lab2["ScoreTrainer"](
+        schedule,
+        lambda x, t: schedule.sigma(t) * lab2["analytic_score"](x, schedule.sigma(t), SIGMA_D),
+        TwoAtoms(dtype=torch.float64),
+    )
+    losses = [float(trainer.get_train_loss(20_000)) for _ in range(5)]
+    assert np.mean(losses) == pytest.approx(floor, abs=0.01)
+    assert floor == pytest.approx(0.469, abs=0.004)
+
+
+def test_public_number():
+    distance, sigma, says = PUSHED["far"]
+    assert says == (0.0, 0.0)
+    u, width = torch.tensor([[distance]]), torch.tensor([[sigma]])
+    target = sigma * oracles.kernel_score(u, torch.zeros_like(u), width)
+    assert float(target**2) == pytest.approx(PUBLIC_LOSS_FAR, rel=1e-7)

@@ -1,0 +1,48 @@
+"""The velocity and the score of a Gaussian path, against closed forms and automatic differentiation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from utils.checks.challenge import Challenge
+from utils.checks.kits.inputs import in_double
+from utils.checks.lab4.vector_field import PUBLIC_SCORES, Inputs, score_probe
+from utils.distributions import GaussianClasses
+from utils.paths import CosineAlpha, CosineBeta, LinearAlpha, LinearBeta
+
+
+@pytest.mark.parametrize("schedules", [(LinearAlpha(), LinearBeta()), (CosineAlpha(), CosineBeta())])
+def test_velocity_and_score_of_the_path(lab, schedules):
+    alpha, beta = schedules
+    path = lab["GaussianConditionalPath"](GaussianClasses(torch.zeros(1, 1, 2, 2)), (1, 2, 2), alpha, beta)
+    z, noise, t = torch.randn(50, 1, 2, 2), torch.randn(50, 1, 2, 2), torch.rand(50, 1, 1, 1) * 0.999
+    x = alpha(t) * z + beta(t) * noise
+    torch.testing.assert_close(path.conditional_vector_field(x, z, t), alpha.dt(t) * z + beta.dt(t) * noise)
+    torch.testing.assert_close(path.conditional_score(x, z, t), -noise / beta(t))
+
+
+def test_the_conditional_mean_of_the_field_is_the_marginal_velocity(lab):
+    """Regression on the conditional field has the marginal velocity as its minimiser: checked by linear regression."""
+    std, t = 0.7, 0.4
+    path = lab["GaussianConditionalPath"](
+        GaussianClasses(torch.tensor([[1.5]]), std=std), (1,), LinearAlpha(), LinearBeta()
+    )
+    z, _ = path.p_data.sample(400_000)
+    time = torch.full((len(z), 1), t)
+    x = path.sample_conditional_path(z, time)
+    u = path.conditional_vector_field(x, z, time)
+    slope = ((x - x.mean()) * (u - u.mean())).mean() / x.var()
+    exact = (t * std**2 - (1 - t)) / (t**2 * std**2 + (1 - t) ** 2)
+    assert slope.item() == pytest.approx(exact, abs=0.01)
+
+
+@pytest.mark.parametrize("run", PUBLIC_SCORES)
+def test_the_public_numbers_of_the_score_come_from_an_oracle(run):
+    challenge = Challenge.public("lab4.vector_field")
+    inputs = Inputs.of(challenge, run)
+    x = inputs.point().double().requires_grad_()
+    exact = in_double(inputs)
+    log_density = torch.distributions.Normal(exact.alpha(exact.t) * exact.z, exact.beta(exact.t)).log_prob(x).sum()
+    (score,) = torch.autograd.grad(log_density, x)
+    assert (score * score_probe(challenge, run)).mean().item() == pytest.approx(PUBLIC_SCORES[run], abs=1e-7)

@@ -1,0 +1,142 @@
+"""Requirements on labels that a training loss drops at random: each label by its own coin, for no other reason."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.judging import Judge
+from utils.checks.kits.correlation import are_correlated
+from utils.checks.kits.statistics import is_binomial, is_same_law
+
+LEVEL = 1e-7  # the chance that one of the tests below refuses independent coins
+HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
+
+
+def draw_null_label(challenge: Challenge, classes: int) -> int:
+    """Return a null label that is neither a class nor the lab's 10, so that a constant shows.
+
+    Args:
+        challenge: Fixes the label.
+        classes: The number of classes, 0 to `classes - 1`.
+    """
+    label = classes + challenge.integer("null", 3, 9)
+    return label if label != 10 else 17
+
+
+def require_some_dropped(judge: Judge, null: Tensor, null_at_one: Tensor, eta: float) -> None:
+    """Fail if no label was ever dropped, or if one coin decided for a whole batch.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (calls, b).
+        null_at_one: The same for a call with eta = 1, (b,).
+        eta: The probability to drop a label.
+    """
+    judge.require(
+        bool(null.any()) or bool(null_at_one.any()),
+        "never_dropped",
+        f"The model never saw the null label, although eta was {eta:.2f}. It cannot learn the unconditional velocity.",
+    )
+    per_call = null.double().mean(dim=1)
+    judge.require(
+        not bool(((per_call == 0) | (per_call == 1)).all()),
+        "one_coin_per_batch",
+        "In each batch either all labels were dropped or none. Toss a coin for every sample.",
+    )
+
+
+def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: float) -> None:
+    """Fail if labels are not dropped with probability eta.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (calls, b).
+        null_at_zero: The same for a call with eta = 0, (b,).
+        eta: The probability to drop a label.
+    """
+    from scipy import stats
+
+    count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
+    if is_binomial(count, total, eta, judge.level(LEVEL)):
+        return
+    seen = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
+    at_zero = float(null_at_zero.double().mean())
+    if HALF[0] < at_zero < HALF[1] and is_binomial(count, total, float(stats.norm.cdf(eta)), LEVEL):
+        judge.fail(
+            "normal_coin",
+            f"{seen}; with eta = 0 about half were dropped. "
+            "Is your coin uniform on [0, 1]? `rand` and `randn` differ by one letter.",
+        )
+    if is_binomial(count, total, 1 - eta, LEVEL):
+        judge.fail(
+            "eta_inverted",
+            f"{seen}. You keep labels with probability eta, but eta is the probability to drop them.",
+        )
+    judge.fail("dropped_fraction", f"{seen}.")
+
+
+def require_independent_coins(judge: Judge, null: Tensor) -> None:
+    """Fail if the coins of different calls, or of different samples of a call, are not independent.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (calls, b).
+    """
+    judge.require(
+        not torch.equal(null[0], null[1]),
+        "seeded",
+        "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
+    )
+    judge.level(LEVEL)  # all calls have equal counts by chance: below 1e-9
+    judge.require(
+        null.sum(dim=1).unique().numel() > 1,
+        "fixed_count",
+        "Every batch dropped exactly the same number of labels. Toss an independent coin for every sample.",
+    )
+    judge.require(
+        not are_correlated(judge, null[:, :-1].flatten(), null[:, 1:].flatten()),
+        "coins_shared",
+        "Neighbouring samples lose their labels together more often, or less often, than chance allows. "
+        "Toss a coin for each sample.",
+    )
+
+
+def require_unrelated_coins(judge: Judge, null: Tensor, t: Tensor, y: Tensor) -> None:
+    """Fail if the coins depend on the times or on the labels.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (calls, b).
+        t: The times, (calls, b).
+        y: The samples' own labels, (calls, b).
+    """
+    judge.require(
+        is_same_law(t[null], t[~null], judge.level(LEVEL)),
+        "time_tied_to_mask",
+        "The samples that lost their label have other times than the rest. Do not use one random number for both.",
+    )
+    y = y.double()
+    judge.require(
+        is_same_law(y[null], y[~null], judge.level(LEVEL)),
+        "mask_depends_on_label",
+        "Some classes lose their labels more often than others.",
+    )
+
+
+def require_edge(judge: Judge, null: Tensor, eta: float) -> None:
+    """Fail unless eta = 0 drops no label and eta = 1 drops all of them.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (b,).
+        eta: 0 or 1.
+    """
+    share = float(null.double().mean())
+    advice = "Is the comparison with eta the right way round?" if share == 1 - eta else "Only eta may decide this."
+    judge.require(
+        share == eta,
+        "eta_edge",
+        f"With eta = {eta:g} the model saw the null label in {share:.0%} of the samples. {advice}",
+    )

@@ -1,0 +1,94 @@
+"""Exercise 2.3: stand-ins for dataset, schedule and model."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from utils.checks.challenge import Challenge
+from utils.checks.kits.ring import on_ring
+from utils.checks.stubs import Nonsense, Recorder
+
+
+class StubAtoms:
+    """Random states. `sample` returns views of its own storage, so that a state changed in place shows."""
+
+    def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype):
+        self.states = challenge.rand(f"{run} states", (512, 2), dtype=dtype)
+        self.next = 0
+        self.sample = Recorder(self.draw, ("n",))
+
+    def draw(self, n: int) -> tuple[Tensor, None]:
+        """Return the next n states."""
+        rows = slice(self.next, self.next + n)
+        if rows.stop > len(self.states):
+            raise ValueError(f"asked for {rows.stop} states; {len(self.states)} are enough for this exercise")
+        self.next = rows.stop
+        return self.states[rows], None
+
+
+class StubSchedule:
+    """A random schedule: sigma is a wave between 0.05 and 0.35, and the noised state mixes all inputs."""
+
+    def __init__(self, challenge: Challenge):
+        cpu = challenge.on("cpu")
+        self.speed, self.phase = cpu.number("stub speed", 4.0, 7.0), cpu.number("stub phase", 0.0, 6.0)
+        self.sigma_min, self.sigma_max = 0.05, 0.35
+        self.mix = Nonsense(challenge, "noised")
+        self.sigma = Recorder(self.wave, ("t",))
+        self.add_noise = Recorder(self.noised, ("x0", "t", "noise"))
+
+    def wave(self, t: Tensor) -> Tensor:
+        """Return sigma(t)."""
+        return 0.2 + 0.15 * torch.sin(self.speed * t + self.phase)
+
+    def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return the noised state."""
+        return (x0 + 0.2 * self.mix(noise, t, x0)) % 1.0
+
+
+class PushForward:
+    """A schedule that moves every atom by the same distance, whatever the noise, and has the same sigma at any time."""
+
+    def __init__(self, distance: float, sigma: float):
+        self.distance = distance
+        self.sigma_min = self.sigma_max = sigma
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return sigma(t), the shape of t."""
+        return torch.full_like(t, self.sigma_min)
+
+    def add_noise(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return the moved state, the shape of x0."""
+        return (x0 + self.distance) % 1.0
+
+
+class PushEitherWay(PushForward):
+    """A schedule that moves every atom forward or backward, by the sign of its noise."""
+
+    def add_noise(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return the moved state, the shape of x0."""
+        return (x0 + self.distance * noise.sign()) % 1.0
+
+
+class ConstantModel(nn.Module):
+    """A model that returns the same two numbers for every state, one for each atom."""
+
+    def __init__(self, first: float, second: float):
+        super().__init__()
+        self.values = nn.Parameter(torch.tensor([first, second], dtype=torch.float64))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return self.values.expand(x.shape)
+
+
+class SideModel(nn.Module):
+    """A model that points back to one known state, with the same strength for every atom."""
+
+    def __init__(self, place: Tensor, strength: float):
+        super().__init__()
+        self.place = place
+        self.values = nn.Parameter(torch.full((), strength, dtype=place.dtype))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        return -self.values * on_ring(x - self.place).sign()

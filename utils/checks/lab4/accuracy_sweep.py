@@ -1,0 +1,238 @@
+"""Exercise 4.6: conditional accuracy for every guidance scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.exercise import Exercise
+from utils.checks.judging import Judge
+from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.label_dropout import draw_null_label
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.student import Student
+
+RUNS = {
+    # run: number of images, null labels among them, number of scales, dtype
+    "main": (90, 15, 6, torch.float64),
+    "no_null": (40, 0, 3, torch.float64),
+    "mostly_null": (30, 24, 2, torch.float64),
+    "one_scale": (25, 5, 1, torch.float64),
+    "single": (20, 4, 2, torch.float32),
+}
+
+# How many samples are classified as their label on the public challenge, for each scale in the order of the list.
+# An oracle made the numbers, one image at a time. tests/exercises/lab4/test_accuracy_sweep.py computes them again.
+PUBLIC_HITS = {
+    "main": (20, 30, 17, 40, 12, 33),
+    "no_null": (12, 12, 18),
+    "mostly_null": (1, 1),
+    "one_scale": (2,),
+    "single": (8, 4),
+}
+
+
+class StubClassifier:
+    """Random logits, one for each class, computed row by row. Every call is recorded."""
+
+    def __init__(self, challenge: Challenge, classes: int):
+        self.parts = [Nonsense(challenge, f"logit {i}") for i in range(classes)]
+        self.record = Recorder(self.compute, ("images",))
+
+    def compute(self, images: Tensor) -> Tensor:
+        return torch.stack([part(images).flatten(1).mean(dim=1) for part in self.parts], dim=1)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.record(images)
+
+
+def stub_sample(challenge: Challenge, noise: Tensor, labels: Tensor, scale: float) -> Tensor:
+    """Return random images that depend on noise, labels and guidance scale, row by row."""
+    w = torch.as_tensor(scale, dtype=noise.dtype, device=noise.device)
+    return Nonsense(challenge, "sampler")(noise, labels, w)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one run, all fixed by the challenge."""
+
+    noise: Tensor  # (n, 1, 3, 3)
+    labels: Tensor  # (n,), some of them null
+    scales: list[float]
+    null_label: int
+    classes: int
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return the inputs of a run of `RUNS`."""
+        n, nulls, count, dtype = RUNS[run]
+        classes = challenge.integer("classes", 3, 5)
+        null_label = draw_null_label(challenge, classes)
+        labels = challenge.randint(f"{run} labels", 0, classes, (n,))
+        labels[challenge.rand(f"{run} order", (n,)).argsort()[:nulls]] = null_label
+        noise = challenge.randn(f"{run} noise", (n, 1, 3, 3), dtype)
+        return cls(noise, labels, draw_scales(challenge, run, count), null_label, classes)
+
+    @property
+    def asked(self) -> Tensor:
+        """Which samples have a class, (n,)."""
+        return self.labels != self.null_label
+
+
+def draw_scales(challenge: Challenge, run: str, count: int) -> list[float]:
+    """Return `count` different scales between 0.3 and 9 that are not sorted.
+
+    There is one scale in each of `count` intervals, whose lengths in the logarithm are equal. So the smallest of
+    several scales is below 1, and no two scales are equal, which would be one key of the dictionary.
+    """
+    parts = torch.arange(count) + 0.9 * challenge.on("cpu").rand(f"{run} scales", (count,))
+    parts = parts[challenge.on("cpu").rand(f"{run} order of scales", (count,)).argsort()]
+    scales = [round(0.3 * 30 ** (float(part) / count), 3) for part in parts]
+    if count > 2 and scales == sorted(scales):  # never in order, or sorting them in place would not show
+        scales.reverse()
+    return scales
+
+
+def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Call the student's function in every run, and record what the sampler is given."""
+    arguments = ("sample", "classify", "labels", "scales", "noise", "null_label")
+    conditional_accuracy = student.function("conditional_accuracy", *arguments)
+    for run in RUNS:
+        inputs, before = Inputs.of(challenge, run), Inputs.of(challenge, run)
+        sampler = Recorder(lambda *given: stub_sample(challenge, *given), ("noise", "labels", "w"))
+        classifier = StubClassifier(challenge, inputs.classes)
+        with evidence.attempt(run):
+            result = conditional_accuracy(
+                sampler, classifier, inputs.labels, inputs.scales, inputs.noise, inputs.null_label
+            )
+            evidence.put(f"{run}/result", result if not isinstance(result, dict) else None)
+            evidence.put(f"{run}/type", "dict" if isinstance(result, dict) else type(result).__name__)
+            if isinstance(result, dict):
+                evidence.put(f"{run}/scales", [key if isinstance(key, str) else float(key) for key in result][:64])
+                evidence.put(f"{run}/accuracy", list(result.values())[:64])
+                evidence.put(f"{run}/found", sum(w in result for w in before.scales))
+        sampler.report(evidence, f"{run}/sample")
+        evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
+
+
+def shorten(numbers: Sequence[float]) -> str:
+    """Return the first numbers of a list, for a message."""
+    return ", ".join(f"{number:g}" for number in numbers[:6]) + (", …" if len(numbers) > 6 else "")
+
+
+def require_accuracies(judge: Judge, run: str, inputs: Inputs) -> dict[float, float]:
+    """Return the recorded accuracy by scale; fail unless keys, noise and labels are what the exercise asks for.
+
+    Args:
+        judge: The judge of the exercise.
+        run: A run of `RUNS`.
+        inputs: The inputs of this run.
+    """
+    judge.attempt(run)
+    kind = judge.value(f"{run}/type", str)
+    judge.require(kind != "NoneType", "returned_none", "Your function returns None. Does it end in a `return`?")
+    judge.require(kind == "dict", "not_a_dict", f"Return a dictionary from scale to accuracy; yours is a {kind}.")
+    judge.require(
+        judge.value(f"{run}/sample/count", int) > 0, "sampler_not_called", "Your function never calls `sample`."
+    )
+    keys = require_scales(judge, run, inputs.scales)
+    require_samples(judge, run, inputs)
+    return {w: judge.number(f"{run}/accuracy.{i}", f"The accuracy at w = {w:g}") for i, w in enumerate(keys)}
+
+
+def require_scales(judge: Judge, run: str, scales: list[float]) -> list[float]:
+    """Return the keys of the student's dictionary in their order; fail unless they are the scales."""
+    length = judge.value(f"{run}/scales.length", int)
+    keys = [judge.number(f"{run}/scales.{i}", "A key of your dictionary") for i in range(length)]
+    judge.require(
+        sorted(keys) == sorted(scales),
+        "wrong_scales",
+        f"The keys of your dictionary are {shorten(sorted(keys))}, and the scales were {shorten(sorted(scales))}.",
+    )
+    judge.require(
+        judge.value(f"{run}/found", int) == len(scales),
+        "wrong_scales",
+        "The keys of your dictionary look like the scales, but looking up a scale finds nothing. "
+        "A string or a tensor is another key than the number.",
+    )
+    return keys
+
+
+def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
+    """Fail unless every row that the sampler was given is a row of the noise with the label of that row."""
+    noise = inputs.noise
+    used = judge.tensor(f"{run}/sample/noise", what="The noise that the sampler is given")
+    judge.require(
+        used.dim() == noise.dim() and used.shape[1:] == noise.shape[1:],
+        "noise_shape",
+        f"The sampler is given noise of shape {tuple(used.shape)}; the noise has shape {tuple(noise.shape)}.",
+    )
+    distance, row = torch.cdist(used.double().flatten(1), noise.double().flatten(1)).min(dim=1)
+    judge.require(
+        bool((distance < 1e-4).all()),
+        "fresh_noise",
+        "Your function draws its own noise. Give the sampler the noise of the argument, the same for every scale: "
+        "then w is the only difference.",
+    )
+    labels = judge.tensor(f"{run}/sample/labels", (len(used),), "The labels that the sampler is given")
+    judge.require(
+        not bool((labels == inputs.null_label).all()),
+        "labels_not_passed",
+        "The samples were drawn with the null label. Give the sampler the labels.",
+    )
+    judge.require(
+        torch.equal(labels.long(), inputs.labels[row]),
+        "rows_mixed",
+        "The sampler is given noise and labels that do not belong together. "
+        "If you drop rows of one, drop the same rows of the other.",
+    )
+
+
+def require_inputs_kept(judge: Judge, run: str) -> None:
+    """Fail if the function changed noise, labels or scales in place."""
+    require_unchanged(judge, f"{run}/inputs_kept")
+
+
+def check(judge: Judge) -> None:
+    """Run all requirements, and compare the accuracies with the oracle's counts."""
+    with judge.part("properties", 2):
+        for run, hits in PUBLIC_HITS.items():
+            inputs = Inputs.of(judge.challenge, run)
+            accuracies = require_accuracies(judge, run, inputs)
+            require_inputs_kept(judge, run)
+            rows = int(inputs.asked.sum())
+            for value in accuracies.values():
+                judge.require(0 <= value <= 1, "not_a_fraction", f"An accuracy is {value:g}; it lies between 0 and 1.")
+                judge.require(
+                    abs(value * rows - round(value * rows)) < 1e-4,
+                    "wrong_rows",
+                    f"{rows} samples have a class, so an accuracy is a multiple of 1/{rows}; {value:.4f} is not.",
+                )
+            for w, count in zip(inputs.scales, hits, strict=True):
+                judge.require(abs(accuracies[w] * rows - count) < 1e-3, *wrong_accuracy(w, accuracies[w]))
+
+
+def wrong_accuracy(w: float, accuracy: float) -> tuple[str, str]:
+    """Return code and message for a wrong accuracy that nothing else explains."""
+    return (
+        "wrong_accuracy",
+        f"At w = {w:g} your accuracy is {accuracy:.4f}, which is not the share of samples with a class that are "
+        "classified as their own label. Check which rows you compare with which labels.",
+    )
+
+
+EXERCISE = Exercise(
+    "lab4.accuracy_sweep",
+    points=2,
+    title="Accuracy by guidance scale",
+    names=("conditional_accuracy",),
+    probe=probe,
+    version=4,
+    public=check,
+)
