@@ -13,8 +13,8 @@ from autograder.course import releases as archive
 from autograder.course.source import read_source, release_hash
 from autograder.errors import SandboxError
 from autograder.feedback.class_report import report, write_page
-from autograder.gradebook import keep, nbgrader
-from autograder.gradebook.keep import keep_in_nbgrader
+from autograder.gradebook import record as keep, nbgrader
+from autograder.gradebook.record import record_grades
 from autograder.intake.repair import repair
 from autograder.judging import class_run as classroom
 from autograder.judging.class_run import judge_class, open_class, run_class
@@ -201,7 +201,7 @@ def course(tmp_path_factory):
     room = open_class(lab, folder / "submitted", folder)
     run_class(room, protected=True, workers=1)
     judge_class(room)
-    assert keep_in_nbgrader(room, protected=True) == ([], True)
+    assert record_grades(room, protected=True) == ([], True)
     return folder
 
 
@@ -254,10 +254,10 @@ def test_a_regrade_runs_nothing_also_where_the_class_was_run_without_the_sandbox
 
 
 def test_two_runs_do_not_write_one_gradebook(course, lab4, capsys):
-    with nbgrader.alone(course):
+    with nbgrader.gradebook_lock(course):
         assert main(["regrade", lab4.name, "--course", str(course)]) == 2
     assert "another grading run is writing the grades" in capsys.readouterr().err
-    with nbgrader.alone(course):  # it was given back
+    with nbgrader.gradebook_lock(course):  # it was given back
         pass
 
 
