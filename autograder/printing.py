@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.export import ExportResult
-from autograder.intake.collected import Collected
 from autograder.judging.class_run import Class
 from autograder.judging.grade import Grade
 from utils.checks.exercise import load
+
+if TYPE_CHECKING:  # only for annotations: exporting loads far more than printing needs
+    from autograder.export import ExportResult
+    from autograder.intake.collected import Collected
 
 
 def print_grade(grade: Grade, console: Console | None = None) -> None:

@@ -1,6 +1,6 @@
 """Our preprocessors for nbgrader: repair, and the sandbox and the judge instead of its kernel and its asserts.
 
-`nbgrader_config.py` lists these classes. Scores, partial credit, late penalties, feedback and formgrader stay nbgrader's.
+`nbgrader_config.py` lists these classes. Scores, partial credit, late penalties and formgrader remain nbgrader's.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ SAFE_ATTRIBUTES = {tag: set(names) - {"align"} for tag, names in nh3.ALLOWED_ATT
     tag: set(ATTRIBUTES) for tag in TAGS
 }  # `align` would let a picture float over its neighbours
 
-# Formgrader binds its buttons to classes, and its stylesheet moves elements by them. Only the classes for the colours of
-# code are kept.
+# Formgrader binds its buttons to classes, and its stylesheet moves elements by them. Only the classes for the colours
+# of code are kept.
 SAFE_CLASSES = {"div": {"highlight"}, "code": {"tex"}, "span": {name for name in STANDARD_TYPES.values() if name}}
 
 # Links hold only words. An invisible link around a block could cover everything that a TA clicks.
