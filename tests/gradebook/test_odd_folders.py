@@ -1,4 +1,4 @@
-"""A whole class with folders as students, unzip and git leave them: one odd folder costs nobody else a grade."""
+"""A class with odd folders, as students, unzip and git leave them: no folder affects the grade of another student."""
 
 import os
 import subprocess
@@ -19,12 +19,14 @@ NOTEBOOK = f"{LAB.name}.ipynb"
 
 
 def solved() -> str:
+    """Return the solved lab without the cells that grading skips."""
     notebook = read_source(LAB)
     notebook.cells = [c for c in notebook.cells if role_of(c) not in ("illustration", "")]
     return nbformat.writes(notebook)
 
 
-def hand_in(folder, student, data: str | bytes = "", name=NOTEBOOK):
+def submit(folder, student, data: str | bytes = "", name=NOTEBOOK):
+    """Write a submission in nbgrader's layout, and return its folder."""
     place = folder / student / LAB.name
     place.mkdir(parents=True)
     if data:
@@ -33,6 +35,7 @@ def hand_in(folder, student, data: str | bytes = "", name=NOTEBOOK):
 
 
 def grade(course):
+    """Grade a course and return everything that was printed."""
     done = subprocess.run(
         [sys.executable, "-m", "autograder", "grade", "lab4", "--course", course, "--workers", "1"],
         cwd=ROOT,
@@ -46,24 +49,24 @@ def grade(course):
 
 
 @pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap is not installed")
-def test_one_odd_folder_costs_nobody_else(tmp_path):
+def test_an_odd_folder_affects_no_other_student(tmp_path):
     submitted, text = tmp_path / "submitted", solved()
     (tmp_path / "private.txt").write_text("the instructor's")
-    hand_in(submitted, "ada", text)
-    os.mkfifo(hand_in(submitted, "bo") / NOTEBOOK)
-    hand_in(submitted, "cy\nname", text)
-    hand_in(submitted, os.fsdecode(b"d\xe9"), text)
-    hand_in(submitted, "e[bold]", text)
-    (hand_in(submitted, "fay") / NOTEBOOK).symlink_to(LAB.solution)
+    submit(submitted, "ada", text)
+    os.mkfifo(submit(submitted, "bo") / NOTEBOOK)
+    submit(submitted, "cy\nname", text)
+    submit(submitted, os.fsdecode(b"d\xe9"), text)
+    submit(submitted, "e[bold]", text)
+    (submit(submitted, "fay") / NOTEBOOK).symlink_to(LAB.solution)
     (submitted / "gus").mkdir()
     (submitted / "gus" / LAB.name).symlink_to(submitted / "ada" / LAB.name)
-    beside = hand_in(submitted, "hal", text)
+    beside = submit(submitted, "hal", text)
     (beside / "read.txt").symlink_to(tmp_path / "private.txt")
     (beside / "page.html").write_text("<script>alert(1)</script>")
     os.mkfifo(beside / "pipe")
-    (hand_in(submitted, "ivy", text) / "timestamp.txt").write_bytes(os.urandom(300))
-    (hand_in(submitted, "jo", text) / "timestamp.txt").write_text("2026-11-30 21:14:00 UTC\n")
-    hand_in(submitted, "kim", text.encode("utf-16"))
+    (submit(submitted, "ivy", text) / "timestamp.txt").write_bytes(os.urandom(300))
+    (submit(submitted, "jo", text) / "timestamp.txt").write_text("2026-11-30 21:14:00 UTC\n")
+    submit(submitted, "kim", text.encode("utf-16"))
     said = grade(tmp_path)
     graded = {"ada", "cy_name", "d_", "e_bold_", "hal", "ivy", "jo", "kim"}
     for kind in ("autograded", "feedback"):
@@ -71,9 +74,9 @@ def test_one_odd_folder_costs_nobody_else(tmp_path):
     assert "8 of 11 submissions graded" in said and "14 / 14" in said
     assert "failed" not in said
     assert "a link to a file that is not this student's" in said and "ivy: its timestamp.txt holds no time" in said
-    handed_back = [p.name for kind in ("autograded", "feedback") for p in (tmp_path / kind).rglob("*") if p.is_file()]
-    assert set(handed_back) == {NOTEBOOK, f"{LAB.name}.html", "timestamp.txt"}, handed_back
-    assert handed_back.count("timestamp.txt") == 2  # jo's, in both
+    sent_back = [p.name for kind in ("autograded", "feedback") for p in (tmp_path / kind).rglob("*") if p.is_file()]
+    assert set(sent_back) == {NOTEBOOK, f"{LAB.name}.html", "timestamp.txt"}, sent_back
+    assert sent_back.count("timestamp.txt") == 2  # jo's, in both
     assert not list(tmp_path.glob(".staged*"))
 
 
@@ -88,7 +91,7 @@ def test_two_students_of_one_id_are_told_apart(tmp_path, monkeypatch):
     assert "c d would have the id c_d" in problems["c d"] and problems["c+d"]
 
 
-def test_a_files_name_does_not_drive_the_terminal(tmp_path, capsys):
+def test_the_name_of_a_file_cannot_control_the_terminal(tmp_path, capsys):
     from autograder.cli import main
 
     path = tmp_path / "\x1b]0;owned\x07\x1b[31mred.ipynb"

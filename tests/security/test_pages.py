@@ -1,4 +1,4 @@
-"""What a student wrote stays on the student's part of a page: it runs nothing, covers nothing and binds to nothing."""
+"""What a student wrote stays in its place on a page: it runs nothing, covers nothing and is bound to no button."""
 
 from __future__ import annotations
 
@@ -58,10 +58,12 @@ PAYLOADS = {
 
 
 def markdown(source: str) -> str:
+    """Return Markdown as the pages show it."""
     return safe_markdown({"cell": {}}, source)
 
 
 def assert_harmless(page: str) -> None:
+    """Check that no element of a page runs, loads, covers or is bound to anything."""
     soup = BeautifulSoup(page, "html.parser")
     for tag in soup.find_all(True):
         classes = set(tag.get("class", []))
@@ -124,7 +126,7 @@ def test_nested_links_cost_linear_time():
 
 @pytest.fixture
 def exporter():
-    """As formgrader makes it, with what `nbgrader_config.py` adds."""
+    """The exporter that formgrader creates, with what `nbgrader_config.py` adds."""
     config = Config()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
@@ -138,7 +140,7 @@ FIELDS = ("student", "last_name", "first_name", "notebook_path", "notebook_id", 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_formgrader_shows_a_hostile_name_as_text(exporter, field):
-    """Every field of nbgrader's handler, one at a time: some come from a roster, some from an archive."""
+    """Every field of nbgrader's handler, one at a time, because they come from rosters and archives."""
     resources = {"index": 0, "total": 1, "base_url": ""} | {name: "Ada" for name in FIELDS}
     for hostile in (SCRIPT, '"><script>alert(1)</script>', "');alert(1);//"):
         page, _ = exporter.from_notebook_node(v4.new_notebook(), resources=resources | {field: hostile})
