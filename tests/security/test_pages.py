@@ -44,14 +44,20 @@ PAYLOADS = {
     "a link around a backdrop": '<a href="https://example.org"><div class="modal-backdrop in">x</div></a>',
     "a link around a block": '<a href="https://example.org"><div>one</div><p>two</p></a>',
     "a link around a picture": '<a href="https://example.org"><img src="data:image/png;base64,AAAA" width="3000"></a>',
-    "a link into the server": '<a href="/lab/tree/x">one</a> <a href="../../api/shutdown">two</a> <a href="//example.org">3</a>',
+    "a link into the server": (
+        '<a href="/lab/tree/x">one</a> <a href="../../api/shutdown">two</a> <a href="//example.org">3</a>'
+    ),
     "a positioned style": '<p style="position: fixed; inset: 0">x</p>',
     "an id that the page looks for": '<p id="statusmessage">x</p><input id="lab4_unet_essay" class="score" value="2">',
-    "a formula that is moved": "<math><mpadded voffset='-400px' lspace='-300px' width='0'><mtext>x</mtext></mpadded></math>",
+    "a formula that is moved": (
+        "<math><mpadded voffset='-400px' lspace='-300px' width='0'><mtext>x</mtext></mpadded></math>"
+    ),
     "a formula that is huge": "<math><mstyle mathsize='900px'><mi>x</mi></mstyle><mspace width='-50em'/></math>",
     "data attributes": '<span data-toggle="tooltip" data-link="x" title="t">x</span>',
     "a script by every door": f"<script>x</script>{SCRIPT}<svg onload=x><a href='javascript:x'>y</a>",
-    "TeX that names a class and a link": r"$\class{full-credit}{x} \href{javascript:alert(1)}{y} \cssId{help}{z} \style{position:fixed}{w}$",
+    "TeX that names a class and a link": (
+        r"$\class{full-credit}{x} \href{javascript:alert(1)}{y} \cssId{help}{z} \style{position:fixed}{w}$"
+    ),
     "TeX behind entities": r"&#36;\class{full-credit}{x}&#36; \\(\class{full-credit}{y}\\)",
     "code in another language": '```"><div class=full-credit>\nx\n```',
 }
@@ -103,7 +109,8 @@ def test_a_payload_is_harmless_as_markdown_and_as_an_output(payload):
 
 def test_honest_markup_stays():
     page = markdown(
-        "A [paper](https://arxiv.org/abs/2207.12598), *emphasis*, $\\frac{a}{b} \\quad c$, and\n\n```python\nimport torch\n```\n\n"
+        "A [paper](https://arxiv.org/abs/2207.12598), *emphasis*, $\\frac{a}{b} \\quad c$, and\n\n"
+        "```python\nimport torch\n```\n\n"
         "| a | b |\n|---|---|\n| 1 | 2 |\n\n<details><summary>more</summary>text</details>"
     )
     soup = BeautifulSoup(page, "html.parser")

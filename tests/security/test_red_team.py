@@ -1,7 +1,7 @@
 """Hostile submissions through the whole hardened pipeline.
 
-Each attack comes with a wrong answer. An attack may cost the attacker points. It must not earn more than the same answers
-earn honestly, must not show anything hidden, and must not change the grade of the next student.
+Each attack comes with a wrong answer. An attack may cost the attacker points. It must not earn more than the same
+answers earn honestly, must not show anything hidden, and must not change the grade of the next student.
 """
 
 import json
