@@ -43,8 +43,8 @@ c.Autograde.autograde_preprocessors = [
 secure_formgrader()
 c.HTMLExporter.preprocessors = ["autograder.feedback.formgrader.UntrustedNotebook"]
 c.HTMLExporter.filters = {
-    "markdown2html": "autograder.feedback.page.safe_markdown",
-    "highlight_code": "autograder.feedback.page.safe_code",
+    "markdown2html": "autograder.feedback.render.safe_markdown",
+    "highlight_code": "autograder.feedback.render.safe_code",
 }
 c.GenerateFeedback.exporter_class = "autograder.feedback.page.FeedbackExporter"
 c.GenerateFeedback.preprocessors = [

@@ -161,7 +161,7 @@ def examine(options: argparse.Namespace) -> int:
 
     from autograder.course.labs import find_lab
     from autograder.errors import NoSuchLab, NotANotebook
-    from autograder.intake.repair import visible
+    from autograder.intake.matching import visible
     from autograder.intake.submission import open_submission
 
     try:
@@ -253,23 +253,41 @@ def make_release(options: argparse.Namespace) -> int:
 
 
 def collect_archive(options: argparse.Namespace) -> int:
+    from autograder.course.labs import find_lab
     from autograder.errors import BadArchive, NoSuchLab
-    from autograder.intake.collect import run
+    from autograder.intake.collect import collect
+    from autograder.printing import print_collected
 
     try:
-        return run(options.archive, options.submissions, options.lab, options.late, options.times)
+        lab = find_lab(options.lab) if options.lab else None
+        result = collect(options.archive, options.submissions, lab, options.late, options.times)
     except (BadArchive, NoSuchLab) as error:
         return refuse(error)
+    print_collected(result, options.submissions, options.times)
+    return 0 if result.accepted else 1
 
 
 def export_grades(options: argparse.Namespace) -> int:
+    from autograder.course.labs import find_lab
     from autograder.errors import BadArchive, ExportError, GradebookError, NoSuchLab
-    from autograder.export import export
+    from autograder.export import export_grades as export
+    from autograder.printing import print_exported
 
     try:
-        return export(options)
+        result = export(
+            find_lab(options.lab),
+            options.course,
+            options.to,
+            options.out,
+            options.roster,
+            options.archive,
+            options.column,
+            options.sandbox,
+        )
     except (BadArchive, ExportError, GradebookError, NoSuchLab) as error:
         return refuse(error)
+    print_exported(result, options.to)
+    return 0
 
 
 def add_class_options(command: argparse.ArgumentParser, gradebook: bool = True) -> None:
@@ -339,8 +357,8 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     """What grade and regrade share: open, run, judge, print, and hand over to nbgrader."""
     from autograder.errors import ExportError, GradebookError, NoSuchLab
     from autograder.feedback.class_report import report, write_page
-    from autograder.gradebook.keep import keep_in_nbgrader
     from autograder.gradebook.nbgrader import gradebook_name, has_gradebook, open_gradebook
+    from autograder.gradebook.record import record_grades
     from autograder.judging.class_run import judge_class
     from autograder.printing import print_class
 
@@ -362,7 +380,7 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
     whole = True
     if not options.no_gradebook and graded:
         try:
-            problems, whole = keep_in_nbgrader(room, protected, not options.no_feedback)
+            problems, whole = record_grades(room, protected, not options.no_feedback)
             for problem in problems:
                 print(problem, file=sys.stderr)
         except GradebookError as error:

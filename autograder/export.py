@@ -1,63 +1,127 @@
-"""Export grades out of nbgrader's gradebook, scores by hand and late penalties included."""
+"""Export grades and feedback from nbgrader's gradebook, with manual grades and late penalties."""
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from autograder.course.labs import find_lab
+from autograder.course.labs import Lab
 from autograder.errors import ExportError
+from autograder.feedback.lms_zip import write_feedback
 from autograder.gradebook.canvas import canvas_csv, filled_roster
-from autograder.gradebook.gradescope_results import gradescope_results
-from autograder.gradebook.rows import read_gradebook
-from autograder.gradebook.spreadsheets import plain_csv, write
+from autograder.gradebook.gradescope_results import results_of_row
+from autograder.gradebook.gradescope_zip import write_autograder
+from autograder.gradebook.rows import GradebookRow, read_gradebook
+from autograder.gradebook.spreadsheets import plain_csv, write_private
+
+# What can be exported, and the name of the file or folder in the course's `exports` after the lab's name.
+NAMES = {
+    "csv": "-grades.csv",
+    "canvas": "-canvas.csv",
+    "gradescope": "-gradescope",
+    "gradescope-autograder": "-gradescope-autograder.zip",
+    "feedback": "-feedback.zip",
+}
 
 
-def export(options: argparse.Namespace) -> int:
-    """The command."""
-    from autograder.feedback.lms_zip import write_feedback
-    from autograder.gradebook.gradescope import write_autograder
+@dataclass(frozen=True)
+class ExportResult:
+    """What was exported.
 
-    lab, course = find_lab(options.lab), options.course.resolve()
-    if options.roster and options.to != "canvas":
-        raise ExportError("--roster belongs to --to canvas")
-    if (options.archive is None) == (options.to == "feedback"):
-        raise ExportError("--to feedback needs --archive, the zip that was collected; nothing else does")
-    folder = course / "exports"
-    if options.to == "gradescope-autograder":
-        target = options.out or folder / f"{lab.name}-gradescope-autograder.zip"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_autograder(lab, target, options.sandbox)
-        print(f"written: {target}. It holds answers and a secret: upload it to Gradescope, and give it to nobody.")
-        return 0
+    Attributes:
+        target: The file or folder that was written.
+        students: The number of students in the gradebook; 0 for Gradescope's autograder, which has no students.
+        waiting: The ids of students with written answers that have not been graded yet; these count as 0 points.
+        changed: The ids of students who submitted again after manual grading; their manual points are old.
+        unmatched: The ids of students who are not in the Canvas roster.
+        left_out: One line for each student who gets no feedback.
+    """
+
+    target: Path
+    students: int
+    waiting: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def export_grades(
+    lab: Lab,
+    course: Path,
+    to: str,
+    out: Path | None = None,
+    roster: Path | None = None,
+    archive: Path | None = None,
+    column: str | None = None,
+    sandbox: str = "bwrap",
+) -> ExportResult:
+    """Export the grades or the feedback of a lab.
+
+    Args:
+        lab: The lab.
+        course: The course's folder.
+        to: What to write, one of `NAMES`.
+        out: The file or folder to write; if None, one in the course's `exports`.
+        roster: For "canvas": the gradebook that Canvas exported, to be filled in.
+        archive: For "feedback": the zip that was collected from Canvas or Moodle.
+        column: For "canvas": the assignment's name in Canvas; if None, the lab's name.
+        sandbox: For "gradescope-autograder": "bwrap", or "none" to run notebooks unprotected.
+
+    Raises:
+        ExportError: The arguments do not fit together, or there is nothing to export.
+        GradebookError: The gradebook cannot be read.
+        BadArchive: The archive cannot be used.
+    """
+    require_consistent(to, roster, archive)
+    course = course.resolve()
+    target = out or course / "exports" / f"{lab.name}{NAMES[to]}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if to == "gradescope-autograder":
+        write_autograder(lab, target, sandbox)
+        return ExportResult(target, 0)
     rows = read_gradebook(lab, course)
-    if options.to == "feedback":
-        target = options.out or folder / f"{lab.name}-feedback.zip"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for line in write_feedback(lab, rows, course, options.archive, target):
-            print(f"  left out: {line}")
-    elif options.to == "gradescope":
-        target = options.out or folder / f"{lab.name}-gradescope"
-        for row in rows:
-            place = target / row.student / "results.json"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write(place, json.dumps(gradescope_results(lab, row, course), indent=1, ensure_ascii=False) + "\n")
+    result = ExportResult(
+        target,
+        len(rows),
+        waiting=tuple(row.student for row in rows if row.open),
+        changed=tuple(row.student for row in rows if row.changed),
+    )
+    if to == "feedback":
+        return replace(result, left_out=tuple(write_feedback(lab, rows, course, archive, target)))
+    if to == "gradescope":
+        write_gradescope(lab, rows, course, target)
+    elif to == "csv":
+        write_private(target, plain_csv(lab, rows))
+    elif roster is None:
+        write_private(target, canvas_csv(rows, column or lab.name))
     else:
-        target = options.out or folder / f"{lab.name}-{'grades' if options.to == 'csv' else 'canvas'}.csv"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        column = options.column or lab.name
-        if options.to == "csv":
-            write(target, plain_csv(lab, rows))
-        elif options.roster:
-            text, unmatched = filled_roster(options.roster, rows, column)
-            write(target, text)
-            for student in unmatched:
-                print(f"  not in the roster: {student}")
-        else:
-            write(target, canvas_csv(rows, column))
-    print(f"written: {target}, {len(rows)} students")
-    if waiting := [row.student for row in rows if row.open]:
-        print(f"{len(waiting)} of them have written answers that nobody has graded yet; these count 0 until then.")
-    if changed := [row.student for row in rows if row.changed]:
-        print(f"Changed since a person graded it, with the old points: {', '.join(changed)}.")
-    return 0
+        text, unmatched = filled_roster(roster, rows, column or lab.name)
+        write_private(target, text)
+        return replace(result, unmatched=tuple(unmatched))
+    return result
+
+
+def require_consistent(to: str, roster: Path | None, archive: Path | None) -> None:
+    """Check that the optional arguments belong to what is exported.
+
+    Raises:
+        ExportError: They do not.
+    """
+    if to not in NAMES:
+        raise ExportError(f"--to must be one of {', '.join(NAMES)}, not {to}")
+    if roster is not None and to != "canvas":
+        raise ExportError("--roster belongs to --to canvas")
+    if archive is None and to == "feedback":
+        raise ExportError("--to feedback needs --archive, the zip that was collected from Canvas or Moodle")
+    if archive is not None and to != "feedback":
+        raise ExportError("--archive belongs to --to feedback")
+
+
+def write_gradescope(lab: Lab, rows: list[GradebookRow], course: Path, target: Path) -> None:
+    """Write `target/STUDENT/results.json` for each student."""
+    for row in rows:
+        place = target / row.student / "results.json"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        document = results_of_row(lab, row, course)
+        write_private(place, json.dumps(document, indent=1, ensure_ascii=False) + "\n")

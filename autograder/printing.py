@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,6 +13,10 @@ from rich.table import Table
 from autograder.judging.class_run import Class
 from autograder.judging.grade import Grade
 from utils.checks.exercise import load
+
+if TYPE_CHECKING:  # only for annotations: exporting loads far more than printing needs
+    from autograder.export import ExportResult
+    from autograder.intake.collected import Collected
 
 
 def print_grade(grade: Grade, console: Console | None = None) -> None:
@@ -63,3 +69,54 @@ def print_class(room: Class, console: Console | None = None) -> None:
             console.print(f"\n[bold]{escape(row.student)}[/bold]")
             for line in dict.fromkeys(lines):
                 console.print(f"  {line}", markup=False, highlight=False)
+
+
+def print_collected(result: Collected, target: Path, times: Path | None = None) -> None:
+    """Print what was accepted and what was skipped, with the reasons.
+
+    Args:
+        result: What `collect` returned.
+        target: The folder with the submissions.
+        times: Moodle's grading worksheet, if one was given.
+    """
+    for line in result.accepted:
+        print(f"  accepted  {line}")
+    for line in result.skipped:
+        print(f"  skipped   {line}")
+    print(f"{len(result.accepted)} accepted, {len(result.skipped)} skipped; the accepted ones are in {target}")
+    for name, students in sorted(result.labs.items()):
+        print(f"  {name}: {len(students)} student{'' if len(students) == 1 else 's'}")
+    if missing := result.missing:
+        print(
+            f"Nothing could be accepted from {len(missing)} student{'' if len(missing) == 1 else 's'}, "
+            f"so they will not be graded: {', '.join(missing)}"
+        )
+    if times is not None and result.untimed:
+        print(f"{times.name} has no readable time for {', '.join(sorted(result.untimed))}, so no late penalty applies")
+
+
+def print_exported(result: ExportResult, to: str) -> None:
+    """Print what was exported, and what the instructor should know about it.
+
+    Args:
+        result: What `export_grades` returned.
+        to: What was exported, such as "csv".
+    """
+    if to == "gradescope-autograder":
+        print(f"written: {result.target}")
+        print("It contains the answers and a secret, so upload it to Gradescope and share it with no one else.")
+        return
+    for student in result.unmatched:
+        print(f"  not in the roster: {student}")
+    for line in result.left_out:
+        print(f"  left out: {line}")
+    print(f"written: {result.target}, {result.students} student{'' if result.students == 1 else 's'}")
+    if result.waiting:
+        print(
+            f"{len(result.waiting)} of them have written answers without a grade; these count as 0 points until then."
+        )
+    if result.changed:
+        print(
+            f"Submitted again after manual grading, so the manual points are old: {', '.join(result.changed)}. "
+            "Review them in formgrader and export again."
+        )

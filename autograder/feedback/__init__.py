@@ -1,1 +1,1 @@
-"""Pages: a student's feedback, the class report, and what goes back to an LMS."""
+"""Pages: a student's feedback, the class report, and the feedback that goes back to an LMS."""

@@ -1,4 +1,4 @@
-"""The class report: one page for a person, or the same numbers as JSON. Everything comes from judged, stored runs."""
+"""The class report: a page for instructors, or the same numbers as JSON. Everything comes from judged, stored runs."""
 
 from __future__ import annotations
 
@@ -15,55 +15,71 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader
 
 from autograder.feedback.markup import prose
+from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import Class, Entry
-from utils.checks.exercise import load
+from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
-COMMON = 12  # findings listed
-SLOW = 5  # runs listed
+COMMON = 12  # findings, and kinds of repairs, that are listed
+SLOW = 5  # slowest runs that are listed
 
 
 def report(room: Class, secret: bytes | None = None) -> dict:
-    """What the page shows, as plain data.
+    """Return what the page shows, as plain data.
 
     Args:
-        secret: with it, students appear under pseudonyms: the same ones at every call, and nobody can compute them without it.
+        room: The judged class.
+        secret: If given, students appear under pseudonyms, which are the same in every report and cannot be computed
+            without the secret.
     """
     names = {entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in room.entries}
-    automatic = [entry for entry in load(room.lab.short) if not entry.manual]
+    automatic = [exercise for exercise in load(room.lab.short) if not exercise.manual]
     graded = [entry for entry in room.entries if entry.grade is not None]
     points = [entry.grade.points for entry in graded]
     return {
         "lab": room.lab.name,
         "submissions": len(room.entries),
         "graded": len(graded),
-        "max_points": sum(entry.points for entry in automatic),
-        "manual_max_points": sum(entry.points for entry in load(room.lab.short) if entry.manual),
+        "max_points": sum(exercise.points for exercise in automatic),
+        "manual_max_points": sum(exercise.points for exercise in load(room.lab.short) if exercise.manual),
         "points": spread(points),
-        "distribution": distribution(points, sum(entry.points for entry in automatic)),
-        "exercises": [success(entry.name, entry.title, entry.points, graded) for entry in automatic],
+        "distribution": distribution(points, sum(exercise.points for exercise in automatic)),
+        "exercises": [success(exercise.name, exercise.title, exercise.points, graded) for exercise in automatic],
         "findings": common_findings(graded),
         "repairs": Counter(kind_of(line) for entry in graded for line in entry.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not entry.run.protected for entry in graded),
-        "look": [
-            {
-                "student": names[entry.student],
-                "problems": [without_name(text, entry, names[entry.student]) for text in entry.problems],
-            }
-            for entry in room.entries
-            if entry.problems
-        ],
-        "students": sorted((row(entry, names, automatic) for entry in room.entries), key=lambda r: r["student"]),
+        "look": [attention(entry, names[entry.student]) for entry in room.entries if entry.problems],
+        "students": sorted(
+            (student_line(entry, names[entry.student], automatic) for entry in room.entries),
+            key=lambda line: line["student"],
+        ),
     }
 
 
+def attention(entry: Entry, name: str) -> dict:
+    """Return why a submission needs manual attention.
+
+    Args:
+        entry: The submission.
+        name: The student's name in this report.
+    """
+    return {"student": name, "problems": [without_name(text, entry, name) for text in entry.problems]}
+
+
 def pseudonym(student: str, secret: bytes) -> str:
+    """Return the pseudonym of a student."""
     return "student-" + hmac.new(secret, f"report:{student}".encode(), hashlib.sha256).hexdigest()[:8]
 
 
-def row(entry: Entry, names: dict[str, str], automatic: list) -> dict:
-    name = names[entry.student]
+def student_line(entry: Entry, name: str, automatic: list[Exercise]) -> dict:
+    """Return the line of one student in the table of students.
+
+    Args:
+        entry: The submission.
+        name: The student's name in this report.
+        automatic: The automatic exercises of the lab.
+    """
     line: dict[str, Any] = {
         "student": name,
         "points": None,
@@ -89,7 +105,7 @@ def row(entry: Entry, names: dict[str, str], automatic: list) -> dict:
 
 
 def without_name(text: str, entry: Entry, name: str) -> str:
-    """A sentence about a submission, for a page without names: its file may be named after its student."""
+    """Return a sentence about a submission with the student's id replaced by `name`, also in the name of the file."""
     if name == entry.student:
         return text
     for word in sorted({entry.path.name, entry.path.stem, entry.student}, key=len, reverse=True):
@@ -98,6 +114,7 @@ def without_name(text: str, entry: Entry, name: str) -> str:
 
 
 def spread(values: list[float]) -> dict | None:
+    """Return mean, median, lowest and highest of some values, or None if there are none."""
     if not values:
         return None
     return {
@@ -109,7 +126,12 @@ def spread(values: list[float]) -> dict | None:
 
 
 def distribution(points: list[float], most: float) -> list[dict]:
-    """Students by points, a bar each whole point."""
+    """Return the number of students for each whole number of points.
+
+    Args:
+        points: The points of each student.
+        most: The most points that the lab gives automatically.
+    """
     bars = [0] * (int(most) + 1)
     for value in points:
         bars[min(int(value), int(most))] += 1
@@ -117,6 +139,14 @@ def distribution(points: list[float], most: float) -> list[dict]:
 
 
 def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
+    """Return how many students earned all, some and none of the points of an exercise.
+
+    Args:
+        name: The exercise.
+        title: Its title.
+        most: The points that it gives.
+        graded: The graded submissions.
+    """
     earned = [entry.grade.verdicts[name].points for entry in graded]
     return {
         "exercise": name,
@@ -130,7 +160,7 @@ def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
 
 
 def common_findings(graded: list[Entry]) -> list[dict]:
-    """What went wrong most often: students, not repetitions, and one student's words as the example."""
+    """Return the most frequent findings, with one student's message as an example; each student counts once."""
     counts: Counter = Counter()
     example: dict = {}
     for entry in graded:
@@ -145,11 +175,17 @@ def common_findings(graded: list[Entry]) -> list[dict]:
 
 
 def kind_of(repair: str) -> str:
-    """Repairs are counted by kind: the cell's name is left out."""
+    """Return a repair without the name of its cell, so that repairs of the same kind are counted together."""
     return re.sub(r"\bcell [\w-]+", "cell …", repair)
 
 
 def cost(graded: list[Entry], names: dict[str, str]) -> dict | None:
+    """Return time and memory of the runs, or None if there are none.
+
+    Args:
+        graded: The graded submissions.
+        names: The students' names in this report, by id.
+    """
     if not graded:
         return None
     seconds, memory = [e.run.wall_s for e in graded], [e.run.memory_kb / 1024 for e in graded]
@@ -165,20 +201,32 @@ def cost(graded: list[Entry], names: dict[str, str]) -> dict | None:
 
 
 def write_page(document: dict, place: Path, feedback: Path | None = None) -> Path:
-    """One self-contained HTML file, readable by its owner only.
+    """Write the report as one self-contained HTML file, readable for its owner only, and return its path.
 
     Args:
-        feedback: the folder of feedback pages: a student's name leads to the page, where there is one.
+        document: What `report` returned.
+        place: The file to write.
+        feedback: The folder of feedback pages; a student's name links to the student's page, if there is one.
     """
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     pages.filters["prose"] = prose
-    links = {}
-    for student in [line["student"] for line in document["students"]] if feedback else ():
-        page = feedback / student / document["lab"] / f"{document['lab']}.html"
-        if page.is_file():
-            links[student] = quote(os.path.relpath(page, place.parent))
+    links = page_links(document, place, feedback) if feedback else {}
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.touch(mode=0o600)
-    place.chmod(0o600)
-    place.write_text(pages.get_template("report.html").render(report=document, links=links), encoding="utf-8")
+    write_private(place, pages.get_template("report.html").render(report=document, links=links))
     return place
+
+
+def page_links(document: dict, place: Path, feedback: Path) -> dict[str, str]:
+    """Return the address of each feedback page relative to the report, by student.
+
+    Args:
+        document: What `report` returned.
+        place: The file of the report.
+        feedback: The folder of feedback pages.
+    """
+    lab, links = document["lab"], {}
+    for line in document["students"]:
+        page = feedback / line["student"] / lab / f"{lab}.html"
+        if page.is_file():
+            links[line["student"]] = quote(os.path.relpath(page, place.parent))
+    return links

@@ -1,7 +1,7 @@
 """Make formgrader safe to open: a TA reads there what students wrote, in a browser that may run code on the server.
 
-nbgrader's formgrade template writes names and ids unescaped, binds its buttons to CSS classes, and loads MathJax, whose TeX
-can set classes and links of its own. `nbgrader_config.py` hands the classes of this module to nbconvert.
+nbgrader's formgrade template writes names and ids unescaped, binds its buttons to CSS classes, and loads MathJax, whose
+TeX can set classes and links of its own. `nbgrader_config.py` passes the classes of this module to nbconvert.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode, v4
 from traitlets import Bool
 
-# What nbgrader's handler gives to the template as text (nbgrader/server_extensions/formgrader/handlers.py).
+# What nbgrader's handler passes to the template as text (nbgrader/server_extensions/formgrader/handlers.py).
 NAMES = (
     "student",
     "last_name",
@@ -38,17 +38,19 @@ class UntrustedNotebook(Preprocessor):
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Return the notebook without unsafe parts, and the names escaped."""
         for key in NAMES:
             if isinstance(resources.get(key), str):
                 resources[key] = str(escape(resources[key]))
-        nb.cells = [self.clean(cell) for cell in nb.cells]
+        nb.cells = [self.safe_cell(cell) for cell in nb.cells]
         return nb, resources
 
     @staticmethod
-    def clean(cell: NotebookNode) -> NotebookNode:
+    def safe_cell(cell: NotebookNode) -> NotebookNode:
+        """Return a cell without tags, invalid ids and raw HTML."""
         cell.metadata.pop("tags", None)  # a tag with a blank in it becomes a CSS class
         if "nbgrader" in cell.metadata and not GRADE_ID.fullmatch(str(cell.metadata["nbgrader"].get("grade_id", ""))):
-            del cell.metadata["nbgrader"]  # the id stands in attributes of the page
+            del cell.metadata["nbgrader"]  # the template writes the id into attributes
         if cell.cell_type == "raw":  # nbconvert takes its text for HTML
             return v4.new_markdown_cell(f"<pre>{html.escape(cell.source)}</pre>", metadata=cell.metadata)
         return cell
@@ -58,16 +60,17 @@ class OfflineExporter(HTMLExporter):
     """nbconvert's exporter without MathJax: formulas are MathML already, and TeX could set classes and links."""
 
     def __init__(self, **options):
+        """Create the exporter; the options are those of nbconvert's."""
         empty = {"mathjax.html.j2": "{% macro mathjax(url='') %}{% endmacro %}"}
         super().__init__(extra_loaders=[DictLoader(empty)], **options)
 
 
 def secure_formgrader() -> None:
-    """Let formgrader's own pages escape what they show: its Jinja environment is made without autoescape.
+    """Let formgrader's own pages escape what they show, and load nothing from another host.
 
-    The same pages then load nothing from another host. Outside of formgrader nothing is changed.
+    nbgrader creates their Jinja environment without autoescape. Outside of formgrader nothing is changed.
     """
-    if "nbgrader.server_extensions.formgrader.base" not in sys.modules:  # another command of nbgrader's reads the file
+    if "nbgrader.server_extensions.formgrader.base" not in sys.modules:  # another of nbgrader's commands reads the file
         return
     from nbgrader.server_extensions.formgrader.base import BaseHandler
 

@@ -11,21 +11,26 @@ from latex2mathml.converter import convert_to_element
 
 from autograder.gradebook.mathml_tags import ATTRIBUTES, TAGS
 
-LONGEST = 4000  # letters; nobody writes a longer formula, and a student's must not keep the grader busy
-
-
+LONGEST = 4000  # characters; a longer formula is not translated, so that no student can keep the grader busy
 ALPHABETS = {"script": "SCRIPT", "double-struck": "DOUBLE-STRUCK", "bold": "BOLD", "fraktur": "FRAKTUR"}
-
-
-ACCENTS = "˙¨~^ˆ¯→´`ˇ˘"
-
-
+ACCENTS = tuple("˙¨~^ˆ¯→´`ˇ˘")
+DRAWN_ACCENTS = {"~": "˜", "^": "ˆ", "→": "⃗"}
 LETTERS = {"\\|": "‖", "~": "∼"}
+ROWS = ("mrow", "math", "msqrt", "mtd", "mstyle")  # elements whose children are set beside each other
+SCRIPTS = ("msup", "msub", "msubsup")
+SIGNS = ("−", "+", "±")
+BEFORE_A_SIGN = ("(", "[", ",", "=", "/")  # after these, a sign belongs to what follows
+THIN_SPACE = "0.167em"
 
 
 @lru_cache(maxsize=4096)
 def mathml(tex: str, display: bool = False) -> str:
-    """A formula as `<math>…</math>`. What cannot be translated stays as it was typed, dollars included."""
+    """Return a formula as `<math>…</math>`; one that cannot be translated stays as it was typed, with its dollars.
+
+    Args:
+        tex: The formula in TeX, without dollars.
+        display: Whether the formula is a block of its own.
+    """
     try:
         if len(tex) > LONGEST:
             raise ValueError("too long")
@@ -43,6 +48,11 @@ def mathml(tex: str, display: bool = False) -> str:
 
 
 def require_harmless(tree: Element) -> None:
+    """Check that a formula holds only parts of MathML that a page may hold.
+
+    Raises:
+        ValueError: It holds another element or attribute, or a TeX command that was not translated.
+    """
     for element in tree.iter():
         if unknown := {element.tag} - TAGS or set(element.attrib) - ATTRIBUTES:
             raise ValueError(f"not a formula: {unknown}")
@@ -51,10 +61,17 @@ def require_harmless(tree: Element) -> None:
 
 
 def polish(element: Element) -> None:
-    """What the translator leaves undone: letters that browsers do not restyle, accents, and the space around `log`."""
-    if element.tag == "mover" and element[1].text in tuple(ACCENTS):
+    """Correct what the translator gets wrong in one element, and the spaces between its children."""
+    polish_symbol(element)
+    if element.tag in ROWS:
+        polish_row(element)
+
+
+def polish_symbol(element: Element) -> None:
+    """Correct one symbol: accents, operators, and letters of other alphabets, which browsers do not restyle."""
+    if element.tag == "mover" and element[1].text in ACCENTS:
         element.set("accent", "true")
-        element[1].text = {"~": "˜", "^": "ˆ", "→": "⃗"}.get(element[1].text, element[1].text)
+        element[1].text = DRAWN_ACCENTS.get(element[1].text, element[1].text)
     elif element.text in LETTERS and element.tag in ("mi", "mo"):
         element.tag, element.text = "mo", LETTERS[element.text]
     elif element.text == "∅":
@@ -62,36 +79,43 @@ def polish(element: Element) -> None:
     elif element.tag == "mo" and element.text == "/":
         element.attrib |= {"lspace": "0", "rspace": "0"}
     elif element.get("mathvariant") in ALPHABETS:
-        element.text = "".join(styled(letter, ALPHABETS[element.attrib.pop("mathvariant")]) for letter in element.text)
-    if element.tag not in ("mrow", "math", "msqrt", "mtd", "mstyle"):
-        return
-    children = list(element)
-    for place, child in reversed(list(enumerate(children))):
+        alphabet = ALPHABETS[element.attrib.pop("mathvariant")]
+        element.text = "".join(styled(letter, alphabet) for letter in element.text)
+
+
+def polish_row(row: Element) -> None:
+    """Correct the spaces between the children of a row: around functions such as `log`, and after signs."""
+    children = list(row)
+    for place in reversed(range(len(children))):  # backwards: an insertion must not move what is still to come
+        child = children[place]
         before = children[place - 1] if place else None
         after = children[place + 1] if place + 1 < len(children) else None
         if is_function(child):
             if after is not None and after.tag != "mo":
-                element.insert(place + 1, Element("mspace", width="0.167em"))
+                row.insert(place + 1, Element("mspace", width=THIN_SPACE))
             if before is not None and before.tag not in ("mo", "mspace"):
-                element.insert(place, Element("mspace", width="0.167em"))
-        elif child.text in ("−", "+", "±") and before is not None and before.text in ("(", "[", ",", "=", "/"):
-            child.set("form", "prefix")  # a sign, with no space after it
-        elif child.tag in ("msup", "msub", "msubsup") and child[0].get("minsize"):  # \big(…\big)^2
-            element.insert(place, child[0])
+                row.insert(place, Element("mspace", width=THIN_SPACE))
+        elif child.text in SIGNS and before is not None and before.text in BEFORE_A_SIGN:
+            child.set("form", "prefix")  # no space after this sign
+        elif child.tag in SCRIPTS and child[0].get("minsize"):  # \big(…\big)^2
+            row.insert(place, child[0])
             child[0] = Element("mrow")
 
 
 def is_function(element: Element) -> bool:
-    if element.tag in ("msub", "msup", "msubsup") and len(element):
+    """Tell whether an element is the name of a function, such as `log`, possibly with an index or a power."""
+    if element.tag in SCRIPTS and len(element):
         return is_function(element[0])
     return element.tag == "mi" and len(element.text) > 1 and element.text.isascii() and element.text.isalpha()
 
 
 def styled(letter: str, alphabet: str) -> str:
-    """𝒩 for N and SCRIPT: browsers draw letters, not the attribute `mathvariant`."""
+    """Return a letter of another alphabet, such as 𝒩 for N and SCRIPT; browsers ignore the attribute `mathvariant`."""
     case = "CAPITAL" if letter.isupper() else "SMALL"
-    for name in (f"MATHEMATICAL {alphabet} {case} {letter.upper()}", f"{alphabet} {case} {letter.upper()}",
-                 f"BLACK-LETTER {case} {letter.upper()}" if alphabet == "FRAKTUR" else ""):  # fmt: skip
+    names = [f"MATHEMATICAL {alphabet} {case} {letter.upper()}", f"{alphabet} {case} {letter.upper()}"]
+    if alphabet == "FRAKTUR":
+        names.append(f"BLACK-LETTER {case} {letter.upper()}")
+    for name in names:
         try:
             return unicodedata.lookup(name)
         except KeyError:

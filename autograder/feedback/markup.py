@@ -9,5 +9,5 @@ from markupsafe import escape as escape_html
 
 
 def prose(text: str) -> Markup:
-    """A finding for a page: `names in backticks` are code, and nothing of it is markup."""
+    """Return a sentence as HTML: `names in backticks` become code, and everything else is escaped."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape_html(text))))

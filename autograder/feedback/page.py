@@ -1,14 +1,17 @@
-"""The page that a student gets back: points and reasons first, then the notebook. One file, no script, no network.
+"""The feedback page of a student: points and reasons first, then the notebook. One file without scripts or network.
 
-`nbgrader_config.py` puts these classes into nbgrader's own `generate_feedback`; the template is pages/handback."""
+`nbgrader_config.py` puts these classes into nbgrader's own `generate_feedback`; the template is `pages/feedback`.
+"""
 
 from __future__ import annotations
 
 import re
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import pass_context
+from jinja2.runtime import Context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
@@ -19,19 +22,15 @@ from autograder.course.cells import BADGE, role_of
 from autograder.course.labs import find_lab
 from autograder.feedback.markup import prose
 from autograder.feedback.render import safe_code, safe_markdown
-from utils.checks.exercise import load
+from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
-
-
 BADGES = re.compile(re.escape(BADGE.strip()).replace(r"\{address\}", r"[^)\s]*"))
-
-
 COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class Grades(GetGrades):
-    """nbgrader's own, and whether a person still has to read an answer that has no points yet."""
+    """nbgrader's own preprocessor, which also notes whether a written answer has not been graded yet."""
 
     def _get_score(self, cell: NotebookNode, resources: ResourcesDict) -> None:
         super()._get_score(cell, resources)
@@ -40,30 +39,55 @@ class Grades(GetGrades):
         cell.metadata.nbgrader["open"] = bool(grade.needs_manual_grade) and grade.manual_score is None
 
 
+@dataclass(frozen=True)
+class SummaryRow:
+    """A row of the table at the top of the page.
+
+    Attributes:
+        id: The anchor of the exercise on the page.
+        number: The exercise's number, such as "4.2".
+        title: The exercise's title.
+        manual: Whether it is a written answer.
+        open: Whether it has not been graded yet.
+        score: The points that the student earned.
+        points: The points that the exercise gives.
+        findings: Code and message of each finding.
+        comment: What a grader typed below the answer.
+    """
+
+    id: str
+    number: str
+    title: str
+    manual: bool
+    open: bool
+    score: float
+    points: float
+    findings: list[dict[str, str]]
+    comment: str
+
+    @property
+    def state(self) -> str:
+        """The sign beside the row: "open", "full", "some" or "none"."""
+        if self.open:
+            return "open"
+        if self.score >= self.points:
+            return "full"
+        return "some" if self.score > 0 else "none"
+
+
 class Summary(NbGraderPreprocessor):
-    """What stands at the top; and test cells lose their source, so that no hidden test can be seen."""
+    """Make the summary at the top, and remove the source of test cells, so that no hidden test is shown."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
-        entries = {entry.grade_id: (n, entry) for n, entry in enumerate(load(find_lab(lab_of(resources)).short), 1)}
-        comments = {e.grade_id: comment_on(nb, e.answer_id) for _, e in entries.values()}
+        """Return the notebook for the template, with the role and the row of each cell in its metadata."""
+        lab = resources["nbgrader"]["assignment"]
+        numbered = {exercise.grade_id: (n, exercise) for n, exercise in enumerate(load(find_lab(lab).short), 1)}
         rows = []
         for cell in nb.cells:
-            role, data = role_of(cell), cell.metadata.get("nbgrader", {})
+            role = role_of(cell)
             cell.metadata["feedback"] = {"role": role}
             if role in ("test", "written"):
-                number, entry = entries.get(data["grade_id"], ("", None))
-                row = {
-                    "id": data["grade_id"],
-                    "number": f"{entry.lab[3:]}.{number}" if entry else "",
-                    "title": entry.title if entry else data["grade_id"],
-                    "manual": role == "written",
-                    "open": bool(data.get("open")),
-                    "score": float(data.get("score") or 0),
-                    "points": float(data.get("points") or 0),
-                    "findings": findings_of(cell) if role == "test" else [],
-                    "comment": comments.get(data["grade_id"], ""),
-                }
-                row["state"] = "open" if row["open"] else state(row["score"], row["points"])
+                row = summary_row(nb, cell, *numbered.get(cell.metadata["nbgrader"]["grade_id"], (0, None)))
                 rows.append(row)
                 cell.metadata["feedback"]["row"] = row
             if role == "test":
@@ -74,35 +98,52 @@ class Summary(NbGraderPreprocessor):
         mark = nb.metadata.get("guidance_labs", {})
         resources["feedback"] = {
             "rows": rows,
-            "open": sum(row["points"] for row in rows if row["open"]),
+            "open": sum(row.points for row in rows if row.open),
             "repairs": [str(line) for line in mark.get("repairs", [])],
             "problems": [str(line) for line in mark.get("problems", [])],
-            "title": title_of(nb) or lab_of(resources),
+            "title": title_of(nb) or lab,
         }
         return nb, resources
 
 
-def lab_of(resources: ResourcesDict) -> str:
-    return resources["nbgrader"]["assignment"]
+def summary_row(nb: NotebookNode, cell: NotebookNode, number: int, exercise: Exercise | None) -> SummaryRow:
+    """Return the row of one exercise.
+
+    Args:
+        nb: The notebook.
+        cell: The test or the written answer of the exercise.
+        number: The exercise's place in the lab, from 1.
+        exercise: The exercise, or None if the lab has no exercise with the cell's grade_id.
+    """
+    data = cell.metadata["nbgrader"]
+    role = role_of(cell)
+    return SummaryRow(
+        id=data["grade_id"],
+        number=f"{exercise.lab[3:]}.{number}" if exercise else "",
+        title=exercise.title if exercise else data["grade_id"],
+        manual=role == "written",
+        open=bool(data.get("open")),
+        score=float(data.get("score") or 0),
+        points=float(data.get("points") or 0),
+        findings=findings_of(cell) if role == "test" else [],
+        comment=comment_on(nb, exercise.answer_id) if exercise else "",
+    )
 
 
 def title_of(nb: NotebookNode) -> str:
+    """Return the first heading of a notebook, or ""."""
     headings = (re.search(r"^# (.+)$", cell.source, re.M) for cell in nb.cells if cell.cell_type == "markdown")
     return next((heading.group(1) for heading in headings if heading), "")
 
 
 def comment_on(nb: NotebookNode, answer_id: str) -> str:
-    """What a TA has typed below an answer."""
+    """Return what a grader typed below an answer, or ""."""
     data = (cell.metadata.get("nbgrader", {}) for cell in nb.cells)
     return next((d.get("comment") or "" for d in data if d.get("grade_id") == answer_id), "")
 
 
-def state(score: float, points: float) -> str:
-    return "full" if score >= points else "some" if score > 0 else "none"
-
-
 def findings_of(cell: NotebookNode) -> list[dict[str, str]]:
-    """Code and message of each finding, as `verdict_outputs` has left them in the test cell."""
+    """Return code and message of each finding that `verdict_outputs` wrote into a test cell."""
     for output in cell.get("outputs", []):
         if output.output_type == "display_data":
             findings = output.metadata.get("guidance_labs", {}).get("findings")
@@ -114,15 +155,17 @@ def findings_of(cell: NotebookNode) -> list[dict[str, str]]:
 
 
 class FeedbackExporter(HTMLExporter):
-    """nbconvert's, with our template whatever the configuration says: nbgrader sets the template's name in several places."""
+    """nbconvert's exporter, always with our template: nbgrader's configuration names another one in several places."""
 
     def __init__(self, config: Config | None = None, **options):
+        """Create the exporter; the arguments are those of nbconvert's."""
         ours = Config(deepcopy(config or {}))
         ours.HTMLExporter.filters = {"highlight_code": safe_code}
-        ours.HTMLExporter.template_name, ours.HTMLExporter.extra_template_basedirs = "handback", [str(PAGES)]
+        ours.HTMLExporter.template_name, ours.HTMLExporter.extra_template_basedirs = "feedback", [str(PAGES)]
         super().__init__(config=ours, **options)
         self.register_filter("prose", prose)
 
     @pass_context
-    def markdown2html(self, context, source: str) -> str:
+    def markdown2html(self, context: Context, source: str) -> str:
+        """Return Markdown as harmless HTML; it replaces nbconvert's filter of this name."""
         return safe_markdown(context, source)

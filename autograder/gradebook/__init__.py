@@ -1,1 +1,1 @@
-"""nbgrader: its preprocessors, the gradebook, manual grades, and exports."""
+"""nbgrader: its preprocessors, the gradebook, manual grades, and exports of grades."""

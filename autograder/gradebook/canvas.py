@@ -1,72 +1,120 @@
-"""Grades for Canvas: a file to import, or its own gradebook filled in."""
+"""Grades for Canvas: a file to import, or its own exported gradebook with the points filled in."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import ExportError
-from autograder.gradebook.rows import Row, number
+from autograder.gradebook.rows import GradebookRow, format_points
 from autograder.gradebook.spreadsheets import csv_text
 
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-
-
-POINTS_POSSIBLE = "    Points Possible"  # Canvas's second row; the blanks belong to it
-
-
-# Canvas
+KEPT_COLUMNS = (*CANVAS_COLUMNS, "Integration ID")
+KEY_COLUMNS = ("ID", "SIS User ID", "SIS Login ID")  # any of them identifies a student
+NEEDED_COLUMNS = ("Student", "ID", "Section")
+POINTS_POSSIBLE = "    Points Possible"  # Canvas's second row; the spaces belong to it
 
 
 def canvas_id(student: str) -> str:
-    """`autograder collect` ends a student's id with Canvas's own number."""
+    """Return Canvas's number of a student, or "": `autograder collect` ends the student's id with it."""
     match = re.search(r"(?:^|_)(\d+)$", student)
     return match.group(1) if match else ""
 
 
-def canvas_csv(rows: list[Row], column: str) -> str:
-    """What Canvas imports: its own columns, the points that are possible, then the students."""
-    table = [[*CANVAS_COLUMNS, column], [POINTS_POSSIBLE, "", "", "", "", number(rows[0].max_points)]]
+def canvas_csv(rows: list[GradebookRow], column: str) -> str:
+    """Return a CSV that Canvas imports: its own columns, the possible points, then the students.
+
+    Args:
+        rows: The rows of the gradebook; at least one.
+        column: The assignment's name in Canvas.
+    """
+    table = [[*CANVAS_COLUMNS, column], [POINTS_POSSIBLE, "", "", "", "", format_points(rows[0].max_points)]]
     for row in rows:
-        # Without Canvas's number, a student is known by the login.
-        known = canvas_id(row.student)
-        table.append([row.name, known, "", "" if known else row.student, "", number(row.points)])
+        number = canvas_id(row.student)
+        login = "" if number else row.student  # without Canvas's number, the login identifies a student
+        table.append([row.name, number, "", login, "", format_points(row.points)])
     return csv_text(table)
 
 
-def filled_roster(path: Path, rows: list[Row], column: str) -> tuple[str, list[str]]:
-    """A gradebook that Canvas exported, cut to its first columns and this assignment; and whom it does not have.
+@dataclass(frozen=True)
+class Roster:
+    """A gradebook that Canvas exported: its column names, and its other lines, each of the same length."""
+
+    columns: list[str]
+    lines: list[list[str]]
+
+    def students_column(self) -> int:
+        """Return the index of the column with names."""
+        return self.columns.index("Student")
+
+    def assignment_column(self, name: str) -> int | None:
+        """Return the index of an assignment's column, or None. Canvas adds its own number: "Lab 4 (77)"."""
+        pattern = re.escape(name) + r"( \(\d+\))?"
+        return next((i for i, column in enumerate(self.columns) if re.fullmatch(pattern, column)), None)
+
+    def keys(self, line: list[str]) -> list[str]:
+        """Return everything in a line that identifies its student, in lower case."""
+        return [line[self.columns.index(name)].lower() for name in KEY_COLUMNS if name in self.columns]
+
+
+def read_roster(path: Path) -> Roster:
+    """Return a gradebook that Canvas exported.
 
     Raises:
-        ExportError: not Canvas's file.
+        ExportError: The file cannot be read, or is not from Canvas.
     """
     try:
         table = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ExportError(f"{path} cannot be read as CSV ({error})") from error
-    head = table[0] if table else []
-    if missing := [name for name in ("Student", "ID", "Section") if name not in head]:
-        raise ExportError(f"{path.name} is no gradebook of Canvas: the column '{missing[0]}' is missing")
-    kept = [index for index, name in enumerate(head) if name in CANVAS_COLUMNS or name == "Integration ID"]
-    place = next((i for i, name in enumerate(head) if re.fullmatch(re.escape(column) + r"( \(\d+\))?", name)), None)
-    by_key: dict[str, Row] = {}
+    columns = table[0] if table else []
+    if missing := [name for name in NEEDED_COLUMNS if name not in columns]:
+        raise ExportError(f"{path.name} is not a gradebook from Canvas: the column '{missing[0]}' is missing")
+    return Roster(columns, [line + [""] * (len(columns) - len(line)) for line in table[1:]])
+
+
+def filled_roster(path: Path, rows: list[GradebookRow], column: str) -> tuple[str, list[str]]:
+    """Fill the points of an assignment into a gradebook that Canvas exported.
+
+    Args:
+        path: The exported gradebook.
+        rows: The rows of our gradebook; at least one.
+        column: The assignment's name in Canvas.
+
+    Returns:
+        The CSV with Canvas's first columns and this assignment, and the ids of the students who are not in it.
+
+    Raises:
+        ExportError: The file is not from Canvas.
+    """
+    roster = read_roster(path)
+    kept = [i for i, name in enumerate(roster.columns) if name in KEPT_COLUMNS]
+    assignment = roster.assignment_column(column)
+    by_key = rows_by_key(rows)
+    table = [[*(roster.columns[i] for i in kept), column if assignment is None else roster.columns[assignment]]]
+    found = set()
+    for line in roster.lines:
+        points = "" if assignment is None else line[assignment]
+        if line[roster.students_column()].strip() == POINTS_POSSIBLE.strip():
+            points = points or format_points(rows[0].max_points)
+        elif row := next((by_key[key] for key in roster.keys(line) if key in by_key), None):
+            found.add(row.student)
+            points = format_points(row.points)
+        table.append([*(line[i] for i in kept), points])
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(table)  # names unchanged, because Canvas finds its students by them
+    return buffer.getvalue(), [row.student for row in rows if row.student not in found]
+
+
+def rows_by_key(rows: list[GradebookRow]) -> dict[str, GradebookRow]:
+    """Return the rows by everything that may identify a student in Canvas, in lower case; the first row wins."""
+    by_key: dict[str, GradebookRow] = {}
     for row in rows:
         for key in (canvas_id(row.student), row.student, row.email):
             if key:
                 by_key.setdefault(key.lower(), row)
-    keys = [head.index(name) for name in ("ID", "SIS User ID", "SIS Login ID") if name in head]
-    out, found = [[*(head[i] for i in kept), head[place] if place is not None else column]], set()
-    for line in table[1:]:
-        line = line + [""] * (len(head) - len(line))
-        score = line[place] if place is not None else ""
-        if line[head.index("Student")].strip() == POINTS_POSSIBLE.strip():
-            score = score or number(rows[0].max_points)
-        elif row := next((by_key[line[i].lower()] for i in keys if line[i].lower() in by_key), None):
-            found.add(row.student)
-            score = number(row.points)
-        out.append([*(line[i] for i in kept), score])
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(out)  # as Canvas wrote it, or it would not find its students again
-    return buffer.getvalue(), [row.student for row in rows if row.student not in found]
+    return by_key

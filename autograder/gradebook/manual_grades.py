@@ -1,7 +1,7 @@
-"""What a person has graded stays graded.
+"""Keep manual grades when a notebook is graded again.
 
-nbgrader marks every score by hand for a second look whenever it grades the notebook again, also where nothing has
-changed. Here only those are marked whose notebook, or whose automatic score, is another than the one that was looked at.
+nbgrader marks every manual grade for another review whenever it grades the notebook again, even if nothing has changed.
+Here only those grades stay marked whose notebook, or whose automatic score, differs from what the grader reviewed.
 """
 
 from __future__ import annotations
@@ -13,38 +13,55 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-Looked = set[tuple[str, str, str]]  # student, cell, what was to be seen
-PENDING = "by_hand-{lab}.json"  # in the store: what a killed run could not put back
+GradeKey = tuple[str, str, str]  # student, grade_id, the automatic score and a hash of the notebook
+PENDING = "manual_grades-{lab}.json"  # in the store: what an interrupted run did not restore
 
 
-def remember(book: Any, lab: str, course: Path, store: Path) -> Looked:
-    """Everything that was graded by hand and waits for nobody; kept in a file until `put_back`, for a kill between."""
-    looked = {key for key, grade in by_hand(book, lab, course) if not grade.needs_manual_grade}
+def save_reviewed(book: Any, lab: str, course: Path, store: Path) -> set[GradeKey]:
+    """Return all manual grades that need no review, and save them so that an interrupted run can restore them.
+
+    Args:
+        book: The open gradebook.
+        lab: The lab's name.
+        course: The course's folder.
+        store: The folder for the saved file.
+    """
+    reviewed = {key for key, grade in manual_grades(book, lab, course) if not grade.needs_manual_grade}
     pending = store / PENDING.format(lab=lab)
     if pending.exists():
-        looked |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
-    if looked:
-        beside = pending.with_suffix(".part")
-        beside.write_text(json.dumps(sorted(looked)), encoding="utf-8")
-        beside.replace(pending)
-    return looked
+        reviewed |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
+    if reviewed:
+        part = pending.with_suffix(".part")
+        part.write_text(json.dumps(sorted(reviewed)), encoding="utf-8")
+        part.replace(pending)
+    return reviewed
 
 
-def put_back(book: Any, lab: str, course: Path, store: Path, looked: Looked) -> None:
-    """After nbgrader: what looks as it did needs no second look. Where no notebook was there before, the score decides."""
-    for key, grade in by_hand(book, lab, course):
-        if key in looked or (*key[:2], f"{grade.auto_score} ") in looked:
+def restore_reviewed(book: Any, lab: str, course: Path, store: Path, reviewed: set[GradeKey]) -> None:
+    """Remove nbgrader's mark from each manual grade whose notebook and automatic score are as they were.
+
+    If there was no notebook before, only the score is compared.
+
+    Args:
+        book: The open gradebook, after nbgrader has graded.
+        lab: The lab's name.
+        course: The course's folder.
+        store: The folder of the saved file, which is deleted.
+        reviewed: What `save_reviewed` returned.
+    """
+    for key, grade in manual_grades(book, lab, course):
+        if key in reviewed or (*key[:2], f"{grade.auto_score} ") in reviewed:
             grade.needs_manual_grade = False
     book.db.commit()
     (store / PENDING.format(lab=lab)).unlink(missing_ok=True)
 
 
-def by_hand(book: Any, lab: str, course: Path) -> Iterator[tuple[tuple[str, str, str], Any]]:
-    """Every grade that has a score by hand, and its key."""
+def manual_grades(book: Any, lab: str, course: Path) -> Iterator[tuple[GradeKey, Any]]:
+    """Yield every grade that has a manual score, with its key."""
     from nbgrader.api import Assignment, Grade, SubmittedAssignment, SubmittedNotebook
 
     @cache
-    def sources(student: str) -> str:
+    def notebook_hash(student: str) -> str:
         path = course / "autograded" / student / lab / f"{lab}.ipynb"
         if not path.is_file():
             return ""
@@ -59,4 +76,4 @@ def by_hand(book: Any, lab: str, course: Path) -> Iterator[tuple[tuple[str, str,
         .filter(Assignment.name == lab, Grade.manual_score.isnot(None))
     )
     for grade, student in rows:
-        yield (student, grade.cell.name, f"{grade.auto_score} {sources(student)}"), grade
+        yield (student, grade.cell.name, f"{grade.auto_score} {notebook_hash(student)}"), grade

@@ -20,21 +20,27 @@ from autograder.errors import GradebookError
 
 
 def gradebook_url(course: Path) -> str:
-    """nbgrader's gradebook: `LAB_GRADEBOOK`, such as postgresql+psycopg://user@host/course, or SQLite in the course."""
+    """Return the address of the gradebook: `LAB_GRADEBOOK`, or a SQLite file in the course's folder.
+
+    A server's address looks like `postgresql+psycopg://user@host/course`.
+    """
     return os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{course / 'gradebook.db'}"
 
 
 def gradebook_name(course: Path) -> str:
-    """The gradebook's address for people: without a password."""
+    """Return the address of the gradebook for a message, without a password."""
     return make_url(gradebook_url(course)).render_as_string(hide_password=True).removeprefix("sqlite:///")
 
 
 @contextlib.contextmanager
 def open_gradebook(course: Path) -> Iterator[Any]:
-    """nbgrader's gradebook.
+    """Open nbgrader's gradebook.
+
+    Yields:
+        An `nbgrader.api.Gradebook`.
 
     Raises:
-        GradebookError: no such server or database, or not a gradebook.
+        GradebookError: There is no such server or database, or it is not a gradebook.
     """
     from nbgrader.api import Gradebook
     from sqlalchemy.exc import SQLAlchemyError
@@ -43,37 +49,54 @@ def open_gradebook(course: Path) -> Iterator[Any]:
         with Gradebook(gradebook_url(course), "guidance-labs") as book:
             yield book
     except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise GradebookError(f"the gradebook cannot be read: {why}") from error
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise GradebookError(f"the gradebook cannot be read: {reason}") from error
 
 
 def has_gradebook(course: Path) -> bool:
+    """Tell whether a course has a gradebook; a server is assumed to have one."""
     url = gradebook_url(course)
     return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
 
 @contextlib.contextmanager
-def alone(course: Path) -> Iterator[int]:
-    """Nobody else writes this course's grades meanwhile. The lock is a file's; nbgrader inherits it, so a killed run's child keeps it.
+def gradebook_lock(course: Path) -> Iterator[int]:
+    """Keep all other grading runs from writing the grades of a course meanwhile.
+
+    The lock belongs to an open file. nbgrader inherits that file, so nbgrader keeps the lock if our process is killed.
+
+    Yields:
+        The descriptor of the locked file.
 
     Raises:
-        GradebookError: somebody does.
+        GradebookError: Another run has the lock.
     """
     with (course / ".grading.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise GradebookError(
-                f"another grading run is writing the grades of {course}, or what is left of a killed one; "
-                "nothing was written. Everything that was run is stored: give the same command again when it is done"
+                f"another grading run, or what remains of a killed one, is writing the grades of {course}, so nothing "
+                "was written. All finished runs are stored: repeat the same command when the other run has ended"
             ) from None
         yield file.fileno()
 
 
-def nbgrader(
+def run_nbgrader(
     course: Path, lab: Lab, command: str, *flags: str, keep_open: int | None = None
 ) -> subprocess.CompletedProcess:
-    """One of nbgrader's commands on a lab of a course. `keep_open`: a descriptor that it holds while it runs."""
+    """Run one of nbgrader's commands on a lab of a course.
+
+    Args:
+        course: The course's folder.
+        lab: The lab.
+        command: Such as `autograde`.
+        flags: Further arguments.
+        keep_open: A file descriptor that nbgrader keeps open while it runs.
+
+    Returns:
+        The finished process with its output; it may have failed.
+    """
     places = [
         f"--CourseDirectory.root={course}",
         f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
@@ -85,6 +108,6 @@ def nbgrader(
         capture_output=True,
         text=True,
         pass_fds=() if keep_open is None else (keep_open,),
-        # The gradebook's address may hold a password: it goes by the environment, where other users cannot read it.
+        # The gradebook's address may hold a password. In the environment, other users cannot read it.
         env=with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
     )

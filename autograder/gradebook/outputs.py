@@ -1,4 +1,4 @@
-"""What feedback and formgrader show of a cell: verdicts, and a student's outputs, bounded and harmless."""
+"""What the feedback page and formgrader show below a cell: verdicts, and a student's outputs, bounded and harmless."""
 
 from __future__ import annotations
 
@@ -11,53 +11,71 @@ from autograder.gradebook.safe_html import clean
 from autograder.intake.notebook import BASE64
 from utils.checks.judging import Verdict
 
-OUTPUT_BYTES = 200_000  # of text a cell, in what people read
-
-
-PICTURE_BYTES = 4_000_000  # of pictures a cell: an animation's frames or a large figure, and no more
-
-
+OUTPUT_BYTES = 200_000  # of text in each cell
+PICTURE_BYTES = 4_000_000  # of pictures in each cell: enough for an animation's frames or a large figure
 PICTURES = ("image/png", "image/jpeg")
+ALL_PASSED = "All checks passed."  # instead of findings, if there are none
+
+
+def finding_lines(verdict: Verdict) -> list[str]:
+    """Return a line for each finding of a verdict: its code and its message."""
+    return [f"{finding.code}: {finding.message}" for finding in verdict.findings]
 
 
 def verdict_outputs(verdict: Verdict) -> list[NotebookNode]:
-    """What feedback and formgrader show of a test cell, and the number that nbgrader reads as its score."""
+    """Return the outputs of a test cell: the verdict for people, and the number that nbgrader reads as the score.
+
+    The findings are also in the metadata of the first output, for the summary of the feedback page.
+    """
     points = min(max(float(verdict.points), 0.0), verdict.max_points)
     items = "".join(
         f"<li><b>{html.escape(finding.code)}</b>: {html.escape(finding.message)}</li>" for finding in verdict.findings
     )
     title = f"{points:g} of {verdict.max_points:g} points"
-    page = f"<p><b>{title}</b></p>" + (f"<ul>{items}</ul>" if items else "<p>All checks of the grader passed.</p>")
-    plain = "\n".join([title, *(f"{finding.code}: {finding.message}" for finding in verdict.findings)])
-    findings = [[finding.code, finding.message] for finding in verdict.findings]  # for the summary of the feedback page
-    mark = {"guidance_labs": {"findings": findings}}
+    page = f"<p><b>{title}</b></p>" + (f"<ul>{items}</ul>" if items else f"<p>{ALL_PASSED}</p>")
+    text = "\n".join([title, *finding_lines(verdict)])
+    findings = [[finding.code, finding.message] for finding in verdict.findings]
     return [
-        v4.new_output("display_data", data={"text/html": page, "text/plain": plain}, metadata=mark),
+        v4.new_output(
+            "display_data",
+            data={"text/html": page, "text/plain": text},
+            metadata={"guidance_labs": {"findings": findings}},
+        ),
         v4.new_output("execute_result", data={"text/plain": f"{points!r}"}, execution_count=1),
     ]
 
 
 def safe_outputs(outputs: object) -> list[NotebookNode]:
-    """A student's outputs, bounded, without anything that a browser would run."""
-    kept, room, wall = [], OUTPUT_BYTES, PICTURE_BYTES
+    """Return a student's outputs, bounded, without anything that a browser would run.
+
+    Args:
+        outputs: The outputs of one cell, as the student's process reported them; they may be anything.
+    """
+    kept, text_left, pictures_left = [], OUTPUT_BYTES, PICTURE_BYTES
     for output in outputs if isinstance(outputs, list) else []:
         try:
-            clean = clean_output(output)
+            copy = safe_output(output)
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
-        pictures = sum(len(clean.get("data", {}).get(kind, "")) for kind in PICTURES)
-        room, wall = room - (len(json.dumps(clean)) - pictures), wall - pictures
-        if min(room, wall) < 0:
-            kept.append(v4.new_output("stream", name="stdout", text="[the rest of this output was left out]\n"))
+        pictures = sum(len(copy.get("data", {}).get(kind, "")) for kind in PICTURES)
+        text_left -= len(json.dumps(copy)) - pictures
+        pictures_left -= pictures
+        if min(text_left, pictures_left) < 0:
+            kept.append(v4.new_output("stream", name="stdout", text="[the rest of this output is not shown]\n"))
             break
-        kept.append(clean)
+        kept.append(copy)
     return kept
 
 
-def clean_output(output: dict) -> NotebookNode:
+def safe_output(output: dict) -> NotebookNode:
+    """Return one output without anything that a browser would run.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: It is not a valid output.
+    """
     kind = output["output_type"]
     if kind == "stream":
-        # Never stderr: nbgrader takes it for a failure.
+        # Never stderr, which nbgrader takes for a failure.
         return v4.new_output("stream", name="stdout", text=str(output["text"])[:OUTPUT_BYTES])
     if kind == "error":
         traceback = [str(line)[:10_000] for line in output["traceback"]][:50]

@@ -1,6 +1,7 @@
-"""Where we plug into nbgrader: repair before its checks, the sandbox in place of its kernel, the judge in place of asserts.
+"""Our preprocessors for nbgrader: repair, and the sandbox and the judge instead of its kernel and its asserts.
 
-`nbgrader_config.py` lists these classes. nbgrader keeps scores, partial credit, late penalties, feedback and formgrader."""
+`nbgrader_config.py` lists these classes. Scores, partial credit, late penalties and formgrader remain nbgrader's.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +14,13 @@ from nbgrader.utils import compute_checksum
 from traitlets import Unicode
 
 from autograder import ROOT
-from autograder.course import releases as archive
+from autograder.course import releases
 from autograder.course.cells import exercise_of, role_of
-from autograder.course.labs import find_lab
+from autograder.course.labs import Lab, find_lab
 from autograder.course.source import read_source
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
-from autograder.intake.repair import Submission, left_empty, repair, text_of
+from autograder.intake.matching import left_empty, text_of
+from autograder.intake.repair import Submission, repair
 from autograder.judging.grade import judge_run, make_task
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
@@ -28,41 +30,46 @@ from autograder.running.store import Store, task_key
 from utils.checks.exercise import load
 
 
-def versions_of(lab) -> dict[str, int]:
-    return {entry.name: entry.version for entry in load(lab.short)}
+def versions_of(lab: Lab) -> dict[str, int]:
+    """Return the version of each exercise's probe."""
+    return {exercise.name: exercise.version for exercise in load(lab.short)}
 
 
 class Repair(NbGraderPreprocessor):
-    """In place of nbgrader's DeduplicateIds: what was lost is put back."""
+    """Repair the submission. It replaces nbgrader's DeduplicateIds."""
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Return the repaired notebook, with its release and its repairs in the metadata."""
         submission = repair(nb, find_lab(resources["nbgrader"]["assignment"]))
         mark = submission.notebook.metadata.setdefault("guidance_labs", {})
         mark["release"], mark["repairs"] = submission.release, submission.repairs
-        give_nothing_for_nothing(submission)
+        zero_untouched_answers(submission)
         return submission.notebook, resources
 
 
-def give_nothing_for_nothing(submission: Submission) -> None:
-    """An empty written answer gets 0 without a person, as nbgrader has it: by the checksum of the box as it was given out.
+def zero_untouched_answers(submission: Submission) -> None:
+    """Let nbgrader give 0 points to written answers that were not touched, so that no person has to look at them.
 
-    Not where the student wrote text in a cell of their own: the answer may stand there.
+    nbgrader does so if the cell still has the checksum of its release. No answer is zeroed if the student wrote text in
+    a cell of their own, because the answer may be there.
     """
-    given = {text_of(cell.source) for cell in archive.find(submission.lab, submission.release).cells}
+    released = {text_of(cell.source) for cell in releases.find(submission.lab, submission.release).cells}
     own = [c for c in submission.notebook.cells if c.cell_type != "code" and "nbgrader" not in c.metadata]
-    if all(text_of(cell.source) in given for cell in own):
-        for cell in submission.notebook.cells:
-            if role_of(cell) == "written" and left_empty(cell):
-                cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
+    if any(text_of(cell.source) not in released for cell in own):
+        return
+    for cell in submission.notebook.cells:
+        if role_of(cell) == "written" and left_empty(cell):
+            cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
 
 
 class Sandboxed(NbGraderPreprocessor):
-    """In place of nbgrader's Execute: replays a stored run, or makes one in the sandbox. Then judges it."""
+    """Run the notebook in the sandbox, or replay a stored run, and judge it. It replaces nbgrader's Execute."""
 
     store = Unicode(str(ROOT / "store"), help="the folder of stored runs").tag(config=True)
     sandbox = Unicode("bwrap", help="bwrap, or none: unprotected, for harmless classes only").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Return the notebook with safe outputs, and a verdict in each test cell."""
         lab, secret = find_lab(resources["nbgrader"]["assignment"]), read_secret()
         mark = nb.metadata.get("guidance_labs", {})
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
@@ -70,10 +77,9 @@ class Sandboxed(NbGraderPreprocessor):
         run = self.find_run(submission, secret)
         grade = judge_run(submission, run, secret)
         for index, cell in enumerate(nb.cells):
-            role = role_of(cell)
             if cell.cell_type != "code":
                 continue
-            if role == "test":
+            if role_of(cell) == "test":
                 cell.outputs = verdict_outputs(grade.verdicts[exercise_of(cell)])
             else:
                 cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
@@ -83,12 +89,20 @@ class Sandboxed(NbGraderPreprocessor):
         return nb, resources
 
     def find_run(self, submission: Submission, secret: bytes) -> Run:
+        """Return the stored run of a submission, or run it now and store the run.
+
+        A stored run counts also if it was made without the sandbox: `grade` has replaced such runs already, and
+        `regrade` runs nothing.
+
+        Raises:
+            SandboxError: The sandbox does not work.
+        """
         task = make_task(submission, secret)
         store = Store(Path(self.store), versions_of(submission.lab))
         key = task_key(task)
-        if key in store:  # also one without the sandbox: `grade` has replaced these, and `regrade` runs nothing
+        if key in store:
             return store.load(key)
-        with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:  # refuses where bubblewrap is missing
+        with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:
             run = execute_task(task, sandbox)
         store.save(key, run)
         return run

@@ -1,4 +1,4 @@
-"""HTML from students without anything that a browser would run or load, and that stays in its place on the page."""
+"""Clean HTML from students: nothing in it runs or loads anything, and everything stays in its place on the page."""
 
 from __future__ import annotations
 
@@ -12,38 +12,35 @@ from autograder.gradebook.mathml_tags import ATTRIBUTES, TAGS
 
 SAFE_TAGS = nh3.ALLOWED_TAGS | TAGS
 
-
 SAFE_ATTRIBUTES = {tag: set(names) - {"align"} for tag, names in nh3.ALLOWED_ATTRIBUTES.items()} | {
     tag: set(ATTRIBUTES) for tag in TAGS
-}  # without `align`, which lets a picture float over its neighbours
+}  # `align` would let a picture float over its neighbours
 
-
-# Formgrader binds its buttons to classes, and its stylesheet moves elements by them: only the classes of code's colours are kept.
+# Formgrader binds its buttons to classes, and its stylesheet moves elements by them. Only the classes for the colours
+# of code are kept.
 SAFE_CLASSES = {"div": {"highlight"}, "code": {"tex"}, "span": {name for name in STANDARD_TYPES.values() if name}}
 
-
-# No block fits into a link: an invisible one could lie under everything that a TA clicks.
+# Links hold only words. An invisible link around a block could cover everything that a TA clicks.
 IN_A_LINK = nh3.ALLOWED_TAGS & {
-    "abbr", "b", "bdi", "bdo", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "samp", "small", "span",
-    "strong", "sub", "sup", "u", "var",
+    "abbr", "b", "bdi", "bdo", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "samp", "small",
+    "span", "strong", "sub", "sup", "u", "var",
 }  # fmt: skip
-
 
 LINK = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 
-
-# Formulas can move and stretch what they hold. These have the size of letters.
-LENGTHS = {"mathsize", "lspace", "rspace", "minsize", "maxsize", "linethickness", "width", "height", "depth", "rowspacing", "columnspacing"}  # fmt: skip
-
+# Attributes by which a formula can move and stretch its parts; their values are limited to the size of letters.
+LENGTHS = {
+    "mathsize", "lspace", "rspace", "minsize", "maxsize", "linethickness", "width", "height", "depth", "rowspacing",
+    "columnspacing",
+}  # fmt: skip
 
 LENGTH = re.compile(r"\+?(\d{0,2}(?:\.\d{0,6})?)(em|ex|mu|pt|%)?")
-
 
 LONGEST_EM = 3.0
 
 
 def clean(page: str) -> str:
-    """Return HTML without anything that a browser would run or load, and that stays in its place on the page."""
+    """Return HTML without anything that runs, loads, or leaves its place on the page."""
     safe = nh3.clean(
         page,
         tags=SAFE_TAGS,
@@ -63,29 +60,29 @@ def without_links_around_blocks(page: str) -> str:
             if any(tag.name not in IN_A_LINK for tag in link.find_all(True)):
                 link.unwrap()
         return str(soup)
-    except RecursionError:  # thousands of nested tags: the page can do without its links
+    except RecursionError:  # thousands of nested tags: remove all links
         return nh3.clean(
             page, tags=SAFE_TAGS - {"a"}, attributes=SAFE_ATTRIBUTES, allowed_classes=SAFE_CLASSES, url_schemes={"data"}
         )
 
 
 def safe_attribute(tag: str, name: str, value: str) -> str | None:
-    """Return the value of an attribute, or None if it has to go.
+    """Return the value of an attribute, or None if the attribute must be removed.
 
-    A picture is part of the page (`data:`), and a link is not; a link names its host, because a path would lead into the
-    TA's own server; a length is at most a few letters long.
+    A picture must be part of the page (`data:`). A link must name its host, because a path would lead into the TA's own
+    server. A length must be at most a few letters.
     """
     if name == "src":
         return value if value.startswith("data:image/") else None
     if name in ("href", "cite"):
         return value if LINK.match(value.strip()) else None
     if tag in TAGS and name in LENGTHS:
-        return value if all(short(part) for part in value.split()) else None
+        return value if all(is_short(part) for part in value.split()) else None
     return None if value.strip().lower().startswith("data:") else value
 
 
-def short(length: str) -> bool:
-    """Is this a MathML length between 0 and a few letters, or one of MathML's words for such a length?"""
+def is_short(length: str) -> bool:
+    """Tell whether this is a MathML length between 0 and a few letters, or one of MathML's words for such a length."""
     if length in ("small", "normal", "big", "thin", "medium", "thick", "auto", "none", "solid"):
         return True
     match = LENGTH.fullmatch(length)

@@ -1,4 +1,4 @@
-"""Write grades for a spreadsheet, readable by their owner only and without formulas."""
+"""Write grades for a spreadsheet: readable for their owner only, and without formulas."""
 
 from __future__ import annotations
 
@@ -9,41 +9,45 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course.labs import Lab
-from autograder.gradebook.rows import Row, number
+from autograder.gradebook.rows import GradebookRow, format_points
 from utils.checks.exercise import load
 
 FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
 
 
-def write(path: Path, text: str) -> None:
-    private(path).write_text(text, encoding="utf-8", newline="")
+def write_private(path: Path, text: str) -> None:
+    """Write a text file that only its owner can read."""
+    make_private_file(path).write_text(text, encoding="utf-8", newline="")
 
 
-def private(path: Path) -> Path:
-    """Grades are readable by their owner only, also where the file was there before."""
+def make_private_file(path: Path) -> Path:
+    """Make a file readable for its owner only, also if it exists already, and return its path."""
     path.touch(mode=0o600)
     path.chmod(0o600)
     return path
 
 
 def csv_text(rows: Iterable[list[str]]) -> str:
+    """Return rows as CSV without formulas."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerows([[harmless(cell) for cell in row] for row in rows])
+    csv.writer(buffer).writerows([[without_formula(cell) for cell in row] for row in rows])
     return buffer.getvalue()
 
 
-def harmless(cell: str) -> str:
-    """A spreadsheet takes a cell that begins so for a formula, and names are chosen by students."""
+def without_formula(cell: str) -> str:
+    """Return a cell that no spreadsheet evaluates, because students choose names.
+
+    A spreadsheet takes a cell for a formula if it begins with one of a few characters; a negative number may.
+    """
     return f"'{cell}" if cell[:1] in FORMULA and not re.fullmatch(r"-\d+(\.\d+)?", cell) else cell
 
 
-def plain_csv(lab: Lab, rows: list[Row]) -> str:
-    """A row a student, a column an exercise."""
-    names = [entry.name for entry in load(lab.short)]
-    head = ["student", "name", "email", "points", "max_points", "late_penalty", "not_graded_yet", *names]
-    table = [head]
+def plain_csv(lab: Lab, rows: list[GradebookRow]) -> str:
+    """Return CSV with one row for each student and one column for each exercise."""
+    names = [exercise.name for exercise in load(lab.short)]
+    table = [["student", "name", "email", "points", "max_points", "late_penalty", "not_graded_yet", *names]]
     for row in rows:
-        scores = [number(row.scores.get(name, 0.0)) for name in names]
-        facts = [number(row.points), number(row.max_points), number(row.penalty), " ".join(row.open)]
-        table.append([row.student, row.name, row.email, *facts, *scores])
+        totals = [format_points(value) for value in (row.points, row.max_points, row.penalty)]
+        scores = [format_points(row.scores.get(name, 0.0)) for name in names]
+        table.append([row.student, row.name, row.email, *totals, " ".join(row.open), *scores])
     return csv_text(table)

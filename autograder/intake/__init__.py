@@ -1,1 +1,1 @@
-"""From an archive or a folder to a `Submission`: reading a notebook safely, repairing it, collecting from an LMS."""
+"""From an archive or a folder to a `Submission`: read a notebook safely, repair it, collect from an LMS."""

@@ -1,29 +1,35 @@
-"""A submission compared with its release: what was lost is put back, what was changed is replaced, all of it is said.
+"""Repair a submission by comparing it with its release: restore what was lost, replace what was changed, and report it.
 
-Cells are matched by `grade_id`, then by the marker in their source; never by their place or a hash."""
+What students wrote is never changed. Every repair becomes one line, which the feedback page and the report show.
+"""
 
 from __future__ import annotations
 
 import copy
-import re
 from dataclasses import dataclass, field
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.course import releases as archive
+from autograder.course import releases
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
+from autograder.intake.matching import ANSWER_ROLES, cells_by_id, choose_copies, grade_id_of, match, text_of, visible
 from autograder.intake.notebook import tidy
-from utils.checks.exercise import LABS, REGISTRY
-from utils.submission import EMPTY_ANSWER
-
-ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
+from autograder.intake.ordering import position_for, put_in_order
+from utils.checks.exercise import LABS
 
 
-@dataclass
+@dataclass(frozen=True)
 class Submission:
-    """A repaired submission: what will run, and what had to be mended."""
+    """A repaired submission.
+
+    Attributes:
+        lab: The lab that it belongs to.
+        release: The hash of the release that it was made from.
+        notebook: What will run.
+        repairs: One line for each repair.
+    """
 
     lab: Lab
     release: str
@@ -32,7 +38,7 @@ class Submission:
 
 
 def guess_lab(notebook: NotebookNode) -> Lab | None:
-    """By the release's mark in the metadata, else by the exercises that its cells name."""
+    """Return the lab of a tidy notebook, or None: from its metadata, else from the exercises that its cells name."""
     name = notebook.metadata.get("guidance_labs", {}).get("lab")
     if name in LABS.values():
         return find_lab(name)
@@ -42,163 +48,97 @@ def guess_lab(notebook: NotebookNode) -> Lab | None:
 
 
 def repair(notebook: NotebookNode, lab: Lab) -> Submission:
-    """Bring a submission into the shape of its own release; of the present one where the archive does not have it."""
-    mended: list[str] = []
+    """Return a submission in the shape of its own release, or of the current one if the archive lacks its own.
+
+    Args:
+        notebook: A notebook in nbformat 4; its cells may hold anything.
+        lab: The lab that it belongs to.
+    """
     notebook = tidy(notebook)
-    release = notebook.metadata.get("guidance_labs", {}).get("release", "")
-    master = archive.find(lab, release)
-    by_id = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "nbgrader" in cell.metadata}
-    matches = [match(cell, by_id) for cell in notebook.cells]
-    chosen = choose(notebook.cells, matches)
-    cells: list[NotebookNode] = []
-    for index, (cell, grade_id) in enumerate(zip(notebook.cells, matches, strict=True)):
-        if grade_id is None:
-            cell.metadata.pop("nbgrader", None)
-            cells.append(cell)
-            continue
-        original = by_id[grade_id]
-        is_answer = role_of(original) in ("answer", "written")
-        if chosen[grade_id] != index:
-            mended.append(f"a second copy of the cell {grade_id} was set aside")
-            cell.metadata.pop("nbgrader", None)
-            if is_answer:
-                cells.append(cell)
-            continue
-        kept = copy.deepcopy(original)
-        if cell.cell_type != original.cell_type:
-            mended.append(f"the cell {grade_id} was turned back into a {original.cell_type} cell")
-        elif not is_answer and text_of(cell.source) not in (
-            text_of(original.source),
-            text_of(visible(original.source)),
-        ):
-            mended.append(f"the locked cell {grade_id} was changed; the original was put back")
-        if is_answer:
-            kept.source = cell.source
-            if "attachments" in cell:
-                kept["attachments"] = cell.attachments
-            if grade_id_of(cell) != grade_id:
-                mended.append(f"the lost metadata of the cell {grade_id} were put back")
-        cells.append(kept)
-    for index, original in enumerate(master.cells):
-        grade_id = original.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id and grade_id not in chosen:
-            mended.append(f"the missing cell {grade_id} was put back")
-            new = copy.deepcopy(original)
-            if role_of(original) in ("answer", "written"):
-                new.source = ""
-            cells.insert(place(cells, master.cells, index), new)
-    mended += put_in_order(cells, master.cells)
-    used = master.metadata["guidance_labs"]["release"]
-    if archive.NAME.fullmatch(release) and release != used:
-        mended.append(
-            f"it was made from release {release}, which the archive does not have: release {used} took its place"
-        )
-    if not archive.NAME.fullmatch(release):
-        release = used
+    stated = notebook.metadata.get("guidance_labs", {}).get("release", "")
+    original = releases.find(lab, stated)
+    repairs: list[str] = []
+    cells = restore_cells(notebook.cells, original.cells, repairs)
+    add_missing_cells(cells, original.cells, repairs)
+    repairs += put_in_order(cells, original.cells)
+    release = original.metadata["guidance_labs"]["release"]
+    if releases.NAME.fullmatch(stated):
+        if stated != release:
+            repairs.append(f"its release {stated} is not in the archive, so it was compared with release {release}")
+        release = stated
     for index, cell in enumerate(cells):
         if cell.id.startswith("own-"):
-            cell.id = f"own-{index}"  # unique again after copies were set aside
-    result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(master.metadata))
-    return Submission(lab, release, result, mended)
+            cell.id = f"own-{index}"  # the ids of removed copies must not leave gaps or duplicates
+    result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(original.metadata))
+    return Submission(lab, release, result, repairs)
 
 
-def choose(cells: list[NotebookNode], matches: list[str | None]) -> dict[str, int]:
-    """Which of several copies is the cell: the first that somebody has worked on, else the first."""
-    chosen: dict[str, int] = {}
-    for index, (cell, grade_id) in enumerate(zip(cells, matches, strict=True)):
-        if grade_id is not None and (
-            grade_id not in chosen or (is_blank(cells[chosen[grade_id]]) and not is_blank(cell))
-        ):
-            chosen[grade_id] = index
-    return chosen
+def restore_cells(cells: list[NotebookNode], release: list[NotebookNode], repairs: list[str]) -> list[NotebookNode]:
+    """Return the cells of a submission: each released cell in its original form, each answer as the student wrote it.
 
-
-def is_blank(cell: NotebookNode) -> bool:
-    """An answer that nobody has begun: the release's stub, or nothing."""
-    if len(cell.source) > 10_000:  # no stub is so long, and looking for comments in more would take too long
-        return False
-    words = re.sub(r"(?s:<!--.*?-->)|(?m:^#.*$)", "", cell.source).strip()
-    return words in ("", EMPTY_ANSWER) or words.endswith("raise NotImplementedError()")
-
-
-def left_empty(cell: NotebookNode) -> bool:
-    """A written answer's box as it was given out. A box that repair has put back is not one: the answer may stand elsewhere."""
-    if len(cell.source) > 10_000:
-        return False
-    words = re.sub(r"(?s:<!--.*?-->)", "", cell.source).strip()
-    return words in ("", EMPTY_ANSWER) and bool(cell.source.strip()) and not cell.get("attachments")
-
-
-def put_in_order(cells: list[NotebookNode], master: list[NotebookNode]) -> list[str]:
-    """Locked cells stand where they work: set-up first, definitions before what needs them, tests after their answers.
-
-    Only a locked cell that stands wrong is moved. Returns what was moved.
+    Args:
+        cells: The cells of the submission.
+        release: The cells of the release.
+        repairs: Receives one line for each repair.
     """
-    moved = []
-    rank = {c.metadata.nbgrader.grade_id: i for i, c in enumerate(master) if "nbgrader" in c.metadata}
-
-    def name(cell: NotebookNode) -> str:
-        return cell.metadata.get("nbgrader", {}).get("grade_id", "")
-
-    def move(cell: NotebookNode, to: int) -> None:
-        at = index_of(cells, cell)
-        cells.insert(to, cell)
-        del cells[at if at < to else at + 1]
-        moved.append(f"the cell {name(cell)} stood in the wrong place and was moved")
-
-    for cell in [c for c in cells if role_of(c) in ("setup", "definitions")]:
-        late = [i for i, c in enumerate(cells) if rank.get(name(c), -1) > rank[name(cell)]]
-        if late and min(late) < index_of(cells, cell):
-            move(cell, min(late))
-    for cell in [c for c in cells if role_of(c) == "test"]:
-        entry = REGISTRY[exercise_of(cell)]
-        answer = next(i for i, c in enumerate(cells) if name(c) == entry.answer_id)
-        if answer > index_of(cells, cell):
-            move(cell, answer + 1)
-    return moved
+    by_id = cells_by_id(release)
+    matches = [match(cell, by_id) for cell in cells]
+    chosen = choose_copies(cells, matches)
+    restored = []
+    for index, (cell, grade_id) in enumerate(zip(cells, matches, strict=True)):
+        if grade_id is not None and chosen[grade_id] == index:
+            restored.append(restore_cell(cell, by_id[grade_id], repairs))
+            continue
+        cell.metadata.pop("nbgrader", None)  # a cell of the student's own, or a copy, is not graded
+        if grade_id is None:
+            restored.append(cell)
+        elif role_of(by_id[grade_id]) in ANSWER_ROLES:
+            repairs.append(f"a second copy of the cell {grade_id} was kept, but is not graded")
+            restored.append(cell)
+        else:
+            repairs.append(f"a second copy of the cell {grade_id} was removed")
+    return restored
 
 
-def index_of(cells: list[NotebookNode], cell: NotebookNode) -> int:
-    return next(i for i, c in enumerate(cells) if c is cell)
+def restore_cell(cell: NotebookNode, original: NotebookNode, repairs: list[str]) -> NotebookNode:
+    """Return a released cell: a locked one as it was released, an answer with the student's source.
+
+    Args:
+        cell: The submitted cell.
+        original: The cell of the release that it corresponds to.
+        repairs: Receives a line for each difference that was repaired.
+    """
+    grade_id, is_answer = grade_id_of(original), role_of(original) in ANSWER_ROLES
+    restored = copy.deepcopy(original)
+    unchanged = (text_of(original.source), text_of(visible(original.source)))
+    if cell.cell_type != original.cell_type:
+        repairs.append(f"the cell {grade_id} was converted back to a {original.cell_type} cell")
+    elif not is_answer and text_of(cell.source) not in unchanged:
+        repairs.append(f"the locked cell {grade_id} was changed; the original was restored")
+    if is_answer:
+        restored.source = cell.source
+        if "attachments" in cell:
+            restored["attachments"] = cell.attachments
+        if grade_id_of(cell) != grade_id:
+            repairs.append(f"the lost metadata of the cell {grade_id} was restored")
+    return restored
 
 
-def grade_id_of(cell: NotebookNode) -> str | None:
-    data = cell.metadata.get("nbgrader")
-    grade_id = data.get("grade_id") if isinstance(data, dict) else None
-    return grade_id if isinstance(grade_id, str) else None
+def add_missing_cells(cells: list[NotebookNode], release: list[NotebookNode], repairs: list[str]) -> None:
+    """Insert each released cell that a submission lacks; a missing answer becomes an empty one.
 
-
-def visible(source: str) -> str:
-    """A test cell as students have it."""
-    return re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", source, flags=re.DOTALL)
-
-
-def text_of(source: str) -> str:
-    """For comparing: line ends and the space around do not count."""
-    return source.replace("\r\n", "\n").strip()
-
-
-def match(cell: NotebookNode, by_id: dict[str, NotebookNode]) -> str | None:
-    """The release's cell that this one is."""
-    answers = [REGISTRY[name].answer_id for name in ANSWER.findall(cell.source) if name in REGISTRY]
-    answers = [answer for answer in answers if answer in by_id]
-    grade_id = grade_id_of(cell)
-    if grade_id in by_id:
-        # An answer that was merged into a locked cell stays an answer: the locked cell can be put back, the answer cannot.
-        return answers[0] if answers and role_of(by_id[grade_id]) not in ("answer", "written") else grade_id
-    if answers:
-        return answers[0]
-    name = exercise_of(cell)
-    if name in REGISTRY and f"# TEST: {name}" in cell.source and REGISTRY[name].grade_id in by_id:
-        return REGISTRY[name].grade_id
-    return None
-
-
-def place(cells: list[NotebookNode], master: list[NotebookNode], index: int) -> int:
-    """Where a missing cell goes: after the nearest earlier cell of the release that is there; set-up goes first."""
-    present = {c.metadata.nbgrader.grade_id: i for i, c in enumerate(cells) if "nbgrader" in c.metadata}
-    for earlier in reversed(master[:index]):
-        grade_id = earlier.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id in present:
-            return present[grade_id] + 1
-    return 0
+    Args:
+        cells: The cells of the submission, changed in place.
+        release: The cells of the release.
+        repairs: Receives one line for each inserted cell.
+    """
+    present = {grade_id_of(cell) for cell in cells}
+    for index, original in enumerate(release):
+        grade_id = grade_id_of(original)
+        if grade_id is None or grade_id in present:
+            continue
+        repairs.append(f"the missing cell {grade_id} was restored")
+        new = copy.deepcopy(original)
+        if role_of(original) in ANSWER_ROLES:
+            new.source = ""
+        cells.insert(position_for(cells, release, index), new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.course.labs import Lab
@@ -10,20 +11,25 @@ from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission, guess_lab, repair
 from autograder.text import plain
 
+OTHER_LAB = " is a notebook of "  # part of the message about a notebook of another lab
+
 
 def open_submission(path: Path, lab: Lab | None = None) -> Submission:
-    """Read and repair.
+    """Read a notebook from a file that may hold anything, and repair it.
+
+    Args:
+        path: The file.
+        lab: The lab that the notebook must belong to; if None, the notebook determines it.
 
     Raises:
-        NotANotebook: not a notebook, or not of this course, or of another lab than `lab`.
+        NotANotebook: The file is no notebook, or not of this course, or of another lab than `lab`.
     """
     notebook, notes = open_notebook(path)
     name = plain(path.name)
-    seen = guess_lab(notebook)
-    if seen is None and lab is None:
-        raise NotANotebook(f"{name} is a notebook, but not of this course: no cell of it names an exercise")
-    if lab is not None and seen is not None and seen != lab:
-        raise NotANotebook(f"{name} is a notebook of {seen.name}, not of {lab.name}")
-    submission = repair(notebook, lab or seen)
-    submission.repairs[:0] = notes
-    return submission
+    found = guess_lab(notebook)
+    if found is None and lab is None:
+        raise NotANotebook(f"{name} is a notebook, but not of this course: none of its cells names an exercise")
+    if lab is not None and found is not None and found != lab:
+        raise NotANotebook(f"{name}{OTHER_LAB}{found.name}, not of {lab.name}")
+    submission = repair(notebook, lab or found)
+    return replace(submission, repairs=[*notes, *submission.repairs])

@@ -1,4 +1,4 @@
-"""Read archives that may be hostile: nothing is unpacked by the name it has inside, and every size is bounded."""
+"""Read zip archives that may be hostile: no entry is unpacked under its own name, and every size is bounded."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import zipfile
 import zlib
 
 from autograder.errors import BadArchive
-from autograder.intake.lms.base import Collected, is_rubbish, printable
+from autograder.intake.collected import CollectLog
+from autograder.intake.names import display_name, is_system_file
 from autograder.intake.notebook import MAX_BYTES
 
-MAX_FILES = 50_000  # in an archive of a class
+MAX_FILES = 50_000  # in the archive of a class
+MAX_FILES_OF_STUDENT = 1_000  # in a student's own zip
+MAX_ZIP = 256 * 2**20  # bytes of a student's own zip
+MAX_RATIO = 1_000  # unpacked to packed size; deflate's own limit is 1,032, a notebook has about ten
+UNREADABLE = (  # what zipfile raises for a damaged entry
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    lzma.LZMAError,
+)
 
 
-MAX_HANDED_IN = 1_000  # in a student's own zip
-
-
-MAX_ZIP = 256 * 2**20  # a student's own zip
-
-
-MAX_RATIO = 1_000  # unpacked to packed; deflate's own limit is 1,032, a notebook's some ten
-
-
-# Reading what may be hostile
-
-
-def refused(entry: zipfile.ZipInfo) -> str:
-    """Why an entry is not even read; '' if it is."""
-    # orig_filename: zipfile cuts the other at a zero byte.
-    parts = re.split(r"[/\\]", entry.orig_filename)
-    if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", entry.orig_filename) or "\0" in entry.orig_filename:
+def rejection_reason(entry: zipfile.ZipInfo) -> str | None:
+    """Return why an entry must not be read, or None if it may be read."""
+    name = entry.orig_filename  # zipfile cuts `filename` at a zero byte
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", name) or "\0" in name:
         return "its name leads out of the archive"
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -45,62 +47,72 @@ def refused(entry: zipfile.ZipInfo) -> str:
         return (
             f"it unpacks to {entry.file_size // 2**20:,} MB from {entry.compress_size // 2**10:,} KB, as zip bombs do"
         )
-    return ""
+    return None
 
 
-def read(
-    zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, result: Collected | None, whose: str = ""
-) -> bytes | None:
-    """The content of an entry, or None if it is too large or damaged; what the header claims is not believed.
+def read_entry(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    """Return the content of an entry. The size that its header claims is not trusted.
+
+    Args:
+        zipped: The open archive.
+        entry: The entry to read.
+        limit: The most bytes that it may have.
 
     Raises:
-        BadArchive: the same, where there is no `result` to tell it to.
+        BadArchive: The entry is too large or damaged; the message is only the reason.
     """
     try:
         with zipped.open(entry) as file:
             data = file.read(limit + 1)
-        if len(data) <= limit:
-            return data
-        reason = f"it has more than {limit // 2**20} MB"
-    except (
-        OSError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        lzma.LZMAError,
-    ) as error:
-        reason = f"it is damaged ({str(error)[:100] or type(error).__name__})"
-    if result is None:
-        raise BadArchive(f"{entry.filename}: {reason}")
-    result.leave(f"{whose}{entry.filename}", reason)
-    return None
+    except UNREADABLE as error:
+        raise BadArchive(f"it is damaged ({str(error)[:100] or type(error).__name__})") from error
+    if len(data) > limit:
+        raise BadArchive(f"it has more than {limit // 2**20} MB")
+    return data
 
 
-def inside(name: str, data: bytes, result: Collected) -> list[tuple[str, bytes]]:
-    """The notebooks of a student's own zip. One bad entry, and the whole zip is refused: honest ones have none."""
+def notebooks_in_zip(name: str, data: bytes, log: CollectLog) -> list[tuple[str, bytes]]:
+    """Return the notebooks in a student's own zip, each with its name there.
+
+    One bad entry rejects the whole zip, because honest zips have none.
+
+    Args:
+        name: The zip's name, for messages.
+        data: The zip's content.
+        log: Receives what was skipped, and why.
+    """
     try:
         own = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        result.leave(name, f"it is not a zip that can be read ({str(error)[:100]})")
+        log.skip(name, f"it is not a readable zip ({str(error)[:100]})")
         return []
+    found = []
     with own:
         entries = own.infolist()
-        if len(entries) > MAX_HANDED_IN:
-            result.leave(name, f"it has {len(entries):,} files; the limit is {MAX_HANDED_IN:,}")
+        if reason := zip_rejection_reason(entries):
+            log.skip(name, reason)
             return []
-        for one in entries:
-            if reason := refused(one):
-                result.leave(name, f"{printable(one.filename)} in it is refused: {reason}")
-                return []
-        if sum(one.file_size for one in entries) > MAX_ZIP:
-            result.leave(name, f"it unpacks to more than {MAX_ZIP // 2**20} MB")
-            return []
-        notebooks = [one for one in entries if one.filename.lower().endswith(".ipynb") and not is_rubbish(one.filename)]
-        if not notebooks:
-            zips = any(one.filename.lower().endswith(".zip") for one in entries)
-            result.leave(name, "no notebook is in it" + ", only another zip, which is not opened" * zips)
-        found = [(one.filename, read(own, one, MAX_BYTES, result, f"{name} → ")) for one in notebooks]
-    return [(name, data) for name, data in found if data is not None]
+        for entry in entries:
+            if entry.filename.lower().endswith(".ipynb") and not is_system_file(entry.filename):
+                try:
+                    found.append((entry.filename, read_entry(own, entry, MAX_BYTES)))
+                except BadArchive as error:
+                    log.skip(f"{name} → {entry.filename}", str(error))
+    return found
+
+
+def zip_rejection_reason(entries: list[zipfile.ZipInfo]) -> str | None:
+    """Return why a student's zip must not be read, or None if it may be read."""
+    if len(entries) > MAX_FILES_OF_STUDENT:
+        return f"it has {len(entries):,} files; the limit is {MAX_FILES_OF_STUDENT:,}"
+    for entry in entries:
+        if reason := rejection_reason(entry):
+            return f"its entry {display_name(entry.filename)} was rejected: {reason}"
+    if sum(entry.file_size for entry in entries) > MAX_ZIP:
+        return f"it unpacks to more than {MAX_ZIP // 2**20} MB"
+    names = [entry.filename for entry in entries]
+    if any(name.lower().endswith(".ipynb") and not is_system_file(name) for name in names):
+        return None
+    if any(name.lower().endswith(".zip") for name in names):
+        return "it contains no notebook, only another zip, and a zip inside a zip is not opened"
+    return "it contains no notebook"

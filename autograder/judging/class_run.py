@@ -14,7 +14,7 @@ from autograder.errors import NotANotebook
 from autograder.intake.repair import Submission
 from autograder.intake.submission import open_submission
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
-from autograder.progress import track_students
+from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
 from autograder.running.challenges import read_secret
 from autograder.running.engine import run_all
@@ -102,7 +102,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     versions = {entry.name: entry.version for entry in load(lab.short)}
     room = Class(lab, course, store=Store(store or course / "store", versions))
     secret = read_secret()
-    for student, path in track_students(find_submissions(folder, lab).items(), "reading submissions"):
+    for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
         flat = path.parent == folder
         entry = Entry(plain(student), path)
         try:
@@ -138,7 +138,7 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
     tasks = {key: entries[0].task for key, entries in by_key.items()}
     room.reran = len(tasks)
     runs = run_all(tasks, Limits(), protected, scheduler, workers)
-    for key, result in track_students(runs, f"running {len(tasks)} notebooks", len(tasks)):
+    for key, result in progress(runs, f"running {len(tasks)} notebooks", len(tasks)):
         if isinstance(result, Exception):
             why = f"{type(result).__name__}: {' '.join(str(result).split())[:300]}"
             for entry in by_key[key]:
@@ -150,7 +150,7 @@ def run_class(room: Class, protected: bool, scheduler: str | None = None, worker
 def judge_class(room: Class) -> None:
     """Judge stored evidence. Nothing is run."""
     secret = read_secret()
-    for entry in track_students(room.entries, "judging"):
+    for entry in progress(room.entries, "judging"):
         if entry.submission is None:
             continue
         if stale := room.store.stale(entry.key):

@@ -133,7 +133,7 @@ def test_a_feedback_page_names_the_mistake_and_hides_the_tests(browser, course, 
     assert "eta_inverted" in text and "you keep labels with probability" in text.lower()
     assert "BEGIN HIDDEN" not in browser.page_source and "utils.checks.graded" not in browser.page_source
     top = browser.find_element(By.CSS_SELECTOR, "table.summary")
-    assert "0 of 4" in top.text and "3 of 3" in top.text and "not read yet" in top.text
+    assert "0 of 4" in top.text and "3 of 3" in top.text and "Not graded yet" in top.text
     fraction = "return [...document.querySelector('math mfrac').children].map(e => e.getBoundingClientRect().top)"
     above, below = browser.execute_script(fraction)
     assert above < below, "formulas are drawn, although no script may run"

@@ -125,7 +125,7 @@ def test_the_address_is_set_once_and_everywhere(played, folder):
 
 def test_collecting_says_what_it_took(played):
     said = next(text for command, text in played.items() if command.startswith("autograder collect"))
-    assert "3 taken, 0 left" in said and "halehal_103" in said
+    assert "3 accepted, 0 skipped" in said and "halehal_103" in said
 
 
 def test_grading_gives_each_student_the_points_they_earned(played, folder):
@@ -158,8 +158,8 @@ def test_feedback_pages_are_there(played, folder):
     for student in STUDENTS:
         page = folder / "guidance-labs" / "feedback" / student / LAB.name / f"{LAB.name}.html"
         text = page.read_text(encoding="utf-8")
-        assert "lab4.cfg_train_loss" in text and "written answers for 4 more are still to be read by a person" in text
-        late = "points were taken off because it came late" in text
+        assert "lab4.cfg_train_loss" in text and "written answers worth 4 more have not been graded yet" in text
+        late = "points were deducted because the submission was late" in text
         assert late == student.startswith("halehal")
 
 

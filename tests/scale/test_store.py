@@ -13,8 +13,9 @@ from autograder.course import releases as archive
 from autograder.course.source import read_source, release_hash
 from autograder.errors import SandboxError
 from autograder.feedback.class_report import report, write_page
-from autograder.gradebook import keep, nbgrader
-from autograder.gradebook.keep import keep_in_nbgrader
+from autograder.gradebook import nbgrader
+from autograder.gradebook.record import record_grades
+from autograder.gradebook.staging import copy_to_submitted
 from autograder.intake.repair import repair
 from autograder.judging import class_run as classroom
 from autograder.judging.class_run import judge_class, open_class, run_class
@@ -109,7 +110,7 @@ def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch
     mended = repair(submitted, lab4)
     assert mended.release == name
     assert "OLD_RELEASE = True" in next(c for c in mended.notebook.cells if c.id == "setup").source
-    assert "the locked cell setup was changed; the original was put back" in mended.repairs
+    assert "the locked cell setup was changed; the original was restored" in mended.repairs
     archive.find.cache_clear()
 
 
@@ -178,9 +179,9 @@ def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
     folder = tmp_path / "first" / "submitted" / "student00" / lab4.name
     (folder / "timestamp.txt").write_text("2026-12-01 00:00:00 UTC")
     target = course / "submitted" / "student00" / lab4.name
-    keep.lay_out(open_class(lab4, tmp_path / "first" / "submitted", course))
+    copy_to_submitted(open_class(lab4, tmp_path / "first" / "submitted", course))
     assert (target / "timestamp.txt").read_text() == "2026-12-01 00:00:00 UTC"
-    keep.lay_out(open_class(lab4, tmp_path / "second" / "submitted", course))
+    copy_to_submitted(open_class(lab4, tmp_path / "second" / "submitted", course))
     assert sorted(path.name for path in target.iterdir()) == [f"{lab4.name}.ipynb"]
     assert "second" in (target / f"{lab4.name}.ipynb").read_text()
 
@@ -201,7 +202,7 @@ def course(tmp_path_factory):
     room = open_class(lab, folder / "submitted", folder)
     run_class(room, protected=True, workers=1)
     judge_class(room)
-    assert keep_in_nbgrader(room, protected=True) == ([], True)
+    assert record_grades(room, protected=True) == ([], True)
     return folder
 
 
@@ -254,16 +255,16 @@ def test_a_regrade_runs_nothing_also_where_the_class_was_run_without_the_sandbox
 
 
 def test_two_runs_do_not_write_one_gradebook(course, lab4, capsys):
-    with nbgrader.alone(course):
+    with nbgrader.gradebook_lock(course):
         assert main(["regrade", lab4.name, "--course", str(course)]) == 2
     assert "another grading run is writing the grades" in capsys.readouterr().err
-    with nbgrader.alone(course):  # it was given back
+    with nbgrader.gradebook_lock(course):  # it was given back
         pass
 
 
 def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
-    """And a run that was killed between nbgrader and `put_back` has not forgotten who needs no second look."""
-    from autograder.gradebook import manual_grades as by_hand
+    """And a run that was killed between nbgrader and `restore_reviewed` loses no reviewed grade."""
+    from autograder.gradebook.manual_grades import save_reviewed
     from autograder.gradebook.nbgrader import open_gradebook
 
     path = course / "submitted" / "student00" / lab4.name / f"{lab4.name}.ipynb"
@@ -273,7 +274,7 @@ def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
         return gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").needs_manual_grade
 
     with open_gradebook(course) as gradebook:
-        assert by_hand.remember(gradebook, lab4.name, course, course / "store") and not waits(gradebook)
+        assert save_reviewed(gradebook, lab4.name, course, course / "store") and not waits(gradebook)
         gradebook.find_grade("lab4_unet_essay", lab4.name, lab4.name, "student00").needs_manual_grade = True
         gradebook.db.commit()
     assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0

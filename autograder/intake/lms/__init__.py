@@ -1,1 +1,1 @@
-"""One file an LMS: how its archives are laid out."""
+"""The archive layout of each LMS, one file for each LMS."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from autograder.intake.lms.base import File, student_id
+from autograder.intake.lms.base import Owned, SubmittedFile
+from autograder.intake.names import student_id
 
-# sortablename_12345_678901_file-2.ipynb: the student, the attachment, the file; LATE after the name, `anon` for a name.
+# The student's name, the student's number, the attachment's number, the file's name. LATE follows the name of a late
+# submission; in an anonymous assignment the name is `anon` and the number is five letters.
 CANVAS = re.compile(
     r"(?P<name>.+?)_(?P<late>LATE_)?(?P<user>\d+|(?<=anon_)\w{5}|(?<=anon_LATE_)\w{5})_(?P<number>\d+)_(?P<file>.+)"
 )
 
 
-def canvas(entries):
+def canvas(entries: Iterable[zipfile.ZipInfo]) -> Iterator[Owned]:
+    """Yield each entry of a Canvas archive with the file of its student."""
     for entry in entries:
         match = CANVAS.fullmatch(PurePosixPath(entry.filename).name)
         if match is None:
@@ -23,5 +28,5 @@ def canvas(entries):
         attempt = (int(match["number"]), int(copy[1]) if copy else 0)
         student = student_id(match["name"].removesuffix("_LATE"), match["user"])
         prefix = match.string[: match.start("file")]
-        file = File(student, entry.filename, b"", attempt, late=bool(match["late"]), lms="canvas", prefix=prefix)
-        yield entry, [file]
+        late = bool(match["late"])
+        yield entry, [SubmittedFile(student, entry.filename, b"", attempt, late=late, lms="canvas", prefix=prefix)]

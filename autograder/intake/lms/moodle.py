@@ -1,4 +1,4 @@
-"""Moodle: a folder a participant, and the times in a grading worksheet."""
+"""Moodle: one folder for each participant, and the submission times in a grading worksheet."""
 
 from __future__ import annotations
 
@@ -6,65 +6,83 @@ import contextlib
 import csv
 import io
 import re
+import zipfile
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from autograder.errors import BadArchive
-from autograder.intake.lms.base import Collected, File, printable, student_id
+from autograder.intake.collected import CollectLog
+from autograder.intake.lms.base import Owned, SubmittedFile
+from autograder.intake.names import display_name, student_id
 
 # Name Surname_12345_assignsubmission_file/x.ipynb; before Moodle 4.1 …_file_/x.ipynb; without folders …_file_x.ipynb
-# The shortest name counts: what follows is the student's to choose, and may look like another student's.
+# The shortest name counts: students choose what follows, and may imitate the name of another student there.
 MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>\d+)_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)")
-
-
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S")
+NEEDED = ("Identifier", "Last modified (submission)")
 
 
-def moodle(entries):
+def moodle(entries: Iterable[zipfile.ZipInfo]) -> Iterator[Owned]:
+    """Yield each entry of a Moodle archive with the file of its student."""
     for entry in entries:
-        # An archive of a group mode has a folder around it.
-        match = MOODLE.search(entry.filename)
+        match = MOODLE.search(entry.filename)  # not fullmatch: group mode adds a folder around everything
         if match is None:
             yield entry, None
             continue
         student, prefix = student_id(match["name"], match["user"]), match.string[: match.start("file")]
         attempt, user = (entry.date_time,), match["user"]
-        yield entry, [File(student, entry.filename, b"", attempt, lms="moodle", user=user, prefix=prefix)]
+        yield entry, [SubmittedFile(student, entry.filename, b"", attempt, lms="moodle", user=user, prefix=prefix)]
 
 
-def read_times(path: Path, result: Collected) -> dict[str, datetime]:
-    """Moodle's number of a student -> time of arrival, from its grading worksheet, where names may be spelled otherwise.
+def read_times(path: Path, log: CollectLog) -> dict[str, datetime]:
+    """Return the submission times from Moodle's grading worksheet, by Moodle's number of the student.
 
-    Its times are taken as UTC: Moodle does not say. It writes them in the language of who exports. A time that cannot be read
-    is told: without it nobody is late.
+    The worksheet may spell names differently, so the number decides. Moodle writes local times without saying so, in
+    the language of the person who exported; they are read as UTC. A time that cannot be read is logged, because without
+    it no late penalty applies.
+
+    Args:
+        path: The worksheet, a CSV file.
+        log: Receives a line for each time that cannot be read.
 
     Raises:
-        BadArchive: not such a file.
+        BadArchive: The file is no grading worksheet.
+    """
+    times = {}
+    for row in read_worksheet(path):
+        number = (row["Identifier"] or "").removeprefix("Participant ").strip()
+        student = student_id(row.get("Full name") or "participant", number)
+        text = (row["Last modified (submission)"] or "").strip()
+        if number and (time := parse_moodle_time(text)):
+            times[number] = time
+        elif text not in ("", "-"):
+            log.skip(
+                path.name,
+                f"the submission time of {student}, '{display_name(text)}', cannot be read; "
+                "switch Moodle to English and export the worksheet again",
+            )
+    return times
+
+
+def read_worksheet(path: Path) -> list[dict[str, str | None]]:
+    """Return the rows of a grading worksheet.
+
+    Raises:
+        BadArchive: The file cannot be read, or a column is missing.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadArchive(f"{path.name} cannot be read as CSV ({error})") from error
-    needed = ("Identifier", "Last modified (submission)")
-    if not rows or any(name not in rows[0] for name in needed):
-        raise BadArchive(f"{path.name} is no grading worksheet of Moodle: it needs the columns {', '.join(needed)}")
-    times = {}
-    for row in rows:
-        number = (row["Identifier"] or "").removeprefix("Participant ").strip()
-        who = student_id(row.get("Full name") or "participant", number)
-        words = (row["Last modified (submission)"] or "").strip()
-        if number and (time := moodle_time(words)):
-            times[number] = time
-        elif words not in ("", "-"):
-            result.leave(
-                path.name,
-                f"{who}'s time of arrival, '{printable(words)}', cannot be read; export it in English",
-            )
-    return times
+    if not rows or any(name not in rows[0] for name in NEEDED):
+        raise BadArchive(f"{path.name} is no grading worksheet of Moodle: it needs the columns {', '.join(NEEDED)}")
+    return rows
 
 
-def moodle_time(words: str) -> datetime | None:
+def parse_moodle_time(text: str) -> datetime | None:
+    """Return a time as Moodle writes it in English, or None if it is none."""
     for form in MOODLE_TIMES:
         with contextlib.suppress(ValueError):
-            return datetime.strptime(words, form).replace(tzinfo=UTC)
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
     return None

@@ -1,0 +1,80 @@
+"""Lay out submissions for nbgrader: tidy notebooks and valid submission times, and nothing else.
+
+A pipe, a link, another file beside a notebook, or an old encoding would stop nbgrader, or would be copied into the
+feedback.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from autograder.intake.notebook import open_notebook
+from autograder.judging.class_run import Class, Entry
+
+TIME_BYTES = 200  # read of a timestamp.txt
+
+
+def copy_to_submitted(room: Class) -> None:
+    """Copy readable submissions to where formgrader looks, under their students' ids, unless they are there already."""
+    submitted = room.course / "submitted"
+    for entry in room.entries:
+        if entry.submission is None or entry.path.resolve().is_relative_to(submitted.resolve()):
+            continue
+        target = submitted / entry.student / room.lab.name / f"{room.lab.name}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(entry.path, target)
+        (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
+        if stamp := timestamp_file(entry):  # for late penalties
+            shutil.copy(stamp, target.parent)
+
+
+def timestamp_file(entry: Entry) -> Path | None:
+    """Return the file with the submission time, if there is one.
+
+    A link does not count: what a link beside a notebook points to is not the student's.
+    """
+    stamp = entry.path.parent / "timestamp.txt"
+    return stamp if stamp.is_file() and not stamp.is_symlink() else None
+
+
+def stage(room: Class, folder: Path) -> list[str]:
+    """Write one tidy notebook for each graded student, with the submission time if it is valid.
+
+    Args:
+        room: The graded class.
+        folder: The folder to write; it must not exist.
+
+    Returns:
+        One line for each submission time that is not valid.
+    """
+    problems = []
+    folder.mkdir(mode=0o700)
+    for entry in room.entries:
+        if entry.grade is None:
+            continue
+        place = folder / entry.student / room.lab.name
+        place.mkdir(parents=True)
+        notebook = nbformat.writes(open_notebook(entry.path)[0])
+        (place / f"{room.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
+        if stamp := timestamp_file(entry):
+            if time := valid_time(stamp):
+                (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")
+            else:
+                problems.append(f"{entry.student}: its timestamp.txt holds no time, so no late penalty applies")
+    return problems
+
+
+def valid_time(stamp: Path) -> str | None:
+    """Return the submission time in a file, or None if nbgrader could not read it."""
+    from nbgrader.utils import parse_utc
+
+    try:
+        with stamp.open(encoding="utf-8") as file:
+            time = file.read(TIME_BYTES).strip()
+        parse_utc(time)
+    except (OSError, ValueError, OverflowError):
+        return None
+    return time

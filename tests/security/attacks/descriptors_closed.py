@@ -1,0 +1,5 @@
+"""Close all file descriptors."""
+
+import os
+
+os.closerange(0, 65536)

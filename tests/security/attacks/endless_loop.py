@@ -1,0 +1,4 @@
+"""Loop without end."""
+
+while True:
+    pass

@@ -1,0 +1,6 @@
+"""Kill every process that this process may kill."""
+
+import os
+import signal
+
+os.kill(-1, signal.SIGKILL)

@@ -1,0 +1,4 @@
+"""Send evidence of an exercise that does not exist."""
+# uses: forge
+
+send("lab9.everything", b"{}", NO_TENSORS)

@@ -1,0 +1,6 @@
+"""Display 20,000 objects."""
+
+from IPython.display import display
+
+for i in range(20000):
+    display(i)

@@ -1,0 +1,6 @@
+"""Loop without end in the last cell."""
+# expect: hang
+# place: after
+
+while True:
+    pass

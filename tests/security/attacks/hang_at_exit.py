@@ -1,0 +1,8 @@
+"""Sleep when the interpreter exits."""
+# expect: hang
+# place: before
+
+import atexit
+import time
+
+atexit.register(time.sleep, 600)

@@ -1,0 +1,7 @@
+"""Sleep while the cell of an answer runs."""
+# expect: hang
+# place: answer
+
+import time
+
+time.sleep(600)

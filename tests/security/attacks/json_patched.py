@@ -1,0 +1,5 @@
+"""Make the serialisation of JSON return an empty object."""
+
+import json
+
+json.dumps = lambda *a, **k: "{}"

@@ -1,0 +1,3 @@
+"""Print 30 MB in one line."""
+
+print("x" * 30_000_000)

@@ -1,0 +1,5 @@
+"""Allocate memory without end."""
+
+x = []
+while True:
+    x.append(bytearray(64 << 20))

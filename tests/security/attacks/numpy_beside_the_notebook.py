@@ -1,0 +1,6 @@
+"""Put a file numpy.py beside the notebook and import it."""
+
+open("numpy.py", "w").write("raise SystemExit")
+import sys
+
+sys.modules.pop("numpy")

@@ -1,0 +1,5 @@
+"""Make the recording stub of the model return zeros."""
+
+import utils.checks.stubs as s
+
+s.Nonsense.__call__ = lambda self, x, *o: x * 0

@@ -1,0 +1,76 @@
+"""The sandbox on unusual machines: where the course and its environment are, and what the system allows."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder import ROOT
+from autograder.course.labs import find_lab
+from autograder.running.limits import Limits
+from autograder.running.sandbox import Sandbox
+
+
+@pytest.mark.parametrize("place", [ROOT, ROOT.parent], ids=["itself", "around"])
+def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
+    """Some container images put programs below /usr/src, for example."""
+    from autograder.running import sandbox
+
+    if ROOT.is_relative_to("/tmp") or ROOT.parent == Path("/"):
+        pytest.skip("the sandbox has a /tmp and a root of its own")
+    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, str(place)))
+    look = f"import os\nprint('SEEN', os.listdir({str(ROOT)!r}))\nopen({str(ROOT / 'x')!r}, 'w')"
+    with Sandbox(Limits(cell_s=8)) as box:
+        outcome = box.run([{"index": 0, "source": look}], {})
+    seen = json.dumps(outcome.outputs[0]["outputs"])
+    assert outcome.finished and ("SEEN []" in seen or "SEEN ['.venv']" in seen), seen
+    assert "Read-only file system" in seen
+
+
+def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_path, monkeypatch):
+    """People who try the course clone it into /tmp."""
+    from autograder.running import sandbox
+
+    if not tmp_path.is_relative_to("/tmp") or ROOT.is_relative_to("/tmp"):
+        pytest.skip("pytest's folders are not in /tmp, or the course is: then every test here is this one")
+    (tmp_path / "environment").mkdir()
+    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, sys.prefix))
+    monkeypatch.setattr(sandbox.sys, "prefix", str(tmp_path / "environment"))
+    top = Path("/tmp", tmp_path.relative_to("/tmp").parts[0])
+    write = f"for place in ('/tmp', {str(top)!r}):\n    try: open(place + '/left', 'x'); print('WROTE', place)\n"
+    write += "    except OSError as error: print(error.strerror)"
+    with Sandbox(Limits(cell_s=8)) as box:
+        for _ in range(2):
+            outcome = box.run([{"index": 0, "source": write}], {})
+            assert outcome.finished, outcome
+            assert "WROTE /tmp\\nRead-only file system" in json.dumps(outcome.outputs[0]["outputs"])
+
+
+def test_an_environment_that_is_the_course_is_rejected(monkeypatch):
+    from autograder.running import sandbox
+
+    monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT))
+    with pytest.raises(sandbox.SandboxError, match="folder of its own"):
+        Sandbox().start()
+
+
+def test_grading_needs_bubblewrap(monkeypatch):
+    from autograder.errors import SandboxError
+
+    monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: None)
+    with pytest.raises(SandboxError, match="make sandbox"):
+        Sandbox()
+
+
+def test_a_sandbox_that_the_system_forbids_is_reported_once_and_before_the_class(monkeypatch, tmp_path):
+    """This is Ubuntu's default: bubblewrap is installed, but may not create namespaces."""
+    from autograder.errors import SandboxError
+    from autograder.judging.class_run import Class, run_class
+
+    forbidden = tmp_path / "bwrap"
+    forbidden.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    forbidden.chmod(0o755)
+    monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: str(forbidden))
+    with pytest.raises(SandboxError, match=r"does not let it start \(bwrap: setting up uid map.*sysctl"):
+        run_class(Class(find_lab("lab4"), tmp_path), protected=True)
