@@ -10,8 +10,9 @@ import math
 import pytest
 import torch
 
+from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
 from solutions import train_lab4 as train
-from solutions.train_lab4 import answers
 from utils.checks import lab4 as checks
 from utils.checks.challenge import Challenge
 from utils.data import LabelledImages, find_mnist, load_digits
@@ -26,7 +27,7 @@ from utils.training import CHECKPOINTS, load_weights
 @pytest.fixture(scope="module")
 def lab() -> dict:
     with contextlib.redirect_stdout(io.StringIO()):
-        return answers("lab4")
+        return SolvedLab(find_lab("lab4")).namespace
 
 
 @pytest.fixture(autouse=True)
