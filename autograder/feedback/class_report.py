@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
-from autograder.judging.class_run import Class, Entry
+from autograder.judging.class_run import ClassRun, StudentRun
 from autograder.feedback.markup import prose
 from utils.checks.exercise import load
 
@@ -23,22 +23,22 @@ COMMON = 12  # findings listed
 SLOW = 5  # runs listed
 
 
-def report(room: Class, secret: bytes | None = None) -> dict:
+def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
     """What the page shows, as plain data.
 
     Args:
         secret: with it, students appear under pseudonyms: the same ones at every call, and nobody can compute them without it.
     """
-    names = {entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in room.entries}
-    automatic = [entry for entry in load(room.lab.short) if not entry.manual]
-    graded = [entry for entry in room.entries if entry.grade is not None]
+    names = {entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in class_run.students}
+    automatic = [entry for entry in load(class_run.lab.short) if not entry.manual]
+    graded = [entry for entry in class_run.students if entry.grade is not None]
     points = [entry.grade.points for entry in graded]
     return {
-        "lab": room.lab.name,
-        "submissions": len(room.entries),
+        "lab": class_run.lab.name,
+        "submissions": len(class_run.students),
         "graded": len(graded),
         "max_points": sum(entry.points for entry in automatic),
-        "manual_max_points": sum(entry.points for entry in load(room.lab.short) if entry.manual),
+        "manual_max_points": sum(entry.points for entry in load(class_run.lab.short) if entry.manual),
         "points": spread(points),
         "distribution": distribution(points, sum(entry.points for entry in automatic)),
         "exercises": [success(entry.name, entry.title, entry.points, graded) for entry in automatic],
@@ -51,10 +51,10 @@ def report(room: Class, secret: bytes | None = None) -> dict:
                 "student": names[entry.student],
                 "problems": [without_name(text, entry, names[entry.student]) for text in entry.problems],
             }
-            for entry in room.entries
+            for entry in class_run.students
             if entry.problems
         ],
-        "students": sorted((row(entry, names, automatic) for entry in room.entries), key=lambda r: r["student"]),
+        "students": sorted((row(entry, names, automatic) for entry in class_run.students), key=lambda r: r["student"]),
     }
 
 
@@ -62,7 +62,7 @@ def pseudonym(student: str, secret: bytes) -> str:
     return "student-" + hmac.new(secret, f"report:{student}".encode(), hashlib.sha256).hexdigest()[:8]
 
 
-def row(entry: Entry, names: dict[str, str], automatic: list) -> dict:
+def row(entry: StudentRun, names: dict[str, str], automatic: list) -> dict:
     name = names[entry.student]
     line: dict[str, Any] = {
         "student": name,
@@ -83,12 +83,14 @@ def row(entry: Entry, names: dict[str, str], automatic: list) -> dict:
             for finding in entry.grade.verdicts[e.name].findings
         ]
         line["repairs"] = [without_name(text, entry, name) for text in entry.grade.repairs]
-        line["problems"] += [without_name(text, entry, name) for text in entry.grade.problems]
+        line["problems"] += [
+            without_name(text, entry, name) for text in (*entry.grade.problems, *entry.grade.faults)
+        ]
         line |= {"seconds": entry.run.wall_s, "cpu_seconds": entry.run.cpu_s, "megabytes": entry.run.memory_kb / 1024}
     return line
 
 
-def without_name(text: str, entry: Entry, name: str) -> str:
+def without_name(text: str, entry: StudentRun, name: str) -> str:
     """A sentence about a submission, for a page without names: its file may be named after its student."""
     if name == entry.student:
         return text
@@ -116,7 +118,7 @@ def distribution(points: list[float], most: float) -> list[dict]:
     return [{"points": value, "students": count} for value, count in enumerate(bars)]
 
 
-def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
+def success(name: str, title: str, most: float, graded: list[StudentRun]) -> dict:
     earned = [entry.grade.verdicts[name].points for entry in graded]
     return {
         "exercise": name,
@@ -129,7 +131,7 @@ def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
     }
 
 
-def common_findings(graded: list[Entry]) -> list[dict]:
+def common_findings(graded: list[StudentRun]) -> list[dict]:
     """What went wrong most often: students, not repetitions, and one student's words as the example."""
     counts: Counter = Counter()
     example: dict = {}
@@ -149,7 +151,7 @@ def kind_of(repair: str) -> str:
     return re.sub(r"\bcell [\w-]+", "cell …", repair)
 
 
-def cost(graded: list[Entry], names: dict[str, str]) -> dict | None:
+def cost(graded: list[StudentRun], names: dict[str, str]) -> dict | None:
     if not graded:
         return None
     seconds, memory = [e.run.wall_s for e in graded], [e.run.memory_kb / 1024 for e in graded]

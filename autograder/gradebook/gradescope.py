@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import sys
 import tempfile
@@ -15,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 from autograder import ROOT
-from autograder.course import releases as archive
 from autograder.course.labs import Lab, find_lab
+from autograder.course.releases import archive_folder
 from autograder.errors import NotANotebook, SandboxError
+from autograder.files import replace_file
 from autograder.intake.collect import likeness
 from autograder.intake.lms.base import Collected, is_rubbish, student_id
 from autograder.intake.submission import open_submission
@@ -59,7 +59,7 @@ def write_autograder(lab: Lab, target: Path, sandbox: str) -> None:
     files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "nbgrader_config.py", lab.source, lab.student]
     for folder in (ROOT / "utils", ROOT / "autograder"):
         files += [p for p in sorted(folder.rglob("*")) if p.is_file() and not set(SKIPPED) & set(p.parts)]
-    releases = [p for p in sorted((archive.folder() / lab.name).glob("*")) if p.is_file()]
+    releases = [p for p in sorted((archive_folder() / lab.name).glob("*")) if p.is_file()]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
         add(out, "setup.sh", SETUP, 0o755)
         add(out, "run_autograder", RUN.format(lab=lab.short, sandbox=sandbox), 0o755)
@@ -90,7 +90,7 @@ def results(grade: Grade) -> dict:
         }
         for name, verdict in grade.verdicts.items()
     ]
-    lines = [f"Repaired: {line}." for line in grade.repairs] + grade.problems
+    lines = [*(f"Repaired: {line}." for line in grade.repairs), *grade.problems]
     if grade.manual:
         lines.append(f"Graded by a person: {', '.join(grade.manual)}.")
     return {"score": grade.points, "output": "\n".join(lines), "stdout_visibility": "hidden", "tests": tests}
@@ -143,9 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
         except SandboxError as error:
             print(error, file=sys.stderr)
             document, code = no_results("Not graded: the grader's machine failed. Your instructor has to look."), 1
-    part = options.results.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, options.results)
+    replace_file(options.results, json.dumps(document, indent=1, ensure_ascii=False))
     return code
 
 

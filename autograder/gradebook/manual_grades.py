@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.files import replace_file
+
 Looked = set[tuple[str, str, str]]  # student, cell, what was to be seen
 PENDING = "by_hand-{lab}.json"  # in the store: what a killed run could not put back
 
@@ -24,9 +26,7 @@ def remember(book: Any, lab: str, course: Path, store: Path) -> Looked:
     if pending.exists():
         looked |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
     if looked:
-        beside = pending.with_suffix(".part")
-        beside.write_text(json.dumps(sorted(looked)), encoding="utf-8")
-        beside.replace(pending)
+        replace_file(pending, json.dumps(sorted(looked)))
     return looked
 
 

@@ -13,16 +13,17 @@ from nbgrader.utils import compute_checksum
 from traitlets import Unicode
 
 from autograder import ROOT
-from autograder.course import releases as archive
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import find_lab
+from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.repair import Submission, left_empty, repair, text_of
 from autograder.judging.grade import judge_run, make_task
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
-from autograder.running.passes import Run, execute_task
+from autograder.running.passes import execute_task
+from autograder.running.run import Run
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 from utils.checks.exercise import load
@@ -38,7 +39,7 @@ class Repair(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         submission = repair(nb, find_lab(resources["nbgrader"]["assignment"]))
         mark = submission.notebook.metadata.setdefault("guidance_labs", {})
-        mark["release"], mark["repairs"] = submission.release, submission.repairs
+        mark["release"], mark["repairs"] = submission.release, list(submission.repairs)
         give_nothing_for_nothing(submission)
         return submission.notebook, resources
 
@@ -48,7 +49,7 @@ def give_nothing_for_nothing(submission: Submission) -> None:
 
     Not where the student wrote text in a cell of their own: the answer may stand there.
     """
-    given = {text_of(cell.source) for cell in archive.find(submission.lab, submission.release).cells}
+    given = {text_of(cell.source) for cell in find_release(submission.lab, submission.release).cells}
     own = [c for c in submission.notebook.cells if c.cell_type != "code" and "nbgrader" not in c.metadata]
     if all(text_of(cell.source) in given for cell in own):
         for cell in submission.notebook.cells:
@@ -66,7 +67,7 @@ class Sandboxed(NbGraderPreprocessor):
         lab, secret = find_lab(resources["nbgrader"]["assignment"]), read_secret()
         mark = nb.metadata.get("guidance_labs", {})
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
-        submission = Submission(lab, release, nb, list(mark.get("repairs", [])))
+        submission = Submission(lab, release, nb, tuple(mark.get("repairs", ())))
         run = self.find_run(submission, secret)
         grade = judge_run(submission, run, secret)
         for index, cell in enumerate(nb.cells):
@@ -78,7 +79,7 @@ class Sandboxed(NbGraderPreprocessor):
             else:
                 cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
             cell.execution_count = index + 1
-        mark["repairs"], mark["problems"] = submission.repairs, grade.problems
+        mark["repairs"], mark["problems"] = list(submission.repairs), list(grade.problems)
         nb.metadata["guidance_labs"] = mark
         return nb, resources
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import BadArchive, NotANotebook
+from autograder.files import replace_file
 from autograder.intake.lms.base import Collected, File, printable, student_id
 from autograder.intake.lms.canvas import CANVAS, canvas
 from autograder.intake.lms.gradescope import GRADESCOPE, gradescope
@@ -98,10 +99,10 @@ def keep(file: File, lab: Lab, target: Path, late: str | None, result: Collected
     again = " (replaces an earlier one)" if notebook.is_file() and notebook.read_bytes() != file.data else ""
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    notebook.write_bytes(file.data)
+    replace_file(notebook, file.data)
     stamp.unlink(missing_ok=True)
     if time:
-        stamp.write_text(time + "\n")
+        replace_file(stamp, time + "\n")
     when = f", {time}" if time else ", LATE by Canvas; when is not known, so no penalty (see --late)" * file.late
     if not time:
         result.untimed.add(file.student)

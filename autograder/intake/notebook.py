@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import NotANotebook
-from autograder.text import plain
+from autograder.text import strip_control_characters
 
 MAX_BYTES = 64 * 2**20
 
@@ -33,7 +33,7 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     Raises:
         NotANotebook: missing, empty, too large, not text, not JSON, not a notebook.
     """
-    name = plain(path.name)
+    name = strip_control_characters(path.name)
     try:
         if not path.is_file():
             raise NotANotebook(f"{name} is not a file")

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.course import releases as archive
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
+from autograder.course.releases import RELEASE, find_release
 from autograder.intake.notebook import tidy
 from utils.checks.exercise import LABS, REGISTRY
 from utils.submission import EMPTY_ANSWER
@@ -21,14 +21,14 @@ from utils.submission import EMPTY_ANSWER
 ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Submission:
     """A repaired submission: what will run, and what had to be mended."""
 
     lab: Lab
     release: str
     notebook: NotebookNode
-    repairs: list[str] = field(default_factory=list)
+    repairs: tuple[str, ...] = ()
 
 
 def guess_lab(notebook: NotebookNode) -> Lab | None:
@@ -46,7 +46,7 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
     mended: list[str] = []
     notebook = tidy(notebook)
     release = notebook.metadata.get("guidance_labs", {}).get("release", "")
-    master = archive.find(lab, release)
+    master = find_release(lab, release)
     by_id = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if "nbgrader" in cell.metadata}
     matches = [match(cell, by_id) for cell in notebook.cells]
     chosen = choose(notebook.cells, matches)
@@ -89,17 +89,17 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
             cells.insert(place(cells, master.cells, index), new)
     mended += put_in_order(cells, master.cells)
     used = master.metadata["guidance_labs"]["release"]
-    if archive.NAME.fullmatch(release) and release != used:
+    if RELEASE.fullmatch(release) and release != used:
         mended.append(
             f"it was made from release {release}, which the archive does not have: release {used} took its place"
         )
-    if not archive.NAME.fullmatch(release):
+    if not RELEASE.fullmatch(release):
         release = used
     for index, cell in enumerate(cells):
         if cell.id.startswith("own-"):
             cell.id = f"own-{index}"  # unique again after copies were set aside
     result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(master.metadata))
-    return Submission(lab, release, result, mended)
+    return Submission(lab, release, result, tuple(mended))
 
 
 def choose(cells: list[NotebookNode], matches: list[str | None]) -> dict[str, int]:

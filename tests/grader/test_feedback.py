@@ -198,8 +198,8 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     from autograder.gradebook import keep, nbgrader
     from autograder.judging import class_run as classroom
 
-    room = classroom.Class(LAB, tmp_path, [classroom.Entry("ada", tmp_path / "a.ipynb", grade=object())])
-    room.store = SimpleNamespace(folder=tmp_path / "store")
+    class_run = classroom.ClassRun(LAB, tmp_path, [classroom.StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
+    class_run.store = SimpleNamespace(folder=tmp_path / "store")
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
 
@@ -210,14 +210,14 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(nbgrader.subprocess, "run", failed)
     told = ["ada: nbgrader generate_feedback failed; there is no feedback page"]
-    assert keep.keep_in_nbgrader(room, True) == (told, True)
+    assert keep.keep_in_nbgrader(class_run, True) == (told, True)
     monkeypatch.setattr(
         nbgrader.subprocess,
         "run",
         lambda command, **_: SimpleNamespace(returncode=1, stderr="Cannot add or remove cells"),
     )
     os.utime(tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb", (0, 0))
-    problems, whole = keep.keep_in_nbgrader(room, True)
+    problems, whole = keep.keep_in_nbgrader(class_run, True)
     assert not whole and any("scores in the gradebook" in line for line in problems), (
         "a notebook of an earlier run is no success"
     )
@@ -225,7 +225,7 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
         nbgrader.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=1, stderr="x\ndatabase is locked")
     )
     with pytest.raises(GradebookError, match="no grade was written: database is locked"):
-        keep.keep_in_nbgrader(room, True)
+        keep.keep_in_nbgrader(class_run, True)
 
 
 def test_backticks_are_code_and_the_page_says_whose_it_is(graded):

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from autograder.cli import main
-from autograder.course.releases import keep
+from autograder.course.releases import archive_release
 from autograder.demo import CLASS
 from autograder.gradebook.canvas import canvas_id, filled_roster
 from autograder.gradebook.gradescope import write_autograder
@@ -316,7 +316,7 @@ def test_the_zip_holds_what_it_needs_and_no_more(container):
 
 def test_the_zip_takes_the_archived_releases_from_where_they_are(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path / "elsewhere"))
-    kept = keep(LAB)
+    kept = archive_release(LAB)
     write_autograder(LAB, tmp_path / "autograder.zip", "bwrap")
     with zipfile.ZipFile(tmp_path / "autograder.zip") as out:
         assert f"archive/{LAB.name}/{kept.name}" in out.namelist()

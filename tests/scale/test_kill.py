@@ -21,10 +21,13 @@ STUDENTS = 20
 KILLS = 20
 
 
-def points_of(room):
+def points_of(class_run):
     return {
-        entry.student: (entry.grade.points, [f.code for v in entry.grade.verdicts.values() for f in v.findings])
-        for entry in room.entries
+        student_run.student: (
+            student_run.grade.points,
+            [f.code for v in student_run.grade.verdicts.values() for f in v.findings],
+        )
+        for student_run in class_run.students
     }
 
 
@@ -41,11 +44,11 @@ def undisturbed(tmp_path_factory):
 
     lab = find_lab("lab4")
     course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS, "import time; time.sleep(0.5)")
-    room = open_class(lab, course / "submitted", course)
-    run_class(room, protected=True, workers=2)
-    judge_class(room)
-    assert {points for points, _ in points_of(room).values()} == {10.0, 14.0}
-    return course, points_of(room)
+    class_run = open_class(lab, course / "submitted", course)
+    run_class(class_run, protected=True, workers=2)
+    judge_class(class_run)
+    assert {points for points, _ in points_of(class_run).values()} == {10.0, 14.0}
+    return course, points_of(class_run)
 
 
 def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
@@ -70,9 +73,9 @@ def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
     ran = int(re.search(r"(\d+) of them run now", output)[1])
     assert ran == STUDENTS - len(finished)
     assert finished.items() <= stored(course).items() and len(stored(course)) == STUDENTS
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    assert points_of(room) == undisturbed[1]
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    assert points_of(class_run) == undisturbed[1]
 
 
 def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
@@ -109,9 +112,9 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
         workers[0].send_signal(signal.SIGKILL)
         output, _ = grading.communicate(timeout=300)
         assert grading.returncode == 0, output
-        room = open_class(lab4, course / "submitted", course)
-        judge_class(room)
-        assert points_of(room) == undisturbed[1]
+        class_run = open_class(lab4, course / "submitted", course)
+        judge_class(class_run)
+        assert points_of(class_run) == undisturbed[1]
     finally:
         for process in (scheduler, *workers):
             process.kill()
@@ -121,7 +124,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     """A task takes its worker along: the worker is replaced, the task retried once and then reported; the rest goes on."""
     from autograder.running import engine
-    from autograder.running.passes import Run, Task
+    from autograder.running.run import Run, Task
 
     def deadly(task, limits, protected):  # pickled by value: it lives in no module
         import os as system

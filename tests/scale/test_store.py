@@ -18,7 +18,7 @@ from autograder.gradebook.keep import keep_in_nbgrader
 from autograder.intake.repair import repair
 from autograder.judging import class_run as classroom
 from autograder.judging.class_run import judge_class, open_class, run_class
-from autograder.running.passes import Run
+from autograder.running.run import Run
 from autograder.running.store import Store
 from tests.scale.conftest import make_class
 from utils.checks.exercise import REGISTRY
@@ -98,10 +98,10 @@ def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch
     setup.source += "\nOLD_RELEASE = True"
     old.metadata["guidance_labs"]["release"] = name = release_hash(old)
     monkeypatch.setattr(archive, "read_source", lambda lab: old)
-    archive.keep(lab4)
+    archive.archive_release(lab4)
     monkeypatch.undo()
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    archive.find.cache_clear()
+    archive.find_release.cache_clear()
 
     submitted = read_source(lab4)
     submitted.metadata["guidance_labs"]["release"] = name
@@ -110,7 +110,7 @@ def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch
     assert mended.release == name
     assert "OLD_RELEASE = True" in next(c for c in mended.notebook.cells if c.id == "setup").source
     assert "the locked cell setup was changed; the original was put back" in mended.repairs
-    archive.find.cache_clear()
+    archive.find_release.cache_clear()
 
 
 def test_a_release_that_the_archive_lacks_is_said(lab4, tmp_path, monkeypatch):
@@ -130,23 +130,23 @@ def test_a_forged_release_name_reaches_no_file(name, lab4, tmp_path, monkeypatch
 
 def test_a_damaged_archive_is_named(lab4, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    place = archive.keep(lab4).rename(tmp_path / lab4.name / "aaaaaaaaaaaa.ipynb")
-    archive.find.cache_clear()
+    place = archive.archive_release(lab4).rename(tmp_path / lab4.name / "aaaaaaaaaaaa.ipynb")
+    archive.find_release.cache_clear()
     with pytest.raises(RuntimeError, match=r"aaaaaaaaaaaa\.ipynb is damaged"):
-        archive.find(lab4, place.stem)
+        archive.find_release(lab4, place.stem)
 
 
 # --- a class whose machine fails, or that hands in again
 
 
 def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
-    room = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
+    class_run = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
     error = SandboxError("the sandbox did not start:\nbwrap: No permissions to create a new namespace")
     monkeypatch.setattr(classroom, "run_all", lambda tasks, *_: ((key, error) for key in tasks))
-    run_class(room, protected=True)
-    judge_class(room)
-    assert "bwrap: No permissions to create a new namespace" in room.entries[0].problem
-    assert "\n" not in room.entries[0].problem and room.entries[0].grade is None
+    run_class(class_run, protected=True)
+    judge_class(class_run)
+    assert "bwrap: No permissions to create a new namespace" in class_run.students[0].problem
+    assert "\n" not in class_run.students[0].problem and class_run.students[0].grade is None
 
 
 def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
@@ -158,7 +158,10 @@ def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_pat
         "ada_b": "ada_b",
         "chi_d": "chi d",
     }
-    said = {entry.student: entry.problem for entry in classroom.open_class(lab4, tmp_path, tmp_path).entries}
+    said = {
+        student_run.student: student_run.problem
+        for student_run in classroom.open_class(lab4, tmp_path, tmp_path).students
+    }
     assert "rename one" in said["ada b"] and "rename" not in said["ada_b"] + said["chi_d"]
 
 
@@ -198,10 +201,10 @@ def course(tmp_path_factory):
     folder = make_class(tmp_path_factory.mktemp("course"), lab, 3)
     (folder / "submitted" / "zoe" / lab.name).mkdir(parents=True)
     (folder / "submitted" / "zoe" / lab.name / "zoe.ipynb").write_text("not a notebook")
-    room = open_class(lab, folder / "submitted", folder)
-    run_class(room, protected=True, workers=1)
-    judge_class(room)
-    assert keep_in_nbgrader(room, protected=True) == ([], True)
+    class_run = open_class(lab, folder / "submitted", folder)
+    run_class(class_run, protected=True, workers=1)
+    judge_class(class_run)
+    assert keep_in_nbgrader(class_run, protected=True) == ([], True)
     return folder
 
 
@@ -320,10 +323,10 @@ def test_report_without_names(course, lab4, tmp_path):
 
 
 def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_path):
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    room.entries[0].grade.problems.append("<script>alert(1)</script>")
-    place = write_page(report(room), tmp_path / "report" / "page.html")
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    class_run.students[0].grade.problems.append("<script>alert(1)</script>")
+    place = write_page(report(class_run), tmp_path / "report" / "page.html")
     page = place.read_text()
     assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
     assert "http://" not in page and "https://" not in page and "src=" not in page
@@ -331,12 +334,12 @@ def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_pa
 
 
 def test_the_page_says_who_needs_a_person_and_leads_to_the_feedback(course, lab4, tmp_path, capsys):
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    room.entries[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
-    verdict = room.entries[1].grade.verdicts["lab4.cfg_drift"]
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    class_run.students[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
+    verdict = class_run.students[1].grade.verdicts["lab4.cfg_drift"]
     verdict.findings.append(Finding("needs_a_person", "The grader could not judge this part of your answer by itself."))
-    document = report(room)
+    document = report(class_run)
     look = {line["student"]: line["problems"] for line in document["look"]}
     assert list(look) == ["student00", "student01", "zoe"]
     assert look["student01"] == ["lab4.cfg_drift: the grader could not judge this answer by itself"]

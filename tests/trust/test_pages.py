@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from autograder.feedback.render import safe_code, safe_markdown
 from bs4 import BeautifulSoup
 from jinja2 import DictLoader, Environment
 from nbconvert.exporters import HTMLExporter
@@ -16,7 +17,6 @@ from nbgrader.server_extensions.formgrader.base import BaseHandler
 from traitlets.config import Config
 
 from autograder.feedback import formgrader
-from autograder.feedback.render import safe_code, safe_markdown
 from autograder.gradebook.safe_html import clean
 
 BOUND = (

@@ -16,7 +16,7 @@ from autograder.course.cells import role_of
 from autograder.course.labs import find_lab, labs
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
-from autograder.judging.grade import execute, judge_run
+from autograder.judging.grade import judge_run, run_submission
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
 
@@ -50,7 +50,7 @@ def submission(attack="", answer="", after="", wrong=True):
 
 
 def grade(mended, box):
-    run = execute(mended, box, SECRET)
+    run = run_submission(mended, box, SECRET)
     return judge_run(mended, run, SECRET), run
 
 
@@ -265,9 +265,9 @@ def test_nothing_of_one_student_is_left_for_the_next(box):
 def test_a_friends_evidence_does_not_fit(box, honest):
     """Right evidence of another submission is evidence for another challenge."""
     friend = submission(wrong=False)
-    right = execute(friend, box, SECRET)
+    right = run_submission(friend, box, SECRET)
     thief = submission()
-    run = execute(thief, box, SECRET)
+    run = run_submission(thief, box, SECRET)
     run.evidence["lab4.cfg_train_loss"] = right.evidence["lab4.cfg_train_loss"]
     assert judge_run(friend, right, SECRET).verdicts["lab4.cfg_train_loss"].points == 4
     assert judge_run(thief, run, SECRET).verdicts["lab4.cfg_train_loss"].points == 0
@@ -327,14 +327,14 @@ def test_without_bubblewrap_grading_refuses(monkeypatch):
 def test_a_sandbox_that_the_system_forbids_is_told_once_and_before_the_class(monkeypatch, tmp_path):
     """Ubuntu's default: bubblewrap is there, and its namespaces are refused."""
     from autograder.errors import SandboxError
-    from autograder.judging.class_run import Class, run_class
+    from autograder.judging.class_run import ClassRun, run_class
 
     forbidden = tmp_path / "bwrap"
     forbidden.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     forbidden.chmod(0o755)
     monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: str(forbidden))
     with pytest.raises(SandboxError, match=r"does not let it start \(bwrap: setting up uid map.*sysctl"):
-        run_class(Class(find_lab("lab4"), tmp_path), protected=True)
+        run_class(ClassRun(find_lab("lab4"), tmp_path), protected=True)
 
 
 def test_unprotected_grading_says_so(unprotected):
