@@ -199,13 +199,13 @@ def make_shell(output_limit: int) -> Shell:
     Args:
         output_limit: bytes of output that are kept of each cell.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import configure_inline_support
-
     shell = Shell.instance()
     shell.output_limit = output_limit
     shell.begin()
     shell.user_ns["input"] = shell.raw_input
+    import matplotlib.pyplot as plt
+    from matplotlib_inline.backend_inline import configure_inline_support  # turns figures on if there is a shell
+
     plt.switch_backend(BACKEND)
     configure_inline_support(shell, BACKEND)
     return shell
