@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from types import ModuleType
 
 COURSE = Path(__file__).parent.parent  # the package `utils`, with the probes in it
 # Errors that only our own code can cause if no line of a student's is involved. Most others may also come from what the
@@ -28,7 +27,7 @@ def trace_to_probe(error: BaseException) -> dict[str, object]:
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(COURSE)]
     if not ours or any(is_students(frame.filename) for frame in frames):
         return {}
-    return {"where": place_of(ours[-1]), "fault": ours[-1] is frames[-1] and is_own_fault(error, ours[-1])}
+    return {"where": place_of(ours[-1]), "fault": is_own_fault(error, frames[-1])}
 
 
 def is_students(filename: str) -> bool:
@@ -45,11 +44,14 @@ def is_own_fault(error: BaseException, innermost: traceback.FrameSummary) -> boo
 
     Args:
         error: the error.
-        innermost: the line that raised it.
+        innermost: the line that raised it, perhaps in a library.
     """
     if isinstance(error, AttributeError):  # of a module such as torch, or of a challenge
-        return isinstance(error.obj, ModuleType) or type(error.obj).__module__ in PROBE_TOOLS
-    return isinstance(error, OWN_FAULTS) or Path(innermost.filename) == COURSE / "checks" / "challenge.py"
+        return str(error).startswith("module '") or type(error.obj).__module__ in PROBE_TOOLS
+    path = Path(innermost.filename)
+    if path == COURSE / "checks" / "challenge.py":  # a challenge is used with wrong arguments
+        return True
+    return isinstance(error, OWN_FAULTS) and path.is_relative_to(COURSE)
 
 
 def place_of(frame: traceback.FrameSummary) -> str:
