@@ -1,4 +1,7 @@
-"""Make text from students safe for terminals, reports and files. Only the standard library: workers import this module."""
+"""Make text from students safe for terminals, reports and files.
+
+Workers import this module, so it needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 

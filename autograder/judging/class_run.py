@@ -26,7 +26,8 @@ from autograder.text import strip_control_characters
 from utils.checks.exercise import load
 
 NOT_IN_ID = re.compile(r"[^\w.@-]+")
-# What nbgrader cannot have in a student's id: it searches with globs, line by line, and writes UTF-8 into HTML unescaped.
+# What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
+# unescaped, in UTF-8.
 UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]')
 MAX_REASON = 300  # characters of an error in a problem line
 

@@ -88,7 +88,7 @@ def execute_task(task: Task, sandbox: Sandbox) -> Run:
 
 
 def cells_of_next_pass(cells: Sequence[Cell], outcome: Pass, answered: set[str], essential_only: bool) -> list[Cell]:
-    """Return the cells that the next pass runs: without the one that ended this pass, and without tests that are done."""
+    """Return the cells of the next pass: without the one that ended this pass, and without tests that are done."""
     return [
         cell
         for cell in cells

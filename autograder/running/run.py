@@ -61,7 +61,7 @@ class Run:
 
 
 def submission_hash(cells: Sequence[Cell]) -> str:
-    """Return a hash of the code that will run and of its places in the notebook; ids, metadata and outputs do not count.
+    """Return a hash of the code that runs and of its places in the notebook, ignoring ids, metadata and outputs.
 
     Outputs are stored by place, so two notebooks with the same code and other texts in between are two runs.
     """

@@ -1,7 +1,7 @@
 """The sandbox, seen from outside: a run is a function from a notebook to outputs and evidence.
 
-`Sandbox` holds one warm template under bubblewrap. Everything comes out through one channel whose bytes are counted here.
-The supervisor keeps the clocks, and watches how many processes there are and how much memory they hold together.
+`Sandbox` holds one warm template under bubblewrap. Everything comes out through one channel, and its bytes are counted
+here. The supervisor keeps the clocks, and watches how many processes there are and how much memory they hold together.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class Sandbox:
                 cell_end = time.monotonic() + self.limits.cell_s
 
     def end_run(self, collector: PassCollector) -> None:
-        """Have the template kill all processes of the run; a template that does not answer is replaced at the next run."""
+        """Have the template kill all processes of the run. One that does not answer is replaced at the next run."""
         if self.control is None:
             return
         try:

@@ -77,7 +77,7 @@ class Store:
         return {name: (then[name], now) for name, now in self.versions.items() if then[name] != now}
 
     def save(self, key: str, run: Run) -> None:
-        """Write a run, and replace a stale, damaged or unprotected one. If two processes write the same run, one stays."""
+        """Write a run. It replaces one that is stale, damaged or unprotected; of two that can be used, one stays."""
         final = self.folder_of(key)
         final.parent.mkdir(exist_ok=True)
         beside = temporary_name(final)

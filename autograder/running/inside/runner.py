@@ -2,8 +2,8 @@
 
 The template imports torch once and waits on a control socket (its stdin). For each run the host sends one end of a
 channel. A forked child reads the request from this channel, executes the cells with IPython's own shell, and writes
-frames back: the outputs of each cell and the evidence, as they come. Nothing else leaves the sandbox, and no file of the
-host is writable in it.
+frames back: the outputs of each cell and the evidence, as they come. Nothing else leaves the sandbox, and no file of
+the host is writable in it.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def prefer_as_oom_victim() -> None:
 
 
 def set_rlimits(limits: dict[str, int]) -> None:
-    """Set the resource limits of this child and its descendants. Memory counts on top of what the template has mapped."""
+    """Set the resource limits of this child and its descendants. Memory counts on top of what the template mapped."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for name, value in {
         resource.RLIMIT_AS: mapped + limits["memory_bytes"],
