@@ -144,7 +144,7 @@ def describe(error: BaseException) -> dict[str, object]:
         words = str(error)[:TEXT_LIMIT]
     except Exception:
         words = ""
-    document = {
+    document: dict[str, object] = {
         "type": type(error).__name__,
         "bases": [c.__name__ for c in type(error).__mro__][:8],
         "message": words,
