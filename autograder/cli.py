@@ -308,7 +308,7 @@ def grade_class(options: argparse.Namespace) -> int:
     protected = options.sandbox == "bwrap"
     try:
         return work_on_class(
-            options, protected, lambda room: run_class(room, protected, options.scheduler, options.workers)
+            options, protected, lambda class_run: run_class(class_run, protected, options.scheduler, options.workers)
         )
     except SandboxError as error:
         print(error, file=sys.stderr)
@@ -316,10 +316,10 @@ def grade_class(options: argparse.Namespace) -> int:
 
 
 def regrade_class(options: argparse.Namespace) -> int:
-    return work_on_class(options, True, lambda room: None)
+    return work_on_class(options, True, lambda class_run: None)
 
 
-def open_room(options: argparse.Namespace):
+def open_class_run(options: argparse.Namespace):
     """The class that the options of a command name.
 
     Raises:
@@ -339,17 +339,17 @@ def report_class(options: argparse.Namespace) -> int:
     from autograder.running.challenges import read_secret
 
     try:
-        room = open_room(options)
+        class_run = open_class_run(options)
     except (NoSuchLab, FileNotFoundError) as error:
         return refuse(error)
-    judge_class(room)
-    document = report(room, read_secret() if options.anonymous else None)
+    judge_class(class_run)
+    document = report(class_run, read_secret() if options.anonymous else None)
     if options.json:
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
-        feedback = None if options.anonymous else room.course / "feedback"
-        name = f"{room.lab.name}{'-anonymous' * options.anonymous}.html"
-        print(write_page(document, options.out or room.course / "report" / name, feedback))
+        feedback = None if options.anonymous else class_run.course / "feedback"
+        name = f"{class_run.lab.name}{'-anonymous' * options.anonymous}.html"
+        print(write_page(document, options.out or class_run.course / "report" / name, feedback))
     return 0
 
 
@@ -366,28 +366,28 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         if not options.no_gradebook and has_gradebook(options.course.resolve()):
             with open_gradebook(options.course.resolve()):  # a wrong address is said now, and not when all has been run
                 pass
-        room = open_room(options)
+        class_run = open_class_run(options)
     except (NoSuchLab, FileNotFoundError, GradebookError) as error:
         return refuse(error)
-    lab, course = room.lab, room.course
-    run(room)
-    judge_class(room)
-    print_class(room)
-    graded = sum(entry.grade is not None for entry in room.entries)
+    lab, course = class_run.lab, class_run.course
+    run(class_run)
+    judge_class(class_run)
+    print_class(class_run)
+    graded = sum(student_run.grade is not None for student_run in class_run.students)
     print(
-        f"\n{graded} of {len(room.entries)} submissions graded, {room.reran} of them run now, the rest from the store."
+        f"\n{graded} of {len(class_run.students)} submissions graded, {class_run.run_now} of them run now, the rest from the store."
     )
     whole = True
     if not options.no_gradebook and graded:
         try:
-            problems, whole = record_grades(room, protected, not options.no_feedback)
+            problems, whole = record_grades(class_run, protected, not options.no_feedback)
             for problem in problems:
                 print(problem, file=sys.stderr)
         except GradebookError as error:
             return refuse(error)
         pages = sorted((course / "feedback").glob(f"*/{lab.name}/*.html"))
         print("\nOpen these:")
-        place = write_page(report(room), course / "report" / f"{lab.name}.html", course / "feedback")
+        place = write_page(report(class_run), course / "report" / f"{lab.name}.html", course / "feedback")
         print(f"  report     {place}")
         print(f"  gradebook  {gradebook_name(course)}")
         for page in pages[:SHOWN]:
@@ -395,28 +395,28 @@ def work_on_class(options: argparse.Namespace, protected: bool, run) -> int:
         if len(pages) > SHOWN:
             print(f"  and {len(pages) - SHOWN} more in {course / 'feedback'}")
     try:
-        print_what_is_left(room, not options.no_gradebook and bool(graded))
+        print_what_is_left(class_run, not options.no_gradebook and bool(graded))
     except (ExportError, GradebookError) as error:
         return refuse(error)
     return 0 if graded and whole else 1
 
 
-def print_what_is_left(room, in_gradebook: bool) -> None:
+def print_what_is_left(class_run, in_gradebook: bool) -> None:
     """What a person has to do next."""
     from autograder import ROOT
     from autograder.gradebook.rows import read_gradebook
 
     lines = []
-    if look := [entry.student for entry in room.entries if entry.problems]:
+    if look := [student_run.student for student_run in class_run.students if student_run.problems]:
         more = f" and {len(look) - SHOWN} more" if len(look) > SHOWN else ""
         lines.append(
             f"look at {len(look)} that could not be run or graded as a whole: {', '.join(look[:SHOWN])}{more}; "
             "why stands above and in the report"
         )
-    rows = read_gradebook(room.lab, room.course) if in_gradebook else []
+    rows = read_gradebook(class_run.lab, class_run.course) if in_gradebook else []
     if waiting := [len(row.open) for row in rows if row.open]:
-        where = room.course.relative_to(ROOT) if room.course.is_relative_to(ROOT) else room.course
-        command = "make course" + (f" COURSE={where}" if room.course != ROOT else "")
+        where = class_run.course.relative_to(ROOT) if class_run.course.is_relative_to(ROOT) else class_run.course
+        command = "make course" + (f" COURSE={where}" if class_run.course != ROOT else "")
         lines.append(f"grade {sum(waiting)} written answers of {len(waiting)} students: {command}")
     if changed := [row.student for row in rows if row.changed]:
         lines.append(f"look again at what was handed in anew after a person had graded it: {', '.join(changed)}")

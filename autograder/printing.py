@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.judging.class_run import Class
+from autograder.judging.class_run import ClassRun
 from autograder.judging.grade import Grade
 from utils.checks.exercise import load
 
@@ -39,32 +39,33 @@ def print_grade(grade: Grade, console: Console | None = None) -> None:
     console.print(table)
     for line in grade.repairs:
         console.print(f"repaired: {line}", markup=False)
-    for line in grade.problems:
+    for line in (*grade.problems, *grade.faults):
         console.print(f"problem: {line}", markup=False)
 
 
-def print_class(room: Class, console: Console | None = None) -> None:
+def print_class(class_run: ClassRun, console: Console | None = None) -> None:
     """Student by exercise, then every finding in words."""
     console = console or Console(width=max(Console().width, 140) if not sys.stdout.isatty() else None)
-    automatic = [entry for entry in load(room.lab.short) if not entry.manual]
-    table = Table(title=f"{room.lab.name}: automatic points", title_justify="left")
+    automatic = [entry for entry in load(class_run.lab.short) if not entry.manual]
+    table = Table(title=f"{class_run.lab.name}: automatic points", title_justify="left")
     table.add_column("student", no_wrap=True, max_width=48)
     for entry in automatic:
         table.add_column(entry.name.split(".")[1].replace("_", "\n"), justify="right")
     table.add_column("total", justify="right")
-    for row in room.entries:
+    for row in class_run.students:
         if row.grade is None:
             table.add_row(escape(row.student), *["–"] * len(automatic), "–", style="red")
             continue
         cells = [f"{row.grade.verdicts[e.name].points:g} / {e.points:g}" for e in automatic]
         table.add_row(escape(row.student), *cells, f"{row.grade.points:g} / {row.grade.max_points:g}")
     console.print(table)
-    for row in room.entries:
+    for row in class_run.students:
         lines = [row.problem] if row.problem else []
         if row.grade is not None:
             for name, verdict in row.grade.verdicts.items():
                 lines += [f"{name}: {finding.code}. {finding.message}" for finding in verdict.findings]
-            lines += [f"repaired: {line}" for line in row.grade.repairs] + row.grade.problems
+            lines += [f"repaired: {line}" for line in row.grade.repairs]
+            lines += [*row.grade.problems, *row.grade.faults]
         if lines:
             console.print(f"\n[bold]{escape(row.student)}[/bold]")
             for line in dict.fromkeys(lines):

@@ -125,8 +125,8 @@ def judge_only(course: Path) -> None:
     from autograder.judging.grade import judge_run
     from autograder.running.challenges import read_secret
 
-    room = open_class(find_lab("lab4"), course / "submitted", course)
-    pairs = [(entry.submission, room.store.load(entry.key)) for entry in room.entries]
+    class_run = open_class(find_lab("lab4"), course / "submitted", course)
+    pairs = [(s.submission, class_run.store.load(s.key)) for s in class_run.students]
     judge_run(*pairs[0], read_secret())  # what is done once: imports, the first use of torch
     started = time.process_time()
     for submission, run in pairs * 10:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from solutions.train_lab4 import answers
+from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
 from utils.nets import UNet
 from utils.plotting import save_gif
 from utils.stored import stored_table
@@ -14,7 +15,7 @@ from utils.training import CHECKPOINTS, load_weights
 
 if __name__ == "__main__":
     with contextlib.redirect_stdout(io.StringIO()):
-        lab = answers("lab4")
+        lab = SolvedLab(find_lab("lab4")).namespace
     net = UNet(**stored_table("lab4_cfg")["settings"])
     load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
     noise = torch.randn(11, 1, 32, 32, generator=torch.Generator().manual_seed(7))[:10]

@@ -13,12 +13,11 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import jupytext
 import matplotlib
 import torch
 
 from autograder.course.labs import find_lab
-from solutions.train_lab4 import answers
+from autograder.course.solved import SolvedLab
 from utils.data import load_digits
 from utils.metrics import frechet_distance, in_batches, precision_recall, real_distance
 from utils.nets import DigitClassifier, NoiseUNet, NoisyDigitClassifier, UNet
@@ -31,7 +30,7 @@ Sampler = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # noise, 
 
 def lab3_sampler(steps: int) -> tuple[Sampler, dict]:
     """Guided DDIM with the checkpoints and the lab's answers; and what the table depends on."""
-    lab, device = answers("lab3"), current_device()
+    lab, device = SolvedLab(find_lab("lab3")).namespace, current_device()
     schedule = lab["linear_schedule"](1000).to(device)
     net, classifier = NoiseUNet(schedule.alpha_bars).to(device), NoisyDigitClassifier(1000).to(device)
     trained = {
@@ -48,7 +47,7 @@ def lab3_sampler(steps: int) -> tuple[Sampler, dict]:
 
 def lab4_sampler(steps: int) -> tuple[Sampler, dict]:
     """Guided Euler steps with the checkpoint and the lab's answers; and what the table depends on."""
-    lab, net = answers("lab4"), UNet().to(current_device())
+    lab, net = SolvedLab(find_lab("lab4")).namespace, UNet().to(current_device())
     card = load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
     sample = lambda noise, labels, w: lab["sample_digits"](net, noise, labels, w, steps)  # noqa: E731
     return sample, {"checkpoint steps": card["steps"], "euler steps": steps}
@@ -88,17 +87,6 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
     out.write_text(json.dumps(table, indent=1) + "\n")
 
 
-def notebook_variables(lab: str) -> dict[str, object]:
-    """The namespace after every code cell of the instructor notebook has run."""
-    matplotlib.use("Agg")
-    namespace: dict[str, object] = {"__name__": lab}
-    for cell in jupytext.read(find_lab(lab).source, fmt="py:percent").cells:
-        if cell.cell_type == "code":
-            exec(compile(cell.source, f"<{lab}>", "exec"), namespace)
-            matplotlib.pyplot.close("all")
-    return namespace
-
-
 def as_bytes(images: torch.Tensor) -> torch.Tensor:
     return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
@@ -119,7 +107,8 @@ def main() -> None:
         sweep(sample, facts, args.scales or SCALES[args.lab], table, args.images, args.seeds)
     if args.only == "sweep" or args.lab == "lab3":
         return
-    names = notebook_variables(args.lab)
+    matplotlib.use("Agg")
+    names = SolvedLab(find_lab(args.lab), all_cells=True, quiet=False).namespace
     facts = json.loads(table.read_text())
     facts["few steps"] = {name: {str(k): v for k, v in row.items()} for name, row in names["board"].items()}
     facts["few steps images"] = names["challenge_images"]

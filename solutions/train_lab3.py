@@ -12,7 +12,9 @@ from pathlib import Path
 
 import torch
 
-from solutions.train_lab4 import NULL, answers
+from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
+from solutions.train_lab4 import NULL
 from utils.data import LabelledImages, load_digits
 from utils.metrics import in_batches
 from utils.nets import NoiseUNet, NoisyDigitClassifier, count_parameters
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     steps = args.steps or {"noise": 1500, "classifier": 5000}[args.network]
     out = args.out or CHECKPOINTS / f"lab3_{args.network}.safetensors"
-    device, lab = current_device(), answers("lab3")
+    device, lab = current_device(), SolvedLab(find_lab("lab3")).namespace
     seed_everything(args.seed)
     schedule = lab["linear_schedule"](STEPS).to(device)
     data = load_digits("train", device=device)

@@ -12,10 +12,10 @@ import argparse
 import json
 from pathlib import Path
 
-import jupytext
 import torch
 
 from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
 from utils.data import load_digits
 from utils.metrics import frechet_distance, in_batches, over_seeds
 from utils.nets import DigitClassifier, UNet, count_parameters
@@ -25,16 +25,6 @@ from utils.training import CHECKPOINTS, load_weights, save_weights
 
 NULL = 10
 FLOOR = "Frechet distance of real training images from the test set, by their number"
-
-
-def answers(lab: str) -> dict[str, object]:
-    """The namespace after the set-up, the definitions and the answers of an instructor notebook."""
-    namespace: dict[str, object] = {"__name__": lab}
-    for cell in jupytext.read(find_lab(lab).source, fmt="py:percent").cells:
-        wanted = "answer" in cell.metadata or cell.metadata.get("role") in ("setup", "definitions")
-        if cell.cell_type == "code" and wanted:
-            exec(compile(cell.source, f"<{lab}>", "exec"), namespace)
-    return namespace
 
 
 @torch.no_grad()
@@ -75,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=CHECKPOINTS / "lab4_cfg.safetensors")
     args = parser.parse_args(arguments)
     device = current_device()
-    lab = answers(args.lab)
+    lab = SolvedLab(find_lab(args.lab)).namespace
     seed_everything(args.seed)
     data = load_digits("train", device=device)
     path = lab["GaussianConditionalPath"](data, (1, 32, 32), LinearAlpha(), LinearBeta()).to(device)

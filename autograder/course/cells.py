@@ -31,8 +31,8 @@ utils.checks.graded("{name}")
 ### END HIDDEN TESTS"""
 
 
-# The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first, then
-# what is installed, then the release. Some machines have another package called `utils`; it must not be taken for ours.
+# The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first,
+# then what is installed, then the release. Some machines have another package called `utils`; it must not be taken for ours.
 BOOTSTRAP = """\
 import pathlib
 import subprocess
@@ -98,40 +98,46 @@ def answer_cell(lab: Lab, cell: NotebookNode, entry: Exercise) -> NotebookNode:
 
 
 def check_cells(entry: Exercise) -> list[NotebookNode]:
+    """Return the two cells after an answer: the student's check, and the graded test."""
     check = nbformat.v4.new_code_cell(CHECK.format(name=entry.name), metadata={"guidance_labs": {"role": "check"}})
     test = TEST.format(name=entry.name, points=entry.points)
     return [check, new_cell("code", test, entry.grade_id, grade=True, locked=True, points=entry.points)]
 
 
 def hand_in_cells(lab: Lab) -> list[NotebookNode]:
+    """Return the last cells of a lab, with which students submit it."""
     metadata = {"guidance_labs": {"role": "check"}, "tags": HAND_IN_TAGS}
     code = [nbformat.v4.new_code_cell(source.format(lab=lab.short), metadata=metadata) for source in HAND_IN_CELLS]
     return [nbformat.v4.new_markdown_cell(HAND_IN), *code]
 
 
 def role_cell(cell: NotebookNode, role: str) -> NotebookNode:
+    """Return a set-up, definitions or illustration cell."""
     new = plain_cell(cell)
     new.metadata["guidance_labs"] = {"role": role}
     if role in ("setup", "definitions"):
         if role == "setup":
             new.source = BOOTSTRAP.format(wheel=wheel_address()) + new.source
-        # Locked: nbgrader puts the original back, so that a damaged set-up costs nobody the whole lab.
+        # Locked: nbgrader restores the original, so a damaged set-up does not cost a student the whole lab.
         name = f"{role}-{hashlib.sha256(cell.source.encode()).hexdigest()[:8]}" if role != "setup" else "setup"
         new.metadata["nbgrader"] = nbgrader_metadata("code", name, locked=True)
     return new
 
 
 def plain_cell(cell: NotebookNode) -> NotebookNode:
+    """Return a cell without a role: text, or code that students may change."""
     make = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
     return make(cell.source, metadata={"tags": cell.metadata["tags"]} if "tags" in cell.metadata else {})
 
 
 def new_cell(kind: str, source: str, grade_id: str, **options) -> NotebookNode:
+    """Return a cell that nbgrader knows; `options` are those of `nbgrader_metadata`."""
     make = nbformat.v4.new_markdown_cell if kind == "markdown" else nbformat.v4.new_code_cell
     return make(source, metadata={"nbgrader": nbgrader_metadata(kind, grade_id, **options)})
 
 
 def nbgrader_metadata(kind: str, grade_id: str, grade=False, solution=False, locked=False, points=None) -> dict:
+    """Return the metadata by which nbgrader knows a cell."""
     data = {
         "cell_type": kind,
         "grade": grade,

@@ -21,49 +21,61 @@ def settings() -> dict:
 
 
 def address() -> str:
-    """Where the students' release is published."""
+    """Return the address where the students' release is published."""
     return f"https://github.com/{settings()['tool']['guidance-labs']['repository']}"
 
 
 def wheel_name(version: str) -> str:
+    """Return the file name of the students' wheel."""
     return f"guidance_labs_utils-{version}-py3-none-any.whl"
 
 
 def wheel_address() -> str:
+    """Return the address of the wheel of the present version."""
     return f"{address()}/releases/download/v{VERSION}/{wheel_name(VERSION)}"
 
 
 def colab_address(lab: Lab) -> str:
+    """Return the address that opens a published lab in Colab."""
     repository = settings()["tool"]["guidance-labs"]["repository"]
     return f"https://colab.research.google.com/github/{repository}/blob/main/labs/{lab.name}/{lab.name}.ipynb"
 
 
 @dataclass(frozen=True)
 class Lab:
+    """A lab, and where its files are."""
+
     name: str  # lab4_mnist_cfg
 
     @property
     def short(self) -> str:
+        """The short name, such as "lab4"."""
         return self.name.split("_")[0]
 
     @property
     def source(self) -> Path:
+        """The percent source, which people write."""
         return ROOT / "solutions" / self.name / f"{self.name}.py"
 
     @property
     def solution(self) -> Path:
+        """The instructor notebook, generated from the source."""
         return self.source.with_suffix(".ipynb")
 
     @property
     def student(self) -> Path:
+        """The student notebook, generated from the source."""
         return ROOT / "labs" / self.name / f"{self.name}.ipynb"
 
 
 def find_lab(name: str) -> Lab:
-    """A lab by `lab4` or `lab4_mnist_cfg`.
+    """Return the lab of this name.
+
+    Args:
+        name: `lab4` or `lab4_mnist_cfg`.
 
     Raises:
-        NoSuchLab: a KeyError.
+        NoSuchLab: there is none; the message lists the labs.
     """
     short = name.split("_")[0]
     if short not in LABS or name not in (short, LABS[short]):
@@ -72,11 +84,11 @@ def find_lab(name: str) -> Lab:
 
 
 def title(lab: Lab) -> str:
-    """The lab's heading, as students read it."""
+    """Return the lab's heading, as students read it."""
     first = nbformat.read(lab.student, as_version=4).cells[0].source
     return re.search(r"^# (.+)$", first, re.M).group(1)
 
 
 def labs() -> list[Lab]:
-    """The labs whose source exists."""
+    """Return the labs whose source exists, in order."""
     return [lab for lab in map(Lab, LABS.values()) if lab.source.exists()]

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from autograder import ROOT
-from autograder.course import releases as archive
 from autograder.course.build import FORBIDDEN
 from autograder.course.labs import address, colab_address, labs, title, wheel_name
+from autograder.course.releases import archive_release
 from utils.version import VERSION
 
 STUDENT = ROOT / "dist" / "student"
@@ -115,7 +115,7 @@ def release(target: Path = STUDENT) -> int:
         return 1
     build_wheel(version, target)
     for lab in labs():
-        archive.keep(lab)
+        archive_release(lab)
     print(f"released to {target}; publish it at {address()}")
     for entry in sorted(target.iterdir()):
         files = [path for path in (entry, *entry.rglob("*")) if path.is_file()]

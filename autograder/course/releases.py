@@ -1,7 +1,7 @@
 """The archive of releases: what students were given, so that an old notebook is compared with its own release.
 
-One file a release, `archive/LAB/HASH.ipynb`: the instructor notebook without outputs. Beside it `HASH.json` says when it
-was released, and with which `utils`. The folder is git-ignored; keep it with the gradebook and the store.
+One file a release, `archive/LAB/HASH.ipynb`, holds the instructor notebook without outputs. Beside it `HASH.json` says
+when it was released, and with which `utils`. The folder is git-ignored; back it up with the gradebook and the store.
 """
 
 from __future__ import annotations
@@ -20,41 +20,52 @@ from nbformat import NotebookNode
 from autograder import ROOT
 from autograder.course.labs import Lab
 from autograder.course.source import read_source, release_hash
+from autograder.files import replace_file
 from utils.version import VERSION
 
-NAME = re.compile(r"[0-9a-f]{12}")
+RELEASE = re.compile(r"[0-9a-f]{12}")
 
 
-def folder() -> Path:
-    """`$LAB_ARCHIVE`, or `archive` in the course's folder."""
+def archive_folder() -> Path:
+    """Return `$LAB_ARCHIVE`, or `archive` in the course's folder."""
     return Path(os.environ.get("LAB_ARCHIVE") or ROOT / "archive")
 
 
-def keep(lab: Lab) -> Path:
-    """Archive the present release of a lab. The same release is written once."""
+def archive_release(lab: Lab) -> Path:
+    """Archive the present release of a lab, unless the archive has it, and return its file."""
     notebook = read_source(lab)
     name = notebook.metadata["guidance_labs"]["release"]
-    place = folder() / lab.name / f"{name}.ipynb"
+    place = archive_folder() / lab.name / f"{name}.ipynb"
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        folder().chmod(0o700)
+        archive_folder().chmod(0o700)
         facts = {
             "released": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "version": VERSION,
             "utils": utils_hash(),
         }
-        place.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        place.with_suffix(".part").write_text(nbformat.writes(notebook), encoding="utf-8")
-        place.with_suffix(".part").rename(place)
+        replace_file(place.with_suffix(".json"), json.dumps(facts, indent=1) + "\n")
+        replace_file(place, nbformat.writes(notebook))
     return place
 
 
 @functools.lru_cache(maxsize=64)
-def find(lab: Lab, release: str) -> NotebookNode:
-    """The instructor notebook of a release; the present one where the archive does not have it. Not to be changed."""
+def find_release(lab: Lab, release: str) -> NotebookNode:
+    """Return the instructor notebook of a release. It is shared by all callers: do not change it.
+
+    Args:
+        lab: the lab.
+        release: the release's hash, from a student's notebook; it may be anything.
+
+    Returns:
+        The archived notebook; the present one if the archive does not have this release.
+
+    Raises:
+        RuntimeError: the archived file is damaged.
+    """
     present = read_source(lab)
-    place = folder() / lab.name / f"{release}.ipynb"
-    if release == present.metadata["guidance_labs"]["release"] or not NAME.fullmatch(release) or not place.is_file():
+    place = archive_folder() / lab.name / f"{release}.ipynb"
+    if release == present.metadata["guidance_labs"]["release"] or not RELEASE.fullmatch(release) or not place.is_file():
         return present
     notebook = nbformat.read(place, as_version=4)
     if release_hash(notebook) != release:
@@ -63,7 +74,7 @@ def find(lab: Lab, release: str) -> NotebookNode:
 
 
 def utils_hash() -> str:
-    """Names the version of `utils` that was released: its Python files and what they load."""
+    """Return a hash of `utils` as it is now: its Python files and the files that they load."""
     digest = hashlib.sha256()
     for path in sorted((ROOT / "utils").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

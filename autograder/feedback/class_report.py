@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from autograder.feedback.markup import prose
 from autograder.gradebook.spreadsheets import write_private
-from autograder.judging.class_run import Class, Entry
+from autograder.judging.class_run import ClassRun, StudentRun
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
@@ -24,24 +24,26 @@ COMMON = 12  # findings, and kinds of repairs, that are listed
 SLOW = 5  # slowest runs that are listed
 
 
-def report(room: Class, secret: bytes | None = None) -> dict:
+def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
     """Return what the page shows, as plain data.
 
     Args:
-        room: The judged class.
+        class_run: The judged class.
         secret: If given, students appear under pseudonyms, which are the same in every report and cannot be computed
             without the secret.
     """
-    names = {entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in room.entries}
-    automatic = [exercise for exercise in load(room.lab.short) if not exercise.manual]
-    graded = [entry for entry in room.entries if entry.grade is not None]
+    names = {
+        entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in class_run.students
+    }
+    automatic = [exercise for exercise in load(class_run.lab.short) if not exercise.manual]
+    graded = [entry for entry in class_run.students if entry.grade is not None]
     points = [entry.grade.points for entry in graded]
     return {
-        "lab": room.lab.name,
-        "submissions": len(room.entries),
+        "lab": class_run.lab.name,
+        "submissions": len(class_run.students),
         "graded": len(graded),
         "max_points": sum(exercise.points for exercise in automatic),
-        "manual_max_points": sum(exercise.points for exercise in load(room.lab.short) if exercise.manual),
+        "manual_max_points": sum(exercise.points for exercise in load(class_run.lab.short) if exercise.manual),
         "points": spread(points),
         "distribution": distribution(points, sum(exercise.points for exercise in automatic)),
         "exercises": [success(exercise.name, exercise.title, exercise.points, graded) for exercise in automatic],
@@ -49,15 +51,15 @@ def report(room: Class, secret: bytes | None = None) -> dict:
         "repairs": Counter(kind_of(line) for entry in graded for line in entry.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not entry.run.protected for entry in graded),
-        "look": [attention(entry, names[entry.student]) for entry in room.entries if entry.problems],
+        "look": [attention(entry, names[entry.student]) for entry in class_run.students if entry.problems],
         "students": sorted(
-            (student_line(entry, names[entry.student], automatic) for entry in room.entries),
+            (student_line(entry, names[entry.student], automatic) for entry in class_run.students),
             key=lambda line: line["student"],
         ),
     }
 
 
-def attention(entry: Entry, name: str) -> dict:
+def attention(entry: StudentRun, name: str) -> dict:
     """Return why a submission needs manual attention.
 
     Args:
@@ -72,7 +74,7 @@ def pseudonym(student: str, secret: bytes) -> str:
     return "student-" + hmac.new(secret, f"report:{student}".encode(), hashlib.sha256).hexdigest()[:8]
 
 
-def student_line(entry: Entry, name: str, automatic: list[Exercise]) -> dict:
+def student_line(entry: StudentRun, name: str, automatic: list[Exercise]) -> dict:
     """Return the line of one student in the table of students.
 
     Args:
@@ -99,12 +101,12 @@ def student_line(entry: Entry, name: str, automatic: list[Exercise]) -> dict:
             for finding in entry.grade.verdicts[e.name].findings
         ]
         line["repairs"] = [without_name(text, entry, name) for text in entry.grade.repairs]
-        line["problems"] += [without_name(text, entry, name) for text in entry.grade.problems]
+        line["problems"] += [without_name(text, entry, name) for text in (*entry.grade.problems, *entry.grade.faults)]
         line |= {"seconds": entry.run.wall_s, "cpu_seconds": entry.run.cpu_s, "megabytes": entry.run.memory_kb / 1024}
     return line
 
 
-def without_name(text: str, entry: Entry, name: str) -> str:
+def without_name(text: str, entry: StudentRun, name: str) -> str:
     """Return a sentence about a submission with the student's id replaced by `name`, also in the name of the file."""
     if name == entry.student:
         return text
@@ -138,7 +140,7 @@ def distribution(points: list[float], most: float) -> list[dict]:
     return [{"points": value, "students": count} for value, count in enumerate(bars)]
 
 
-def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
+def success(name: str, title: str, most: float, graded: list[StudentRun]) -> dict:
     """Return how many students earned all, some and none of the points of an exercise.
 
     Args:
@@ -159,7 +161,7 @@ def success(name: str, title: str, most: float, graded: list[Entry]) -> dict:
     }
 
 
-def common_findings(graded: list[Entry]) -> list[dict]:
+def common_findings(graded: list[StudentRun]) -> list[dict]:
     """Return the most frequent findings, with one student's message as an example; each student counts once."""
     counts: Counter = Counter()
     example: dict = {}
@@ -179,7 +181,7 @@ def kind_of(repair: str) -> str:
     return re.sub(r"\bcell [\w-]+", "cell …", repair)
 
 
-def cost(graded: list[Entry], names: dict[str, str]) -> dict | None:
+def cost(graded: list[StudentRun], names: dict[str, str]) -> dict | None:
     """Return time and memory of the runs, or None if there are none.
 
     Args:

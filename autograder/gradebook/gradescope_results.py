@@ -50,7 +50,7 @@ def results_of_grade(grade: Grade) -> dict:
         for exercise in load(grade.lab)
         if (verdict := grade.verdicts.get(exercise.name)) is not None
     ]
-    lines = [f"Repaired: {line}." for line in grade.repairs] + grade.problems
+    lines = [*(f"Repaired: {line}." for line in grade.repairs), *grade.problems]
     if grade.manual:
         lines.append(f"Graded manually: {', '.join(grade.manual)}.")
     return results(grade.points, "\n".join(lines), tests)

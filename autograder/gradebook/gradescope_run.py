@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook, SandboxError
+from autograder.files import replace_file
 from autograder.gradebook.gradescope_results import results_of_grade, results_without_grade
 from autograder.intake.archive import name_rank
 from autograder.intake.collected import CollectLog
@@ -85,9 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         document = results_without_grade("the grading machine failed, which is not your fault. Tell your instructor.")
         code = error.exit_code
-    part = options.results.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, options.results)
+    replace_file(options.results, json.dumps(document, indent=1, ensure_ascii=False))
     return code
 
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from autograder import ROOT
-from autograder.course import releases
 from autograder.course.labs import Lab
+from autograder.course.releases import archive_folder
 
 SETUP = """\
 #!/usr/bin/env bash
@@ -51,7 +51,7 @@ def write_autograder(lab: Lab, target: Path, sandbox: str) -> None:
     files = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "nbgrader_config.py", lab.source, lab.student]
     for folder in (ROOT / "utils", ROOT / "autograder"):
         files += [path for path in sorted(folder.rglob("*")) if path.is_file() and is_needed(path)]
-    archived = [path for path in sorted((releases.folder() / lab.name).glob("*")) if path.is_file()]
+    archived = [path for path in sorted((archive_folder() / lab.name).glob("*")) if path.is_file()]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as out:
         add_text(out, "setup.sh", SETUP, 0o755)
         add_text(out, "run_autograder", RUN.format(lab=lab.short, sandbox=sandbox), 0o755)

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.files import replace_file
+
 GradeKey = tuple[str, str, str]  # student, grade_id, the automatic score and a hash of the notebook
 PENDING = "manual_grades-{lab}.json"  # in the store: what an interrupted run did not restore
 
@@ -31,9 +33,7 @@ def save_reviewed(book: Any, lab: str, course: Path, store: Path) -> set[GradeKe
     if pending.exists():
         reviewed |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
     if reviewed:
-        part = pending.with_suffix(".part")
-        part.write_text(json.dumps(sorted(reviewed)), encoding="utf-8")
-        part.replace(pending)
+        replace_file(pending, json.dumps(sorted(reviewed)))
     return reviewed
 
 

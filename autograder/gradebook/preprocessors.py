@@ -14,9 +14,9 @@ from nbgrader.utils import compute_checksum
 from traitlets import Unicode
 
 from autograder import ROOT
-from autograder.course import releases
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
+from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.matching import left_empty, text_of
@@ -24,7 +24,8 @@ from autograder.intake.repair import Submission, repair
 from autograder.judging.grade import judge_run, make_task
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
-from autograder.running.passes import Run, execute_task
+from autograder.running.passes import execute_task
+from autograder.running.run import Run
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 from utils.checks.exercise import load
@@ -42,7 +43,7 @@ class Repair(NbGraderPreprocessor):
         """Return the repaired notebook, with its release and its repairs in the metadata."""
         submission = repair(nb, find_lab(resources["nbgrader"]["assignment"]))
         mark = submission.notebook.metadata.setdefault("guidance_labs", {})
-        mark["release"], mark["repairs"] = submission.release, submission.repairs
+        mark["release"], mark["repairs"] = submission.release, list(submission.repairs)
         zero_untouched_answers(submission)
         return submission.notebook, resources
 
@@ -53,7 +54,7 @@ def zero_untouched_answers(submission: Submission) -> None:
     nbgrader does so if the cell still has the checksum of its release. No answer is zeroed if the student wrote text in
     a cell of their own, because the answer may be there.
     """
-    released = {text_of(cell.source) for cell in releases.find(submission.lab, submission.release).cells}
+    released = {text_of(cell.source) for cell in find_release(submission.lab, submission.release).cells}
     own = [c for c in submission.notebook.cells if c.cell_type != "code" and "nbgrader" not in c.metadata]
     if any(text_of(cell.source) not in released for cell in own):
         return
@@ -73,7 +74,7 @@ class Sandboxed(NbGraderPreprocessor):
         lab, secret = find_lab(resources["nbgrader"]["assignment"]), read_secret()
         mark = nb.metadata.get("guidance_labs", {})
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
-        submission = Submission(lab, release, nb, list(mark.get("repairs", [])))
+        submission = Submission(lab, release, nb, tuple(mark.get("repairs", ())))
         run = self.find_run(submission, secret)
         grade = judge_run(submission, run, secret)
         for index, cell in enumerate(nb.cells):
@@ -84,7 +85,7 @@ class Sandboxed(NbGraderPreprocessor):
             else:
                 cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
             cell.execution_count = index + 1
-        mark["repairs"], mark["problems"] = submission.repairs, grade.problems
+        mark["repairs"], mark["problems"] = list(submission.repairs), list(grade.problems)
         nb.metadata["guidance_labs"] = mark
         return nb, resources
 

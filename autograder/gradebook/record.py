@@ -12,7 +12,7 @@ from autograder.errors import GradebookError
 from autograder.gradebook import manual_grades
 from autograder.gradebook.nbgrader import gradebook_lock, has_gradebook, open_gradebook, run_nbgrader
 from autograder.gradebook.staging import copy_to_submitted, stage
-from autograder.judging.class_run import Class
+from autograder.judging.class_run import ClassRun
 from autograder.progress import progress_by_files
 
 PRIVATE = ("submitted", "autograded", "feedback", "report")  # the folders of a course that hold student data
@@ -32,67 +32,67 @@ class Recorded(NamedTuple):
     complete: bool
 
 
-def record_grades(room: Class, protected: bool, feedback: bool = True) -> Recorded:
+def record_grades(class_run: ClassRun, protected: bool, feedback: bool = True) -> Recorded:
     """Let nbgrader write the grades of a class into its gradebook, then write feedback pages.
 
     Args:
-        room: The graded class.
+        class_run: The graded class.
         protected: Whether a notebook that nbgrader has to run again runs in the sandbox.
         feedback: Whether to write feedback pages.
 
     Raises:
         GradebookError: The gradebook cannot be read or written, or another run is writing it.
     """
-    with gradebook_lock(room.course) as lock:
-        return write_grades(room, protected, feedback, lock)
+    with gradebook_lock(class_run.course) as lock:
+        return write_grades(class_run, protected, feedback, lock)
 
 
-def write_grades(room: Class, protected: bool, feedback: bool, lock: int) -> Recorded:
+def write_grades(class_run: ClassRun, protected: bool, feedback: bool, lock: int) -> Recorded:
     """Do the work of `record_grades`; the arguments are the same, and `lock` is the descriptor of the lock."""
     for name in ("submitted", "autograded", "feedback"):  # private before they hold anything
-        (room.course / name).mkdir(mode=0o700, exist_ok=True)
-    copy_to_submitted(room)
-    staged = room.course / f".staged-{room.lab.name}"
+        (class_run.course / name).mkdir(mode=0o700, exist_ok=True)
+    copy_to_submitted(class_run)
+    staged = class_run.course / f".staged-{class_run.lab.name}"
     shutil.rmtree(staged, ignore_errors=True)  # left behind by an interrupted run
-    problems = stage(room, staged)
+    problems = stage(class_run, staged)
     reviewed: set[manual_grades.GradeKey] = set()
-    if has_gradebook(room.course):
-        with open_gradebook(room.course) as book:
-            problems += outdated_scores(room, book)
-            clear_stale_timestamps(room, book, staged)
-            reviewed = manual_grades.save_reviewed(book, room.lab.name, room.course, room.store.folder)
-    commands = ClassCommands(room, staged, protected, lock)
+    if has_gradebook(class_run.course):
+        with open_gradebook(class_run.course) as book:
+            problems += outdated_scores(class_run, book)
+            clear_stale_timestamps(class_run, book, staged)
+            reviewed = manual_grades.save_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder)
+    commands = ClassCommands(class_run, staged, protected, lock)
     problems += commands.update_assignment()
     failed = commands.run("autograde", "recording scores", "autograded", "*.ipynb", SCORES_LOST)
     problems += failed
     if reviewed:
-        with open_gradebook(room.course) as book:
-            manual_grades.restore_reviewed(book, room.lab.name, room.course, room.store.folder, reviewed)
+        with open_gradebook(class_run.course) as book:
+            manual_grades.restore_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder, reviewed)
     if feedback:
         problems += commands.run("generate_feedback", "feedback pages", "feedback", "*.html", PAGE_LOST)
     shutil.rmtree(staged)
-    make_private(room.course)
+    make_private(class_run.course)
     return Recorded(problems, complete=not failed)
 
 
 class ClassCommands:
     """nbgrader's commands on a staged class."""
 
-    def __init__(self, room: Class, staged: Path, protected: bool, lock: int) -> None:
+    def __init__(self, class_run: ClassRun, staged: Path, protected: bool, lock: int) -> None:
         """Prepare the arguments that all commands share.
 
         Args:
-            room: The graded class.
+            class_run: The graded class.
             staged: The folder that `stage` wrote.
             protected: Whether a notebook runs in the sandbox.
             lock: The descriptor of the gradebook's lock, which nbgrader keeps open.
         """
-        self.course, self.lab, self.lock = room.course, room.lab, lock
-        self.students = [entry.student for entry in room.entries if entry.grade is not None]
+        self.course, self.lab, self.lock = class_run.course, class_run.lab, lock
+        self.students = [entry.student for entry in class_run.students if entry.grade is not None]
         self.started = staged.stat().st_mtime  # an older file is from an earlier run
         self.flags = [
             f"--CourseDirectory.submitted_directory={staged.name}",
-            f"--Sandboxed.store={room.store.folder}",
+            f"--Sandboxed.store={class_run.store.folder}",
             f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
         ]
 
@@ -136,22 +136,22 @@ class ClassCommands:
         return any(path.stat().st_mtime >= self.started for path in folder.glob(pattern))
 
 
-def clear_stale_timestamps(room: Class, book: Any, staged: Path) -> None:
+def clear_stale_timestamps(class_run: ClassRun, book: Any, staged: Path) -> None:
     """Delete recorded submission times that no longer have a `timestamp.txt`, because nbgrader would keep them."""
     from nbgrader.api import MissingEntry
 
-    for entry in room.entries:
-        if entry.grade is not None and not (staged / entry.student / room.lab.name / "timestamp.txt").exists():
+    for entry in class_run.students:
+        if entry.grade is not None and not (staged / entry.student / class_run.lab.name / "timestamp.txt").exists():
             with contextlib.suppress(MissingEntry):
-                book.find_submission(room.lab.name, entry.student).timestamp = None
+                book.find_submission(class_run.lab.name, entry.student).timestamp = None
     book.db.commit()
 
 
-def outdated_scores(room: Class, book: Any) -> list[str]:
+def outdated_scores(class_run: ClassRun, book: Any) -> list[str]:
     """Return a line for each student with a score in the gradebook from an earlier run, and no grade in this one."""
     lines = []
-    for entry in room.entries:
-        score = recorded_score(book, room.lab, entry.student) if entry.grade is None else None
+    for entry in class_run.students:
+        score = recorded_score(book, class_run.lab, entry.student) if entry.grade is None else None
         if score is not None:
             lines.append(f"{entry.student}: not graded now; the {score:g} points in the gradebook are old")
     return lines

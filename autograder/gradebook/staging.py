@@ -12,18 +12,18 @@ from pathlib import Path
 import nbformat
 
 from autograder.intake.notebook import open_notebook
-from autograder.judging.class_run import Class, Entry
+from autograder.judging.class_run import ClassRun, StudentRun
 
 TIME_BYTES = 200  # read of a timestamp.txt
 
 
-def copy_to_submitted(room: Class) -> None:
+def copy_to_submitted(class_run: ClassRun) -> None:
     """Copy readable submissions to where formgrader looks, under their students' ids, unless they are there already."""
-    submitted = room.course / "submitted"
-    for entry in room.entries:
+    submitted = class_run.course / "submitted"
+    for entry in class_run.students:
         if entry.submission is None or entry.path.resolve().is_relative_to(submitted.resolve()):
             continue
-        target = submitted / entry.student / room.lab.name / f"{room.lab.name}.ipynb"
+        target = submitted / entry.student / class_run.lab.name / f"{class_run.lab.name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(entry.path, target)
         (target.parent / "timestamp.txt").unlink(missing_ok=True)  # of an earlier attempt
@@ -31,7 +31,7 @@ def copy_to_submitted(room: Class) -> None:
             shutil.copy(stamp, target.parent)
 
 
-def timestamp_file(entry: Entry) -> Path | None:
+def timestamp_file(entry: StudentRun) -> Path | None:
     """Return the file with the submission time, if there is one.
 
     A link does not count: what a link beside a notebook points to is not the student's.
@@ -40,11 +40,11 @@ def timestamp_file(entry: Entry) -> Path | None:
     return stamp if stamp.is_file() and not stamp.is_symlink() else None
 
 
-def stage(room: Class, folder: Path) -> list[str]:
+def stage(class_run: ClassRun, folder: Path) -> list[str]:
     """Write one tidy notebook for each graded student, with the submission time if it is valid.
 
     Args:
-        room: The graded class.
+        class_run: The graded class.
         folder: The folder to write; it must not exist.
 
     Returns:
@@ -52,13 +52,13 @@ def stage(room: Class, folder: Path) -> list[str]:
     """
     problems = []
     folder.mkdir(mode=0o700)
-    for entry in room.entries:
+    for entry in class_run.students:
         if entry.grade is None:
             continue
-        place = folder / entry.student / room.lab.name
+        place = folder / entry.student / class_run.lab.name
         place.mkdir(parents=True)
         notebook = nbformat.writes(open_notebook(entry.path)[0])
-        (place / f"{room.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
+        (place / f"{class_run.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
         if stamp := timestamp_file(entry):
             if time := valid_time(stamp):
                 (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")

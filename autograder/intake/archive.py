@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from autograder.course.labs import Lab
 from autograder.errors import BadArchive, NotANotebook
+from autograder.files import replace_file
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import Owned, SubmittedFile
 from autograder.intake.lms.canvas import CANVAS, canvas
@@ -84,7 +85,7 @@ def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog) -> Lab |
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, student_id(file.own_name))
-        path.write_bytes(file.data)
+        replace_file(path, file.data)
         try:
             return open_submission(path, lab).lab
         except NotANotebook as error:

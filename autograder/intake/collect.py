@@ -11,6 +11,7 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import BadArchive
+from autograder.files import replace_file
 from autograder.intake.archive import latest_files
 from autograder.intake.collected import Collected, CollectLog
 from autograder.intake.lms.base import SubmittedFile
@@ -82,10 +83,10 @@ def store_submission(file: SubmittedFile, lab: Lab, target: Path, late: str | No
     replaced = notebook.is_file() and notebook.read_bytes() != file.data
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    notebook.write_bytes(file.data)
+    replace_file(notebook, file.data)
     stamp.unlink(missing_ok=True)
     if time := submission_time(file, late):
-        stamp.write_text(time + "\n")
+        replace_file(stamp, time + "\n")
         when = f", {time}"
     else:
         log.untimed.add(file.student)

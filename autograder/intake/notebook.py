@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import NotANotebook
-from autograder.text import plain
+from autograder.text import strip_control_characters
 
 MAX_BYTES = 64 * 2**20
 MAX_CELLS = 4000  # a lab has about 80; each costs time in every step of grading
@@ -27,7 +27,7 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     Raises:
         NotANotebook: The file is missing, empty, too large, not text, not JSON, or not a notebook.
     """
-    name = plain(path.name)
+    name = strip_control_characters(path.name)
     text, notes = decode(read_file(path, name), name)
     data = parse(text, name)
     if (count := count_cells(data)) > MAX_CELLS:

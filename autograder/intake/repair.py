@@ -6,14 +6,14 @@ What students wrote is never changed. Every repair becomes one line, which the f
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import nbformat
 from nbformat import NotebookNode
 
-from autograder.course import releases
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
+from autograder.course.releases import RELEASE, find_release
 from autograder.intake.matching import ANSWER_ROLES, cells_by_id, choose_copies, grade_id_of, match, text_of, visible
 from autograder.intake.notebook import tidy
 from autograder.intake.ordering import position_for, put_in_order
@@ -34,7 +34,7 @@ class Submission:
     lab: Lab
     release: str
     notebook: NotebookNode
-    repairs: list[str] = field(default_factory=list)
+    repairs: tuple[str, ...] = ()
 
 
 def guess_lab(notebook: NotebookNode) -> Lab | None:
@@ -56,13 +56,13 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
     """
     notebook = tidy(notebook)
     stated = notebook.metadata.get("guidance_labs", {}).get("release", "")
-    original = releases.find(lab, stated)
+    original = find_release(lab, stated)
     repairs: list[str] = []
     cells = restore_cells(notebook.cells, original.cells, repairs)
     add_missing_cells(cells, original.cells, repairs)
     repairs += put_in_order(cells, original.cells)
     release = original.metadata["guidance_labs"]["release"]
-    if releases.NAME.fullmatch(stated):
+    if RELEASE.fullmatch(stated):
         if stated != release:
             repairs.append(f"its release {stated} is not in the archive, so it was compared with release {release}")
         release = stated
@@ -70,7 +70,7 @@ def repair(notebook: NotebookNode, lab: Lab) -> Submission:
         if cell.id.startswith("own-"):
             cell.id = f"own-{index}"  # the ids of removed copies must not leave gaps or duplicates
     result = nbformat.v4.new_notebook(cells=cells, metadata=copy.deepcopy(original.metadata))
-    return Submission(lab, release, result, repairs)
+    return Submission(lab, release, result, tuple(repairs))
 
 
 def restore_cells(cells: list[NotebookNode], release: list[NotebookNode], repairs: list[str]) -> list[NotebookNode]:

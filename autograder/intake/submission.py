@@ -9,7 +9,7 @@ from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission, guess_lab, repair
-from autograder.text import plain
+from autograder.text import strip_control_characters
 
 OTHER_LAB = " is a notebook of "  # part of the message about a notebook of another lab
 
@@ -25,11 +25,11 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
         NotANotebook: The file is no notebook, or not of this course, or of another lab than `lab`.
     """
     notebook, notes = open_notebook(path)
-    name = plain(path.name)
+    name = strip_control_characters(path.name)
     found = guess_lab(notebook)
     if found is None and lab is None:
         raise NotANotebook(f"{name} is a notebook, but not of this course: none of its cells names an exercise")
     if lab is not None and found is not None and found != lab:
         raise NotANotebook(f"{name}{OTHER_LAB}{found.name}, not of {lab.name}")
     submission = repair(notebook, lab or found)
-    return replace(submission, repairs=[*notes, *submission.repairs])
+    return replace(submission, repairs=(*notes, *submission.repairs))

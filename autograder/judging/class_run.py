@@ -1,6 +1,7 @@
-"""A whole class: find submissions, run what has not been run, judge.
+"""A whole class: find the submissions, run those that have not been run, judge.
 
-The slow part is parallel and resumable; what nbgrader does afterwards replays stored runs."""
+The slow part is parallel and resumable; what nbgrader does afterwards replays stored runs.
+"""
 
 from __future__ import annotations
 
@@ -19,60 +20,65 @@ from autograder.running.bubblewrap import require_bubblewrap
 from autograder.running.challenges import read_secret
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
-from autograder.running.passes import Run, Task
+from autograder.running.run import Run, Task
 from autograder.running.store import Store, task_key
-from autograder.text import plain
+from autograder.text import strip_control_characters
 from utils.checks.exercise import load
 
-STUDENT = re.compile(r"[^\w.@-]+")
-
-
-# What nbgrader cannot have in a student's id: it searches with globs, line by line, and writes UTF-8 into HTML unescaped.
-UNFIT = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]')
+NOT_IN_ID = re.compile(r"[^\w.@-]+")
+# What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
+# unescaped, in UTF-8.
+UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]')
+MAX_REASON = 300  # characters of an error in a problem line
 
 
 @dataclass
-class Entry:
-    """One student's way through the grading."""
+class StudentRun:
+    """One student's way through the grading; filled in stage by stage."""
 
     student: str
     path: Path
     submission: Submission | None = None
     task: Task | None = None
-    key: str = ""
-    run: Run | None = None
+    key: str = ""  # of the stored run
+    run: Run | None = None  # without evidence and outputs: a class of thousands has to fit into memory
     grade: Grade | None = None
     problem: str = ""  # why there is no grade
 
     @property
     def problems(self) -> list[str]:
-        """Why a person should look at this one: it was not graded, or not all of it could be run or judged."""
+        """Why a person should look at this student: something was not graded, or could not be run or judged."""
         found = [self.problem] if self.problem else []
-        if self.grade is None:
-            return found
-        found += [line for line in self.grade.problems if line != UNPROTECTED]
-        unjudged = [
-            name for name, v in self.grade.verdicts.items() if any(f.code == "needs_a_person" for f in v.findings)
-        ]
-        return found + [f"{name}: the grader could not judge this answer by itself" for name in unjudged]
+        if self.grade is not None:
+            found += [line for line in self.grade.problems if line != UNPROTECTED]
+            found += self.grade.faults
+        return found
 
 
 @dataclass
-class Class:
+class ClassRun:
+    """All students of a class in one lab."""
+
     lab: Lab
-    course: Path
-    entries: list[Entry] = field(default_factory=list)
+    course: Path  # the folder with gradebook, store and pages
+    students: list[StudentRun] = field(default_factory=list)
     store: Store | None = None
-    reran: int = 0
+    run_now: int = 0  # notebooks that were not in the store
 
 
 def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
-    """Student -> notebook. nbgrader's layout `STUDENT/LAB/LAB.ipynb`, or a flat folder of notebooks named by student.
+    """Find one notebook of each student.
 
-    Who would have the same id as somebody else stays under a name that is none; `open_class` says so.
+    Args:
+        folder: in nbgrader's layout, `STUDENT/LAB/LAB.ipynb`, or a flat folder of notebooks named by student.
+        lab: the lab.
+
+    Returns:
+        Student id -> notebook. If two submissions map to the same id, both keep their original name, which is no valid
+        id; `open_class` reports them.
 
     Raises:
-        FileNotFoundError: no notebook in either layout.
+        FileNotFoundError: there is no notebook in either layout.
     """
     found: dict[str, Path] = {}
     people = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")] if folder.is_dir() else []
@@ -87,80 +93,115 @@ def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
         raise FileNotFoundError(
             f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"
         )
-    ids = {name: student_id(name, flat=path.parent == folder) for name, path in found.items()}
+    ids = {name: nbgrader_id(name, flat=path.parent == folder) for name, path in found.items()}
     claims = Counter(ids.values())
     return {ids[name] if claims[ids[name]] == 1 or ids[name] == name else name: path for name, path in found.items()}
 
 
-def student_id(name: str, flat: bool) -> str:
-    """A folder's name as it is, if nbgrader can have it; a file's name always in its plainest form."""
-    return STUDENT.sub("_", name) if flat or UNFIT.search(name) else name
+def nbgrader_id(name: str, flat: bool) -> str:
+    """Return the student id that belongs to a file or folder.
+
+    Args:
+        name: of the folder, or of the file without its suffix.
+        flat: it is a file's name, which is always simplified; a folder's name only if nbgrader could not have it.
+    """
+    return NOT_IN_ID.sub("_", name) if flat or UNSAFE.search(name) else name
 
 
-def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> Class:
-    """Read and repair every submission. One that cannot be read costs nobody else anything."""
+def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> ClassRun:
+    """Read and repair every submission. One that cannot be read is a problem of its student alone.
+
+    Args:
+        lab: the lab.
+        folder: where the submissions are.
+        course: the folder with gradebook, store and pages.
+        store: the folder of stored runs; `course/store` if not given.
+
+    Raises:
+        FileNotFoundError: there is no submission.
+    """
     versions = {entry.name: entry.version for entry in load(lab.short)}
-    room = Class(lab, course, store=Store(store or course / "store", versions))
+    class_run = ClassRun(lab, course, store=Store(store or course / "store", versions))
     secret = read_secret()
     for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
-        flat = path.parent == folder
-        entry = Entry(plain(student), path)
+        student_run = StudentRun(strip_control_characters(student), path)
         try:
-            if (taken := student_id(student, flat)) != student:
-                raise NotANotebook(f"{plain(student)} would have the id {taken}, as another has: rename one of them")
-            if not path.resolve().is_relative_to(
-                (folder if flat else folder / path.relative_to(folder).parts[0]).resolve()
-            ):
-                raise NotANotebook(f"{plain(path.name)} is a link to a file that is not this student's")
-            entry.submission = open_submission(path, lab)
-            entry.task = make_task(entry.submission, secret)
-            entry.key = task_key(entry.task)
+            require_own_file(student, path, folder)
+            student_run.submission = open_submission(path, lab)
+            student_run.task = make_task(student_run.submission, secret)
+            student_run.key = task_key(student_run.task)
         except NotANotebook as error:
-            entry.problem = str(error)
-        except Exception as error:  # a notebook that our own repair cannot digest is a problem of this student alone
-            entry.problem = f"{plain(path.name)} could not be read ({type(error).__name__}: {plain(str(error))[:200]})"
-        room.entries.append(entry)
-    return room
+            student_run.problem = str(error)
+        except Exception as error:  # a notebook that breaks our own repair must not stop the class
+            name, words = (strip_control_characters(text) for text in (path.name, str(error)))
+            student_run.problem = f"{name} could not be read ({type(error).__name__}: {words[:MAX_REASON]})"
+        class_run.students.append(student_run)
+    return class_run
 
 
-def run_class(room: Class, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:
-    """Run what the store does not have.
+def require_own_file(student: str, path: Path, folder: Path) -> None:
+    """Check that a submission belongs to one student.
+
+    Raises:
+        NotANotebook: another submission has the same id, or the file is a link that leads out of the student's folder.
+    """
+    flat = path.parent == folder
+    if (taken := nbgrader_id(student, flat)) != student:
+        raise NotANotebook(
+            f"{strip_control_characters(student)} would have the id {taken}, as another has: rename one of them"
+        )
+    own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
+    if not path.resolve().is_relative_to(own_folder.resolve()):
+        raise NotANotebook(f"{strip_control_characters(path.name)} is a link to a file that is not this student's")
+
+
+def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:
+    """Run the submissions that the store does not have.
+
+    Args:
+        class_run: the class; a student whose notebook could not be run gets a problem.
+        protected: run in the sandbox, and use no stored run that was made without it.
+        scheduler: the address of a running Dask scheduler.
+        workers: how many processes on this machine; one a core if not given.
 
     Raises:
         SandboxError: bubblewrap is missing or may not start, and `protected`.
     """
     if protected:
         require_bubblewrap()
-    by_key: dict[str, list[Entry]] = {}
-    for entry in room.entries:
-        if entry.task is not None and not room.store.holds(entry.key, protected):
-            by_key.setdefault(entry.key, []).append(entry)
-    tasks = {key: entries[0].task for key, entries in by_key.items()}
-    room.reran = len(tasks)
+    by_key: dict[str, list[StudentRun]] = {}
+    for student_run in class_run.students:
+        if student_run.task is not None and not class_run.store.can_use(student_run.key, protected):
+            by_key.setdefault(student_run.key, []).append(student_run)
+    tasks = {key: same[0].task for key, same in by_key.items()}
+    class_run.run_now = len(tasks)
     runs = run_all(tasks, Limits(), protected, scheduler, workers)
     for key, result in progress(runs, f"running {len(tasks)} notebooks", len(tasks)):
         if isinstance(result, Exception):
-            why = f"{type(result).__name__}: {' '.join(str(result).split())[:300]}"
-            for entry in by_key[key]:
-                entry.problem = f"the machine failed twice on this notebook ({why}); run the command again"
+            why = f"{type(result).__name__}: {' '.join(str(result).split())[:MAX_REASON]}"
+            for student_run in by_key[key]:
+                student_run.problem = f"the machine failed twice on this notebook ({why}); run the command again"
         else:
-            room.store.save(key, result)
+            class_run.store.save(key, result)
 
 
-def judge_class(room: Class) -> None:
-    """Judge stored evidence. Nothing is run."""
+def judge_class(class_run: ClassRun) -> None:
+    """Judge the stored evidence of every student. No notebook is run."""
     secret = read_secret()
-    for entry in progress(room.entries, "judging"):
-        if entry.submission is None:
+    for student_run in progress(class_run.students, "judging"):
+        if student_run.submission is None:
             continue
-        if stale := room.store.stale(entry.key):
+        if stale := class_run.store.stale(student_run.key):
             names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
-            entry.problem = f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; until then the gradebook keeps the old scores."
+            student_run.problem = (
+                f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; "
+                "until then the gradebook keeps the old scores."
+            )
             continue
         try:
-            run = room.store.load(entry.key)
+            run = class_run.store.load(student_run.key)
         except KeyError:
-            entry.problem = entry.problem or "no stored run; use `autograder grade`"
+            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
             continue
-        entry.grade = judge_run(entry.submission, run, secret)
-        entry.run = replace(run, evidence={}, outputs={})  # a class of thousands has to fit into memory
+        student_run.grade = judge_run(student_run.submission, run, secret)
+        student_run.run = replace(run, evidence={}, outputs={})

@@ -1,9 +1,10 @@
-"""One submission from file to grade: repair, run in the sandbox, unpack the evidence, judge."""
+"""One submission from a notebook to a grade: run it in the sandbox, unpack the evidence, judge."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from nbformat import NotebookNode
 
@@ -12,34 +13,52 @@ from autograder.intake.repair import Submission
 from autograder.judging.evidence import BadEvidence, unpack
 from autograder.judging.judge import judge
 from autograder.running.challenges import make_challenge
-from autograder.running.passes import Run, Task, execute_task, submission_hash
+from autograder.running.passes import execute_task
+from autograder.running.run import Cell, Run, Task, submission_hash
 from autograder.running.sandbox import Sandbox
+from utils.checks.challenge import Challenge
 from utils.checks.exercise import find, load
 from utils.checks.judging import Finding, Verdict
 
 UNPROTECTED = "It was run unprotected: no sandbox stood between this notebook and the grader's machine."
+DUPLICATE = "The grader received evidence for this exercise more than once. It accepts exactly one."
+NOT_RUN = ("check", "illustration")  # roles of cells that grading leaves out
+MAX_ERROR = 200  # characters of an answer's error in a problem line
 
 
-@dataclass
+@dataclass(frozen=True)
 class Grade:
     """The result for one submission."""
 
     lab: str
     release: str
-    verdicts: dict[str, Verdict]
-    manual: dict[str, float]  # written exercises and what they are worth
-    repairs: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    verdicts: Mapping[str, Verdict]
+    manual: Mapping[str, float]  # written exercises and what they are worth
+    repairs: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # what went wrong while it ran; the student reads them, too
 
     @property
     def points(self) -> float:
+        """Points of all automatic exercises."""
         return sum(v.points for v in self.verdicts.values())
 
     @property
     def max_points(self) -> float:
+        """What all automatic exercises are worth."""
         return sum(v.max_points for v in self.verdicts.values())
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """One line for each exercise that a person has to judge, with the grader's own error; for instructors only."""
+        lines = []
+        for name, verdict in self.verdicts.items():
+            if any(finding.code == "needs_a_person" for finding in verdict.findings):
+                cause = f" ({'; '.join(verdict.faults)})" if verdict.faults else ""
+                lines.append(f"{name}: the grader could not judge this answer by itself{cause}")
+        return tuple(lines)
+
     def to_json(self) -> dict:
+        """Return the grade as `grade-one --json` prints it, exercises in the order of the lab."""
         exercises = {
             name: {
                 "points": verdict.points,
@@ -61,22 +80,29 @@ class Grade:
             "max_points": self.max_points,
             "manual_max_points": sum(self.manual.values()),
             "exercises": {name: exercises[name] for name in order},
-            "repairs": self.repairs,
-            "problems": self.problems,
+            "repairs": list(self.repairs),
+            "problems": list(self.problems),
+            "faults": list(self.faults),
         }
 
 
-def runnable(notebook: NotebookNode) -> list[dict]:
-    """The cells that grading executes: all code but checks and illustrations."""
+def runnable_cells(notebook: NotebookNode) -> list[Cell]:
+    """Return the cells that grading executes: all code but checks and illustrations."""
     return [
-        {"index": index, "source": cell.source, "role": role_of(cell), "exercise": exercise_of(cell)}
+        Cell(index, cell.source, role_of(cell), exercise_of(cell))
         for index, cell in enumerate(notebook.cells)
-        if cell.cell_type == "code" and role_of(cell) not in ("check", "illustration")
+        if cell.cell_type == "code" and role_of(cell) not in NOT_RUN
     ]
 
 
-def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict:
-    """The challenge of each automatic exercise."""
+def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict[str, Challenge]:
+    """Return the challenge of each automatic exercise.
+
+    Args:
+        submission: the repaired submission.
+        secret: the course's secret.
+        digest: the hash of the cells that run.
+    """
     return {
         entry.name: make_challenge(secret, entry, submission.release, digest)
         for entry in load(submission.lab.short)
@@ -84,30 +110,29 @@ def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict:
     }
 
 
-def execute(submission: Submission, sandbox: Sandbox, secret: bytes) -> Run:
+def make_task(submission: Submission, secret: bytes) -> Task:
+    """Return what has to be run as plain data, for a worker that knows nothing of verdicts."""
+    cells = runnable_cells(submission.notebook)
+    digest = submission_hash(cells)
+    keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
+    return Task(tuple(cells), keys, digest)
+
+
+def run_submission(submission: Submission, sandbox: Sandbox, secret: bytes) -> Run:
     """Run a submission in the sandbox.
 
     Raises:
-        SandboxError: the machine's fault.
+        SandboxError: the sandbox does not work.
     """
-    task = make_task(submission, secret)
-    return execute_task(task, sandbox)
-
-
-def make_task(submission: Submission, secret: bytes) -> Task:
-    """What has to be run, as plain data: it travels to a worker that knows nothing of verdicts."""
-    cells = runnable(submission.notebook)
-    digest = submission_hash(cells)
-    keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
-    return Task(cells, keys, digest)
+    return execute_task(make_task(submission, secret), sandbox)
 
 
 def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
-    """Judge stored evidence. Fast, pure, and repeatable."""
+    """Judge the evidence of a run. Nothing is executed, so the same run always gets the same grade."""
     challenges = challenges_of(submission, secret, run.submission_hash)
     entries = load(submission.lab.short)
-    verdicts = {e.name: judge_one(e.name, challenges[e.name], run) for e in entries if not e.manual}
-    problems = [*run.problems, *answers_that_stopped(submission, run)]
+    verdicts = {e.name: judge_exercise(e.name, challenges[e.name], run) for e in entries if not e.manual}
+    problems = [*run.problems, *errors_of_answers(submission, run)]
     if not run.protected:
         problems.append(UNPROTECTED)
     return Grade(
@@ -115,13 +140,16 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
         release=submission.release,
         verdicts=verdicts,
         manual={e.name: e.points for e in entries if e.manual},
-        repairs=submission.repairs,
-        problems=problems,
+        repairs=tuple(submission.repairs),
+        problems=tuple(problems),
     )
 
 
-def answers_that_stopped(submission: Submission, run: Run) -> list[str]:
-    """The error that each answer's cell ended with: whoever reads "it is not defined" asks why. Students choose its words."""
+def errors_of_answers(submission: Submission, run: Run) -> list[str]:
+    """Return a line for each answer whose cell ended with an error: it explains why a name is not defined.
+
+    Students choose the words of an error, so they are cut and made printable.
+    """
     lines = []
     for index, cell in enumerate(submission.notebook.cells):
         outputs = run.outputs.get(index, {}).get("outputs") if role_of(cell) == "answer" else None
@@ -129,31 +157,30 @@ def answers_that_stopped(submission: Submission, run: Run) -> list[str]:
             if isinstance(output, dict) and output.get("output_type") == "error":
                 error = f"{output.get('ename')}: {output.get('evalue')}"
                 error = re.sub(r"<ipython-input-[\w-]+>, ", "", error)  # a line in the cell, and no file
-                error = "".join(c if c.isprintable() else " " for c in error[:200])
+                error = "".join(c if c.isprintable() else " " for c in error[:MAX_ERROR])
                 if not error.startswith("NotImplementedError"):
                     lines.append(f"The cell of {exercise_of(cell)} stopped with {error}")
     return lines
 
 
-def judge_one(name: str, challenge, run: Run) -> Verdict:
+def judge_exercise(name: str, challenge: Challenge, run: Run) -> Verdict:
+    """Return the verdict on one exercise of a run. Evidence that cannot be used is a finding."""
     entry = find(name)
-    files = run.evidence.get(name, [])
+    files = run.evidence.get(name, ())
     if len(files) > 1:
-        message = "The grader received evidence for this exercise more than once. It accepts exactly one."
-        return Verdict(0.0, entry.points, [Finding("duplicate_evidence", message)])
+        return Verdict(0.0, entry.points, [Finding("duplicate_evidence", DUPLICATE)])
     try:
         evidence = unpack(entry, *files[0]) if files else None
     except BadEvidence as error:
-        return Verdict(
-            0.0, entry.points, [Finding("damaged_evidence", f"The grader cannot use what it received: {error}.")]
-        )
+        message = f"The grader cannot use what it received: {error}."
+        return Verdict(0.0, entry.points, [Finding("damaged_evidence", message)])
     return judge(entry, challenge, evidence)
 
 
 def grade_submission(submission: Submission, sandbox: Sandbox, secret: bytes) -> Grade:
-    """Run and judge.
+    """Run a submission in the sandbox and judge it.
 
     Raises:
-        SandboxError: the machine's fault.
+        SandboxError: the sandbox does not work.
     """
-    return judge_run(submission, execute(submission, sandbox, secret), secret)
+    return judge_run(submission, run_submission(submission, sandbox, secret), secret)

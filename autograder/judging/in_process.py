@@ -1,6 +1,7 @@
-"""The fallback face: plain `nbgrader autograde` of a course without our configuration judges in the student's process.
+"""Judge in the student's own process: for plain `nbgrader autograde` in a course without our configuration.
 
-Unprotected: a hostile submission can win here. The points come back as the cell's value, nbgrader's partial credit.
+Unprotected: a hostile submission can give itself points here. The points come back as the value of the test cell, which
+nbgrader takes as partial credit. `utils.checks.graded` finds this module through the entry point `guidance_labs.judge`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from utils.checks.challenge import Challenge
 from utils.checks.exercise import Exercise, run_probe
 
 
-def judge_here(entry: Exercise, namespace: Mapping[str, object]) -> float:
-    """Points of one exercise; what was found is printed."""
+def judge_in_process(entry: Exercise, namespace: Mapping[str, object]) -> float:
+    """Run the probe of one exercise, judge it, and print the findings.
+
+    Args:
+        entry: the exercise.
+        namespace: the names of the student's notebook.
+
+    Returns:
+        The points.
+    """
     challenge = Challenge(entry.name, secrets.token_bytes(32))
     verdict = judge(entry, challenge, run_probe(entry, namespace, challenge))
     from IPython.display import clear_output
 
-    clear_output()  # nothing that the student's cell wrote counts
+    clear_output()  # what the student's cell printed counts for nothing
     if verdict.findings:
         print(describe(entry, verdict))
     return float(verdict.points)

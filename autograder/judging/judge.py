@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from autograder.exercises.registry import find_verdict
+from autograder.text import strip_control_characters
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
+from utils.checks.faults import fault_of
 from utils.checks.judging import Finding, Verdict, judge_with
+
+NO_EVIDENCE = "The grader has nothing from this exercise: its cells did not run to the end."
+UNJUDGED = "The grader could not judge this answer by itself. A person will look at it."
 
 
 def judge(entry: Exercise, challenge: Challenge, evidence: Evidence | None) -> Verdict:
-    """The verdict on one exercise. No evidence is a finding, and a verdict that breaks asks for a person."""
+    """Return the verdict on one exercise. It never raises.
+
+    Args:
+        entry: the exercise.
+        challenge: the inputs that its probe used.
+        evidence: what the probe recorded; None if nothing arrived.
+
+    Returns:
+        The verdict. If the verdict's own code fails, the student gets the finding `needs_a_person`, and `faults` has
+        the error with its file and line for the instructor.
+    """
     if evidence is None:
-        message = "The grader has nothing from this exercise: its cells did not run to the end."
-        return Verdict(0.0, entry.points, [Finding("no_evidence", message)])
+        return Verdict(0.0, entry.points, [Finding("no_evidence", NO_EVIDENCE)])
     try:
-        return judge_with(find_verdict(entry), challenge, evidence)
-    except Exception as error:  # evidence comes from a student: whatever breaks here is looked at by a person
-        message = (
-            f"The grader could not judge this answer by itself ({type(error).__name__}). A person will look at it."
-        )
-        return Verdict(0.0, entry.points, [Finding("needs_a_person", message)])
+        verdict = judge_with(find_verdict(entry), challenge, evidence)
+    except Exception as error:  # evidence comes from a student and can be anything
+        verdict = Verdict(0.0, entry.points, [Finding("needs_a_person", UNJUDGED)], faults=[fault_of(error)])
+    verdict.faults = [strip_control_characters(fault) for fault in verdict.faults]  # may quote the student
+    return verdict

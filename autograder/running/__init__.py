@@ -1,1 +1,1 @@
-"""From a `Submission` to a `Run`: sandbox, system-call filter, watch, frames, passes, engine, store."""
+"""From a `Submission` to a `Run`: sandbox, passes over the cells, engine and store."""

@@ -1,4 +1,4 @@
-"""The engine: runs of a whole class, in parallel, on one machine or many. Dask moves tasks; nothing else is shared."""
+"""The engine: run a whole class in parallel, on one machine or many. Dask moves the tasks; nothing else is shared."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import threading
 from collections.abc import Iterator
 
 from autograder.running.limits import Limits
-from autograder.running.passes import Run, Task, execute_task
+from autograder.running.passes import execute_task
+from autograder.running.run import Run, Task
 from autograder.running.sandbox import Sandbox
 
 _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 
 
 def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run:
-    """One task in this process's sandbox, which is made at the first call."""
+    """Run one task in this process's sandbox, which is made at the first call."""
     global _slot
     if _slot is None or _slot.protected != protected or _slot.limits != limits:
         if _slot is not None:
@@ -32,7 +33,18 @@ def run_all(
     scheduler: str | None = None,
     workers: int | None = None,
 ) -> Iterator[tuple[str, Run | Exception]]:
-    """Runs as they finish, by name. A task whose worker died is retried once, alone, then returned as an exception."""
+    """Run tasks in parallel. A task whose worker died is retried once, alone.
+
+    Args:
+        tasks: the tasks by name.
+        limits: what each of them may use.
+        protected: run them in the sandbox.
+        scheduler: the address of a running Dask scheduler; without one, workers are started on this machine.
+        workers: how many are started; one a core if not given.
+
+    Yields:
+        The name of a task and its run, as they finish; or the exception if the worker died twice or the task failed.
+    """
     if not tasks:
         return
     from distributed import KilledWorker, as_completed
@@ -43,33 +55,36 @@ def run_all(
             key = f"run-{name}-{tasks[name].digest[:16]}-{attempt}"
             return client.submit(run_in_worker, tasks[name], limits, protected, key=key, pure=False, retries=1)
 
+        def result_of(future) -> Run | Exception:
+            error = future.exception()
+            return future.result() if error is None else error
+
         futures = {submit(name, 1): name for name in tasks}
         suspects = []
         for future in as_completed(list(futures)):
-            error = future.exception()
-            if isinstance(error, KilledWorker):
+            result = result_of(future)
+            if isinstance(result, KilledWorker):
                 suspects.append(futures[future])
             else:
-                yield futures[future], error if error is not None else future.result()
+                yield futures[future], result
             future.release()
-        for name in suspects:  # again, one at a time: whoever takes a worker along now did it alone
+        for name in suspects:  # one at a time, so that a second crash identifies the faulty task
             future = submit(name, 2)
-            error = future.exception()
-            yield name, error if error is not None else future.result()
+            yield name, result_of(future)
             future.release()
 
 
 @contextlib.contextmanager
 def open_client(scheduler: str | None, workers: int):
-    """A client of a running scheduler, or of a cluster of this machine's own."""
+    """Open a client of a running scheduler, or of a cluster on this machine that ends with it."""
     import logging
 
     import dask
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    # Dask blames a worker's death on every task that it held, guilty or not: so none waits at a busy worker, and all
-    # that it held come back at once, to be tried again alone.
+    # Dask blames a worker's death on every task that the worker held. So no task waits at a busy worker, and all tasks
+    # that a dead worker held come back at once and are retried alone.
     dask.config.set(
         {
             "distributed.scheduler.allowed-failures": 0,
@@ -81,15 +96,15 @@ def open_client(scheduler: str | None, workers: int):
         with Client(scheduler) as client:
             yield client
         return
-    with deaf_to_ctrl_c():
+    with sigint_ignored():
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
     with cluster, Client(cluster) as client:
         yield client
 
 
 @contextlib.contextmanager
-def deaf_to_ctrl_c():
-    """For processes started meanwhile: Ctrl-C is for the one that closes them. They would print a page of errors each."""
+def sigint_ignored() -> Iterator[None]:
+    """Let processes that are started in the block ignore Ctrl-C: this process ends them, and prints one message."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Read what comes out of the sandbox: frames on one channel, with every number bounded."""
+"""Read the frames that come out of the sandbox. None of their bytes is trusted, so every number is bounded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ import time
 from autograder.running.limits import Limits
 from autograder.running.watch import WATCH_S, Watch
 
+MAX_HEADER = 65536  # bytes
+MAX_PAYLOADS = 2
+
 
 class Frames:
-    """The frames of one channel, with every number bounded."""
+    """The frames of one channel.
+
+    Args:
+        channel: the socket that the child writes to.
+        control: the template's socket, which says when the child has died.
+        limits: bytes and number of frames that are accepted.
+        expected: the number of frames that the request itself causes, on top of `limits.frames`.
+        watch: counts processes and memory meanwhile.
+    """
 
     def __init__(self, channel: socket.socket, control: socket.socket, limits: Limits, expected: int, watch: Watch):
         self.channel, self.control, self.limits, self.watch = channel, control, limits, watch
@@ -22,41 +33,51 @@ class Frames:
         self.dead = False
 
     def next(self, deadline: float) -> tuple[dict, list[bytes]] | str:
-        """The next frame, or why there is none: timeout, death, flood, processes, memory."""
-        while True:
-            line_end = self.buffer.find(b"\n", 0, 65536)
-            if line_end >= 0:
-                break
-            if len(self.buffer) > 65536:
+        """Return the next frame, or why there is none.
+
+        Args:
+            deadline: on the monotonic clock, in seconds.
+
+        Returns:
+            The header and its payloads; or "timeout", "death", "flood", "processes" or "memory".
+        """
+        while (line_end := self.buffer.find(b"\n", 0, MAX_HEADER)) < 0:
+            if len(self.buffer) > MAX_HEADER:
                 return "flood"
             if why := self.fill(deadline):
                 return why
-        try:
-            header = json.loads(self.buffer[:line_end])
-            sizes = header["sizes"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return "flood"
+        header = self.read_header(self.buffer[:line_end])
         self.count += 1
-        if (
-            not isinstance(sizes, list)
-            or len(sizes) > 2
-            or any(type(s) is not int or not 0 <= s <= self.limits.frame_bytes for s in sizes)
-            or self.count > self.most
-        ):
+        if header is None or self.count > self.most:
             return "flood"
+        sizes = header["sizes"]
         end = line_end + 1 + sum(sizes)
         while len(self.buffer) < end:
             if why := self.fill(deadline):
                 return why
-        payloads, at = [], line_end + 1
+        payloads, start = [], line_end + 1
         for size in sizes:
-            payloads.append(bytes(self.buffer[at : at + size]))
-            at += size
+            payloads.append(bytes(self.buffer[start : start + size]))
+            start += size
         del self.buffer[:end]
         return header, payloads
 
+    def read_header(self, line: bytes | bytearray) -> dict | None:
+        """Return a frame's header; None if it is malformed or announces too much."""
+        try:
+            header = json.loads(line)
+            sizes = header["sizes"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        fits = (
+            isinstance(sizes, list)
+            and len(sizes) <= MAX_PAYLOADS
+            and all(type(size) is int and 0 <= size <= self.limits.frame_bytes for size in sizes)
+        )
+        return header if fits else None
+
     def fill(self, deadline: float) -> str:
-        """Read more. A dead child's last bytes are still read."""
+        """Read more bytes, and return "" or why there are none. A dead child's last bytes are still read."""
         while True:
             left = deadline - time.monotonic()
             if left <= 0:

@@ -1,21 +1,25 @@
-"""What a submission's cells displayed, as it arrives: bounded, of nbformat's shape, and text that every program can write.
+"""Read the outputs of a submission's cells as they arrive: bounded, in nbformat's shape, and as printable text.
 
-Workers import this: nothing but the standard library."""
+Workers import this module, so it needs nothing but the standard library.
+"""
 
 from __future__ import annotations
 
 import json
 
-from autograder.text import printable
+from autograder.text import replace_unprintable
 
 MAX_OUTPUTS = 2000  # of a cell
-
-
-MAX_TYPES = 20
+MAX_TYPES = 20  # of an output
+MAX_LINES = 200  # of a traceback
 
 
 def read_outputs(payload: bytes) -> dict:
-    """A cell's outputs from a frame, as {"outputs": […], "execution_count": …}. What is not of nbformat's shape is dropped."""
+    """Return a cell's outputs from a frame; outputs that nbformat does not know are dropped.
+
+    Returns:
+        `{"outputs": […], "execution_count": …}`
+    """
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):
@@ -30,6 +34,7 @@ def read_outputs(payload: bytes) -> dict:
 
 
 def read_output(output: object) -> dict | None:
+    """Return one output with the keys that nbformat knows, or None."""
     if not isinstance(output, dict):
         return None
     kind = output.get("output_type")
@@ -42,7 +47,7 @@ def read_output(output: object) -> dict | None:
             "output_type": kind,
             "ename": text(output.get("ename")),
             "evalue": text(output.get("evalue")),
-            "traceback": [text(line) for line in lines[:200]] if isinstance(lines, list) else [],
+            "traceback": [text(line) for line in lines[:MAX_LINES]] if isinstance(lines, list) else [],
         }
     if kind not in ("display_data", "execute_result") or not isinstance(output.get("data"), dict):
         return None
@@ -59,4 +64,5 @@ def read_output(output: object) -> dict | None:
 
 
 def text(value: object) -> str:
-    return printable(value) if isinstance(value, str) else ""
+    """Return a value as printable text; "" if it is not text."""
+    return replace_unprintable(value) if isinstance(value, str) else ""

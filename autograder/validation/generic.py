@@ -107,7 +107,7 @@ def changes_of(answer: str) -> Iterator[Change]:
             site.set(new)
             try:
                 source, name = ast.unparse(ast.fix_missing_locations(tree)), site.describe(new)
-                compile(source, "change", "exec")
+                compile(source, "change", "exec", dont_inherit=True)
             except (SyntaxError, ValueError):
                 continue
             finally:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
-import linecache
 import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 
-from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
-from autograder.course.source import read_source
+from autograder.course.solved import SolvedLab, answers_of
 from autograder.exercises.kits import mutants
 from autograder.exercises.kits.mutants import Mutant
 from autograder.judging.judge import judge
@@ -64,45 +62,16 @@ class Row:
         self.false_alarm = max(self.false_alarm, other.false_alarm)
 
 
-class Bench:
-    """The namespace of a solved lab, in which one answer at a time is replaced."""
-
-    def __init__(self, lab: Lab):
-        os.environ.setdefault("LAB_BUDGET", "ci")
-        self.answers: dict[str, str] = answers_of(lab)
-        self.base: dict[str, object] = {"__name__": "__main__"}
-        cells = [cell.source for cell in read_source(lab).cells if role_of(cell) in ("setup", "definitions")]
-        with contextlib.redirect_stdout(io.StringIO()):
-            for source in (*cells, *self.answers.values()):
-                execute(source, self.base)
-
-    def namespace(self, mutant: Mutant) -> dict[str, object]:
-        """The solved lab with this answer in place of the model's."""
-        names = dict(self.base)
-        for graded in find(mutant.exercise).names:
-            names.pop(graded, None)  # an answer that forgets to define something must not inherit it
-        with contextlib.redirect_stdout(io.StringIO()):
-            if mutant.setup:
-                execute(mutant.setup, names)
-            execute(mutant.answer(self.answers[mutant.exercise]), names)
-        return names
+@cache
+def solved_lab(name: str) -> SolvedLab:
+    """Return the solved lab of this name, made once in each process."""
+    os.environ.setdefault("LAB_BUDGET", "ci")
+    return SolvedLab(find_lab(name))
 
 
-def answers_of(lab: Lab) -> dict[str, str]:
-    """The source of each exercise's model answer."""
-    answers: dict[str, str] = {}
-    for cell in read_source(lab).cells:
-        if role_of(cell) == "answer":
-            name = exercise_of(cell)
-            answers[name] = answers.get(name, "") + cell.source + "\n"
-    return answers
-
-
-def execute(source: str, namespace: dict[str, object]) -> None:
-    """exec with source lines kept, so that a student's line can be quoted and `inspect.getsource` works."""
-    name = f"<ipython-input-{hashlib.sha256(source.encode()).hexdigest()[:12]}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    exec(compile(source, name, "exec"), namespace)
+def namespace_of(solved: SolvedLab, mutant: Mutant) -> dict[str, object]:
+    """Return the solved lab with a mutant's answer in place of the model's."""
+    return solved.with_answer(mutant.exercise, mutant.answer(solved.answers[mutant.exercise]), mutant.setup)
 
 
 def challenge_number(entry: Exercise, index: int) -> Challenge:
@@ -187,19 +156,14 @@ def run(tasks: Iterable[Task], jobs: int = 1) -> Iterator[Row]:
         yield from pool.map(row_of, tasks, chunksize=4)
 
 
-BENCHES: dict[str, Bench] = {}
-
-
 def row_of(task: Task) -> Row:
     """Run and judge one mutant."""
     mutant, entry = task.mutant, find(task.mutant.exercise)
-    if task.lab not in BENCHES:
-        BENCHES[task.lab] = Bench(find_lab(task.lab))
-    bench = BENCHES[task.lab]
+    solved = solved_lab(task.lab)
     row = Row(mutant.exercise, mutant.name, mutant.right, task.challenges, mutant.kind, equivalent=mutant.equivalent)
     try:
         with limited():
-            namespace = bench.namespace(mutant)
+            namespace = namespace_of(solved, mutant)
     except (Exception, Endless) as error:
         if mutant.kind == "generic":
             count(row, ["does_not_run"])
@@ -242,9 +206,10 @@ def weigh(row: Row, mutant: Mutant, entry: Exercise, verdict: Verdict) -> None:
     if abs(verdict.max_points - entry.points) > 1e-9:
         row.misses.append(f"the verdict's parts add up to {verdict.max_points:g}, the registry says {entry.points:g}")
     elif "needs_a_person" in codes:
-        row.misses.append(f"the verdict broke: {verdict.findings[codes.index('needs_a_person')].message}")
+        row.misses.append(f"the grader's own code failed: {'; '.join(verdict.faults)}")
     elif mutant.right and (caught or codes):
         row.misses.append("refused: " + ", ".join(f"{f.code} ({f.message})" for f in verdict.findings))
+        row.misses += [f"the probe stopped: {fault}" for fault in verdict.faults]
     elif mutant.kind == "generic" and mutant.equivalent and caught:
         row.misses.append(f"listed as equivalent, but {', '.join(codes)}")
     elif mutant.kind == "generic" and not mutant.equivalent and not caught:

@@ -10,7 +10,8 @@ from teaching import faults, statement_of
 import utils
 from autograder.cli import main
 from autograder.course.labs import labs
-from autograder.validation.kill_matrix import Bench, answers_of, validate, verdicts
+from autograder.course.solved import SolvedLab, answers_of
+from autograder.validation.kill_matrix import validate, verdicts
 from utils.checks.exercise import load
 
 
@@ -48,7 +49,7 @@ def public_things():
 @pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 def test_no_public_function_of_utils_scores(lab):
     """Each is put in place of each graded function, and of each method of each graded class."""
-    base = Bench(lab).base
+    base = SolvedLab(lab).namespace
     for entry in (e for e in load(lab.short) if not e.manual):
         for name, thing in public_things():
             namespace = dict(base) | dict.fromkeys(entry.names, thing)

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from autograder.cli import main
-from autograder.course.releases import keep
+from autograder.course.releases import archive_release
 from autograder.demo import CLASS
 from autograder.gradebook.gradescope_zip import write_autograder
 from autograder.running.bubblewrap import bubblewrap
@@ -90,7 +90,7 @@ def test_the_zip_contains_what_it_needs_and_no_more(container):
 
 def test_the_zip_contains_the_archived_releases(tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path / "elsewhere"))
-    kept = keep(LAB)
+    kept = archive_release(LAB)
     write_autograder(LAB, tmp_path / "autograder.zip", "bwrap")
     with zipfile.ZipFile(tmp_path / "autograder.zip") as out:
         assert f"archive/{LAB.name}/{kept.name}" in out.namelist()

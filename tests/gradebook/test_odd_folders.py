@@ -85,7 +85,7 @@ def test_two_students_of_one_id_are_told_apart(tmp_path, monkeypatch):
     for name in ("a b", "a_b", "c+d", "c d", "ok"):
         (tmp_path / f"{name}.ipynb").write_text(solved())
     assert set(find_submissions(tmp_path, LAB)) == {"a b", "a_b", "c d", "c+d", "ok"}
-    problems = {entry.student: entry.problem for entry in open_class(LAB, tmp_path, tmp_path / "course").entries}
+    problems = {entry.student: entry.problem for entry in open_class(LAB, tmp_path, tmp_path / "course").students}
     assert problems["a_b"] == problems["ok"] == ""
     assert "a b would have the id a_b" in problems["a b"]
     assert "c d would have the id c_d" in problems["c d"] and problems["c+d"]

@@ -2,10 +2,10 @@ from functools import cache
 
 import pytest
 
-from autograder.validation.kill_matrix import Bench
+from autograder.course.solved import SolvedLab
 
 
 @pytest.fixture(scope="session")
 def bench():
-    """One solved namespace a lab, shared by the tests of a process."""
-    return cache(Bench)
+    """One solved lab each, shared by the tests of a process."""
+    return cache(SolvedLab)

@@ -12,14 +12,15 @@ import pytest
 from teaching import faults, formulas, sentences, statement_of
 
 from autograder.course.labs import find_lab, labs
+from autograder.course.solved import answers_of
 from autograder.exercises.kits import mutants
 from autograder.exercises.registry import find_verdict
 from autograder.validation import kill_matrix
 from autograder.validation.kill_matrix import (
-    answers_of,
     challenge_number,
     chance_of_refusal,
     limited,
+    namespace_of,
     plan,
     row_of,
     verdicts,
@@ -45,7 +46,7 @@ def test_public_findings_say_little_and_not_the_answer(lab, bench):
     for mutant in (m for dozen in dozens for m in random.Random(lab.short).sample(dozen, min(12, len(dozen)))):
         entry = find(mutant.exercise)
         try:
-            namespace = bench(lab).namespace(mutant)
+            namespace = namespace_of(bench(lab), mutant)
         except Exception:
             continue  # a miss of the kill matrix
         with limited():
@@ -75,7 +76,7 @@ def test_a_mended_fault_of_the_sampler_has_its_part_though_another_is_left(bench
     lab, entry = find_lab("lab3"), find("lab3.spot_the_bugs")
     answers = {mutant.name: mutant for mutant in mutants.load("lab3") if mutant.exercise == entry.name}
     for name in ("sign_only", "clamp_only", "outside_total"):
-        namespace = bench(lab).namespace(answers[name])
+        namespace = namespace_of(bench(lab), answers[name])
         for verdict in (public_verdict(entry, namespace), next(verdicts(entry, namespace, 1))):
             assert [finding.code for finding in verdict.findings] == list(answers[name].finds), name
             assert verdict.points == entry.points - 0.5
@@ -161,7 +162,7 @@ def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, bench)
     for entry in automatic(lab):
         for index in range(2):
             challenge = challenge_number(entry, index)
-            evidence = run_probe(entry, bench(lab).base, challenge)
+            evidence = run_probe(entry, bench(lab).namespace, challenge)
             verdict = judge_with(find_verdict(entry), challenge, evidence)
             assert verdict.points == entry.points and not verdict.findings
 

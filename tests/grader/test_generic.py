@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from autograder.course.labs import labs
+from autograder.course.solved import answers_of
 from autograder.exercises.kits.mutants import Mutant
 from autograder.validation import kill_matrix as validate
 from autograder.validation import long_run as campaign
@@ -17,7 +18,6 @@ from autograder.validation.kill_matrix import (
     Endless,
     Row,
     Task,
-    answers_of,
     chance_of_refusal,
     limited,
     plan,

@@ -156,7 +156,7 @@ def damages(evidence: Evidence) -> list[tuple[str, str, object]]:
 @by_exercise
 def test_damaged_evidence_is_judged_without_an_error_of_the_grader(lab, entry, bench):
     challenge = challenge_number(entry, 0)
-    good = run_probe(entry, bench(lab).base, challenge)
+    good = run_probe(entry, bench(lab).namespace, challenge)
     cases = damages(good)
     if DAMAGES is not None and len(cases) > DAMAGES:
         cases = random.Random(entry.name).sample(cases, DAMAGES)
@@ -255,7 +255,7 @@ def altered(thing, change, inputs=lambda value: value):
 
 
 def with_changed(bench, entry, change, **options):
-    return bench.base | {name: altered(bench.base[name], change, **options) for name in entry.names}
+    return bench.namespace | {name: altered(bench.namespace[name], change, **options) for name in entry.names}
 
 
 @by_exercise
@@ -298,5 +298,5 @@ def test_without_evidence_every_part_says_so(lab, entry):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_challenge_on_the_gpu_gets_the_same_verdict(lab, entry, bench):
     challenge = challenge_number(entry, 0)
-    verdict = judged(entry, "hidden", challenge, run_probe(entry, bench(lab).base, challenge.on("cuda")))
+    verdict = judged(entry, "hidden", challenge, run_probe(entry, bench(lab).namespace, challenge.on("cuda")))
     assert verdict.points == entry.points, verdict.findings

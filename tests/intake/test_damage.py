@@ -9,7 +9,7 @@ import pytest
 from autograder.errors import NotANotebook
 from autograder.intake.repair import repair
 from autograder.intake.submission import open_submission
-from autograder.judging.grade import execute, judge_run
+from autograder.judging.grade import judge_run, run_submission
 from tests.intake.damages import DAMAGE, FULL, LAB, REJECTED, solved
 
 SECRET = b"a secret"
@@ -23,7 +23,7 @@ def test_damage_costs_only_what_is_gone(name, sandbox, tmp_path):
     path = tmp_path / "submission.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     submission = open_submission(path, LAB)
-    grade = judge_run(submission, execute(submission, sandbox, SECRET), SECRET)
+    grade = judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET)
     said = " ".join(
         [*grade.repairs, *grade.problems, *(f.message for v in grade.verdicts.values() for f in v.findings)]
     )
@@ -78,7 +78,7 @@ def test_a_text_cell_between_code_cells_moves_the_outputs(sandbox):
         notebook.cells.insert(1, nbformat.v4.new_code_cell("print('here')"))
         notebook.cells[:0] = [nbformat.v4.new_markdown_cell("text")] * texts
         submission = repair(notebook, LAB)
-        runs.append(execute(submission, sandbox, SECRET))
+        runs.append(run_submission(submission, sandbox, SECRET))
         place = next(i for i, c in enumerate(submission.notebook.cells) if c.source == "print('here')")
         assert "here" in str(runs[-1].outputs[place])
     assert runs[0].submission_hash != runs[1].submission_hash
@@ -95,4 +95,4 @@ def test_an_old_notebook_format_is_converted(tmp_path, sandbox):
     path = tmp_path / "old.ipynb"
     path.write_text(json.dumps(notebook))
     submission = open_submission(path, LAB)
-    assert judge_run(submission, execute(submission, sandbox, SECRET), SECRET).points == FULL
+    assert judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET).points == FULL

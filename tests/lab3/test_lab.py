@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autograder.course.labs import find_lab
-from solutions.train_lab4 import answers
+from autograder.course.solved import SolvedLab
 from tests.exercises.lab3 import oracles
 from utils import captions, data
 from utils.nets import NoiseUNet, NoisyDigitClassifier
@@ -17,7 +17,7 @@ from utils.training import CHECKPOINTS, load_weights
 @pytest.fixture(scope="module")
 def lab():
     """The answers, and the functions of the cell on two clouds."""
-    namespace = answers("lab3")
+    namespace = SolvedLab(find_lab("lab3")).namespace
     cells = jupytext.read(find_lab("lab3").source, fmt="py:percent").cells
     (cell,) = [cell for cell in cells if "def walk_clouds" in cell.source]
     exec(compile(cell.source.rsplit("drawn(", 1)[0], "<two clouds>", "exec"), namespace)
@@ -299,7 +299,7 @@ def test_the_notebooks_code_runs_on_colours(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LAB_DATA", str(tmp_path))
     monkeypatch.setenv("LAB_BUDGET", "ci")
     write_cifar(tmp_path / "cifar-10-batches-bin")
-    lab = answers("lab3")
+    lab = SolvedLab(find_lab("lab3")).namespace
     cells = jupytext.read(find_lab("lab3").source, fmt="py:percent").cells
     (cell,) = [cell for cell in cells if "def on_cifar" in cell.source]
     exec(compile(cell.source, "<colours>", "exec"), lab)

@@ -1,174 +1,25 @@
-"""The store, the archive, regrading and the report."""
+"""A graded class: regrading and the report."""
 
 import dataclasses
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
 
 from autograder.cli import main
-from autograder.course import releases as archive
-from autograder.course.source import read_source, release_hash
-from autograder.errors import SandboxError
 from autograder.feedback.class_report import report, write_page
 from autograder.gradebook import nbgrader
 from autograder.gradebook.record import record_grades
 from autograder.gradebook.staging import copy_to_submitted
-from autograder.intake.repair import repair
-from autograder.judging import class_run as classroom
 from autograder.judging.class_run import judge_class, open_class, run_class
-from autograder.running.passes import Run
-from autograder.running.store import Store
 from tests.scale.conftest import make_class
 from utils.checks.exercise import REGISTRY
 from utils.checks.judging import Finding
 
-KEY = "ab" + "0" * 62
 
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store", {"lab4.cfg_drift": 1})
-
-
-def test_a_run_comes_back_as_it_was(store):
-    run = Run("digest", {"lab4.cfg_drift": [(b"{}", b"tensors")]}, {3: {"outputs": []}}, ["a problem"], 1.0, 2.0, 3.0)
-    store.save(KEY, run)
-    assert KEY in store and store.load(KEY) == run
-
-
-def test_only_the_owner_reads_the_store(store):
-    assert store.folder.stat().st_mode & 0o077 == 0
-
-
-def test_half_written_runs_are_swept_and_young_ones_left(store):
-    old, young = store.folder / "ab" / ".old.1", store.folder / "ab" / ".young.1"
-    old.mkdir(parents=True), young.mkdir()
-    os.utime(old, (time.time() - 10_000,) * 2)
-    store.sweep()
-    assert not old.exists() and young.exists()
-
-
-def test_a_run_without_the_sandbox_does_not_stand_where_grading_is_protected(store):
-    store.save(KEY, Run("digest", {}, protected=False))
-    assert KEY in store and store.holds(KEY, protected=False) and not store.holds(KEY, protected=True)
-    store.save(KEY, Run("digest", {}))
-    store.save(KEY, Run("digest", {}, protected=False))
-    assert store.load(KEY).protected, "a protected run is not replaced by one that is not"
-
-
-@pytest.mark.parametrize("part", ["run.json", "1.0.safetensors"])
-def test_a_damaged_run_counts_as_none_and_is_replaced(store, part):
-    run = Run("digest", {"lab4.cfg_drift": [(b"{}", b"tensors")]})
-    store.save(KEY, run)
-    if part == "run.json":
-        (store.place(KEY) / part).write_text("[")
-    else:
-        (store.place(KEY) / part).unlink()
-    with pytest.raises(KeyError):
-        store.load(KEY)
-    assert KEY not in store, "or it would never be run again"
-    store.save(KEY, run)
-    assert KEY in store and store.load(KEY) == run
-    assert [path.name for path in store.place(KEY).parent.iterdir()] == [KEY]
-
-
-def test_what_another_grader_removes_meanwhile_is_no_error(store, monkeypatch):
-    (store.folder / "ab").mkdir()
-    monkeypatch.setattr(type(store.folder), "glob", lambda self, pattern: [store.folder / "ab" / ".gone.1"])
-    store.sweep()
-
-
-def test_a_changed_probe_makes_stored_evidence_stale_and_names_it(store):
-    store.save(KEY, Run("digest"))
-    newer = Store(store.folder, {"lab4.cfg_drift": 2})
-    assert newer.stale(KEY) == {"lab4.cfg_drift": (1, 2)} and KEY not in newer
-    newer.save(KEY, Run("digest", problems=["newer"]))
-    assert KEY in newer and newer.load(KEY).problems == ["newer"]
-
-
-# --- releases
-
-
-def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    old = read_source(lab4)
-    setup = next(c for c in old.cells if c.id == "setup")
-    setup.source += "\nOLD_RELEASE = True"
-    old.metadata["guidance_labs"]["release"] = name = release_hash(old)
-    monkeypatch.setattr(archive, "read_source", lambda lab: old)
-    archive.keep(lab4)
-    monkeypatch.undo()
-    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    archive.find.cache_clear()
-
-    submitted = read_source(lab4)
-    submitted.metadata["guidance_labs"]["release"] = name
-    next(c for c in submitted.cells if c.id == "setup").source = "# edited"
-    mended = repair(submitted, lab4)
-    assert mended.release == name
-    assert "OLD_RELEASE = True" in next(c for c in mended.notebook.cells if c.id == "setup").source
-    assert "the locked cell setup was changed; the original was restored" in mended.repairs
-    archive.find.cache_clear()
-
-
-def test_a_release_that_the_archive_lacks_is_said(lab4, tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    submitted = read_source(lab4)
-    submitted.metadata["guidance_labs"]["release"] = "0123456789ab"
-    assert any("0123456789ab, which the archive does not have" in line for line in repair(submitted, lab4).repairs)
-
-
-@pytest.mark.parametrize("name", ["../../etc/passwd", "", "x" * 5000, "0123456789AB"])
-def test_a_forged_release_name_reaches_no_file(name, lab4, tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    submitted = read_source(lab4)
-    submitted.metadata["guidance_labs"]["release"] = name
-    assert repair(submitted, lab4).release == read_source(lab4).metadata["guidance_labs"]["release"]
-
-
-def test_a_damaged_archive_is_named(lab4, tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
-    place = archive.keep(lab4).rename(tmp_path / lab4.name / "aaaaaaaaaaaa.ipynb")
-    archive.find.cache_clear()
-    with pytest.raises(RuntimeError, match=r"aaaaaaaaaaaa\.ipynb is damaged"):
-        archive.find(lab4, place.stem)
-
-
-# --- a class whose machine fails, or that hands in again
-
-
-def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
-    room = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
-    error = SandboxError("the sandbox did not start:\nbwrap: No permissions to create a new namespace")
-    monkeypatch.setattr(classroom, "run_all", lambda tasks, *_: ((key, error) for key in tasks))
-    run_class(room, protected=True)
-    judge_class(room)
-    assert "bwrap: No permissions to create a new namespace" in room.entries[0].problem
-    assert "\n" not in room.entries[0].problem and room.entries[0].grade is None
-
-
-def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
-    for name in ("ada b", "ada_b", "chi d"):
-        (tmp_path / f"{name}.ipynb").write_text("{}")
-    found = classroom.find_submissions(tmp_path, lab4)
-    assert {student: path.stem for student, path in found.items()} == {
-        "ada b": "ada b",
-        "ada_b": "ada_b",
-        "chi_d": "chi d",
-    }
-    said = {entry.student: entry.problem for entry in classroom.open_class(lab4, tmp_path, tmp_path).entries}
-    assert "rename one" in said["ada b"] and "rename" not in said["ada_b"] + said["chi_d"]
-
-
-def test_what_a_system_lays_beside_is_no_submission(lab4, tmp_path):
-    place = tmp_path / "ada" / lab4.name
-    for path in (place / "._lab4.ipynb", place / "lab4.ipynb", tmp_path / ".ipynb_checkpoints" / lab4.name / "x.ipynb"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-    assert classroom.find_submissions(tmp_path, lab4) == {"ada": place / "lab4.ipynb"}
+def add_problem(student_run, line):
+    student_run.grade = dataclasses.replace(student_run.grade, problems=(*student_run.grade.problems, line))
 
 
 def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
@@ -199,10 +50,10 @@ def course(tmp_path_factory):
     folder = make_class(tmp_path_factory.mktemp("course"), lab, 3)
     (folder / "submitted" / "zoe" / lab.name).mkdir(parents=True)
     (folder / "submitted" / "zoe" / lab.name / "zoe.ipynb").write_text("not a notebook")
-    room = open_class(lab, folder / "submitted", folder)
-    run_class(room, protected=True, workers=1)
-    judge_class(room)
-    assert record_grades(room, protected=True) == ([], True)
+    class_run = open_class(lab, folder / "submitted", folder)
+    run_class(class_run, protected=True, workers=1)
+    judge_class(class_run)
+    assert record_grades(class_run, protected=True) == ([], True)
     return folder
 
 
@@ -321,10 +172,10 @@ def test_report_without_names(course, lab4, tmp_path):
 
 
 def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_path):
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    room.entries[0].grade.problems.append("<script>alert(1)</script>")
-    place = write_page(report(room), tmp_path / "report" / "page.html")
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    add_problem(class_run.students[0], "<script>alert(1)</script>")
+    place = write_page(report(class_run), tmp_path / "report" / "page.html")
     page = place.read_text()
     assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
     assert "http://" not in page and "https://" not in page and "src=" not in page
@@ -332,12 +183,12 @@ def test_the_page_needs_nothing_else_and_escapes_everything(course, lab4, tmp_pa
 
 
 def test_the_page_says_who_needs_a_person_and_leads_to_the_feedback(course, lab4, tmp_path, capsys):
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    room.entries[0].grade.problems.append("The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
-    verdict = room.entries[1].grade.verdicts["lab4.cfg_drift"]
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    add_problem(class_run.students[0], "The cell of lab4.cfg_drift stopped with SyntaxError: `x` <b>")
+    verdict = class_run.students[1].grade.verdicts["lab4.cfg_drift"]
     verdict.findings.append(Finding("needs_a_person", "The grader could not judge this part of your answer by itself."))
-    document = report(room)
+    document = report(class_run)
     look = {line["student"]: line["problems"] for line in document["look"]}
     assert list(look) == ["student00", "student01", "zoe"]
     assert look["student01"] == ["lab4.cfg_drift: the grader could not judge this answer by itself"]

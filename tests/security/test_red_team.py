@@ -14,7 +14,7 @@ from autograder.course.cells import role_of
 from autograder.course.labs import labs
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
-from autograder.judging.grade import execute, judge_run
+from autograder.judging.grade import judge_run, run_submission
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
 from tests.security.corpus import ATTACKS, expecting, load
@@ -62,7 +62,7 @@ def attacked(attack):
 
 def grade(repaired, box):
     """Return the grade and the run of a submission."""
-    run = execute(repaired, box, SECRET)
+    run = run_submission(repaired, box, SECRET)
     return judge_run(repaired, run, SECRET), run
 
 
@@ -154,9 +154,9 @@ def test_nothing_of_one_student_is_left_for_the_next(box):
 def test_a_friends_evidence_does_not_fit(box, honest):
     """Evidence of another submission belongs to another challenge, so it earns nothing even if it is right."""
     friend = submission(wrong=False)
-    right = execute(friend, box, SECRET)
+    right = run_submission(friend, box, SECRET)
     thief = submission()
-    run = execute(thief, box, SECRET)
+    run = run_submission(thief, box, SECRET)
     run.evidence["lab4.cfg_train_loss"] = right.evidence["lab4.cfg_train_loss"]
     assert judge_run(friend, right, SECRET).verdicts["lab4.cfg_train_loss"].points == 4
     assert judge_run(thief, run, SECRET).verdicts["lab4.cfg_train_loss"].points == 0

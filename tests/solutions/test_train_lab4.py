@@ -9,8 +9,9 @@ import json
 import pytest
 import torch
 
+from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
 from solutions import train_lab4 as train
-from solutions.train_lab4 import answers
 from utils.data import LabelledImages, find_mnist, load_digits
 from utils.metrics import frechet_distance, in_batches
 from utils.nets import DigitClassifier, UNet
@@ -21,7 +22,7 @@ from utils.training import CHECKPOINTS, load_weights
 def lab() -> dict:
     """The namespace of the solved lab."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return answers("lab4")
+        return SolvedLab(find_lab("lab4")).namespace
 
 
 @pytest.fixture(autouse=True)

@@ -141,7 +141,7 @@ def test_colab_hands_in_what_is_on_the_screen(colab, tmp_path, capsys):
         assert sorted(archive.namelist()) == [f"{LAB.name}.ipynb", f"{LAB.name}.pdf"]
         handed_in = nbformat.v4.reads(archive.read(f"{LAB.name}.ipynb").decode())
     assert cell_of(handed_in, WRITTEN[0].answer_id).source.endswith("My answer.")
-    assert repair(handed_in, LAB).repairs == []
+    assert repair(handed_in, LAB).repairs == ()
     assert "No cell is damaged" in capsys.readouterr().out
 
 

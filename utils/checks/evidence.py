@@ -8,12 +8,16 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from utils.checks.faults import trace_to_probe
 
 VERSION = 1
 TEXT_LIMIT = 400  # characters kept of any text that comes from a student
 LARGEST, MOST_AXES = 2**20, 8  # numbers and axes of a tensor that is kept: no probe asks for more
+LONGEST = 256  # items of a list or dictionary that are looked at
 KEPT = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
         torch.uint8, torch.bool)  # fmt: skip
 
@@ -38,47 +42,68 @@ class Evidence:
 
     def put(self, name: str, thing: object) -> None:
         """Store whatever a student returned. A tuple or list becomes `name.0`, `name.1`, …"""
-        if isinstance(thing, Tensor) and (thing.layout != torch.strided or thing.dtype not in KEPT):
-            strange = thing.layout if thing.layout != torch.strided else thing.dtype
-            self.kinds[name] = f"{str(strange).removeprefix('torch.')} tensor"  # no file takes it
-        elif isinstance(thing, Tensor) and (thing.numel() > LARGEST or thing.dim() > MOST_AXES):
-            self.kinds[name] = f"tensor with {thing.dim()} axes and {thing.numel():,} numbers"
-        elif isinstance(thing, Tensor):
-            self.kinds[name] = "tensor"
-            self.values[f"{name}.requires_grad"] = bool(thing.requires_grad)
-            self.values[f"{name}.dtype"] = str(thing.dtype).removeprefix("torch.")
-            self.values[f"{name}.shape"] = list(thing.shape)
-            if thing.device.type != "meta":
-                self.tensors[name] = thing.detach().to("cpu", copy=True).contiguous()
+        if isinstance(thing, Tensor):
+            self._put_tensor(name, thing)
         elif isinstance(thing, bool) or thing is None:
             self.kinds[name] = type(thing).__name__
             self.values[name] = thing
         elif isinstance(thing, (int, float)):
-            kind = int if isinstance(thing, int) else float
-            self.kinds[name], thing = kind.__name__, kind(thing)  # NumPy's float64 is a float, too
-            # JSON has no NaN and no unbounded integers: such numbers go as text.
-            plain = abs(thing) < 2**53  # False for NaN
-            huge = isinstance(thing, int) and thing.bit_length() > 10_000  # str() refuses it
-            self.values[name] = thing if plain else "inf" if huge else str(thing)[:TEXT_LIMIT]
+            self._put_number(name, thing)
         elif isinstance(thing, str):
             self.kinds[name] = "str"
             self.values[name] = thing[:TEXT_LIMIT]
-        elif isinstance(thing, (tuple, list)) and len(thing) <= 256:
+        elif isinstance(thing, (tuple, list)) and len(thing) <= LONGEST:
             self.kinds[name] = type(thing).__name__
-            self.values[f"{name}.length"] = len(thing)
-            for index, item in enumerate(thing):
-                self.put(f"{name}.{index}", item)
-        elif isinstance(thing, dict) and len(thing) <= 256:
+            self._put_items(name, {str(index): item for index, item in enumerate(thing)})
+        elif isinstance(thing, dict) and len(thing) <= LONGEST:
             self.kinds[name] = "dict"
-            self.values[f"{name}.length"] = len(thing)
-            for index, (key, item) in enumerate(thing.items()):
-                safe = isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_+\-]{1,40}", key)
-                self.put(f"{name}.{key if safe else f'key{index}'}", item)
-        elif hasattr(thing, "__array__"):  # a numpy array or scalar where a tensor was asked for
-            self.put(name, torch.as_tensor(thing))
-            self.kinds[name] = "array"
+            self._put_items(name, {safe_key(key, index): item for index, (key, item) in enumerate(thing.items())})
+        elif hasattr(thing, "__array__"):  # a NumPy array or scalar where a tensor was asked for
+            self._put_array(name, thing)
         else:
             self.kinds[name] = type(thing).__name__[:TEXT_LIMIT]
+
+    def _put_tensor(self, name: str, tensor: Tensor) -> None:
+        if tensor.layout != torch.strided or tensor.dtype not in KEPT:  # a safetensors file cannot hold it
+            strange = tensor.layout if tensor.layout != torch.strided else tensor.dtype
+            self.kinds[name] = f"{str(strange).removeprefix('torch.')} tensor"
+            return
+        if tensor.numel() > LARGEST or tensor.dim() > MOST_AXES:
+            self.kinds[name] = f"tensor with {tensor.dim()} axes and {tensor.numel():,} numbers"
+            return
+        self.kinds[name] = "tensor"
+        self.values[f"{name}.requires_grad"] = bool(tensor.requires_grad)
+        self.values[f"{name}.dtype"] = str(tensor.dtype).removeprefix("torch.")
+        self.values[f"{name}.shape"] = list(tensor.shape)
+        if tensor.device.type != "meta":
+            self.tensors[name] = tensor.detach().to("cpu", copy=True).contiguous()
+
+    def _put_number(self, name: str, number: int | float) -> None:
+        kind = int if isinstance(number, int) else float
+        self.kinds[name], number = kind.__name__, kind(number)  # NumPy's float64 is a float, too
+        # JSON has no NaN and no unbounded integers: such numbers are stored as text.
+        in_json = abs(number) < 2**53  # False for NaN
+        huge = isinstance(number, int) and number.bit_length() > 10_000  # str() refuses it
+        self.values[name] = number if in_json else "inf" if huge else str(number)[:TEXT_LIMIT]
+
+    def _put_items(self, name: str, items: dict[str, object]) -> None:
+        self.values[f"{name}.length"] = len(items)
+        for key, item in items.items():
+            self.put(f"{name}.{key}", item)
+
+    def _put_array(self, name: str, thing: object) -> None:
+        """Store a NumPy array; of one that torch cannot hold, only its dtype, such as "object array"."""
+        dtype = "unreadable"
+        try:
+            array = np.array(thing)  # a copy: torch takes no negative strides
+            dtype = str(array.dtype)
+            tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+        except Exception:
+            self.kinds[name] = f"{dtype[:TEXT_LIMIT]} array"
+            return
+        self._put_tensor(name, tensor)
+        kind = self.kinds[name]
+        self.kinds[name] = "array" if kind == "tensor" else kind.replace(" tensor", " array")
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[None]:
@@ -119,9 +144,17 @@ def describe(error: BaseException) -> dict[str, object]:
         words = str(error)[:TEXT_LIMIT]
     except Exception:
         words = ""
-    return {
+    document: dict[str, object] = {
         "type": type(error).__name__,
         "bases": [c.__name__ for c in type(error).__mro__][:8],
         "message": words,
         "line": line,
     }
+    return document if isinstance(error, (MissingName, WrongSignature)) else document | trace_to_probe(error)
+
+
+def safe_key(key: object, index: int) -> str:
+    """Return a dictionary's key as a part of a name; a key that names cannot hold is replaced by its place."""
+    if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_+\-]{1,40}", key):
+        return key
+    return f"key{index}"

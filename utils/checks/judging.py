@@ -12,12 +12,14 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
+from utils.checks.faults import fault_of
 
 FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
 
 Mistakes = Sequence[tuple[str, str, Tensor]]  # code, message, what that mistake gives
 
-UNJUDGED = "The grader could not judge this part of your answer by itself"
+UNJUDGED = "The grader could not judge this part of your answer by itself. A person will look at it."
+PROBE_FAILED = "The grader's own test of this exercise failed. It is not your fault, and a person will look at it."
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Verdict:
     max_points: float
     findings: list[Finding] = field(default_factory=list)
     false_alarm: float = 0.0  # the chance that this verdict refuses a right answer
+    faults: list[str] = field(default_factory=list)  # errors of the grader's own code, for instructors
 
 
 class Failure(Exception):
@@ -54,6 +57,7 @@ class Judge:
         self.max_points = 0.0
         self.findings: list[Finding] = []
         self.false_alarm = 0.0
+        self.faults: list[str] = []
         self._cost: float | None = None
 
     # --- points
@@ -71,7 +75,8 @@ class Judge:
             raise  # the exercise itself is wrong, such as levels that add up to too much
         except Exception as error:
             # What a student's code hands over can be anything. Only this part is lost, and a person looks at it.
-            self._add(Finding("needs_a_person", f"{UNJUDGED} ({type(error).__name__}). A person will look at it."))
+            self._add(Finding("needs_a_person", UNJUDGED))
+            self._add_fault(fault_of(error))
         else:
             self.points += points * max(0.0, 1.0 - self._cost)
         finally:
@@ -99,11 +104,15 @@ class Judge:
         return alpha
 
     def verdict(self) -> Verdict:
-        return Verdict(self.points, self.max_points, self.findings, self.false_alarm)
+        return Verdict(self.points, self.max_points, self.findings, self.false_alarm, self.faults)
 
     def _add(self, finding: Finding) -> None:
         if finding not in self.findings:
             self.findings.append(finding)
+
+    def _add_fault(self, fault: str) -> None:
+        if fault not in self.faults:
+            self.faults.append(fault)
 
     # --- reading the evidence
 
@@ -111,6 +120,8 @@ class Judge:
         """Fail if the attempt of this name raised, or never took place."""
         error = self.evidence.errors.get(name) or self.evidence.errors.get("probe")
         if error is not None:
+            if where := error.get("where"):
+                self._add_fault(f"{error.get('type')}: {gist(str(error.get('message')))} ({where})")
             raise Failure(*explain(error))
 
     def kind(self, name: str) -> str:
@@ -132,7 +143,7 @@ class Judge:
         kind = self.kind(name)
         if kind == "NoneType":
             raise Failure("returned_none", f"{what} is None. Does every path of your function end in a `return`?")
-        if kind.endswith(" tensor"):
+        if kind.endswith((" tensor", " array")):
             raise Failure("wrong_dtype", f"{what} is a {kind}. Ordinary real numbers were asked for.")
         if kind.startswith("tensor with "):
             raise Failure("wrong_shape", f"{what} is a {kind}: far more than was asked for.")
@@ -272,6 +283,8 @@ def explain(error: dict[str, object]) -> tuple[str, str]:
         return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
     if kind == "WrongSignature":
         return "wrong_signature", f"{words}. Keep the arguments as the statement gives them."
+    if error.get("fault") is True:
+        return "needs_a_person", PROBE_FAILED
     if "NotImplementedError" in bases:
         return "not_implemented", "Not answered yet: the cell still raises NotImplementedError."
     if is_device_error(error):
@@ -280,7 +293,10 @@ def explain(error: dict[str, object]) -> tuple[str, str]:
         return "wrong_shape", f"A tensor is not what the signature promises: {broken_promise(words)}.{at}"
     if kind in ("SystemExit", "KeyboardInterrupt"):
         return "raised", f"Your code ended the program ({kind}).{at}"
-    return "raised", f"Your code raised {kind}: {gist(words)}.{at}" if words else f"Your code raised {kind}.{at}"
+    what = f"{kind}: {gist(words)}" if words else kind
+    if error.get("where"):
+        return "raised", f"The test of your answer could not use your code or what it returned: {what}."
+    return "raised", f"Your code raised {what}.{at}"
 
 
 def gist(words: str) -> str:

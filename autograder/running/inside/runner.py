@@ -1,19 +1,19 @@
-"""What runs inside the sandbox: a warm template that forks one child for each notebook.
+"""The program inside the sandbox: a warm template that forks one child for each notebook.
 
 The template imports torch once and waits on a control socket (its stdin). For each run the host sends one end of a
-channel; a forked child reads the request from it, executes the cells with IPython's own shell, and writes frames back:
-cell outputs and evidence, as they come. Nothing else leaves the sandbox, and no file of the host is writable in it.
-
-This file and `utils` are all of the course that exists inside. It imports nothing of `autograder`.
+channel. A forked child reads the request from this channel, executes the cells with IPython's own shell, and writes
+frames back: the outputs of each cell and the evidence, as they come. Nothing else leaves the sandbox, and no file of
+the host is writable in it.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import ctypes
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import select
 import shutil
@@ -22,62 +22,39 @@ import socket
 import sys
 from pathlib import Path
 
+from .shell import BACKEND, make_shell, to_json
+
 SCRATCH = Path(os.environ.get("LAB_SCRATCH", "/tmp"))
 PRELOAD = (
     "torch",
     "numpy",
     "matplotlib.pyplot",
-    "IPython.core.interactiveshell",
     "safetensors.torch",
     "einops",
     "tqdm.auto",
+    "nbformat",
     "sklearn.datasets",  # the offline digits: 1.5 CPU seconds, once instead of for every notebook
     "sklearn.model_selection",
 )
-PRELOAD_UTILS = (
-    "runtime",
-    "training",
-    "distributions",
-    "paths",
-    "dynamics",
-    "nets",
-    "data",
-    "metrics",
-    "plotting",
-    "stored",
-    "submission",  # nbformat and its schemas: 1.5 CPU seconds
-    "checks",
-    "checks.lab1.sample_ensemble",
-    "checks.lab1.add_noise",
-    "checks.lab1.class_posterior",
-    "checks.lab1.conditional_score",
-    "checks.lab1.classifier_loss",
-    "checks.lab1.guided_step",
-    "checks.lab2",
-    "checks.lab3",
-    "checks.lab4.vector_field",
-    "checks.lab4.cfg_train_loss",
-    "checks.lab4.cfg_drift",
-    "checks.lab4.euler_heun",
-    "checks.lab4.accuracy_sweep",
-)
-PR_SET_DUMPABLE = 4
+PR_SET_DUMPABLE = 4  # of prctl
 
 
 # --- the channel: a header line in JSON, then its payloads
 
 
 class Channel:
-    """Frames over a stream socket. The host does not trust a byte of it."""
+    """Frames over a stream socket. The host trusts none of their bytes."""
 
     def __init__(self, connection: socket.socket):
         self.connection = connection
 
     def send(self, kind: str, *payloads: bytes, **header) -> None:
+        """Send one frame: a kind, further header entries, and its payloads."""
         head = {"kind": kind, "sizes": [len(p) for p in payloads], **header}
         self.connection.sendall(json.dumps(head).encode() + b"\n" + b"".join(payloads))
 
     def receive_request(self) -> dict:
+        """Return the host's request: the cells, the challenges' keys and the limits."""
         with self.connection.makefile("rb") as stream:
             size = int(stream.readline())
             return json.loads(stream.read(size))
@@ -87,7 +64,7 @@ class Channel:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a child for each request; after it, end whatever is left and wipe the scratch."""
+    """Fork a child for each request; when the host ends the run, kill what is left and wipe the scratch folder."""
     set_dumpable(False)  # a child with the same uid cannot read or trace the template
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control.sendall(b"ready\n")
@@ -95,7 +72,7 @@ def serve(control: socket.socket) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
         if not message:
-            end_everything(child)
+            kill_processes(child)
             return
         if message.startswith(b"run"):
             wipe_scratch()
@@ -103,16 +80,16 @@ def serve(control: socket.socket) -> None:
             if child == 0:
                 run_child(control, descriptors[0])
             os.close(descriptors[0])
-            watch_child(control, child)
+            report_death(control, child)
         elif message.startswith(b"end"):
-            usage = end_everything(child)
+            usage = kill_processes(child)
             child = None
             wipe_scratch()
             control.sendall(json.dumps(usage).encode() + b"\n")
 
 
-def watch_child(control: socket.socket, child: int) -> None:
-    """Tell the host when the child has died; its descendants may still hold the channel open."""
+def report_death(control: socket.socket, child: int) -> None:
+    """Tell the host when the child has died: its descendants may still hold the channel open."""
     handle = os.pidfd_open(child)
     try:
         ready, _, _ = select.select([handle, control], [], [])
@@ -122,8 +99,14 @@ def watch_child(control: socket.socket, child: int) -> None:
         os.close(handle)
 
 
-def end_everything(child: int | None) -> dict[str, float]:
-    """Kill all that the child started, and reap it. Inside a pid namespace the template is process 1: all but it."""
+def kill_processes(child: int | None) -> dict[str, float]:
+    """Kill and reap all processes that the child started, and return what they used.
+
+    Inside a process namespace the template is process 1, and all other processes belong to the child.
+
+    Returns:
+        The child's exit status, and the CPU seconds and the peak memory (KB) of all of them.
+    """
     if os.getpid() == 1:
         with contextlib.suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)
@@ -145,9 +128,9 @@ def end_everything(child: int | None) -> dict[str, float]:
 
 
 def wipe_scratch() -> None:
-    """Leave nothing of one student's for the next. The work folder is made anew.
+    """Remove all files of the last student and make a new work folder.
 
-    A template that cannot wipe ends itself: the host starts another, with file systems of its own.
+    A template that cannot remove them ends itself: the host starts another one, with file systems of its own.
     """
     places = (SCRATCH, Path("/dev/shm")) if os.getpid() == 1 else (SCRATCH,)
     try:
@@ -155,9 +138,9 @@ def wipe_scratch() -> None:
             place.chmod(0o700)
             for entry in place.iterdir():
                 if os.path.ismount(entry):
-                    continue  # on the way to an environment that lies in /tmp; read-only
+                    continue  # leads to a Python environment below /tmp; read-only
                 if entry.is_dir() and not entry.is_symlink():
-                    open_up(entry)
+                    restore_permissions(entry)
                     shutil.rmtree(entry)
                 else:
                     entry.unlink()
@@ -166,8 +149,8 @@ def wipe_scratch() -> None:
         os._exit(1)
 
 
-def open_up(folder: Path) -> None:
-    """Folders whose rights were taken away, and all below."""
+def restore_permissions(folder: Path) -> None:
+    """Make a folder and all folders below it writable, so that they can be removed."""
     folder.chmod(0o700)
     for top, folders, _ in os.walk(folder):
         for name in folders:
@@ -176,30 +159,36 @@ def open_up(folder: Path) -> None:
 
 
 def set_dumpable(on: bool) -> None:
+    """Allow or forbid other processes of the same user to read this one's memory and its files in /proc."""
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(on), 0, 0, 0)
 
 
 def preload() -> None:
-    """Import what every lab needs, and nothing that starts threads."""
-    import importlib
-
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+    """Import what the labs need, so that no child spends time on it. Nothing here may start a thread."""
+    os.environ["MPLBACKEND"] = BACKEND
     for name in PRELOAD:
         importlib.import_module(name)
     import torch
 
     torch.set_num_threads(1)
     torch.zeros(2, device="meta") + torch.ones(2, device="meta")  # its registrations take seconds, once
-    for name in PRELOAD_UTILS:
-        with contextlib.suppress(ModuleNotFoundError):
+    import utils
+    from utils.checks.exercise import LABS, load
+
+    modules = [module.name for module in pkgutil.iter_modules(utils.__path__) if not module.ispkg]
+    for name in modules:
+        with contextlib.suppress(ImportError):
             importlib.import_module(f"utils.{name}")
+    for lab in LABS:
+        with contextlib.suppress(ImportError):
+            load(lab)
 
 
 # --- the child
 
 
 def run_child(control: socket.socket, descriptor: int) -> None:
-    """Execute one request; never returns."""
+    """Execute one request; never return."""
     code = 1
     try:
         control.close()
@@ -207,27 +196,27 @@ def run_child(control: socket.socket, descriptor: int) -> None:
         os.open(os.devnull, os.O_RDONLY)  # stdin was the control socket
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        die_first()
+        prefer_as_oom_victim()
         channel = Channel(socket.socket(fileno=descriptor))
         request = channel.receive_request()
-        limit(request["limits"])
+        set_rlimits(request["limits"])
         enter_work_folder()
-        silence()
-        execute(request, channel)
+        redirect_output()
+        run_cells(request, channel)
         code = 0
     finally:
         os._exit(code)
 
 
-def die_first() -> None:
-    """When the machine runs out of memory, the kernel is to take this process and none of the host's."""
-    set_dumpable(True)  # or its own files in /proc are closed to it
+def prefer_as_oom_victim() -> None:
+    """Make this process the first choice of the kernel's OOM killer, before all processes of the host."""
+    set_dumpable(True)  # otherwise its own files in /proc are closed to it
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def limit(limits: dict[str, int]) -> None:
-    """Resource limits of this child and all that it starts. Memory counts on top of what the template maps."""
+def set_rlimits(limits: dict[str, int]) -> None:
+    """Set the resource limits of this child and its descendants. Memory counts on top of what the template mapped."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for name, value in {
         resource.RLIMIT_AS: mapped + limits["memory_bytes"],
@@ -243,203 +232,62 @@ def limit(limits: dict[str, int]) -> None:
 
 
 def enter_work_folder() -> None:
+    """Change to the work folder, and let cells import the modules that they write there."""
     os.chdir(SCRATCH / "work")
-    sys.path.append(os.getcwd())  # last: what a cell writes there can be imported, a numpy.py shadows nothing
+    sys.path.append(os.getcwd())  # last, so that a student's numpy.py shadows nothing
 
 
-def silence() -> None:
-    """Below Python nothing is printed: libraries that write to file descriptors 1 and 2 are not part of a notebook."""
+def redirect_output() -> None:
+    """Send file descriptors 1 and 2 to /dev/null: what libraries print below Python is not part of a notebook."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
 
 
-def execute(request: dict, channel: Channel) -> None:
-    """Run the cells in order, and send each one's outputs; evidence is sent the moment that it exists."""
-    import importlib
-
+def run_cells(request: dict, channel: Channel) -> None:
+    """Run the cells in order. Send the outputs of each cell when it ends, and evidence at once."""
     import torch
 
-    from utils.checks.challenge import Challenge
-
     torch.set_num_threads(1)
-    keys = {name: bytes.fromhex(key) for name, key in request["challenges"].items()}
-
-    def challenge_of(name: str) -> Challenge:
-        return Challenge(name, keys[name])
-
-    def hand_over(evidence) -> None:
-        channel.send("evidence", evidence.to_json(), evidence.to_safetensors(), name=evidence.exercise)
-
-    def arm() -> None:
-        """Before each cell: a notebook that reloads `utils`, or throws it out of `sys.modules`, has another one."""
-        with contextlib.suppress(Exception):
-            vars(importlib.import_module("utils.checks"))["_grader"] = (challenge_of, hand_over)
-
+    grader = make_grader(request["challenges"], channel)
     shell = make_shell(request["limits"]["output_bytes"])
     for cell in request["cells"]:
         channel.send("start", index=cell["index"])
-        arm()
+        connect_grader(grader)
         shell.begin()
         result = shell.run_cell(cell["source"], store_history=True)
-        outputs = as_json({"outputs": shell.outputs, "execution_count": result.execution_count}).encode()
+        outputs = to_json({"outputs": shell.cell.outputs, "execution_count": result.execution_count}).encode()
         channel.send("cell", outputs, index=cell["index"], ok=bool(result.success))
     channel.send("done")
 
 
-def as_json(outputs: object) -> str:
-    """Outputs may hold whatever an object says of itself: pictures come as bytes, and one odd entry must not end the run."""
-    return json.dumps(outputs, default=as_text, skipkeys=True)
+def make_grader(hex_keys: dict[str, str], channel: Channel) -> tuple:
+    """Return the two functions that `utils.checks.graded` needs.
+
+    Args:
+        hex_keys: exercise -> the key of its challenge, in hexadecimal.
+        channel: where evidence is sent.
+
+    Returns:
+        A function from an exercise's name to its challenge, and a function that takes evidence.
+    """
+    from utils.checks.challenge import Challenge
+
+    keys = {name: bytes.fromhex(key) for name, key in hex_keys.items()}
+
+    def challenge_of(name: str) -> Challenge:
+        return Challenge(name, keys[name])
+
+    def send_evidence(evidence) -> None:
+        channel.send("evidence", evidence.to_json(), evidence.to_safetensors(), name=evidence.exercise)
+
+    return challenge_of, send_evidence
 
 
-def as_text(value: object) -> str:
-    """Bytes as Jupyter writes them, in base64; anything else that JSON does not know as Python prints it."""
-    return base64.b64encode(value).decode() if isinstance(value, (bytes, bytearray)) else str(value)
-
-
-def make_shell(output_limit: int):
-    """IPython's shell without a kernel: outputs are collected in nbformat's shape, bounded in bytes."""
-    from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
-
-    class Publisher(DisplayPublisher):
-        def publish(self, data, metadata=None, *, transient=None, update=False, **_):
-            display_id = (transient or {}).get("display_id")
-            if update:
-                self.shell.update(display_id, data, metadata or {})
-                return
-            output = {"output_type": "display_data", "data": data, "metadata": metadata or {}}
-            if display_id:
-                output["transient"] = {"display_id": display_id}
-            self.shell.add(output)
-
-        def clear_output(self, wait=False):
-            self.shell.clear(wait)
-
-    class Hook(DisplayHook):
-        def write_output_prompt(self):
-            pass
-
-        def write_format_data(self, format_dict, md_dict=None):
-            self.shell.add(
-                {
-                    "output_type": "execute_result",
-                    "data": format_dict,
-                    "metadata": md_dict or {},
-                    "execution_count": self.prompt_count,
-                }
-            )
-
-        def finish_displayhook(self):
-            pass  # IPython's own writes a line end, for terminals
-
-    class Stream:
-        encoding, errors, closed = "utf-8", "replace", False
-
-        def __init__(self, shell, name):
-            self.shell, self.name = shell, name
-
-        def write(self, text):
-            text = text if isinstance(text, str) else str(text)
-            self.shell.add_text(self.name, text)
-            return len(text)
-
-        def writelines(self, lines):
-            for line in lines:
-                self.write(line)
-
-        def flush(self):
-            pass
-
-        def isatty(self):
-            return False
-
-        def writable(self):
-            return True
-
-        def fileno(self):
-            return {"stdout": 1, "stderr": 2}[self.name]
-
-    class Shell(InteractiveShell):
-        display_pub_class = Publisher
-        displayhook_class = Hook
-
-        def begin(self):
-            self.outputs, self.room, self.clear_next = [], output_limit, False
-            sys.stdout, sys.stderr = Stream(self, "stdout"), Stream(self, "stderr")
-
-        def clear(self, wait):
-            if wait:
-                self.clear_next = True
-            else:
-                self.outputs.clear()
-
-        def update(self, display_id, data, metadata):
-            size = len(as_json(data))
-            shown = [o for o in self.outputs if o.get("transient", {}).get("display_id") == display_id]
-            if size * len(shown) <= self.room:
-                self.room -= size * len(shown)
-                for output in shown:
-                    output.update(data=data, metadata=metadata)
-
-        def add(self, output):
-            if self.clear_next:
-                self.outputs.clear()
-                self.clear_next = False
-            size = len(as_json(output)) + 100
-            if size > self.room:
-                output = {
-                    "output_type": "stream",
-                    "name": "stderr",
-                    "text": f"[an output of {size} bytes was left out]\n",
-                }
-            self.room -= min(size, self.room)
-            self.outputs.append(output)
-
-        def add_text(self, name, text):
-            if self.clear_next:
-                self.outputs.clear()
-                self.clear_next = False
-            if self.room <= 0 or not text:
-                return
-            if len(text) > self.room:
-                text = text[: self.room] + "\n[the rest of this output was left out]\n"
-                self.room = 0
-            self.room -= min(len(text), self.room)
-            if self.outputs and self.outputs[-1].get("name") == name:
-                self.outputs[-1]["text"] += text
-            else:
-                self.outputs.append({"output_type": "stream", "name": name, "text": text})
-
-        def _showtraceback(self, etype, evalue, stb):
-            self.add(
-                {
-                    "output_type": "error",
-                    "ename": getattr(etype, "__name__", "Error"),
-                    "evalue": str(evalue),
-                    "traceback": list(stb),
-                }
-            )
-
-        def init_history(self):
-            from traitlets.config import Config
-
-            self.config = Config(self.config, HistoryManager={"enabled": False})
-            super().init_history()
-
-        def raw_input(self, prompt=""):
-            raise RuntimeError("input() is not available while grading")
-
-    shell = Shell.instance()
-    shell.begin()
-    shell.user_ns["input"] = shell.raw_input
-    import matplotlib.pyplot as plt
-    from matplotlib_inline.backend_inline import configure_inline_support
-
-    plt.switch_backend("module://matplotlib_inline.backend_inline")
-    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
-    return shell
+def connect_grader(grader: tuple) -> None:
+    """Give `utils.checks` its grader; before each cell, because a notebook may have reloaded the module."""
+    with contextlib.suppress(Exception):
+        vars(importlib.import_module("utils.checks"))["_grader"] = grader
 
 
 if __name__ == "__main__":

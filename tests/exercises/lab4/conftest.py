@@ -8,14 +8,15 @@ import io
 import pytest
 import torch
 
-from solutions.train_lab4 import answers
+from autograder.course.labs import find_lab
+from autograder.course.solved import SolvedLab
 
 
 @pytest.fixture(scope="package")
 def lab() -> dict:
     """The namespace of the solved lab."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return answers("lab4")
+        return SolvedLab(find_lab("lab4")).namespace
 
 
 @pytest.fixture(autouse=True)

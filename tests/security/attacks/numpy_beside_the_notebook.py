@@ -4,3 +4,4 @@ open("numpy.py", "w").write("raise SystemExit")
 import sys
 
 sys.modules.pop("numpy")
+import numpy

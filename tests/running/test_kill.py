@@ -1,7 +1,7 @@
 """Grading is killed, and workers die: nothing is lost, nothing is run twice, and the grades are the same."""
 
+import contextlib
 import os
-import random
 import re
 import signal
 import subprocess
@@ -15,16 +15,19 @@ from autograder import ROOT
 from autograder.judging.class_run import judge_class, open_class, run_class
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
-from tests.scale.conftest import SECRET, command, make_class
+from tests.scale.conftest import SECRET, command, make_class, secret  # noqa: F401, the secret is used by each test
 
-STUDENTS = 20
-KILLS = 20
+STUDENTS = 12
+STAGES = ("started", "sandbox", "stored", "stored", "started", "stored")
 
 
-def points_of(room):
+def points_of(class_run):
     return {
-        entry.student: (entry.grade.points, [f.code for v in entry.grade.verdicts.values() for f in v.findings])
-        for entry in room.entries
+        student_run.student: (
+            student_run.grade.points,
+            [f.code for v in student_run.grade.verdicts.values() for f in v.findings],
+        )
+        for student_run in class_run.students
     }
 
 
@@ -40,23 +43,54 @@ def undisturbed(tmp_path_factory):
     from autograder.course.labs import find_lab
 
     lab = find_lab("lab4")
-    course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS, "import time; time.sleep(0.5)")
-    room = open_class(lab, course / "submitted", course)
-    run_class(room, protected=True, workers=2)
-    judge_class(room)
-    assert {points for points, _ in points_of(room).values()} == {10.0, 14.0}
-    return course, points_of(room)
+    course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS)
+    class_run = open_class(lab, course / "submitted", course)
+    run_class(class_run, protected=True, workers=2)
+    judge_class(class_run)
+    assert {points for points, _ in points_of(class_run).values()} == {10.0, 14.0}
+    return course, points_of(class_run)
 
 
-def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
-    course = make_class(tmp_path, lab4, STUDENTS, "import time; time.sleep(0.5)")
-    moments = random.Random(2026)
+def await_event(happened, process, what, seconds=200):
+    """Wait until something has happened, or the process has ended."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and not happened():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+def family_of(process):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
+
+
+def has_sandbox(process):
+    """A worker has started the program that runs notebooks."""
+    for member in family_of(process):
+        with contextlib.suppress(psutil.Error):
+            if "inside.runner" in member.cmdline():
+                return True
+    return False
+
+
+def test_sigkill_at_every_stage_of_a_run(undisturbed, tmp_path, lab4):
+    """While workers start, while a sandbox starts, and again and again just after one more run was stored."""
+    course = make_class(tmp_path, lab4, STUDENTS)
     words = ["grade", lab4.name, "--course", course, "--no-gradebook", "--workers", "2"]
     finished: dict[str, int] = {}
-    for _ in range(KILLS):
+    for stage in STAGES:
         process = command(*words)
-        time.sleep(moments.uniform(0.5, 6.0))
-        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        await_event(
+            {
+                "started": lambda process=process: len(family_of(process)) > 0,
+                "sandbox": lambda process=process: has_sandbox(process),
+                "stored": lambda finished=finished: len(stored(course)) > len(finished),
+            }[stage],
+            process,
+            stage,
+        )
+        family = family_of(process)
         process.kill()
         process.wait()
         _gone, alive = psutil.wait_procs(family, timeout=20)
@@ -70,9 +104,9 @@ def test_sigkill_at_twenty_random_moments(undisturbed, tmp_path, lab4):
     ran = int(re.search(r"(\d+) of them run now", output)[1])
     assert ran == STUDENTS - len(finished)
     assert finished.items() <= stored(course).items() and len(stored(course)) == STUDENTS
-    room = open_class(lab4, course / "submitted", course)
-    judge_class(room)
-    assert points_of(room) == undisturbed[1]
+    class_run = open_class(lab4, course / "submitted", course)
+    judge_class(class_run)
+    assert points_of(class_run) == undisturbed[1]
 
 
 def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
@@ -93,25 +127,20 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
         "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address)
     )
     try:
-        for _ in range(100):
-            if address.exists() and address.read_text().strip():
-                break
-            time.sleep(0.1)
+        await_event(lambda: address.exists() and address.read_text().strip(), scheduler, "the scheduler's address", 60)
         worker = ("dask_worker", "--scheduler-file", str(address), "--nthreads", "1", "--no-nanny", "--no-dashboard")
         workers = [start(*worker), start(*worker)]
         url = re.search(r'"address": "([^"]+)"', address.read_text())[1]
-        course = make_class(tmp_path / "course", lab4, STUDENTS, "import time; time.sleep(0.5)")
+        course = make_class(tmp_path / "course", lab4, STUDENTS)
         grading = command("grade", lab4.name, "--course", course, "--no-gradebook", "--scheduler", url)
-        deadline = time.time() + 120
-        while len(stored(course)) < 4 and time.time() < deadline:
-            time.sleep(0.1)
+        await_event(lambda: len(stored(course)) >= 4, grading, "four stored runs")
         assert 4 <= len(stored(course)) < STUDENTS, "the worker has to die in the middle"
         workers[0].send_signal(signal.SIGKILL)
         output, _ = grading.communicate(timeout=300)
         assert grading.returncode == 0, output
-        room = open_class(lab4, course / "submitted", course)
-        judge_class(room)
-        assert points_of(room) == undisturbed[1]
+        class_run = open_class(lab4, course / "submitted", course)
+        judge_class(class_run)
+        assert points_of(class_run) == undisturbed[1]
     finally:
         for process in (scheduler, *workers):
             process.kill()
@@ -121,7 +150,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     """A task takes its worker along: the worker is replaced, the task retried once and then reported; the rest goes on."""
     from autograder.running import engine
-    from autograder.running.passes import Run, Task
+    from autograder.running.run import Run, Task
 
     def deadly(task, limits, protected):  # pickled by value: it lives in no module
         import os as system
@@ -132,7 +161,7 @@ def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
 
     deadly.__module__ = "__main__"
     monkeypatch.setattr(engine, "run_in_worker", deadly)
-    tasks = {name: Task([], {}, name) for name in ("one", "deadly", "two", "three")}
+    tasks = {name: Task((), {}, name) for name in ("one", "deadly", "two", "three")}
     results = dict(run_all(tasks, Limits(), protected=True, workers=2))
     assert isinstance(results.pop("deadly"), Exception)
     assert {name: run.submission_hash for name, run in results.items()} == {n: n for n in ("one", "two", "three")}

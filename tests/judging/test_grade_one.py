@@ -13,7 +13,7 @@ from autograder.course.cells import role_of
 from autograder.course.labs import labs
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
-from autograder.judging.grade import execute, judge_run
+from autograder.judging.grade import judge_run, run_submission
 from utils.checks.exercise import load
 
 SECRET = b"a secret"
@@ -21,14 +21,14 @@ SECRET = b"a secret"
 
 def grade(notebook, lab, sandbox):
     submission = repair(notebook, lab)
-    return judge_run(submission, execute(submission, sandbox, SECRET), SECRET)
+    return judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET)
 
 
 def test_the_solution_gets_all_automatic_points(lab, solved, sandbox):
     result = grade(solved, lab, sandbox)
     assert {name: v.findings for name, v in result.verdicts.items() if v.findings} == {}
     assert result.points == result.max_points == sum(e.points for e in load(lab.short) if not e.manual)
-    assert result.problems == []
+    assert result.problems == ()
 
 
 def test_a_blank_submission_gets_nothing_and_is_told_so(lab, sandbox):

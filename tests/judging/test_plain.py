@@ -13,7 +13,7 @@ from autograder.course.labs import labs
 from autograder.course.source import read_source
 from autograder.exercises.kits.mutants import load as load_mutants
 from autograder.intake.repair import repair
-from autograder.judging.grade import execute, judge_run
+from autograder.judging.grade import judge_run, run_submission
 
 SECRET = b"a secret"
 
@@ -66,7 +66,7 @@ def test_both_ways_grade_alike(course, sandbox):
     hardened = {}
     for name, notebook in students.items():
         submission = repair(notebook, lab)
-        hardened[name] = judge_run(submission, execute(submission, sandbox, SECRET), SECRET).points
+        hardened[name] = judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET).points
     assert plain == hardened
     assert plain["blank"] == 0 and 0 < plain["inverted"] < plain["perfect"]
 

@@ -1,0 +1,48 @@
+"""A class: finding submissions, and saying why one has no grade."""
+
+import pytest
+
+from autograder.course.labs import find_lab
+from autograder.errors import SandboxError
+from autograder.judging import class_run as class_module
+from autograder.judging.class_run import judge_class, open_class, run_class
+from tests.scale.conftest import make_class, secret  # noqa: F401, the secret is used by each test
+
+
+@pytest.fixture(scope="module")
+def lab4():
+    return find_lab("lab4")
+
+
+def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
+    class_run = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
+    error = SandboxError("the sandbox did not start:\nbwrap: No permissions to create a new namespace")
+    monkeypatch.setattr(class_module, "run_all", lambda tasks, *_: ((key, error) for key in tasks))
+    run_class(class_run, protected=True)
+    judge_class(class_run)
+    assert "bwrap: No permissions to create a new namespace" in class_run.students[0].problem
+    assert "\n" not in class_run.students[0].problem and class_run.students[0].grade is None
+
+
+def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
+    for name in ("ada b", "ada_b", "chi d"):
+        (tmp_path / f"{name}.ipynb").write_text("{}")
+    found = class_module.find_submissions(tmp_path, lab4)
+    assert {student: path.stem for student, path in found.items()} == {
+        "ada b": "ada b",
+        "ada_b": "ada_b",
+        "chi_d": "chi d",
+    }
+    said = {
+        student_run.student: student_run.problem
+        for student_run in class_module.open_class(lab4, tmp_path, tmp_path).students
+    }
+    assert "rename one" in said["ada b"] and "rename" not in said["ada_b"] + said["chi_d"]
+
+
+def test_what_a_system_lays_beside_is_no_submission(lab4, tmp_path):
+    place = tmp_path / "ada" / lab4.name
+    for path in (place / "._lab4.ipynb", place / "lab4.ipynb", tmp_path / ".ipynb_checkpoints" / lab4.name / "x.ipynb"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    assert class_module.find_submissions(tmp_path, lab4) == {"ada": place / "lab4.ipynb"}

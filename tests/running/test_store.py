@@ -1,0 +1,73 @@
+"""The store of runs, and the files that it writes."""
+
+import os
+import time
+
+import pytest
+
+from autograder.running.run import Run
+from autograder.running.store import Store
+
+KEY = "ab" + "0" * 62
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store", {"lab4.cfg_drift": 1})
+
+
+def test_a_run_comes_back_as_it_was(store):
+    evidence = {"lab4.cfg_drift": ((b"{}", b"tensors"),)}
+    run = Run("digest", evidence, {3: {"outputs": []}}, ("a problem",), 1.0, 2.0, 3.0)
+    store.save(KEY, run)
+    assert KEY in store and store.load(KEY) == run
+
+
+def test_only_the_owner_reads_the_store(store):
+    assert store.folder.stat().st_mode & 0o077 == 0
+
+
+def test_half_written_runs_are_swept_and_young_ones_left(store):
+    old, young = store.folder / "ab" / ".old.1", store.folder / "ab" / ".young.1"
+    old.mkdir(parents=True), young.mkdir()
+    os.utime(old, (time.time() - 10_000,) * 2)
+    store.sweep()
+    assert not old.exists() and young.exists()
+
+
+def test_a_run_without_the_sandbox_does_not_stand_where_grading_is_protected(store):
+    store.save(KEY, Run("digest", {}, protected=False))
+    assert KEY in store and store.can_use(KEY, protected=False) and not store.can_use(KEY, protected=True)
+    store.save(KEY, Run("digest", {}))
+    store.save(KEY, Run("digest", {}, protected=False))
+    assert store.load(KEY).protected, "a protected run is not replaced by one that is not"
+
+
+@pytest.mark.parametrize("part", ["run.json", "1.0.safetensors"])
+def test_a_damaged_run_counts_as_none_and_is_replaced(store, part):
+    run = Run("digest", {"lab4.cfg_drift": ((b"{}", b"tensors"),)})
+    store.save(KEY, run)
+    if part == "run.json":
+        (store.folder_of(KEY) / part).write_text("[")
+    else:
+        (store.folder_of(KEY) / part).unlink()
+    with pytest.raises(KeyError):
+        store.load(KEY)
+    assert KEY not in store, "or it would never be run again"
+    store.save(KEY, run)
+    assert KEY in store and store.load(KEY) == run
+    assert [path.name for path in store.folder_of(KEY).parent.iterdir()] == [KEY]
+
+
+def test_what_another_grader_removes_meanwhile_is_no_error(store, monkeypatch):
+    (store.folder / "ab").mkdir()
+    monkeypatch.setattr(type(store.folder), "glob", lambda self, pattern: [store.folder / "ab" / ".gone.1"])
+    store.sweep()
+
+
+def test_a_changed_probe_makes_stored_evidence_stale_and_names_it(store):
+    store.save(KEY, Run("digest"))
+    newer = Store(store.folder, {"lab4.cfg_drift": 2})
+    assert newer.stale(KEY) == {"lab4.cfg_drift": (1, 2)} and KEY not in newer
+    newer.save(KEY, Run("digest", problems=("newer",)))
+    assert KEY in newer and newer.load(KEY).problems == ("newer",)
