@@ -27,6 +27,10 @@ def same_tensors(one: Any, other: Any) -> bool:
     """Return whether all tensors of two dataclasses of the same class are equal.
 
     A probe draws the inputs of a run twice, gives one copy to the student's code, and compares both afterwards.
+
+    Args:
+        one: A dataclass with tensors among its fields.
+        other: Another one of the same class.
     """
     others = tensors_of(other)
     return all(torch.equal(value, others[name]) for name, value in tensors_of(one).items())

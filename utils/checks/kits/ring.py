@@ -8,12 +8,25 @@ from utils.checks.judging import Judge
 
 
 def on_ring(difference: Tensor) -> Tensor:
-    """Return the same difference of two places, shifted by whole turns into [-1/2, 1/2]."""
+    """Return the shortest difference of two places on the ring.
+
+    Args:
+        difference: Differences of coordinates, any shape.
+
+    Returns:
+        The same differences shifted by whole turns into [-1/2, 1/2], the same shape.
+    """
     return difference - difference.round()
 
 
 def same_place(one: Tensor, other: Tensor, tolerance: float) -> bool:
-    """Return whether two tensors of one shape hold the same places on the ring."""
+    """Return whether two tensors of one shape hold the same places on the ring.
+
+    Args:
+        one: Places, any shape.
+        other: Places of the same shape; another shape is never the same.
+        tolerance: The largest distance on the ring that counts as equal.
+    """
     return one.shape == other.shape and bool(on_ring(one.double() - other.double()).abs().max() <= tolerance)
 
 

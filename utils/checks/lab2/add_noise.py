@@ -70,7 +70,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 
 def require_sigma(judge: Judge, run: str) -> Tensor:
-    """Return sigma(t) of a run. Fails unless it is finite, has the shape of t and does not lose digits of float64."""
+    """Return sigma(t) of a run, (b, 1) in float64.
+
+    Fails unless it is finite, has the shape of t and does not lose digits of float64.
+    """
     t = Inputs.of(judge.challenge, run).t
     sigma = judge.tensor(f"{run}_sigma/value", t.shape, "sigma(t)")
     if t.dtype == torch.float64:
@@ -79,7 +82,7 @@ def require_sigma(judge: Judge, run: str) -> Tensor:
 
 
 def require_noised(judge: Judge, run: str) -> Tensor:
-    """Return the noised state of a run.
+    """Return the noised state of a run, (b, n) in float64.
 
     Fails unless it is finite, has the shape of x0 and does not lose digits of float64, and the inputs are unchanged.
     """

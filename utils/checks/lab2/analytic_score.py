@@ -67,7 +67,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 
 def require_score(judge: Judge, run: str) -> Tensor:
-    """Return the score of a run.
+    """Return the score of a run, (b, 2) in float64.
 
     Fails unless it is finite, has the shape of x and at least its precision, and the inputs are unchanged.
     """

@@ -62,7 +62,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 
 def require_target(judge: Judge, run: str) -> Tensor:
-    """Return the target of a run.
+    """Return the target of a run, (b, n) in float64.
 
     Fails unless it is finite, has the shape of x and does not lose digits of float64, and the inputs are unchanged.
     """

@@ -124,7 +124,7 @@ def require_unmarked(judge: Judge, run: str) -> None:
 
 
 def require_residual(judge: Judge, run: str) -> Tensor:
-    """Return the residual of a run that has a random field.
+    """Return the residual of a run that has a random field, (b, d) in float64.
 
     Fails unless it is finite, has the shape of x and can be differentiated, and the inputs are unchanged.
     """

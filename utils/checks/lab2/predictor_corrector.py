@@ -91,7 +91,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 
 def require_state(judge: Judge, name: str, run: str) -> Tensor:
-    """Return the new state of a step.
+    """Return the new state of a step, (b, n) in float64.
 
     Fails unless it is finite, has the shape of x and does not lose digits of float64, and the inputs are unchanged.
     """
