@@ -3,6 +3,7 @@
 That public check and hidden verdict agree on all right answers is a part of the kill matrix: tests/core/test_validate.py.
 """
 
+import importlib
 import random
 import re
 import sys
@@ -113,12 +114,11 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 
         return wrapper
 
-    for entry in automatic(lab):
-        find_verdict(entry)
+    importlib.import_module(f"autograder.exercises.{lab.short}")
     modules = [
         module
         for name, module in sys.modules.items()
-        if name.startswith(("autograder.exercises.", "utils.checks."))
+        if name.startswith(("autograder.exercises.", "utils.checks.kits."))
     ]
     for name, thing in list(vars(statistics).items()):
         if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
