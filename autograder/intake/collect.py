@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from autograder.course.labs import Lab, find_lab
+from autograder.course.labs import Lab
 from autograder.errors import BadArchive, NotANotebook
 from autograder.intake.lms.base import Collected, File, printable, student_id
 from autograder.intake.lms.canvas import CANVAS, canvas
@@ -36,8 +36,13 @@ def collect(
         times: Moodle's grading worksheet (CSV), which has the times that Moodle's archive does not have.
 
     Raises:
-        BadArchive: not a zip, not from an LMS that we know, or hostile.
+        BadArchive: not a zip, not from an LMS that we know, or hostile; or `late` is not a time.
     """
+    if late is not None:
+        try:
+            late = datetime.strptime(late, TIME).strftime(TIME)
+        except ValueError:
+            raise BadArchive(f"--late must look like 2026-11-30 23:59:59 UTC, not {late!r}") from None
     result = Collected()
     known = read_times(times, result) if times else {}
     latest = latest_files(archive, lab, result)
@@ -174,32 +179,3 @@ def handed_in(zipped: zipfile.ZipFile, result: Collected) -> Iterator[File]:
                 yield from (replace(file, inside=name, data=data) for file in who)
         elif kind != ".pdf":  # beside a notebook it is expected; who handed in nothing else is named in the end
             result.leave(whose + entry.filename, "neither a notebook nor a zip")
-
-
-def run(archive: Path, target: Path, lab: str | None, late: str | None, times: Path | None) -> int:
-    """The command: collect, and say what was taken, what was left, and why.
-
-    Raises:
-        BadArchive, NoSuchLab: a sentence for the terminal.
-    """
-    if late is not None:
-        try:
-            late = datetime.strptime(late, TIME).strftime(TIME)
-        except ValueError:
-            raise BadArchive(f"--late must look like 2026-11-30 23:59:59 UTC, not {late!r}") from None
-    result = collect(archive, target, find_lab(lab) if lab else None, late, times)
-    for line in result.taken:
-        print(f"  taken  {line}")
-    for line in result.left:
-        print(f"  left   {line}")
-    print(f"{len(result.taken)} taken, {len(result.left)} left; they are in {target}")
-    for name, students in sorted(result.labs.items()):
-        print(f"  {name}: {len(students)} student{'' if len(students) == 1 else 's'}")
-    have = set().union(*result.labs.values())
-    if missing := sorted(result.people - have):
-        print(f"Nothing could be taken from {len(missing)}, whom grading will not see: {', '.join(missing)}")
-    if times is not None and result.untimed:
-        print(
-            f"{times.name} has no time that can be read for: {', '.join(sorted(result.untimed))}; no penalty for these"
-        )
-    return 0 if result.taken else 1

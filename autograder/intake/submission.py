@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
+
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
 from autograder.intake.notebook import open_notebook
-from autograder.intake.repair import Submission, guess_lab, repair
+from autograder.intake.repair import Submission, guess_lab, repair, visible
 from autograder.text import plain
 
 
@@ -27,3 +29,11 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
     submission = repair(notebook, lab or seen)
     submission.repairs[:0] = notes
     return submission
+
+
+def write_repaired(submission: Submission, place: Path) -> None:
+    """Write a repaired notebook. A student may see this file, so hidden tests are left out."""
+    for cell in submission.notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = visible(cell.source).rstrip()
+    place.write_text(nbformat.writes(submission.notebook), encoding="utf-8")
