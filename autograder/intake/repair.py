@@ -12,13 +12,13 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.course import releases as archive
-from autograder.course.cells import exercise_of, role_of
+from autograder.course.cells import NAME, exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.intake.notebook import tidy
 from utils.checks.exercise import LABS, REGISTRY
 from utils.submission import EMPTY_ANSWER
 
-ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
+ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: (" + NAME + ")")
 
 
 @dataclass
