@@ -247,7 +247,7 @@ def print_matrix(rows: Iterable[MatrixRow]) -> list[MatrixRow]:
             print(f"          note: {note}")
     print_exercise_summary(seen, exercise)
     bad = sum(not row.ok for row in seen)
-    print(f"\n{len(seen)} answers, {bad} misses")
+    print(f"\n{count(sum(row.kind != 'gap' for row in seen), 'answer')}, {count(bad, 'miss')}")
     return seen
 
 

@@ -68,6 +68,6 @@ def path_of(module: str) -> Path | None:
 
 def imports(tree: ast.Module, used: set[str] | None = None) -> list[str]:
     """Return the modules that `from … import …` names; with `used`, only if it binds one of these names."""
-    pairs = [(node.module, a) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for a in node.names]
-    pairs = [(module, a.name) for module, a in pairs if used is None or (a.asname or a.name) in used]
-    return [f"{module}.{name}" if path_of(f"{module}.{name}") else f"{module}" for module, name in pairs]
+    nodes = [(node, alias) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    pairs = [(f"{n.module}", a.name) for n, a in nodes if used is None or (a.asname or a.name) in used]
+    return [f"{module}.{name}" if path_of(f"{module}.{name}") else module for module, name in pairs]

@@ -215,8 +215,14 @@ def run(tasks: Iterable[MatrixTask], jobs: int = 1) -> Iterator[MatrixRow]:
         yield from map(row_of, tasks)
         return
     # spawn: a forked child inherits torch's threads in a state in which they may never answer
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_interrupts) as pool:
         yield from pool.map(row_of, tasks, chunksize=4)
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent process, so that no worker prints a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 BENCHES: dict[str, Bench] = {}
