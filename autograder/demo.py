@@ -1,6 +1,7 @@
 """`make demo`: the whole way from release to report, on a small and harmless class.
 
-It releases the labs, makes submissions as Colab saves them, grades them, lets nbgrader keep the scores and writes the pages.
+It releases the labs, makes submissions as Colab saves them, grades them, lets nbgrader keep the scores, and writes
+the pages.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ CLASS: dict[str, Callable[[Lab], NotebookNode]] = {
 
 
 def as_colab_saves(notebook: NotebookNode) -> NotebookNode:
-    """Return a notebook as Colab saves it: without nbformat's cell ids, with Colab's metadata and the `nbgrader` entries."""
+    """Return a notebook as Colab saves it: no cell ids of nbformat, metadata of its own, and the `nbgrader` entries."""
     notebook = nbformat.from_dict(notebook)
     notebook.nbformat_minor = 0
     notebook.metadata["colab"] = {"provenance": [], "toc_visible": True}

@@ -1,4 +1,4 @@
-"""The command `autograder`, and the options that several commands share. Imports nothing heavy: `--help` must be fast."""
+"""The command `autograder`, and the options that several commands share. It imports nothing heavy, so help is fast."""
 
 from __future__ import annotations
 

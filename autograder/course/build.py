@@ -60,7 +60,7 @@ def write(path: Path, text: str, check: bool) -> list[Path]:
 
 
 def with_outputs(notebook: NotebookNode, old_path: Path) -> NotebookNode:
-    """Copy the outputs of the last execution to cells that are unchanged, apart from the lines that every lab shares."""
+    """Copy the outputs of the last execution to cells that are unchanged, apart from lines that every lab shares."""
     if not old_path.exists():
         return notebook
     old = {cell.id: cell for cell in nbformat.read(old_path, as_version=4).cells}

@@ -35,8 +35,8 @@ def read_source(lab: Lab) -> NotebookNode:
     """Return the percent source as an instructor notebook: ids, nbgrader metadata, test cells; no outputs.
 
     Raises:
-        SourceError: an unknown option, an unknown, missing or repeated exercise, an answer without its markers. The message
-            names file and line.
+        SourceError: an unknown option, an unknown, missing or repeated exercise, an answer without its markers. The
+            message names file and line.
     """
     text = lab.source.read_text(encoding="utf-8")
     source = jupytext.reads(text, fmt="py:percent")
@@ -113,8 +113,8 @@ def remember_use(used: dict[tuple[str, str], int | None], cell: NotebookNode, li
         if name := cell.metadata.get(kind):
             if (kind, name) in used:
                 raise SourceError(
-                    f'a second cell with {kind}="{name}" (the first is in line {used[kind, name]}). An exercise has one '
-                    f"{kind} cell: join the two, or make one of them a cell of definitions"
+                    f'a second cell with {kind}="{name}" (the first is in line {used[kind, name]}). An exercise has '
+                    f"one {kind} cell: join the two, or make one of them a cell of definitions"
                 )
             used[kind, name] = line
 

@@ -43,7 +43,8 @@ COMPARISONS = {
     ast.NotIn: (ast.In,),
 }
 NAMES = {
-    "rand": "randn", "randn": "rand", "rand_like": "randn_like", "randn_like": "rand_like", "mean": "sum", "sum": "mean",
+    "rand": "randn", "randn": "rand", "rand_like": "randn_like", "randn_like": "rand_like", "mean": "sum",
+    "sum": "mean",
     "min": "max", "max": "min", "amin": "amax", "amax": "amin", "argmax": "argmin", "argmin": "argmax",
     "minimum": "maximum", "maximum": "minimum", "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like",
     "ones_like": "zeros_like", "sin": "cos", "cos": "sin", "tanh": "sigmoid", "sigmoid": "tanh", "exp": "expm1",

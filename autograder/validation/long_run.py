@@ -1,7 +1,8 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
-Each finished piece is a line of `build/validate/LAB.jsonl`, with the fingerprint of the code it was made with. A second start
-runs only pieces that are missing or whose exercise has changed; in a fresh clone it continues from the committed report.
+Each finished piece is a line of `build/validate/LAB.jsonl`, with the fingerprint of the code that made it. A second
+start runs only pieces that are missing or whose exercise has changed; in a fresh clone it continues from the committed
+report.
 Pieces go round through all answers, so that an interrupted run has tried the same share of each.
 """
 
@@ -90,7 +91,7 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[MatrixTask]:
 def pieces(tasks: list[MatrixTask]) -> list[MatrixTask]:
     """Cut tasks into pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on.
 
-    An answer with more than 1,000 challenges has pieces as large as one with 1,000, and takes part in later rounds, too.
+    An answer with more than 1,000 challenges has pieces as large as one with 1,000, and takes part in later rounds.
     """
     rounds: defaultdict[int, list[MatrixTask]] = defaultdict(list)
     for task in tasks:

@@ -70,7 +70,7 @@ def run_matrix(lab: Lab, options: MatrixRun) -> Iterator[MatrixRow]:
 
 
 def gaps(lab: Lab, only: str | None = None) -> Iterator[MatrixRow]:
-    """Yield a miss for each exercise without wrong answers to catch, and for each unknown exercise that mutants name."""
+    """Yield a miss for each exercise without wrong answers, and for each unknown exercise that mutants name."""
     known = [entry.name for entry in load(lab.short) if not entry.manual]
     found = mutants.load(lab.short)
     tried = {mutant.exercise for mutant in found if not mutant.right}

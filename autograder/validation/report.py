@@ -108,7 +108,8 @@ def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
         "",
         f"Made by `make validate-full LAB={lab}`. {facts['made']}",
         "",
-        "| exercise | right answers | challenges of these | refused | chance of a refusal | wrong answers | challenges of these | caught | right finding | generic changes | caught | equivalent |",
+        "| exercise | right answers | challenges of these | refused | chance of a refusal | wrong answers "
+        "| challenges of these | caught | right finding | generic changes | caught | equivalent |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, mine in by_exercise(rows).items():
