@@ -54,6 +54,10 @@ class BuildError(AutograderError, RuntimeError):
     exit_code = ExitCode.MISSED
 
 
+class ReleaseError(AutograderError, RuntimeError):
+    """Raised when an archived release is damaged."""
+
+
 class NotANotebook(AutograderError, ValueError):
     """Raised when a file is not a notebook of this course."""
 
