@@ -1,6 +1,7 @@
-"""`make demo`: the main job from end to end, on a small class that is harmless.
+"""`make demo`: the whole way from release to report, on a small and harmless class.
 
-Release the labs, make submissions as Colab saves them, grade them, let nbgrader keep the scores, write the pages.
+It releases the labs, makes submissions as Colab saves them, grades them, lets nbgrader keep the scores, and writes
+the pages.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import ROOT
+from autograder import ROOT, printing
 from autograder.course.cells import role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.publish import release
 from autograder.course.source import read_source
 from autograder.exercises.kits import mutants
+from autograder.grading import ClassJob, Execution, grade_class
 from autograder.running.bubblewrap import bubblewrap
 
 DEMO = ROOT / "demo"
@@ -27,17 +29,17 @@ LOSS, DRIFT = "lab4.cfg_train_loss", "lab4.cfg_drift"
 
 
 def perfect(lab: Lab) -> NotebookNode:
-    """Everything right."""
+    """All answers right."""
     return read_source(lab)
 
 
 def blank(lab: Lab) -> NotebookNode:
-    """Handed in as it was given out."""
+    """Submitted without a single answer."""
     return nbformat.read(lab.student, as_version=4)
 
 
 def with_mutant(exercise: str, name: str) -> Callable[[Lab], NotebookNode]:
-    """A perfect submission but for one known mistake."""
+    """Return a maker of submissions that are perfect except for one known mistake."""
 
     def make(lab: Lab) -> NotebookNode:
         notebook = read_source(lab)
@@ -51,7 +53,7 @@ def with_mutant(exercise: str, name: str) -> Callable[[Lab], NotebookNode]:
 
 
 def crashing(lab: Lab) -> NotebookNode:
-    """All right, but a cell kills the process before anything is graded."""
+    """All answers right, but a cell kills the process before anything is graded."""
     notebook = read_source(lab)
     first = next(i for i, cell in enumerate(notebook.cells) if role_of(cell) == "answer")
     notebook.cells.insert(
@@ -61,7 +63,7 @@ def crashing(lab: Lab) -> NotebookNode:
 
 
 def damaged(lab: Lab) -> NotebookNode:
-    """All right, but the cells were copied into a new notebook: metadata lost, one test gone."""
+    """All answers right, but the cells were copied into a new notebook, so metadata and one test are lost."""
     notebook = read_source(lab)
     tests = [cell for cell in notebook.cells if role_of(cell) == "test"]
     notebook.cells.remove(tests[-1])
@@ -83,7 +85,7 @@ CLASS: dict[str, Callable[[Lab], NotebookNode]] = {
 
 
 def as_colab_saves(notebook: NotebookNode) -> NotebookNode:
-    """Colab drops nbformat's cell ids and adds metadata of its own; it keeps the `nbgrader` entries."""
+    """Return a notebook as Colab saves it: no cell ids of nbformat, metadata of its own, and the `nbgrader` entries."""
     notebook = nbformat.from_dict(notebook)
     notebook.nbformat_minor = 0
     notebook.metadata["colab"] = {"provenance": [], "toc_visible": True}
@@ -106,25 +108,29 @@ def make_class(lab: Lab, folder: Path, students: dict[str, Callable[[Lab], Noteb
         (target / f"{lab.name}.ipynb").write_text(nbformat.writes(notebook), encoding="utf-8")
 
 
-def demo() -> int:
-    """Run the demonstration; its folder is made anew."""
-    from autograder.cli import main
+def run_demo() -> bool:
+    """Run the demonstration in a folder that is emptied first.
 
+    Returns:
+        Whether every submission was graded and every grade was stored.
+    """
     lab = find_lab(LAB)
     print("1. The release\n")
-    if release() != 0:
-        return 1
+    printing.print_released(release())
     print("\n2. A class of eight, as Colab saves their notebooks\n")
     shutil.rmtree(DEMO, ignore_errors=True)
     make_class(lab, DEMO / "submitted")
     for student, make in CLASS.items():
         print(f"  {student}: {make.__doc__.rstrip('.')}")
     print("\n3. Grading\n")
-    arguments = ["grade", lab.name, "--submissions", str(DEMO / "submitted"), "--course", str(DEMO)]
-    if bubblewrap() is None:
+    protected = bubblewrap() is not None
+    if not protected:
         print(
-            "bubblewrap is not installed: this harmless class runs unprotected. Before you grade real submissions, run `make sandbox`.",
+            "bubblewrap is not installed, so this harmless class is graded without a sandbox. "
+            "Before you grade real submissions, run `make sandbox`.",
             file=sys.stderr,
         )
-        arguments += ["--sandbox", "none"]
-    return main(arguments)
+    job = ClassJob(lab, DEMO, execution=Execution(protected))
+    result = grade_class(job, on_graded=printing.print_class)
+    printing.print_graded(result)
+    return result.complete and result.graded > 0

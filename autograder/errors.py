@@ -1,12 +1,32 @@
-"""The errors that a person can cause or cure. The command line prints their sentence and ends with their exit code."""
+"""The errors that a person can cause or fix. The command line prints their sentence and ends with their exit code."""
 
 from __future__ import annotations
 
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command. `meaning` is what `--help` says of each."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str) -> ExitCode:
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    DONE = 0, "done"
+    MISSED = 1, "something was missed, for example nothing was graded or a wrong answer was not caught"
+    WRONG_INPUT = 2, "wrong input"
+    NO_SANDBOX = 3, "no sandbox"
+    INTERRUPTED = 130, "interrupted"
+
 
 class AutograderError(Exception):
-    """Raised with a sentence for a person; the base of all errors of this package."""
+    """Base of all errors of this package. The message is a sentence for a person."""
 
-    exit_code = 2  # wrong input
+    exit_code = ExitCode.WRONG_INPUT
 
 
 class NoSuchLab(AutograderError, KeyError):
@@ -16,8 +36,26 @@ class NoSuchLab(AutograderError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class NoSuchExercise(AutograderError):
+    """Raised when no exercise has this name. The message lists the exercises that exist."""
+
+
+class OptionError(AutograderError):
+    """Raised when the options of a command contradict each other."""
+
+
 class SourceError(AutograderError, ValueError):
-    """Raised when the percent source of a lab breaks a convention."""
+    """Raised when the percent source of a lab breaks a convention. The message names file and line."""
+
+
+class BuildError(AutograderError, RuntimeError):
+    """Raised when a notebook, the release or the wheel cannot be built from a source that was read."""
+
+    exit_code = ExitCode.MISSED
+
+
+class ReleaseError(AutograderError, RuntimeError):
+    """Raised when an archived release is damaged."""
 
 
 class ScaffoldError(AutograderError, ValueError):
@@ -41,6 +79,6 @@ class ExportError(AutograderError, RuntimeError):
 
 
 class SandboxError(AutograderError, RuntimeError):
-    """Raised when the sandbox does not work: the machine is at fault and not the student. Nothing is stored or graded."""
+    """Raised when the sandbox does not work. The machine is at fault, not the student: nothing is stored or graded."""
 
-    exit_code = 3
+    exit_code = ExitCode.NO_SANDBOX

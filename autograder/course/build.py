@@ -1,4 +1,4 @@
-"""`make labs` and `make execute`: everything generated, from the percent sources.
+"""`make labs` and `make execute`: generate the notebooks from the percent sources, and execute them.
 
 The instructor notebook keeps the outputs of its last execution where its cells have not changed.
 """
@@ -16,30 +16,41 @@ from nbformat import NotebookNode
 
 from autograder import ROOT
 from autograder.course.cells import BOOTSTRAP_END, HAND_IN_TAGS
-from autograder.course.labs import Lab, labs
+from autograder.course.freshness import is_fresh, remember_fresh
+from autograder.course.labs import Lab
 from autograder.course.source import read_source
+from autograder.errors import BuildError
 
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "utils.checks.graded")
 
 
-def build(check: bool = False) -> int:
-    """Regenerate all notebooks. With `check`, change nothing and exit 1 if one is stale."""
-    stale = []
-    for lab in labs():
-        instructor = with_outputs(read_source(lab), lab.solution)
-        stale += write(lab.solution, nbformat.writes(instructor) + "\n", check)
-        student = student_notebook(lab, instructor)
-        require_clean(lab, student)
-        stale += write(lab.student, nbformat.writes(student) + "\n", check)
-    if not stale:
-        print("all notebooks are fresh")
-        return 0
-    for path in stale:
-        print(f"{'stale' if check else 'written'}: {path.relative_to(ROOT)}")
-    return 1 if check else 0
+def build_lab(lab: Lab, check: bool = False) -> list[Path]:
+    """Generate the notebooks of one lab, unless neither its source nor the builder has changed since the last time.
+
+    Args:
+        check: change nothing.
+
+    Returns:
+        The notebooks that were written, or with `check` those that are stale.
+
+    Raises:
+        SourceError: the source breaks a convention.
+        BuildError: nbgrader cannot make the student's notebook, or a solution would reach students.
+    """
+    if is_fresh(lab):
+        return []
+    instructor = with_outputs(read_source(lab), lab.solution)
+    student = student_notebook(lab, instructor)
+    require_clean(lab, student)
+    changed = write(lab.solution, nbformat.writes(instructor) + "\n", check)
+    changed += write(lab.student, nbformat.writes(student) + "\n", check)
+    if not check or not changed:
+        remember_fresh(lab)
+    return changed
 
 
 def write(path: Path, text: str, check: bool) -> list[Path]:
+    """Write a file if its text changed, and with `check` only say so. Return its path if it changed."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return []
     if not check:
@@ -49,7 +60,7 @@ def write(path: Path, text: str, check: bool) -> list[Path]:
 
 
 def with_outputs(notebook: NotebookNode, old_path: Path) -> NotebookNode:
-    """The outputs of the last execution, for the cells that are the same but for the lines that every lab shares."""
+    """Copy the outputs of the last execution to cells that are unchanged, apart from lines that every lab shares."""
     if not old_path.exists():
         return notebook
     old = {cell.id: cell for cell in nbformat.read(old_path, as_version=4).cells}
@@ -61,12 +72,12 @@ def with_outputs(notebook: NotebookNode, old_path: Path) -> NotebookNode:
 
 
 def own_part(cell: NotebookNode) -> str:
-    """What the lab's author wrote of a cell: a set-up cell prints the same, however the course was found."""
+    """Return what the lab's author wrote of a cell, without the lines by which a set-up cell finds the course."""
     return cell.source.rpartition(BOOTSTRAP_END)[2]
 
 
 def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
-    """What nbgrader's generate_assignment makes of the instructor notebook, in a folder of its own."""
+    """Return what nbgrader's generate_assignment makes of the instructor notebook. It works in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source", lab.name, f"{lab.name}.ipynb")
         source.parent.mkdir(parents=True)
@@ -80,7 +91,7 @@ def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
         ]  # fmt: skip
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=with_bin_on_path())
         if done.returncode != 0:
-            raise RuntimeError(f"nbgrader generate_assignment failed for {lab.name}:\n{done.stderr[-3000:]}")
+            raise BuildError(f"nbgrader generate_assignment failed for {lab.name}:\n{done.stderr[-3000:]}")
         notebook = nbformat.read(Path(folder, "release", lab.name, f"{lab.name}.ipynb"), as_version=4)
     notebook.metadata = instructor.metadata.copy()
     for cell in notebook.cells:
@@ -91,20 +102,31 @@ def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
 
 
 def with_bin_on_path() -> dict[str, str]:
-    """nbgrader calls `alembic` by name: the environment's programs must be found without activating it."""
+    """Return an environment in which nbgrader finds `alembic` and other programs without an activated environment."""
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def require_clean(lab: Lab, student: NotebookNode) -> None:
-    """No solution and no hidden test reaches a student."""
+    """Check that no solution and no hidden test reaches a student.
+
+    Raises:
+        BuildError: one would.
+    """
     for cell in student.cells:
         for word in FORBIDDEN:
             if word in cell.source:
-                raise RuntimeError(f"{lab.name}: '{word}' would reach the students:\n{cell.source}")
+                raise BuildError(f"{lab.name}: '{word}' would reach the students:\n{cell.source}")
 
 
-def execute(lab: Lab) -> int:
-    """Run the instructor notebook with a Jupyter kernel, at `LAB_BUDGET` (cpu by default), and keep its outputs."""
+def execute(lab: Lab) -> tuple[Path, str]:
+    """Run the instructor notebook with a Jupyter kernel, at `LAB_BUDGET` (cpu by default), and keep its outputs.
+
+    Returns:
+        The notebook, and the budget at which it ran.
+
+    Raises:
+        BuildError: a cell raises an error.
+    """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -122,8 +144,7 @@ def execute(lab: Lab) -> int:
     try:
         client.execute()
     except CellExecutionError as error:
-        print(f"{lab.name}: {error}", file=sys.stderr)
-        return 1
+        raise BuildError(f"{lab.name}: {error}") from error
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # what is left of a finished progress bar is a line of spaces
@@ -132,5 +153,4 @@ def execute(lab: Lab) -> int:
             output.get("metadata", {}).pop("execution", None)
     notebook.metadata = read_source(lab).metadata
     lab.solution.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    print(f"executed {lab.solution.relative_to(ROOT)} at the budget {os.environ['LAB_BUDGET']}")
-    return 0
+    return lab.solution, os.environ["LAB_BUDGET"]

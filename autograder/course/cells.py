@@ -12,6 +12,9 @@ from autograder.course.labs import Lab, wheel_address
 from autograder.errors import SourceError
 from utils.checks.exercise import Exercise
 
+NAME = r"[a-z0-9]+\.[a-z0-9_]+"  # of an exercise, as every part of the grader finds it in a notebook
+MARKER = re.compile(r"""(?:(?:#|<!--) (?:GRADED|TEST): |check\(["'])(""" + NAME + ")")
+
 ROLES = ("setup", "definitions", "illustration")
 
 
@@ -32,7 +35,7 @@ utils.checks.graded("{name}")
 
 
 # The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first,
-# then what is installed, then the release. Some machines have another package called `utils`; it must not be taken for ours.
+# then what is installed, then the release. Some machines have another package called `utils`; it is not taken for ours.
 BOOTSTRAP = """\
 import pathlib
 import subprocess
@@ -87,13 +90,21 @@ HAND_IN_TAGS = ["hand-in", "nbval-skip"]
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})\n\n"
 
 
-def answer_cell(lab: Lab, cell: NotebookNode, entry: Exercise) -> NotebookNode:
+def answer_cell(cell: NotebookNode, entry: Exercise) -> NotebookNode:
+    """Return the answer cell of an exercise, with the line that names it.
+
+    Raises:
+        SourceError: the solution is not marked, or the marks do not come in pairs.
+    """
     if entry.manual:
         # Comments, because people read this cell: nbgrader clears what stands between them.
         source = f"<!-- GRADED: {entry.name} -->\n<!-- {BEGIN[4:]} -->\n{cell.source}\n<!-- {END[4:]} -->"
         return new_cell("markdown", source, entry.grade_id, grade=True, solution=True, points=entry.points)
-    if BEGIN not in cell.source or END not in cell.source:
-        raise SourceError(f"{lab.source.name}: the answer to {entry.name} has no {BEGIN} … {END}")
+    marks = [line.strip() for line in cell.source.splitlines() if line.strip() in (BEGIN, END)]
+    if not marks or marks != [BEGIN, END] * (len(marks) // 2):
+        raise SourceError(
+            f"the answer to {entry.name} needs pairs of lines {BEGIN} and {END}, and has {marks or 'none'}"
+        )
     return new_cell("code", f"# GRADED: {entry.name}\n{cell.source}", entry.answer_id, solution=True)
 
 
@@ -151,7 +162,7 @@ def nbgrader_metadata(kind: str, grade_id: str, grade=False, solution=False, loc
 
 
 def give_ids(notebook: NotebookNode) -> None:
-    """Cell ids that depend on nothing but the text, so that a regenerated notebook is equal byte for byte."""
+    """Give cells ids that depend only on the text, so that a regenerated notebook is equal byte for byte."""
     taken: set[str] = set()
     for cell in notebook.cells:
         base = (
@@ -166,7 +177,7 @@ def give_ids(notebook: NotebookNode) -> None:
 
 
 def role_of(cell: NotebookNode) -> str:
-    """setup, definitions, illustration, check, answer, test, written, or '' for everything else."""
+    """Return setup, definitions, illustration, check, answer, test, written, or '' for everything else."""
     if data := cell.metadata.get("nbgrader"):
         if data.get("grade"):
             return "written" if data.get("solution") else "test"
@@ -176,6 +187,6 @@ def role_of(cell: NotebookNode) -> str:
 
 
 def exercise_of(cell: NotebookNode) -> str | None:
-    """The exercise that an answer, test or check cell belongs to, from the marker in its source."""
-    match = re.search(r"""(?:(?:#|<!--) (?:GRADED|TEST): |check\(["'])([a-z0-9]+\.[a-z_]+)""", cell.source)
+    """Return the exercise that an answer, test or check cell belongs to, from the marker in its source."""
+    match = MARKER.search(cell.source)
     return match.group(1) if match else None

@@ -9,12 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import ROOT
 from autograder.course.build import FORBIDDEN
 from autograder.course.labs import address, colab_address, labs, title, wheel_name
 from autograder.course.releases import archive_release
+from autograder.errors import BuildError
 from utils.version import VERSION
 
 STUDENT = ROOT / "dist" / "student"
@@ -83,8 +85,20 @@ that it writes.
 """
 
 
-def release(target: Path = STUDENT) -> int:
-    """Build `dist/student` (or `target`) and the wheel in it; refuses to release a solution or a hidden test."""
+@dataclass(frozen=True)
+class Release:
+    """What students get, in a folder, and the address where it is published."""
+
+    folder: Path
+    address: str
+
+
+def release(target: Path = STUDENT) -> Release:
+    """Build `dist/student` (or `target`) and the wheel in it.
+
+    Raises:
+        BuildError: the release would contain a solution or a hidden test, or the wheel cannot be built.
+    """
     version = VERSION
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -111,21 +125,11 @@ def release(target: Path = STUDENT) -> int:
         shutil.copy(ROOT / "docs" / picture, target / picture)
     (target / "README.md").write_text(README.format(rows=rows, wheel=wheel_name(version)))
     if leaks := find_leaks(target):
-        print("the release would leak:\n" + "\n".join(leaks), file=sys.stderr)
-        return 1
+        raise BuildError("the release would leak:\n" + "\n".join(leaks))
     build_wheel(version, target)
     for lab in labs():
         archive_release(lab)
-    print(f"released to {target}; publish it at {address()}")
-    for entry in sorted(target.iterdir()):
-        files = [path for path in (entry, *entry.rglob("*")) if path.is_file()]
-        size = sum(path.stat().st_size for path in files) / 1024
-        print(
-            f"  {entry.name}, {size:,.0f} KB"
-            if entry.is_file()
-            else f"  {entry.name}/, {len(files)} files, {size:,.0f} KB"
-        )
-    return 0
+    return Release(target, address())
 
 
 def build_wheel(version: str, folder: Path) -> None:
@@ -133,7 +137,7 @@ def build_wheel(version: str, folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     done = subprocess.run([*pip, "-w", str(folder), str(folder)], capture_output=True, text=True)
     if done.returncode != 0:
-        raise RuntimeError(f"the wheel could not be built:\n{done.stderr[-2000:]}")
+        raise BuildError(f"the wheel could not be built:\n{done.stderr[-2000:]}")
     for leftover in [folder / "build", *folder.glob("*.egg-info")]:
         shutil.rmtree(leftover, ignore_errors=True)
     assert (folder / wheel_name(version)).exists()

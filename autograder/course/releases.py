@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 from autograder import ROOT
 from autograder.course.labs import Lab
 from autograder.course.source import read_source, release_hash
+from autograder.errors import ReleaseError
 from autograder.files import replace_file
 from utils.version import VERSION
 
@@ -69,7 +70,7 @@ def find_release(lab: Lab, release: str) -> NotebookNode:
         return present
     notebook = nbformat.read(place, as_version=4)
     if release_hash(notebook) != release:
-        raise RuntimeError(f"{place} is damaged: it is not the release that its name says. Restore it from a backup.")
+        raise ReleaseError(f"{place} is damaged: it is not the release that its name says. Restore it from a backup.")
     return notebook
 
 

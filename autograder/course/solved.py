@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from autograder.course.cells import HAND_IN_TAGS, exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.course.source import read_source
+from autograder.errors import SourceError
 from utils.checks.exercise import find
 
 GRADED = ("setup", "definitions", "answer")
@@ -26,6 +27,11 @@ class SolvedLab:
         all_cells: execute illustrations and all other cells, too; without it only set-up, definitions and answers.
         quiet: drop what the cells print.
 
+    A model answer that fails is left out, unless all cells are executed: the kill matrix reports it by name.
+
+    Raises:
+        SourceError: another cell fails.
+
     Attributes:
         lab: the lab.
         answers: exercise -> the source of its model answer.
@@ -37,10 +43,21 @@ class SolvedLab:
         self.answers = answers_of(lab)
         self.namespace: dict[str, object] = {"__name__": "__main__"}
         with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
-            for source in code_cells(lab, all_cells):
-                execute_source(source, self.namespace)
+            for role, source in code_cells(lab, all_cells):
+                self.execute(role, source, all_cells)
                 if all_cells and "matplotlib.pyplot" in sys.modules:
                     sys.modules["matplotlib.pyplot"].close("all")
+
+    def execute(self, role: str, source: str, all_cells: bool) -> None:
+        """Execute one cell, and name the cell if it fails."""
+        try:
+            execute_source(source, self.namespace)
+        except Exception as error:
+            if role == "answer" and not all_cells:
+                return
+            last, what = source.strip().splitlines()[-1], f"{type(error).__name__}: {error}"
+            name = self.lab.source.name
+            raise SourceError(f"{name}: the cell that ends with `{last}` does not run: {what}") from error
 
     def with_answer(self, exercise: str, source: str, setup: str = "") -> dict[str, object]:
         """Return the namespace with another answer to one exercise.
@@ -70,13 +87,13 @@ def answers_of(lab: Lab) -> dict[str, str]:
     return answers
 
 
-def code_cells(lab: Lab, all_cells: bool) -> Iterator[str]:
-    """Yield the sources of the cells that are executed, in the order of the notebook."""
+def code_cells(lab: Lab, all_cells: bool) -> Iterator[tuple[str, str]]:
+    """Yield role and source of the cells that are executed, in the order of the notebook."""
     for cell in read_source(lab).cells:
         if cell.cell_type != "code" or HAND_IN_TAGS[0] in cell.metadata.get("tags", []):
             continue
         if role_of(cell) in GRADED or (all_cells and role_of(cell) not in NOT_EXECUTED):
-            yield cell.source
+            yield role_of(cell), cell.source
 
 
 def execute_source(source: str, namespace: dict[str, object]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
+
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
+from autograder.intake.matching import visible
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission, guess_lab, repair
 from autograder.text import strip_control_characters
@@ -33,3 +36,11 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
         raise NotANotebook(f"{name}{OTHER_LAB}{found.name}, not of {lab.name}")
     submission = repair(notebook, lab or found)
     return replace(submission, repairs=(*notes, *submission.repairs))
+
+
+def write_repaired(submission: Submission, place: Path) -> None:
+    """Write a repaired notebook. A student may see this file, so hidden tests are left out."""
+    for cell in submission.notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = visible(cell.source).rstrip()
+    place.write_text(nbformat.writes(submission.notebook), encoding="utf-8")

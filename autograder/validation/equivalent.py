@@ -1,19 +1,19 @@
-"""Generic changes that are no mistakes: each with the reason why every grader must let it pass.
+"""Generic changes that are no mistakes, each with the reason why every grader must accept it.
 
-exercise -> the change's name, as `autograder validate LAB --generic` prints it -> the reason. An entry that is caught
-after all is a miss of the kill matrix; so is, in `make validate`, one that no change makes any more.
+The table maps an exercise to its changes, named as `autograder validate LAB --generic` prints them, and each change to
+the reason. An entry that is caught is a miss of the kill matrix, and so is an entry that no change makes any more.
 """
 
 from __future__ import annotations
 
-SQUARED = "the square of a difference does not know its sign"
+SQUARED = "the square of a difference does not depend on its sign"
 NO_AXES = "a tensor without axes has none to squeeze"
 MIRRORED = "the periodic copies -5 … 5 are the same when mirrored"
 WHOLE = "whole numbers are the same in every precision"
 UNIFORM = "a uniform random number in single precision is as good"
 LAST = "the last axis by another name"
-SAME_SHAPE = "it only lends its shape, and the shapes are the same"
-AS_MANY = "there are as many of these as samples"
+SAME_SHAPE = "only its shape is used, and the shapes are the same"
+AS_MANY = "its length is the number of samples, too"
 INDICES = "indices may lie on the CPU, whatever they index"
 ONES = "the last element is 1, however many of them follow"
 
@@ -45,7 +45,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return (target - self.model(x, t)).square().mean()": SQUARED,
     },
     "lab2.fokker_planck": {
-        "without its frame: with torch.enable_grad():": "the result is for training, so it is asked for with gradients on",
+        "without its frame: with torch.enable_grad():": "it is for training, so it is evaluated with gradients enabled",
     },
     "lab2.consistency": {
         "offsets = (x - y)[..., None] - torch.tensor(IMAGES, device=x.device, dtype=x.dtype)": MIRRORED,
@@ -71,7 +71,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return mean + at(t > 0, torch.arange(len(x), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
         "return mean + at(t > 0, torch.arange(len(noise_estimate), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
         "return mean + at(t > 0, torch.arange(len(noise), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
-        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise_estimate) * beta.sqrt() * noise": SAME_SHAPE,
+        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise_estimate) * beta.sqrt() * noise": (
+            SAME_SHAPE
+        ),
         "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise) * beta.sqrt() * noise": SAME_SHAPE,
     },
     "lab3.ddim_step": {
@@ -84,7 +86,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "t = torch.full((len(y),), step, device=x.device)": AS_MANY,
     },
     "lab4.cfg_train_loss": {
-        "forget = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number equals eta with probability 0",
+        "forget = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number is almost never equal to eta",
         "return (self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)).square().mean().squeeze()": NO_AXES,
         "return (self.path.conditional_vector_field(x, z, t) - self.model(x, t, y)).square().mean()": SQUARED,
     },

@@ -1,117 +1,73 @@
-"""What the results of an exercise depend on: the code that its probe, its verdicts and its answer can reach.
-
-The full run takes hours. Changing one exercise must not undo the results of the others, and changing a comment or a docstring
-none.
-"""
+"""Hash all code that an exercise's grade depends on, so that a change undoes only the results that it can touch."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 from autograder import ROOT
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.course.source import read_source
-from autograder.exercises.registry import find_verdict
 from utils.checks.exercise import Exercise, load
 
-OURS = ("utils", "autograder.exercises")
-CORE = [("utils.checks.exercise", "run_probe"), ("utils.checks.judging", "judge_with")]
-Place = tuple[str, str]  # a module, and a name in it
+CORE = ("utils.checks.exercise", "utils.checks.judging")  # they run every probe and every verdict
 
 
-class Names:
-    """The top-level names of some source: what is defined there, and what is imported from our modules."""
-
-    def __init__(self, source: str):
-        self.tree = without_docstrings(ast.parse(source))
-        self.defined: dict[str, list[ast.stmt]] = {}
-        self.imported: dict[str, Place] = {}
-        for node in self.tree.body:
-            for name in names_of(node):
-                self.defined.setdefault(name, []).append(node)
-        for part in ast.walk(self.tree):
-            if isinstance(part, ast.ImportFrom) and part.module:
-                self.imported |= {alias.asname or alias.name: (part.module, alias.name) for alias in part.names}
-
-    def used_in(self, node: ast.AST) -> Iterator[str | Place]:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-                module, name = self.imported.get(part.value.id, ("", ""))
-                yield f"{module}.{name}", part.attr
-            if isinstance(part, ast.Name):
-                yield part.id
+def fingerprints(lab: Lab) -> dict[str, str]:
+    """Return the fingerprint of each automatic exercise of a lab."""
+    cells = [(role_of(cell), exercise_of(cell), cell.source) for cell in read_source(lab).cells]
+    return {entry.name: fingerprint(entry, cells) for entry in load(lab.short) if not entry.manual}
 
 
-def without_docstrings(tree: ast.Module) -> ast.Module:
+def fingerprint(entry: Exercise, cells: list[tuple[str, str | None, str]]) -> str:
+    """Return a hash of all code that an exercise's grade depends on, ignoring comments, docstrings and formatting.
+
+    Mutants are not part of it, because each result of a long run names its own answer.
+    """
+    setup = parse("\n".join(source for role, _, source in cells if role == "setup"))
+    answer = ("answer", entry.name)
+    code = parse("\n".join(source for *kind, source in cells if kind[0] == "definitions" or tuple(kind) == answer))
+    used = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}  # not the imports for figures, say
+    halves = [f"{package}.{entry.name}" for package in ("utils.checks", "autograder.exercises")]
+    modules = [half if path_of(half) else half.rpartition(".")[0] for half in halves]  # a lab may be a single module
+    modules += [*CORE, *imports(code), *imports(setup, used)]
+    reached: dict[str, str] = {}
+    while modules:
+        if (name := modules.pop()) not in reached and (path := path_of(name)):
+            reached[name], more = read(path)
+            modules += more
+    parts = [ast.dump(setup), ast.dump(code), repr((entry.points, entry.names)), *map(repr, sorted(reached.items()))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@cache
+def read(path: Path) -> tuple[str, list[str]]:
+    """Return the code of a file, and the modules that it imports."""
+    tree = parse(path.read_text(encoding="utf-8"))
+    return ast.dump(tree), imports(tree)
+
+
+def parse(source: str) -> ast.Module:
+    """Return the tree of a source, without docstrings."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return tree
 
 
-def names_of(node: ast.stmt) -> Iterator[str]:
-    """What a statement defines."""
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Assign | ast.AnnAssign):
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+def path_of(module: str) -> Path | None:
+    """Return the file of a module of ours, and None for any other."""
+    place = ROOT / module.replace(".", "/")
+    files = [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+    return files[0] if files and module.startswith(("utils.", "autograder.exercises.")) else None
 
 
-@cache
-def read_module(module: str) -> Names | None:
-    """None if it is not one of ours."""
-    if not any(module == top or module.startswith(f"{top}.") for top in OURS):
-        return None
-    path = ROOT / module.replace(".", "/")
-    files = [path.with_suffix(".py"), path / "__init__.py"]
-    return next((Names(file.read_text(encoding="utf-8")) for file in files if file.is_file()), None)
-
-
-def reach(places: list[Place]) -> dict[Place, list[ast.stmt]]:
-    """The definitions of these names, of the names in these definitions, and so on."""
-    found: dict[Place, list[ast.stmt]] = {}
-    while places:
-        module, name = places.pop()
-        names = read_module(module)
-        if names is None or (module, name) in found:
-            continue
-        if name not in names.defined:
-            places += [names.imported[name]] if name in names.imported else []
-            continue
-        found[module, name] = names.defined[name]
-        for node in names.defined[name]:
-            places += [used if isinstance(used, tuple) else (module, used) for used in names.used_in(node)]
-    return found
-
-
-def place_of(function: Callable) -> Place:
-    return function.__module__, function.__qualname__.split(".")[0]
-
-
-def mark(lab: Lab, entry: Exercise) -> str:
-    """Of the code that decides about an exercise; comments, docstrings and layout do not count."""
-    cells = [
-        cell.source
-        for cell in read_source(lab).cells
-        if role_of(cell) in ("setup", "definitions") or (role_of(cell) == "answer" and exercise_of(cell) == entry.name)
-    ]
-    own = Names("\n".join(cells))
-    starts = [*CORE, *(place_of(f) for f in (entry.probe, entry.public, find_verdict(entry)) if f)]
-    starts += [used if isinstance(used, tuple) else own.imported.get(used, ("", "")) for used in own.used_in(own.tree)]
-    code = [ast.dump(own.tree), repr((entry.points, entry.names))]
-    for place, nodes in sorted(reach(starts).items()):
-        code += [repr(place), *map(ast.dump, nodes)]
-    return hashlib.sha256("\n".join(code).encode()).hexdigest()[:16]
-
-
-def marks(lab: Lab) -> dict[str, str]:
-    """Exercise -> mark, of those that a program grades."""
-    return {entry.name: mark(lab, entry) for entry in load(lab.short) if not entry.manual}
+def imports(tree: ast.Module, used: set[str] | None = None) -> list[str]:
+    """Return the modules that `from … import …` names; with `used`, only if it binds one of these names."""
+    nodes = [(node, alias) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
+    pairs = [(f"{n.module}", a.name) for n, a in nodes if used is None or (a.asname or a.name) in used]
+    return [f"{module}.{name}" if path_of(f"{module}.{name}") else module for module, name in pairs]

@@ -1,7 +1,7 @@
 """Wrong answers made by a program: one small change of a model answer at a time.
 
-Only what stands between the solution's markers is changed; the rest of the cell is given to the student. A change is
-named by the statement that it leaves behind, `return x - h * f`, which is also its key in `equivalent.py`.
+Only lines between the solution's markers are changed, because the rest of the cell is given to the student. A change is
+named by the statement that results, `return x - h * f`, which is also its key in `equivalent.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from autograder.course.cells import BEGIN, END
 from autograder.exercises.kits.mutants import Mutant
 from autograder.validation.equivalent import EQUIVALENT
-
-BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 OPERATORS = {
     ast.Add: (ast.Sub,),
@@ -44,7 +43,8 @@ COMPARISONS = {
     ast.NotIn: (ast.In,),
 }
 NAMES = {
-    "rand": "randn", "randn": "rand", "rand_like": "randn_like", "randn_like": "rand_like", "mean": "sum", "sum": "mean",
+    "rand": "randn", "randn": "rand", "rand_like": "randn_like", "randn_like": "rand_like", "mean": "sum",
+    "sum": "mean",
     "min": "max", "max": "min", "amin": "amax", "amax": "amin", "argmax": "argmin", "argmin": "argmax",
     "minimum": "maximum", "maximum": "minimum", "zeros": "ones", "ones": "zeros", "zeros_like": "ones_like",
     "ones_like": "zeros_like", "sin": "cos", "cos": "sin", "tanh": "sigmoid", "sigmoid": "tanh", "exp": "expm1",
@@ -68,12 +68,14 @@ MODULES = {"torch", "math", "F", "np", "nn"}
 
 @dataclass(frozen=True)
 class Change:
+    """A changed answer. Its name is the statement that results."""
+
     name: str
     source: str
 
 
 def generic_mutants(exercise: str, answer: str, sample: int | None = None) -> list[Mutant]:
-    """The program's wrong answers to an exercise; with `sample`, that many of them, the same ones every time."""
+    """Return the program's wrong answers to an exercise; with `sample`, that many of them, the same ones every time."""
     changes = list(changes_of(answer))
     if sample is not None and sample < len(changes):
         chosen = sorted(random.Random(exercise).sample(range(len(changes)), sample))
@@ -87,14 +89,14 @@ def generic_mutants(exercise: str, answer: str, sample: int | None = None) -> li
     ]
 
 
-def stale(exercise: str, answer: str) -> list[str]:
-    """Entries of the table of equivalents that no change of this answer makes any more."""
+def unused_equivalents(exercise: str, answer: str) -> list[str]:
+    """Return the entries of the table of equivalents that no change of this answer makes any more."""
     names = {change.name for change in changes_of(answer)}
     return [name for name in EQUIVALENT.get(exercise, {}) if name not in names]
 
 
 def changes_of(answer: str) -> Iterator[Change]:
-    """Every change of one place, once: sources that read the same are one change."""
+    """Yield every change of one place. Changes with the same resulting source are one change."""
     tree = ast.parse(answer)
     inside = solution_lines(answer)
     seen = {ast.unparse(tree)}
@@ -120,7 +122,7 @@ def changes_of(answer: str) -> Iterator[Change]:
 
 
 def solution_lines(answer: str) -> set[int]:
-    """Numbers of the lines between the markers; all lines where there are no markers."""
+    """Return the numbers of the lines between the markers, or of all lines if there are no markers."""
     inside, lines = False, set()
     for number, line in enumerate(answer.splitlines(), 1):
         if line.strip() == BEGIN:
@@ -134,7 +136,7 @@ def solution_lines(answer: str) -> set[int]:
 
 @dataclass
 class Site:
-    """A node of the tree and where it hangs."""
+    """A node of the tree, and its place in the parent node."""
 
     parent: ast.AST
     field: str
@@ -145,21 +147,24 @@ class Site:
     uses: dict[str, set[str]]  # how each name and each self.… is used: called, as an object, or as a value
 
     def get(self):
+        """Return the node that is in this place now."""
         held = getattr(self.parent, self.field)
         return held if self.index is None else held[self.index]
 
     def set(self, new: ast.AST) -> None:
+        """Put another node into this place."""
         if self.index is None:
             setattr(self.parent, self.field, new)
         else:
             getattr(self.parent, self.field)[self.index] = new
 
     def replacements(self) -> Iterator[ast.AST]:
+        """Yield a copy of every node that may replace this one."""
         for new in (*replacements(self.node), *self.neighbours()):
             yield copy.deepcopy(new)
 
     def neighbours(self) -> Iterator[ast.AST]:
-        """Another argument of the function, or another attribute of self, in its place."""
+        """Yield other arguments of the function, or other attributes of self, that are used in the same way."""
         node = self.node
         key = key_of(node)
         if key is None or (isinstance(self.parent, ast.Attribute) and self.parent.attr in ("device", "dtype")):
@@ -173,7 +178,7 @@ class Site:
                     yield ast.copy_location(ast.Attribute(node.value, other.split(".")[1], node.ctx), node)
 
     def describe(self, new: ast.AST) -> str:
-        """The statement as it now reads, on one line; of a compound statement only its head."""
+        """Return the changed statement on one line; of a compound statement only its first line."""
         if self.node is self.statement:
             before = " ".join(ast.unparse(self.node).split("\n")[0].split())
             if isinstance(new, ast.Pass):
@@ -187,6 +192,7 @@ class Site:
 
 
 def sites(tree: ast.AST) -> Iterator[Site]:
+    """Yield every place of a tree in which a node can be replaced."""
     uses: dict[str, set[str]] = {}
     for parent in ast.walk(tree):
         for field, held in ast.iter_fields(parent):
@@ -198,6 +204,7 @@ def sites(tree: ast.AST) -> Iterator[Site]:
 
 
 def walk(parent: ast.AST, statement: ast.stmt | None, others: tuple, uses: dict[str, set[str]]) -> Iterator[Site]:
+    """Yield the places below a node, apart from annotations, decorators and docstrings."""
     if isinstance(parent, (ast.FunctionDef, ast.Lambda)):
         arguments = parent.args
         others = tuple(a.arg for a in (*arguments.args, *arguments.kwonlyargs) if a.arg not in ("self", "cls"))
@@ -216,7 +223,7 @@ def walk(parent: ast.AST, statement: ast.stmt | None, others: tuple, uses: dict[
 
 
 def key_of(node: ast.AST) -> str | None:
-    """`x` of a name that is read, `self.eta` of an attribute that is read."""
+    """Return `x` for a name that is read, `self.eta` for an attribute that is read, otherwise None."""
     if not isinstance(getattr(node, "ctx", None), ast.Load):
         return None
     if isinstance(node, ast.Name):
@@ -227,7 +234,7 @@ def key_of(node: ast.AST) -> str | None:
 
 
 def replacements(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in place of a node."""
+    """Yield the nodes that may replace a node."""
     if isinstance(node, ast.BinOp):
         for operator in OPERATORS.get(type(node.op), ()):
             yield ast.copy_location(ast.BinOp(node.left, operator(), node.right), node)
@@ -259,6 +266,7 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def other_constants(value: object) -> list[bool | int | float]:
+    """Return other values of the same type."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):
@@ -269,6 +277,7 @@ def other_constants(value: object) -> list[bool | int | float]:
 
 
 def other_calls(node: ast.Call) -> Iterator[ast.AST]:
+    """Yield calls of a related function, without the function, with two arguments swapped, without a keyword."""
     function, arguments = node.func, node.args
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
     of_module = isinstance(function, ast.Attribute) and getattr(function.value, "id", None) in MODULES
@@ -293,6 +302,7 @@ def other_calls(node: ast.Call) -> Iterator[ast.AST]:
 
 
 def other_statements(node: ast.stmt) -> Iterator[ast.AST]:
+    """Yield `pass`, another augmented assignment, the body without its frame, and a squeezed result."""
     if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.For, ast.While, ast.If, ast.Assert, ast.Break)):
         yield ast.copy_location(ast.Pass(), node)
     if isinstance(node, ast.AugAssign):

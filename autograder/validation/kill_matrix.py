@@ -1,6 +1,6 @@
-"""The grader as a classifier of programs: every known wrong answer is caught, every right one accepted.
+"""The kill matrix: the grader must catch every known wrong answer and accept every right one.
 
-Answers are run in this process, or in a pool of such processes: they are ours.
+The answers are our own, so they run in this process or in a pool of such processes, without the sandbox.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from autograder.course.labs import Lab, find_lab
 from autograder.course.solved import SolvedLab, answers_of
 from autograder.exercises.kits import mutants
 from autograder.exercises.kits.mutants import Mutant
+from autograder.judging.evidence import MAX_JSON, MAX_TENSORS, BadEvidence, unpack
 from autograder.judging.judge import judge
-from autograder.validation.generic import generic_mutants, stale
+from autograder.validation.generic import generic_mutants, unused_equivalents
 from utils.checks import public_verdict
 from utils.checks.challenge import Challenge
 from utils.checks.exercise import Exercise, find, run_probe
@@ -30,19 +31,20 @@ CPU_LIMIT = 20.0  # seconds of one probe and one verdict; a changed loop may nev
 
 
 @dataclass
-class Row:
-    """One mutant's line in the kill matrix."""
+class MatrixRow:
+    """One answer's line in the kill matrix."""
 
     exercise: str
     name: str
     right: bool
     challenges: int
-    kind: str = ""  # "model", "generic", or by hand
+    kind: str = ""  # "model", "generic", "sandbox", "gap", or "" for mutants written by hand
     good: int = 0  # challenges on which the grader was right
     caught: int = 0  # challenges on which points were taken
     findings: dict[str, int] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)  # of each finding, the first
     misses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # for the author; none is a miss
     false_alarm: float = 0.0
     equivalent: str = ""
 
@@ -50,8 +52,8 @@ class Row:
     def ok(self) -> bool:
         return not self.misses
 
-    def add(self, other: Row) -> None:
-        """Take in what further challenges brought."""
+    def add(self, other: MatrixRow) -> None:
+        """Add the results of further challenges on the same answer."""
         self.challenges += other.challenges
         self.good += other.good
         self.caught += other.caught
@@ -75,10 +77,12 @@ def namespace_of(solved: SolvedLab, mutant: Mutant) -> dict[str, object]:
 
 
 def challenge_number(entry: Exercise, index: int) -> Challenge:
+    """Return the challenge of this number, the same at every call."""
     return Challenge(entry.name, hashlib.sha256(f"validate {index}".encode()).digest())
 
 
 def verdicts(entry: Exercise, namespace: dict[str, object], challenges: int, first: int = 0) -> Iterator[Verdict]:
+    """Yield the hidden verdict on the answer in this namespace, for one challenge after another."""
     for index in range(first, first + challenges):
         challenge = challenge_number(entry, index)
         with limited():
@@ -87,12 +91,12 @@ def verdicts(entry: Exercise, namespace: dict[str, object], challenges: int, fir
 
 
 class Endless(KeyboardInterrupt):
-    """An answer that does not come to an end. Evidence lets an interrupt through, and only that."""
+    """Raised when an answer does not end. It is an interrupt, because evidence records every other exception."""
 
 
 @contextlib.contextmanager
 def limited(seconds: float | None = None) -> Iterator[None]:
-    """Interrupt after so much time of this process: real time would depend on who else uses the machine."""
+    """Interrupt the block after `seconds` of processor time. Real time would depend on the load of the machine."""
 
     def stop(*_):
         raise Endless
@@ -107,8 +111,8 @@ def limited(seconds: float | None = None) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Task:
-    """One mutant on some challenges."""
+class MatrixTask:
+    """One answer and the challenges on which it is tried."""
 
     lab: str
     mutant: Mutant
@@ -123,10 +127,13 @@ def plan(
     only: str | None = None,
     generic: bool = False,
     sample: int | None = None,
-) -> list[Task]:
-    """The kill matrix as a list of tasks, exercise by exercise: the model answer first, the program's changes last.
+) -> list[MatrixTask]:
+    """Return the tasks of the kill matrix, exercise by exercise: model answer first, generic changes last.
 
-    `sample` takes so many of each exercise's generic changes. They get one challenge each.
+    Args:
+        only: the end of an exercise's name; all exercises without it.
+        generic: also plan generic changes, with one challenge each.
+        sample: how many of each exercise's generic changes; all without it.
     """
     tasks = []
     by_hand = mutants.load(lab.short)
@@ -135,32 +142,35 @@ def plan(
             continue
         chosen = [Mutant(name, "model answer", True, source=source, kind="model")]
         chosen += [mutant for mutant in by_hand if mutant.exercise == name]
-        tasks += [Task(lab.short, m, right_challenges if m.right else wrong_challenges) for m in chosen]
+        tasks += [MatrixTask(lab.short, m, right_challenges if m.right else wrong_challenges) for m in chosen]
         if generic:
-            tasks += [Task(lab.short, m, 1) for m in generic_mutants(name, source, sample)]
+            tasks += [MatrixTask(lab.short, m, 1) for m in generic_mutants(name, source, sample)]
     return tasks
 
 
-def validate(lab: Lab, right_challenges: int = 20, wrong_challenges: int = 3, only: str | None = None) -> Iterator[Row]:
-    """The rows of the kill matrix, without generic changes."""
-    yield from run(plan(lab, right_challenges, wrong_challenges, only))
-
-
-def run(tasks: Iterable[Task], jobs: int = 1) -> Iterator[Row]:
-    """A row for each task, in order, by `jobs` processes."""
+def run(tasks: Iterable[MatrixTask], jobs: int = 1) -> Iterator[MatrixRow]:
+    """Yield a row for each task, in order, computed by `jobs` processes."""
     if jobs <= 1:
         yield from map(row_of, tasks)
         return
     # spawn: a forked child inherits torch's threads in a state in which they may never answer
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_interrupts) as pool:
         yield from pool.map(row_of, tasks, chunksize=4)
 
 
-def row_of(task: Task) -> Row:
-    """Run and judge one mutant."""
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent process, so that no worker prints a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def row_of(task: MatrixTask) -> MatrixRow:
+    """Run and judge one answer on the challenges of a task."""
     mutant, entry = task.mutant, find(task.mutant.exercise)
     solved = solved_lab(task.lab)
-    row = Row(mutant.exercise, mutant.name, mutant.right, task.challenges, mutant.kind, equivalent=mutant.equivalent)
+    row = MatrixRow(
+        mutant.exercise, mutant.name, mutant.right, task.challenges, mutant.kind, equivalent=mutant.equivalent
+    )
     try:
         with limited():
             namespace = namespace_of(solved, mutant)
@@ -173,7 +183,7 @@ def row_of(task: Task) -> Row:
         return row
     try:
         for verdict in verdicts(entry, namespace, task.challenges, task.first):
-            weigh(row, mutant, entry, verdict)
+            assess(row, mutant, entry, verdict)
     except Endless:
         count(row, ["does_not_end"])
         row.caught = row.challenges
@@ -181,22 +191,59 @@ def row_of(task: Task) -> Row:
             row.good = row.challenges
         else:
             row.misses.append("does not come to an end")
+        return row
     if mutant.kind != "generic" and not mutant.right and row.caught < mutant.rate * row.challenges:
         row.misses.append(f"caught in {row.caught} of {row.challenges}, declared is a rate of {mutant.rate:g}")
     if mutant.right and not task.first:
-        public = public_verdict(entry, namespace)
-        if public.points < public.max_points:
-            row.misses.append("the public check refuses it: " + ", ".join(f.code for f in public.findings))
+        judge_in_public(row, entry, namespace)
+    if mutant.kind == "model" and not task.first:
+        row.misses += evidence_misses(entry, namespace)
     return row
 
 
-def count(row: Row, codes: Iterable[str]) -> None:
+def judge_in_public(row: MatrixRow, entry: Exercise, namespace: dict[str, object]) -> None:
+    """Note in the row what is wrong with the public check of a right answer."""
+    public = public_verdict(entry, namespace)
+    if public.points < public.max_points:
+        row.misses.append("the public check rejects it: " + ", ".join(f.code for f in public.findings))
+    if row.kind == "model" and abs(public.max_points - entry.points) > 1e-9:
+        row.notes.append(
+            f"the parts of the public check add up to {public.max_points:g}, the registry says {entry.points:g}; "
+            "students see no points there, so nothing is lost"
+        )
+
+
+def evidence_misses(entry: Exercise, namespace: dict[str, object]) -> list[str]:
+    """Return why the grader would not accept the evidence of a model answer, a sentence each."""
+    challenge = challenge_number(entry, 0)
+    with limited():
+        evidence = run_probe(entry, namespace, challenge)
+    text, tensors = evidence.to_json(), evidence.to_safetensors()
+    misses = [
+        f"the probe's {what} have {size / 2**20:.1f} MiB; the limit is {limit // 2**20} MiB ({name} in "
+        "autograder/judging/evidence.py). Keep fewer or smaller results"
+        for what, size, limit, name in (
+            ("tensors", len(tensors), MAX_TENSORS, "MAX_TENSORS"),
+            ("values and texts", len(text), MAX_JSON, "MAX_JSON"),
+        )
+        if size > limit
+    ]
+    if not misses:
+        try:
+            unpack(entry, text, tensors)
+        except BadEvidence as error:
+            misses.append(f"the grader would not accept the probe's evidence: {error}")
+    return misses
+
+
+def count(row: MatrixRow, codes: Iterable[str]) -> None:
+    """Count the findings of one challenge."""
     for code in codes:
         row.findings[code] = row.findings.get(code, 0) + 1
 
 
-def weigh(row: Row, mutant: Mutant, entry: Exercise, verdict: Verdict) -> None:
-    """Was the grader right about this answer on this challenge?"""
+def assess(row: MatrixRow, mutant: Mutant, entry: Exercise, verdict: Verdict) -> None:
+    """Note in the row whether the grader was right about this answer on one challenge."""
     codes = [finding.code for finding in verdict.findings]
     count(row, codes)
     row.messages = {finding.code: finding.message for finding in verdict.findings} | row.messages
@@ -208,7 +255,7 @@ def weigh(row: Row, mutant: Mutant, entry: Exercise, verdict: Verdict) -> None:
     elif "needs_a_person" in codes:
         row.misses.append(f"the grader's own code failed: {'; '.join(verdict.faults)}")
     elif mutant.right and (caught or codes):
-        row.misses.append("refused: " + ", ".join(f"{f.code} ({f.message})" for f in verdict.findings))
+        row.misses.append("rejected: " + ", ".join(f"{f.code} ({f.message})" for f in verdict.findings))
         row.misses += [f"the probe stopped: {fault}" for fault in verdict.faults]
     elif mutant.kind == "generic" and mutant.equivalent and caught:
         row.misses.append(f"listed as equivalent, but {', '.join(codes)}")
@@ -223,66 +270,19 @@ def weigh(row: Row, mutant: Mutant, entry: Exercise, verdict: Verdict) -> None:
         row.good += 1
 
 
-def stale_rows(lab: Lab, only: str | None = None) -> Iterator[Row]:
-    """A miss for each entry of the table of equivalents that no change makes any more."""
+def stale_rows(lab: Lab, only: str | None = None) -> Iterator[MatrixRow]:
+    """Yield a miss for each entry of the table of equivalents that no change makes any more."""
     for name, source in answers_of(lab).items():
         if not only or name.endswith(only):
-            for change in stale(name, source):
-                yield Row(name, change, False, 0, "generic", misses=["listed as equivalent, but no change makes it"])
+            for change in unused_equivalents(name, source):
+                misses = ["listed as equivalent, but no change makes it"]
+                yield MatrixRow(name, change, False, 0, "generic", misses=misses)
 
 
-def chance_of_refusal(rows: Iterable[Row]) -> dict[str, float]:
-    """By exercise, the most that its statistical tests risk of refusing a right answer: the sum of their levels."""
+def chance_of_refusal(rows: Iterable[MatrixRow]) -> dict[str, float]:
+    """Return, by exercise, a bound on the probability of rejecting a right answer: the sum of its tests' levels."""
     chances: dict[str, float] = {}
     for row in rows:
         if row.right:
             chances[row.exercise] = max(chances.get(row.exercise, 0.0), row.false_alarm)
     return chances
-
-
-def print_matrix(rows: Iterable[Row]) -> bool:
-    """Print as rows come; returns whether all are ok. Of the generic changes only those that stand out get a line."""
-    exercise, total, bad = None, 0, 0
-    seen: list[Row] = []
-    for row in rows:
-        if row.exercise != exercise:
-            print_summary(seen, exercise)
-            exercise = row.exercise
-            print(f"\n{exercise}")
-        seen.append(row)
-        total += 1
-        bad += not row.ok
-        if row.kind == "generic" and row.ok and not row.equivalent and row.caught == row.challenges:
-            continue
-        mark, kind = "✓" if row.ok else "✗", "right" if row.right else row.kind or "wrong"
-        found = ", ".join(sorted(row.findings, key=row.findings.get, reverse=True)) or "accepted"
-        print(f"  {mark} {kind:<7} {row.name:<34} {row.good}/{row.challenges}  {found}{remark(row)}", flush=True)
-        for miss in dict.fromkeys(row.misses):
-            print(f"          {miss}")
-    print_summary(seen, exercise)
-    print(f"\n{total} answers, {bad} misses")
-    return bad == 0 and total > 0
-
-
-def remark(row: Row) -> str:
-    if row.equivalent:
-        return f"  (equivalent: {row.equivalent})"
-    if not row.right and row.challenges and 0 < row.caught < row.challenges:
-        return f"  (caught in {row.caught / row.challenges:.1%} of submissions)"
-    return ""
-
-
-def print_summary(rows: list[Row], exercise: str | None) -> None:
-    mine = [row for row in rows if row.exercise == exercise]
-    if not mine:
-        return
-    generic = [row for row in mine if row.kind == "generic" and row.challenges]
-    if generic:
-        caught, same = sum(row.caught > 0 for row in generic), sum(bool(row.equivalent) for row in generic)
-        print(f"  {len(generic)} generic changes: {caught} caught, {same} equivalent")
-    chance = chance_of_refusal(mine).get(exercise, 0.0)
-    print(
-        f"  a right answer is refused with a chance of at most {chance:.0e}"
-        if chance
-        else "  no test here has a chance"
-    )

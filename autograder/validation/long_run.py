@@ -1,9 +1,9 @@
 """`autograder validate --full`: thousands of challenges, in parallel, in small pieces that survive an interruption.
 
-Each finished piece is a line of `build/validate/LAB.jsonl`, with a mark of the code it was made with. A second start does
-only what is missing, or what an exercise's changed code has put out of date; in a fresh clone it goes on from the
-committed report. Pieces go round and round through all answers, so that a run that is cut short has done the same share
-for each.
+Each finished piece is a line of `build/validate/LAB.jsonl`, with the fingerprint of the code that made it. A second
+start runs only pieces that are missing or whose exercise has changed; in a fresh clone it continues from the committed
+report.
+Pieces go round through all answers, so that an interrupted run has tried the same share of each.
 """
 
 from __future__ import annotations
@@ -25,52 +25,58 @@ from tqdm import tqdm
 
 from autograder import ROOT
 from autograder.course.labs import Lab
-from autograder.validation.fingerprint import marks
-from autograder.validation.kill_matrix import Row, Task, plan, row_of, run, stale_rows
-from autograder.validation.report import row_key, write_report
+from autograder.validation.fingerprint import fingerprints
+from autograder.validation.kill_matrix import MatrixRow, MatrixTask, ignore_interrupts, plan, row_of, run, stale_rows
+from autograder.validation.report import REPORTS, row_key, write_report
 
 RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
 ROUNDS = 20
-REPORTS = ROOT / "docs" / "validate"
 
-Parts = dict[int, tuple[Row, float]]  # of one answer: first challenge -> what a piece brought, its processor seconds
+Parts = dict[int, tuple[MatrixRow, float]]  # of one answer: first challenge -> row of the piece, processor seconds
 
 
-def campaign(lab: Lab, right: int | None, wrong: int | None, jobs: int | None, minutes: float | None) -> list[Row]:
-    """Run what is missing, for at most so many minutes, write the report, and return its rows.
+def long_run(
+    lab: Lab, right: int | None, wrong: int | None, jobs: int | None, minutes: float | None
+) -> list[MatrixRow]:
+    """Run the missing pieces, write the report, and return its rows.
 
-    Without `right`, an answer gets 1,000 challenges, and 10,000 where the verdict has statistical tests.
+    Args:
+        right: challenges for each right answer; without it 1,000, and 10,000 if the verdict has statistical tests.
+        wrong: challenges for each wrong answer; 50 without it.
+        jobs: processes; one a core without it.
+        minutes: start no further piece after so many minutes.
     """
     jobs = jobs or os.cpu_count() or 1
     started = time.monotonic()
     tasks = targets(lab, right, wrong)
     journal = ROOT / "build" / "validate" / f"{lab.short}.jsonl"
-    current = marks(lab)
-    done = merge(read(journal, current), read_report(REPORTS / f"{lab.short}.json", current))
+    current = fingerprints(lab)
+    done = merge(read_journal(journal, current), read_report(REPORTS / f"{lab.short}.json", current))
     missing = [piece for piece in pieces(tasks) if not is_done(piece, done)]
     deadline = None if minutes is None else started + 60 * minutes
     journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.open("a", encoding="utf-8") as lines:
         for piece, row, seconds in work(missing, jobs, deadline):
-            note(lines, current[piece.mutant.exercise], answer_key(piece), piece.first, row, seconds)
+            append(lines, current[piece.mutant.exercise], answer_key(piece), piece.first, row, seconds)
             done.setdefault(answer_key(piece), {})[piece.first] = (row, seconds)
-    results = collect(tasks, done)
+    results = sum_up(tasks, done)
     rows = [row for row, _ in results.values()] + list(stale_rows(lab))
     resume = {
         row_key(row): {"answer": answer, "seconds": round(seconds, 2)} for answer, (row, seconds) in results.items()
     }
-    write_report(REPORTS, lab.short, rows, facts(tasks, results, jobs, right) | {"marks": current}, resume)
+    write_report(REPORTS, lab.short, rows, facts(tasks, results, jobs, right) | {"fingerprints": current}, resume)
     return rows
 
 
-def note(lines: TextIO, mark: str, answer: str, first: int, row: Row, seconds: float) -> None:
-    record = {"mark": mark, "answer": answer, "first": first, "seconds": seconds, "row": dataclasses.asdict(row)}
+def append(lines: TextIO, code: str, answer: str, first: int, row: MatrixRow, seconds: float) -> None:
+    """Append a piece to the journal."""
+    record = {"fingerprint": code, "answer": answer, "first": first, "seconds": seconds, "row": dataclasses.asdict(row)}
     lines.write(json.dumps(record) + "\n")
     lines.flush()
 
 
-def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
-    """Every answer with the number of challenges it shall get."""
+def targets(lab: Lab, right: int | None, wrong: int | None) -> list[MatrixTask]:
+    """Return a task for each answer, with the planned number of challenges."""
     tasks = plan(lab, 1, wrong or WRONG, generic=True)
     chance = {row.exercise for row in run(t for t in tasks if t.mutant.kind == "model") if row.false_alarm}
     counts = []
@@ -82,12 +88,12 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[Task]:
     return counts
 
 
-def pieces(tasks: list[Task]) -> list[Task]:
-    """The same in pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on.
+def pieces(tasks: list[MatrixTask]) -> list[MatrixTask]:
+    """Cut tasks into pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on.
 
-    An answer with more than 1,000 challenges has pieces of the size that 1,000 would give, and comes in later rounds too.
+    An answer with more than 1,000 challenges has pieces as large as one with 1,000, and takes part in later rounds.
     """
-    rounds: defaultdict[int, list[Task]] = defaultdict(list)
+    rounds: defaultdict[int, list[MatrixTask]] = defaultdict(list)
     for task in tasks:
         size = math.ceil(min(task.challenges, RIGHT) / ROUNDS)
         for number, first in enumerate(range(0, task.challenges, size)):
@@ -95,14 +101,15 @@ def pieces(tasks: list[Task]) -> list[Task]:
     return [piece for _, pieces_of_round in sorted(rounds.items()) for piece in pieces_of_round]
 
 
-def answer_key(task: Task) -> str:
+def answer_key(task: MatrixTask) -> str:
+    """Return a key that changes if the answer or the wanted findings change."""
     mutant = task.mutant
     source = hashlib.sha256(repr((mutant.source, mutant.edits, mutant.setup, mutant.finds)).encode()).hexdigest()[:12]
     return f"{mutant.exercise}|{mutant.name}|{source}"
 
 
-def prefix(parts: Parts) -> Iterator[tuple[Row, float]]:
-    """The pieces of one answer from its first challenge on, without a gap."""
+def prefix(parts: Parts) -> Iterator[tuple[MatrixRow, float]]:
+    """Yield the pieces of one answer from its first challenge to the first gap."""
     first = 0
     while first in parts:
         yield parts[first]
@@ -110,23 +117,25 @@ def prefix(parts: Parts) -> Iterator[tuple[Row, float]]:
 
 
 def reached(parts: Parts) -> int:
+    """Return the number of challenges before the first gap."""
     return sum(row.challenges for row, _ in prefix(parts))
 
 
-def is_done(piece: Task, done: dict[str, Parts]) -> bool:
+def is_done(piece: MatrixTask, done: dict[str, Parts]) -> bool:
+    """Return whether the results already contain this piece."""
     parts = done.get(answer_key(piece), {})
     return piece.first in parts or piece.first < reached(parts)
 
 
-def read(journal: Path, current: dict[str, str]) -> dict[str, Parts]:
-    """What the journal has from today's code."""
+def read_journal(journal: Path, current: dict[str, str]) -> dict[str, Parts]:
+    """Return the journal's pieces that were made with the present code."""
     done: dict[str, Parts] = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
             try:
                 record = json.loads(line)
-                if record["mark"] == current.get(record["row"]["exercise"]):
-                    part = Row(**record["row"]), record["seconds"]
+                if record["fingerprint"] == current.get(record["row"]["exercise"]):
+                    part = MatrixRow(**record["row"]), record["seconds"]
                     done.setdefault(record["answer"], {})[record["first"]] = part
             except (ValueError, KeyError, TypeError):
                 continue  # the last line of a run that was killed
@@ -134,22 +143,22 @@ def read(journal: Path, current: dict[str, str]) -> dict[str, Parts]:
 
 
 def read_report(path: Path, current: dict[str, str]) -> dict[str, Parts]:
-    """What a committed report has, if it was made with today's code: of each answer one piece, from the first challenge on."""
+    """Return the results of a committed report that were made with the present code, one piece for each answer."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    made_with = report.get("marks", {})
-    fields = {field.name for field in dataclasses.fields(Row)}
+    made_with = report.get("fingerprints", {})
+    fields = {field.name for field in dataclasses.fields(MatrixRow)}
     return {
-        entry["answer"]: {0: (Row(**{k: v for k, v in entry.items() if k in fields}), entry["seconds"])}
+        entry["answer"]: {0: (MatrixRow(**{k: v for k, v in entry.items() if k in fields}), entry["seconds"])}
         for entry in report["answers"]
         if "answer" in entry and made_with.get(entry["exercise"]) == current.get(entry["exercise"])
     }
 
 
 def merge(journal: dict[str, Parts], report: dict[str, Parts]) -> dict[str, Parts]:
-    """The journal, and the report's piece in place of the first ones where that is more."""
+    """Return the journal, with the report's piece in place of the first ones if it reaches further."""
     for answer, parts in report.items():
         known = journal.setdefault(answer, {})
         if reached(parts) > reached(known):
@@ -157,18 +166,18 @@ def merge(journal: dict[str, Parts], report: dict[str, Parts]) -> dict[str, Part
     return journal
 
 
-def timed(piece: Task) -> tuple[Row, float]:
-    """A piece and the processor time that it took."""
+def timed(piece: MatrixTask) -> tuple[MatrixRow, float]:
+    """Run a piece, and return its row and the processor seconds."""
     start = time.process_time()
     return row_of(piece), time.process_time() - start
 
 
-def work(missing: list[Task], jobs: int, deadline: float | None):
-    """Run pieces in parallel; yields each as it ends. Stops handing out pieces at the deadline."""
+def work(missing: list[MatrixTask], jobs: int, deadline: float | None):
+    """Run pieces in parallel, and yield each as it ends. After the deadline no further piece is started."""
     queue = iter(missing)
     context = multiprocessing.get_context("spawn")
     bar = tqdm(total=sum(piece.challenges for piece in missing), unit="challenge", smoothing=0.05)
-    with bar, ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with bar, ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_interrupts) as pool:
         running: dict = {}
         while True:
             while len(running) < 2 * jobs and (deadline is None or time.monotonic() < deadline):
@@ -186,8 +195,8 @@ def work(missing: list[Task], jobs: int, deadline: float | None):
                 yield piece, row, seconds
 
 
-def collect(tasks: list[Task], done: dict[str, Parts]) -> dict[str, tuple[Row, float]]:
-    """One row for each answer from its pieces, and the processor seconds that they took."""
+def sum_up(tasks: list[MatrixTask], done: dict[str, Parts]) -> dict[str, tuple[MatrixRow, float]]:
+    """Return the row of each answer, summed over its pieces, and the processor seconds."""
     results = {}
     for task in tasks:
         found = list(prefix(done.get(answer_key(task), {})))
@@ -202,9 +211,9 @@ def collect(tasks: list[Task], done: dict[str, Parts]) -> dict[str, tuple[Row, f
 
 
 def facts(
-    tasks: list[Task], results: dict[str, tuple[Row, float]], jobs: int, right: int | None = None
+    tasks: list[MatrixTask], results: dict[str, tuple[MatrixRow, float]], jobs: int, right: int | None = None
 ) -> dict[str, object]:
-    """What the report says of its own making."""
+    """Return how the report was made: a sentence, and its numbers."""
     wished, made = sum(task.challenges for task in tasks), sum(row.challenges for row, _ in results.values())
     hours = sum(seconds for _, seconds in results.values()) / 3600
     complete = "Complete: " if made >= wished else f"Not complete, {made / wished:.0%} of the {wished:,} planned: "

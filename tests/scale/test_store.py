@@ -134,7 +134,7 @@ def test_a_notebook_handed_in_anew_is_looked_at_again(course, lab4, capsys):
     path.write_text(before.replace("*Fourier features*", "*Waves of time*"))
     assert path.read_text() != before
     assert main(["regrade", lab4.name, "--course", str(course), "--no-feedback"]) == 0
-    assert "handed in anew after a person had graded it: student00" in capsys.readouterr().out
+    assert "submitted again after a person had graded them: student00" in capsys.readouterr().out
     with open_gradebook(course) as gradebook:
         assert waits(gradebook)
     path.write_text(before)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from autograder.errors import SourceError
 from utils.checks.exercise import load as load_exercises
 
 Edit = tuple[str, str]
@@ -48,8 +49,10 @@ MUTANTS: list[Mutant] = []
 
 def _add(exercise: str, name: str, right: bool, finds, edit, source, setup, rate=1.0) -> None:
     edits = () if edit is None else (tuple(edit),) if isinstance(edit[0], str) else tuple(map(tuple, edit))
-    assert bool(edits) != (source is not None), f"{exercise} {name}: give an edit or a source"
-    assert not any(m.exercise == exercise and m.name == name for m in MUTANTS), f"{exercise} {name} stands twice"
+    if bool(edits) == (source is not None):
+        raise SourceError(f"the mutant {name} of {exercise} needs either an edit or a source")
+    if any(m.exercise == exercise and m.name == name for m in MUTANTS):
+        raise SourceError(f"two mutants of {exercise} have the name {name}")
     codes = (finds,) if isinstance(finds, str) else tuple(finds)
     MUTANTS.append(Mutant(exercise, name, right, codes, edits, source, setup, rate))
 
@@ -81,11 +84,13 @@ def mutants_of(exercise: str) -> tuple[Callable[..., None], Callable[..., None]]
 
 
 def load(lab: str) -> list[Mutant]:
-    """Return the mutants of one lab (`lab4`), in the order of its exercises."""
-    if importlib.util.find_spec(f"autograder.exercises.{lab}").submodule_search_locations is None:
-        importlib.import_module(f"autograder.exercises.{lab}_mutants")
-    else:
-        for entry in load_exercises(lab):
-            if not entry.manual:
-                importlib.import_module(f"autograder.exercises.{lab}.{entry.name.split('.')[1]}_mutants")
+    """Return the mutants of one lab (`lab4`), in the order of its exercises. An exercise may have none."""
+    package = f"autograder.exercises.{lab}"
+    modules = [f"{package}.{entry.name.split('.')[1]}_mutants" for entry in load_exercises(lab) if not entry.manual]
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:  # a lab that is one module
+        modules = [f"{package}_mutants"]
+    for module in modules:
+        if importlib.util.find_spec(module) is not None:
+            importlib.import_module(module)
     return [mutant for mutant in MUTANTS if mutant.exercise.startswith(f"{lab}.")]

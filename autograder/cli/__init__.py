@@ -1,0 +1,5 @@
+"""The command line: thin commands that call services and print the results. One module a group of commands."""
+
+from autograder.cli.boundary import main
+
+__all__ = ["main"]

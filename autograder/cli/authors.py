@@ -1,0 +1,98 @@
+"""Commands for authors of labs: validate, build, execute, release, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autograder.cli.group import PATH, Command, lab_argument
+from autograder.errors import ExitCode, OptionError
+
+
+@click.command(cls=Command)
+@lab_argument(required=False)
+@click.option("--only", metavar="NAME", help="One exercise, such as cfg_drift.")
+@click.option("--right", type=int, metavar="N", help="Challenges for each right answer; 20 by default.")
+@click.option("--wrong", type=int, metavar="N", help="Challenges for each wrong answer; 3 by default.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="1,000 challenges for each right answer, 10,000 for a statistical one, 50 for each wrong one, 10 for each "
+    "generic change. Continues where it stopped and writes docs/validate (make validate-full).",
+)
+@click.option("--minutes", type=float, metavar="M", help="With --full: stop after M minutes, and report.")
+@click.option("--generic", is_flag=True, help="Also try changes made by a program.")
+@click.option("--sample", type=int, metavar="N", help="Try only N of each exercise's generic changes.")
+@click.option("--jobs", type=int, metavar="N", help="Processes; with --generic one a core, otherwise 1.")
+@click.option("--html", type=PATH, metavar="FILE", help="Also write the matrix as a page.")
+@click.option("--no-sandbox", is_flag=True, help="Do not run the model answers in the sandbox.")
+def validate(lab: str | None, html: Path | None, only: str | None, full: bool, no_sandbox: bool, **numbers) -> int:
+    """Test the grader on wrong and right answers: the kill matrix.
+
+    Without LAB it tests the exercises of all labs.
+    """
+    from autograder import printing
+    from autograder.course.labs import find_lab, labs
+    from autograder.validation.matrix_run import MatrixRun, require_exercise, run_matrix
+    from autograder.validation.report import write_page
+
+    chosen = [find_lab(lab)] if lab else labs()
+    if only and full:
+        raise OptionError("--full is for all exercises of a lab: leave --only out")
+    if only:
+        require_exercise(chosen, only)
+    options = MatrixRun(only=only, full=full, sandbox=not no_sandbox, **numbers)
+    rows = [row for one in chosen for row in printing.print_matrix(run_matrix(one, options))]
+    if html:
+        write_page(html, rows)
+        printing.print_written(html)
+    return ExitCode.DONE if rows and all(row.ok for row in rows) else ExitCode.MISSED
+
+
+@click.command(cls=Command)
+@lab_argument(required=False)
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 if something is stale.")
+def build(lab: str | None, check: bool) -> int:
+    """Generate the notebooks of LAB, or of all labs (make labs).
+
+    Labs whose source, exercises and builder have not changed are skipped.
+    """
+    from autograder import printing
+    from autograder.course.build import build_lab
+    from autograder.course.labs import find_lab, labs
+
+    changed = [path for one in ([find_lab(lab)] if lab else labs()) for path in build_lab(one, check)]
+    printing.print_built(changed, check)
+    return ExitCode.MISSED if check and changed else ExitCode.DONE
+
+
+@click.command(cls=Command)
+@lab_argument()
+def execute(lab: str) -> None:
+    """Run an instructor notebook and keep its outputs (make execute)."""
+    from autograder import printing
+    from autograder.course.build import execute as execute_notebook
+    from autograder.course.labs import find_lab
+
+    printing.print_executed(*execute_notebook(find_lab(lab)))
+
+
+@click.command(cls=Command)
+def release() -> None:
+    """Build what students get: dist/student and a wheel."""
+    from autograder import printing
+    from autograder.course.publish import release as make_release
+
+    printing.print_released(make_release())
+
+
+@click.command(cls=Command)
+def demo() -> int:
+    """Release the labs and grade a small sample class (make demo)."""
+    from autograder.demo import run_demo
+
+    return ExitCode.DONE if run_demo() else ExitCode.MISSED
+
+
+COMMANDS = (validate, build, execute, release, demo)

@@ -1,0 +1,54 @@
+"""Commands on one notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from autograder.cli.group import PATH, Command, lab_option, sandbox_option
+
+WHICH_LAB = "Which lab it is; read from the notebook by default."
+
+
+@click.command("grade-one", cls=Command)
+@click.argument("notebook", type=PATH)
+@lab_option(WHICH_LAB)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@sandbox_option("none: unprotected, for harmless notebooks.")
+def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> None:
+    """Grade one notebook, without a course directory."""
+    from autograder import printing
+    from autograder.course.labs import find_lab
+    from autograder.intake.submission import open_submission
+    from autograder.judging.grade import grade_submission
+    from autograder.running.challenges import read_secret
+    from autograder.running.sandbox import Sandbox
+
+    submission = open_submission(notebook, find_lab(lab) if lab else None)
+    with Sandbox(protected=sandbox == "bwrap") as box:
+        grade = grade_submission(submission, box, read_secret())
+    if as_json:
+        printing.print_json(grade.to_json())
+    else:
+        printing.print_grade(grade)
+
+
+@click.command(cls=Command)
+@click.argument("notebook", type=PATH)
+@lab_option(WHICH_LAB)
+@click.option("--write", type=PATH, metavar="OUT", help="Write the repaired notebook, without hidden tests.")
+def doctor(notebook: Path, lab: str | None, write: Path | None) -> None:
+    """Show what is damaged in a notebook, and how it is repaired."""
+    from autograder import printing
+    from autograder.course.labs import find_lab
+    from autograder.intake.submission import open_submission, write_repaired
+
+    submission = open_submission(notebook, find_lab(lab) if lab else None)
+    printing.print_repairs(notebook.name, submission)
+    if write:
+        write_repaired(submission, write)
+        printing.print_written(write)
+
+
+COMMANDS = (grade_one, doctor)
