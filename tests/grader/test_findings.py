@@ -14,6 +14,7 @@ from teaching import faults, formulas, sentences, statement_of
 from autograder.course.labs import find_lab, labs
 from autograder.exercises.kits import mutants
 from autograder.exercises.registry import find_verdict
+from autograder.validation import kill_matrix
 from autograder.validation.kill_matrix import (
     answers_of,
     challenge_number,
@@ -116,15 +117,24 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
     for entry in automatic(lab):
         find_verdict(entry)
     modules = [
-        module
-        for name, module in sys.modules.items()
-        if name.startswith(("autograder.exercises.", "utils.checks."))
+        module for name, module in sys.modules.items() if name.startswith(("autograder.exercises.", "utils.checks."))
     ]
     for name, thing in list(vars(statistics).items()):
         if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
             for module in modules:  # wherever it was imported to
                 if vars(module).get(name) is thing:
                     monkeypatch.setattr(module, name, counted(thing))
+
+    def checked(entry, namespace):
+        """The check has levels of its own, on the public challenge."""
+        before = list(spent)
+        spent.clear()
+        verdict = public_verdict(entry, namespace)
+        assert sum(spent) <= verdict.false_alarm * (1 + 1e-9), f"{entry.name}: the check does not declare a level"
+        spent[:] = before
+        return verdict
+
+    monkeypatch.setattr(kill_matrix, "public_verdict", checked)
     models = [task for task in plan(lab, 1) if task.mutant.kind == "model"]
     rows = []
     for task in models:
