@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as image
 
 from utils.distributions import Sampleable
-from utils.runtime import current_budget
+from utils.runtime import SETUP_FACTS, current_budget
 
 OFFLINE = "scikit-learn's digits (offline)"
 # SHA-256 of the four unpacked files of the original database, and their shapes.
@@ -88,6 +88,9 @@ def describe_source() -> str:
     if find_mnist():
         return "MNIST"
     return OFFLINE if current_budget().name == "grade" else "MNIST will be downloaded; without a network, " + OFFLINE
+
+
+SETUP_FACTS["data"] = describe_source
 
 
 @lru_cache(1)

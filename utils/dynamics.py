@@ -18,14 +18,6 @@ class ODE(ABC):
         """The velocity at x, shape of x. t has shape (b, 1, …, 1); `kwargs` may hold labels y."""
 
 
-class SDE(ODE):
-    """dx = drift(x, t) dt + diffusion(x, t) dW"""
-
-    @abstractmethod
-    def diffusion_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
-        """The size of the noise at x, shape of x or (b, 1, …, 1)."""
-
-
 class Simulator(ABC):
     """Walks along a grid of times. A subclass says what one step does.
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class Ledger(TorchDispatchMode):
+class MemoryTracker(TorchDispatchMode):
     """Counts the bytes of all tensors that are made while it is entered, until nobody holds them any more.
 
     A view is no new tensor, and neither is what an operation changes in place: weights and inputs that were there count nothing.
@@ -40,6 +40,6 @@ def storages(tree: object) -> list[torch.UntypedStorage]:
 
 def peak_memory(work: Callable[[], object]) -> float:
     """The most that tensors made by `work` hold at one time, in megabytes. Works on every device."""
-    with Ledger() as ledger:
+    with MemoryTracker() as tracker:
         work()
-    return ledger.peak / 1e6
+    return tracker.peak / 1e6

@@ -13,7 +13,7 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from utils.distributions import IsotropicGaussian, Sampleable
+from utils.distributions import Sampleable
 
 
 class Schedule(ABC):
@@ -86,8 +86,7 @@ class GaussianPath(nn.Module, ABC):
         for name, value, expected in ends:
             if abs(float(value) - expected) > 1e-6:
                 raise ValueError(f"{name} is {float(value):g}, but a path from noise to data needs {expected:g}")
-        self.p_data, self.alpha, self.beta = p_data, alpha, beta
-        self.p_simple = IsotropicGaussian(shape)
+        self.p_data, self.shape, self.alpha, self.beta = p_data, tuple(shape), alpha, beta
 
     def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor | None]:
         """`n` data points z, shape (n, …), and their labels y, shape (n,)."""
@@ -98,7 +97,7 @@ class GaussianPath(nn.Module, ABC):
         self, z: Float[Tensor, b * shape], t: Float[Tensor, b * ones]
     ) -> Float[Tensor, b * shape]:
         """x ~ p_t(x | z), with fresh noise."""
-        same_rank(t, z)
+        require_time_shape(t, z)
         return self.alpha(t) * z + self.beta(t) * torch.randn_like(z)
 
     @abstractmethod
@@ -110,7 +109,7 @@ class GaussianPath(nn.Module, ABC):
         """The gradient in x of log p_t(x | z), shape of x."""
 
 
-def same_rank(t: Tensor, x: Tensor) -> None:
+def require_time_shape(t: Tensor, x: Tensor) -> None:
     """Raise unless t is (b, 1, …, 1) with as many axes as x."""
     if t.shape != (x.shape[0],) + (1,) * (x.dim() - 1):
         expected = ", ".join(["b"] + ["1"] * (x.dim() - 1))

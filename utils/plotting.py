@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
+import seaborn as sns
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
 PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY]
 PAPER = "#FAFAF7"
 GAP = "#D9D9D3"  # between pictures
+LARGEST_LATTICE = 12  # up to this side, a picture is drawn as a heat map with lines between its sites
 
 
 def use_style() -> None:
@@ -54,7 +56,7 @@ def show_images(images: Tensor, columns: int = 10, ax: plt.Axes | None = None, t
     sheet = tile(images, columns)
     if ax is None:
         _, ax = plt.subplots(figsize=(0.6 * columns, 0.6 * sheet.shape[0] / sheet.shape[1] * columns + 0.3))
-    ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r")
+    draw_sheet(ax, sheet, images.shape[-1])
     ax.set_title(title)
     bare(ax)
     return ax
@@ -71,7 +73,7 @@ def show_table(
     columns, (h, w) = len(rows[0]), rows[0].shape[-2:]
     sheet = tile(torch.cat(list(rows)), columns)
     fig, ax = plt.subplots(figsize=(scale * columns + 0.9, scale * len(rows) + (0.6 if title or column_names else 0.2)))
-    ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r")
+    draw_sheet(ax, sheet, w)
     bare(ax)
     ax.set_facecolor(GAP)  # or a white picture could not be seen
     ax.set_yticks([i * (h + 2) + h / 2 for i in range(len(rows))], row_names)
@@ -80,6 +82,17 @@ def show_table(
         ax.xaxis.tick_top()
     ax.set_title(title)
     return fig
+
+
+def draw_sheet(ax: plt.Axes, sheet: np.ndarray, side: int) -> None:
+    """x"""
+    if side > LARGEST_LATTICE:
+        rows, columns = sheet.shape
+        look = dict(vmin=-1, vmax=1, cmap="gray_r", extent=(0, columns, rows, 0))
+        ax.imshow(np.ma.masked_invalid(sheet), **look)
+        return
+    look = dict(vmin=-1, vmax=1, cmap="gray_r", cbar=False, square=True, linewidths=0.25, linecolor=GAP)
+    sns.heatmap(sheet, mask=np.isnan(sheet), xticklabels=False, yticklabels=False, ax=ax, **look)
 
 
 def bare(ax: plt.Axes) -> None:
@@ -175,38 +188,30 @@ def draw_unet() -> plt.Figure:
 
 
 def draw_sweep(sweep: dict) -> plt.Figure:
-    """Accuracy, Fréchet distance, precision and recall by guidance scale, with standard errors over seeds.
-
-    `sweep["by scale"][w]` holds a list for each metric, one number a seed; `sweep["floor"]` is the distance of real images.
-    """
+    """x"""
     scales = sorted(sweep["by scale"], key=float)
     w = [float(s) for s in scales]
 
-    def curve(metric: str) -> tuple[np.ndarray, np.ndarray]:
-        values = np.array([sweep["by scale"][s][metric] for s in scales])
-        return values.mean(1), values.std(1, ddof=1) / np.sqrt(values.shape[1])
+    def draw_curve(ax: plt.Axes, metric: str, color: str, marker: str, **label) -> None:
+        values = [sweep["by scale"][s][metric] for s in scales]
+        place = [v for v, seeds in zip(w, values) for _ in seeds]
+        look = dict(color=color, marker=marker, markeredgewidth=0, err_kws={"linewidth": 0, "alpha": 0.25})
+        sns.lineplot(x=place, y=np.concatenate(values), errorbar="se", ax=ax, **look, **label)
+        ax.set_ylabel("")
 
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.3))
-    panels = [
-        ("accuracy", "Conditional accuracy", BLUE, "o"),
-        ("distance", "Fréchet distance (log scale)", ORANGE, "s"),
-    ]
-    for ax, (metric, title, color, marker) in zip(axes, panels):
-        mean, error = curve(metric)
-        ax.errorbar(w, mean, error, color=color, marker=marker, capsize=3)
-        ax.set_title(title)
-    axes[0].set_ylim(0, 1.03)
-    axes[1].set_yscale("log")
+    draw_curve(axes[0], "accuracy", BLUE, "o")
+    axes[0].set(title="Conditional accuracy", ylim=(0, 1.03))
+    draw_curve(axes[1], "distance", ORANGE, "s")
+    axes[1].set(title="Fréchet distance (log scale)", yscale="log")
     axes[1].yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes[1].yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
     above = dict(xytext=(0, 3), textcoords="offset points", ha="right", va="bottom")
     axes[1].annotate("real images ", (w[-1], sweep["floor"]), color=GREY, fontsize=9, **above)
     for metric, color, marker in (("precision", GREEN, "^"), ("recall", PINK, "v")):
-        mean, error = curve(metric)
-        axes[2].errorbar(w, mean, error, color=color, marker=marker, capsize=3, label=metric)
-    axes[2].set_title("Precision and recall")
-    axes[2].set_ylim(0, 1.03)
+        draw_curve(axes[2], metric, color, marker, label=metric)
+    axes[2].set(title="Precision and recall", ylim=(0, 1.03))
     axes[2].legend()
     for ax in axes:
         if min(w) > 0:
@@ -230,7 +235,7 @@ def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: 
 
 def letter_colors(letters: int):
     """A colour map for letters 0, 1, …, one flat colour each."""
-    return mpl.colors.ListedColormap((PALETTE * (1 + letters // len(PALETTE)))[:letters])
+    return mpl.colors.ListedColormap(sns.color_palette(PALETTE, letters))  # repeats when there are more letters
 
 
 def draw_rosetta() -> plt.Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,10 @@ from tqdm import tqdm
 
 BUDGETS = ("full", "cpu", "ci", "grade")  # from the largest to the smallest
 T = TypeVar("T")
+
+# What `setup` prints beside device and budget. A module adds its fact when it is imported: `utils.data` adds where the
+# images come from, so only labs that import it print that.
+SETUP_FACTS: dict[str, Callable[[], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,8 @@ def setup(lab: str, seed: int = 0) -> tuple[torch.device, Budget]:
     seed_everything(seed)
     where = f"{device} ({torch.cuda.get_device_name()})" if device.type == "cuda" else str(device)
     line = f"{lab} · device {where} · budget {budget} · seed {seed}"
-    if lab.startswith(("lab3", "lab4")):
-        from utils.data import describe_source
-
-        line += f" · data: {describe_source()}"
+    for name, describe in SETUP_FACTS.items():
+        line += f" · {name}: {describe()}"
     print(line)
     return device, budget
 

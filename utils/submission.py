@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -187,13 +187,15 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
     notebook, path = found
     folder = path.parent if path else Path.cwd()
     target, page_file = folder / f"{name}.zip", folder / f"{name}.pdf"
+    own = {f"{name}.ipynb": path} | ({page_file.name: page_file} if pdf else {})
+    extra = extra_files(files, own)
     pages = draw_pages(notebook, page_file) if pdf else 0
     beside = target.with_name(f".{target.name}.part")
     try:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"{name}.ipynb", path.read_bytes() if path else nbformat.v4.writes(notebook))
-            for file in [page_file, *files] if pages else files:
-                archive.write(file, Path(file).name)
+            for file in [page_file, *extra] if pages else extra:
+                archive.write(file, file.name)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
@@ -206,6 +208,32 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
 
         colab_files.download(str(target))
     return target
+
+
+def extra_files(files: Iterable[str | Path], own: Mapping[str, Path | None]) -> list[Path]:
+    """Return the named files that go into the zip beside the notebook, each once.
+
+    The notebook and its PDF are in the zip already, so naming one of them adds nothing.
+
+    Args:
+        files: what the student named.
+        own: the notebook and the PDF: name in the zip -> file, or None for a notebook that is only on Colab's screen.
+
+    Returns:
+        The files to add, in their order.
+
+    Raises:
+        ValueError: two different files have the same name, so one would replace the other in the zip.
+    """
+    own_files = {file.resolve() for file in own.values() if file is not None}
+    chosen: dict[str, Path] = {}
+    for file in map(Path, files):
+        if file.resolve() in own_files or (file.name in own and own[file.name] is None):
+            continue
+        if file.name in own or (file.name in chosen and chosen[file.name].resolve() != file.resolve()):
+            raise ValueError(f"two files are called {file.name}, and the zip has no folders: rename one of them")
+        chosen[file.name] = file
+    return list(chosen.values())
 
 
 def draw_pages(notebook: NotebookNode, page_file: Path) -> int:

@@ -29,7 +29,6 @@ PRELOAD = (
     "matplotlib.pyplot",
     "IPython.core.interactiveshell",
     "safetensors.torch",
-    "einops",
     "tqdm.auto",
     "sklearn.datasets",  # the offline digits: 1.5 CPU seconds, once instead of for every notebook
     "sklearn.model_selection",
@@ -47,10 +46,6 @@ PRELOAD_UTILS = (
     "stored",
     "submission",  # nbformat and its schemas: 1.5 CPU seconds
     "checks",
-    "checks.lab1",
-    "checks.lab2",
-    "checks.lab3",
-    "checks.lab4",
 )
 PR_SET_DUMPABLE = 4
 
@@ -184,6 +179,10 @@ def preload() -> None:
     for name in PRELOAD_UTILS:
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"utils.{name}")
+    from utils.checks.exercise import LABS, load
+
+    for lab in LABS:
+        load(lab)
 
 
 # --- the child
