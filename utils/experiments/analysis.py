@@ -1,4 +1,8 @@
-"""x"""
+"""What lab 2's experiments show: the command that measures and draws them, their stored results, and one table.
+
+`measure` turns a finished experiment into tensors; the `draw_…` functions turn `{name: tensors}` into figures. So
+stored tensors can be drawn too.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +57,22 @@ __all__ = [  # the notebook needs one import: `from utils.experiments import ana
 def analyse(
     names: Iterable[str], answers: Answers, runs: Path, out: Path, video: bool = True, store: Path | None = None
 ) -> list[str]:
-    """x"""
+    """Measure and draw the finished experiments, and print which are missing.
+
+    Args:
+        names: names of experiments.
+        answers: the student's functions.
+        runs: the folder of the runs.
+        out: the folder for figures, films and `summary.json`.
+        video: whether to make films of the score field.
+        store: a file for the numbers behind the figures, or None.
+
+    Returns:
+        The names of the finished experiments.
+
+    Raises:
+        KeyError: there is no experiment of that name.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -84,7 +103,19 @@ def analyse(
 
 
 def finished_runs(names: Iterable[str], answers: Answers, runs: Path) -> list[Experiment]:
-    """x"""
+    """Load the runs that are finished, and print which are missing.
+
+    Args:
+        names: names of experiments. A repeated name counts once.
+        answers: the student's functions.
+        runs: the folder of the runs.
+
+    Returns:
+        The finished experiments in the order of the names.
+
+    Raises:
+        KeyError: there is no experiment of that name.
+    """
     finished = []
     for name in dict.fromkeys(names):
         if name not in EXPERIMENTS:
@@ -97,7 +128,15 @@ def finished_runs(names: Iterable[str], answers: Answers, runs: Path) -> list[Ex
 
 
 def all_figures(results: Results, experiment: Experiment) -> dict[str, Callable[[], plt.Figure]]:
-    """x"""
+    """Return the functions that draw all figures, by the name of their file.
+
+    Args:
+        results: the measurements by experiment, at least one.
+        experiment: one of the experiments; all share sigma_d and sigma_min.
+
+    Returns:
+        A function without arguments for each figure.
+    """
     trained = {name: result for name, result in results.items() if len(result["history"])}
     learned = {name: result for name, result in results.items() if name != "analytical"}
     config = experiment.config
@@ -117,7 +156,15 @@ STORED = CHECKPOINTS / "lab2_results.safetensors"
 
 
 def store_results(results: Results, path: Path = STORED) -> Path:
-    """Keep what the notebook's figures need, for students whose earlier answer is missing."""
+    """Write what the notebook's figures need to a file, for students whose earlier answer is missing.
+
+    Args:
+        results: the measurements by experiment.
+        path: the file to write.
+
+    Returns:
+        The file.
+    """
     shown = ("analytical", "no_regularizer")  # the films and the marginals are of these two
     tensors = {}
     for name, result in results.items():
@@ -135,7 +182,17 @@ def store_results(results: Results, path: Path = STORED) -> Path:
 
 
 def stored_results(path: Path = STORED) -> dict[str, dict[str, Tensor]]:
-    """What `store_results` kept, by experiment."""
+    """Read what `store_results` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The measurements by experiment.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     results: dict[str, dict[str, Tensor]] = {}
     for key, value in load_tensors(path)[0].items():
         name, key = key.split("/")
@@ -144,7 +201,14 @@ def stored_results(path: Path = STORED) -> dict[str, dict[str, Tensor]]:
 
 
 def print_table(results: Results, times: Iterable[float] = (0.2, 0.4, 0.6, 0.8, 1.0)) -> None:
-    """Price and errors of each experiment: at each time anywhere / where the states are."""
+    """Print the time of a step and the errors of each experiment.
+
+    Each pair of numbers is the error anywhere / where the states are.
+
+    Args:
+        results: the measurements by experiment.
+        times: which of `TIMES` to show.
+    """
     columns = [TIMES.index(t) for t in times]
     print("regulariser".ljust(36) + "ms a step" + "".join(f"t = {t:g}".rjust(15) for t in times))
     for name, result in results.items():

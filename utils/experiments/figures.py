@@ -1,4 +1,4 @@
-"""x"""
+"""The figures of lab 2's experiments, drawn from measurements."""
 
 from __future__ import annotations
 
@@ -36,11 +36,33 @@ ARROWS = mpl.colors.LinearSegmentedColormap.from_list("arrows", mpl.colormaps["i
 
 
 def title_of(name: str) -> str:
+    """Return an experiment's title in figures.
+
+    Args:
+        name: the experiment's name.
+
+    Returns:
+        The title.
+
+    Raises:
+        KeyError: there is no such experiment.
+
+    Example:
+        >>> title_of("no_regularizer")
+        'none'
+    """
     return STYLES[name][0]
 
 
 def draw_errors(results: Results) -> plt.Figure:
-    """Error by time, on a uniform grid and weighted by the density; on a logarithmic scale."""
+    """Draw the error by time on a logarithmic scale, on a uniform grid and weighted by the density.
+
+    Args:
+        results: `uniform` and `weighted` by experiment.
+
+    Returns:
+        The figure.
+    """
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
     for ax, key, title in (
         (axes[0], "uniform", "anywhere (uniform grid)"),
@@ -60,7 +82,15 @@ def draw_errors(results: Results) -> plt.Figure:
 
 
 def draw_line(results: Results, times: Iterable[float] = LINE_TIMES) -> plt.Figure:
-    """sigma · score along the line from (0, 1) to (1, 0), learned against exact, at each time."""
+    """Draw sigma * score along the line from (0, 1) to (1, 0), learned against exact, at each time.
+
+    Args:
+        results: `line` by experiment.
+        times: the title of each panel; six times.
+
+    Returns:
+        The figure.
+    """
     fig, axes = plt.subplots(2, 3, figsize=(10.5, 5.2), sharex=True)
     for i, (t, ax) in enumerate(zip(times, axes.flat)):
         for name, result in results.items():
@@ -81,7 +111,14 @@ def draw_line(results: Results, times: Iterable[float] = LINE_TIMES) -> plt.Figu
 
 
 def draw_samples(results: Results) -> plt.Figure:
-    """The generated states of each experiment on the square, and the states of the data with both orders."""
+    """Draw the generated states of each experiment on the square, and mark where the data are.
+
+    Args:
+        results: `walk` by experiment.
+
+    Returns:
+        The figure.
+    """
     fig, axes = plt.subplots(
         1, len(results), figsize=(2.3 * len(results) + 0.6, 2.9), sharex=True, sharey=True, squeeze=False
     )
@@ -98,13 +135,33 @@ def draw_samples(results: Results) -> plt.Figure:
 
 
 def split_title(title: str) -> list[str]:
+    """Split an experiment's title into two lines.
+
+    Args:
+        title: the title.
+
+    Returns:
+        Two lines; the second is a space if there is nothing to put there.
+
+    Example:
+        >>> split_title("regression (oracle)")
+        ['regression', '(oracle)']
+    """
     head, _, tail = title.partition(" (")
     head, _, middle = head.partition(", ")
     return [head, (middle + (" (" + tail if tail else "")).strip() or " "]
 
 
 def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
-    """Where one atom is, at five times: the forward process (grey) and the generated states (line)."""
+    """Draw where one atom is at five times: the forward process (grey) and the generated states (line).
+
+    Args:
+        result: `walk`, `forward` and `walk_times` of one experiment.
+        title: the title above.
+
+    Returns:
+        The figure.
+    """
     times = result["walk_times"].tolist()
     fig, axes = plt.subplots(1, len(times), figsize=(2.2 * len(times), 2.5), sharex=True)
     for ax, t, walk, forward in zip(axes, times, result["walk"], result["forward"]):
@@ -122,7 +179,18 @@ def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
 
 
 def draw_radii(results: Results, sigma_d: float, sigma_min: float) -> plt.Figure:
-    """Distance of the generated states to the crystal, against the Rayleigh law of two Gaussian coordinates."""
+    """Draw the distance of the generated states to the crystal, beside a Rayleigh distribution.
+
+    That is the distribution of the distance if both coordinates are Gaussian.
+
+    Args:
+        results: `walk` by experiment.
+        sigma_d: the standard deviation of the data.
+        sigma_min: the standard deviation of the noise that is left at t = 0.
+
+    Returns:
+        The figure.
+    """
     fig, axes = plt.subplots(
         1, len(results), figsize=(2.3 * len(results) + 0.6, 2.7), sharex=True, sharey=True, squeeze=False
     )
@@ -144,9 +212,18 @@ def draw_radii(results: Results, sigma_d: float, sigma_min: float) -> plt.Figure
 
 
 def draw_field(ax: plt.Axes, arrows: Tensor, density: Tensor | None, title: str):
-    """Arrows of sigma · score on a grid, all of one length but coloured by size, over contours of the density.
+    """Draw arrows of sigma * score on a grid over contours of the density.
 
-    Returns the arrows' artist, for a colour bar of log10(size).
+    All arrows have the same length, and their colour shows the size.
+
+    Args:
+        ax: where to draw.
+        arrows: sigma * score at the states of `states_on_a_grid`, shape (grid², 2).
+        density: the density on a grid, shape (bins, bins), or None.
+        title: the title above.
+
+    Returns:
+        The arrows' artist, for a colour bar of log10(size).
     """
     grid = round(len(arrows) ** 0.5)
     x = states_on_a_grid(grid).numpy()
@@ -169,7 +246,14 @@ def draw_field(ax: plt.Axes, arrows: Tensor, density: Tensor | None, title: str)
 
 
 def draw_snapshots(results: Results) -> plt.Figure:
-    """The field of each experiment at one time: arrows of one length, coloured by size."""
+    """Draw the field of each experiment at one time.
+
+    Args:
+        results: `snapshot` by experiment, at most six.
+
+    Returns:
+        The figure.
+    """
     fig, axes = plt.subplots(2, 3, figsize=(10.5, 7), sharex=True, sharey=True)
     for ax in axes.flat[len(results) :]:
         ax.set_visible(False)
@@ -184,12 +268,26 @@ def draw_snapshots(results: Results) -> plt.Figure:
 
 
 def exact_line(results: Results) -> dict[str, dict[str, Tensor]]:
-    """The exact curve as one more row of a figure; any experiment holds it."""
+    """Return the exact curve as one more entry for `draw_line`.
+
+    Args:
+        results: measurements by experiment; each holds `line_exact`.
+
+    Returns:
+        `line` of the experiment `analytical`.
+    """
     return {"analytical": {"line": next(iter(results.values()))["line_exact"]}}
 
 
 def draw_losses(results: Results) -> plt.Figure:
-    """The losses' running means. They hold different terms: each tells of its own training only."""
+    """Draw the running means of the losses. They contain different terms, so each describes only its own training.
+
+    Args:
+        results: `history` by experiment.
+
+    Returns:
+        The figure.
+    """
     fig, ax = plt.subplots(figsize=(7, 3.2))
     for name, result in results.items():
         label, color, style, _ = STYLES[name]

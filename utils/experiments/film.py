@@ -1,4 +1,4 @@
-"""x"""
+"""Films of the score field, as MP4 or GIF."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from utils.runtime import progress
 
 
 def film_frames(result: Mapping[str, Tensor], title: str, dpi: int = 72) -> list[np.ndarray]:
-    """One picture (h, w, 3) a frame, in bytes; the sides are even, as video encoders want them."""
+    """Draw the frames of a film.
+
+    Args:
+        result: `field`, `density` and `film_times` of one experiment.
+        title: the title above each frame.
+        dpi: the resolution, in pixels per inch; a frame has 5 by 5 inches.
+
+    Returns:
+        One picture of bytes, shape (h, w, 3), for each frame. The sides are even, as video encoders require.
+    """
     pictures = []
     fig, ax = plt.subplots(figsize=(5, 5), dpi=dpi)
     for arrows, density, t in progress(
@@ -30,7 +39,16 @@ def film_frames(result: Mapping[str, Tensor], title: str, dpi: int = 72) -> list
 
 
 def save_film(frames: list[np.ndarray], path: Path, rate: int = 8) -> Path:
-    """An MP4 by imageio's own ffmpeg; where there is none, a GIF. Rests on the last frame. Returns what was written."""
+    """Write a film as MP4, or as GIF if no encoder works. It pauses on the last frame.
+
+    Args:
+        frames: pictures of bytes, shape (h, w, 3).
+        path: the file to write; its suffix is replaced.
+        rate: frames per second.
+
+    Returns:
+        The file that was written.
+    """
     import imageio.v2 as imageio
 
     frames = frames + frames[-1:] * rate
@@ -44,6 +62,17 @@ def save_film(frames: list[np.ndarray], path: Path, rate: int = 8) -> Path:
 
 
 def save_gif(frames: list[np.ndarray], path: Path, rate: int = 8, colours: int = 48) -> Path:
+    """Write a film as an animated GIF.
+
+    Args:
+        frames: pictures of bytes, shape (h, w, 3).
+        path: the file to write.
+        rate: frames per second.
+        colours: the number of colours, at most 256.
+
+    Returns:
+        The path.
+    """
     from PIL import Image
 
     pictures = [Image.fromarray(frame).quantize(colours, dither=Image.Dither.NONE) for frame in frames]
@@ -52,7 +81,17 @@ def save_gif(frames: list[np.ndarray], path: Path, rate: int = 8, colours: int =
 
 
 def show_film(result: Mapping[str, Tensor], title: str, dpi: int = 64, colours: int = 32):
-    """The film as the output of a cell: a GIF, which every viewer of notebooks plays."""
+    """Return a film as the output of a cell: a GIF, which every notebook viewer plays.
+
+    Args:
+        result: `field`, `density` and `film_times` of one experiment.
+        title: the title above each frame.
+        dpi: the resolution, in pixels per inch.
+        colours: the number of colours, at most 256.
+
+    Returns:
+        An object that the notebook displays.
+    """
     import tempfile
 
     from IPython.display import Image

@@ -1,4 +1,7 @@
-"""x"""
+"""Measurements of lab 2's experiments: errors of the score, generated states, and the frames of the films.
+
+Densities are counted from noisy states and never computed from a formula, so that they give no answer away.
+"""
 
 from __future__ import annotations
 
@@ -37,19 +40,52 @@ RECORDED = (0, 7, 14, 18, 21)  # steps of a walk of 21 steps whose states are ke
 
 
 def noised_states(schedule: NoiseSchedule, t: float, n: int, sigma_d: float, device: torch.device | str) -> Tensor:
-    """States of the forward process at time t, with the two atoms swapped in every second one: shape (n, 2)."""
+    """Draw states of the forward process at one time. In every second state, the two atoms are swapped.
+
+    Args:
+        schedule: the noise schedule.
+        t: the time, in [0, 1].
+        n: how many, at least 1.
+        sigma_d: the standard deviation of the data.
+        device: where they are created.
+
+    Returns:
+        States in [0, 1), shape (n, 2).
+    """
     x0, _ = TwoAtoms(sigma_d, device).sample(n)
     x0[::2] = x0[::2].flip(1)
     return schedule.add_noise(x0, torch.full((n, 1), t, device=device), torch.randn_like(x0))
 
 
 def rms(values: Tensor) -> float:
+    """Return the root mean square.
+
+    Args:
+        values: any shape.
+
+    Returns:
+        A number, at least 0.
+
+    Example:
+        >>> rms(torch.tensor([3.0, -3.0]))
+        3.0
+    """
     return float(values.square().mean().sqrt())
 
 
 @torch.no_grad()
 def normalised_score(experiment: Experiment, x: Tensor, t: float, exact: bool = False) -> Tensor:
-    """sigma times the score at one time, shape of x."""
+    """Return sigma * score at one time.
+
+    Args:
+        experiment: whose score.
+        x: states, shape (b, 2).
+        t: the time, in [0, 1].
+        exact: take the exact score instead of the learned one.
+
+    Returns:
+        The products, shape of x.
+    """
     time = torch.full((len(x), 1), t, device=x.device)
     score = experiment.exact_score if exact else experiment.score
     return experiment.schedule.sigma(time) * score(x, time)
@@ -58,9 +94,18 @@ def normalised_score(experiment: Experiment, x: Tensor, t: float, exact: bool = 
 def error_by_time(
     experiment: Experiment, times: Iterable[float] = TIMES, grid: int = 50, states: int = 2500
 ) -> dict[str, Tensor]:
-    """Root mean squared error of sigma · score, at states on a uniform grid and at states of the forward process.
+    """Return the root mean squared error of sigma * score, on a uniform grid and at states of the forward process.
 
-    The first says how wrong the score is anywhere; the second weighs each place by its density at that time.
+    The first says how wrong the score is anywhere. The second weights each place by its density at that time.
+
+    Args:
+        experiment: whose score.
+        times: the times, in [0, 1].
+        grid: the side of the uniform grid, at least 1.
+        states: how many states of the forward process.
+
+    Returns:
+        `uniform` and `weighted`, both of shape (times,).
     """
     device = device_of(experiment)
     uniform, weighted = states_on_a_grid(grid, device), []
@@ -77,7 +122,16 @@ def error_by_time(
 def score_along_line(
     experiment: Experiment, times: Iterable[float] = LINE_TIMES, points: int = 201
 ) -> dict[str, Tensor]:
-    """sigma · score along the line from (0, 1) to (1, 0), projected on its direction: shape (times, points)."""
+    """Return sigma * score along the line from (0, 1) to (1, 0), projected on the line's direction.
+
+    Args:
+        experiment: whose score.
+        times: the times, in [0, 1].
+        points: points on the line, at least 2.
+
+    Returns:
+        `line` (learned) and `line_exact`, both of shape (times, points).
+    """
     u = torch.linspace(0, 1, points, device=device_of(experiment))
     x = torch.stack([u, 1 - u], dim=1)
     direction = torch.tensor([1.0, -1.0], device=u.device) / math.sqrt(2)
@@ -89,7 +143,16 @@ def score_along_line(
 
 
 def walks(experiment: Experiment, states: int = 2000, steps: int = 21) -> dict[str, Tensor]:
-    """States generated with predictor and corrector, at five times of the walk, and forward states at these times."""
+    """Generate states with predictor and corrector, and draw forward states at the same times.
+
+    Args:
+        experiment: whose score.
+        states: how many states.
+        steps: the number of predictor steps.
+
+    Returns:
+        `walk` and `forward`, both of shape (5, states, 2), and `walk_times`, shape (5,).
+    """
     answers, device = experiment.answers, device_of(experiment)
     steppers = answers.need("predictor_step"), answers.need("corrector_step")
     with torch.no_grad():
@@ -110,7 +173,18 @@ def walks(experiment: Experiment, states: int = 2000, steps: int = 21) -> dict[s
 def field(
     experiment: Experiment, frames: int = 31, grid: int = 24, bins: int = 60, states: int = 100_000
 ) -> dict[str, Tensor]:
-    """sigma · score on a grid, and the density counted from forward states, at times from 1 to 0: the film's frames."""
+    """Return the frames of the film: sigma * score on a grid, and the density counted from forward states.
+
+    Args:
+        experiment: whose score.
+        frames: the number of times, from 1 down to 0.
+        grid: the side of the grid of arrows.
+        bins: the side of the density's grid.
+        states: how many states are counted for each frame.
+
+    Returns:
+        `field`, shape (frames, grid², 2); `density`, shape (frames, bins, bins); `film_times`, shape (frames,).
+    """
     device = device_of(experiment)
     x = states_on_a_grid(grid, device)
     times = torch.linspace(1, 0, frames)
@@ -127,7 +201,19 @@ def field(
 def measure(
     experiment: Experiment, states: int = 2000, grid: int = 50, frames: int = 31, seed: int = 0
 ) -> dict[str, Tensor]:
-    """Everything that the figures show of one experiment. The same seed for all: they walk from the same states."""
+    """Measure everything that the figures show of one experiment.
+
+    Args:
+        experiment: a finished experiment.
+        states: how many states are generated.
+        grid: the side of the grid on which errors are measured.
+        frames: the number of frames of the film; 0 for none.
+        seed: the same seed makes all experiments walk from the same states.
+
+    Returns:
+        Tensors by name: those of `error_by_time`, `score_along_line`, `walks` and `field`, and `snapshot`, `history`
+        and `milliseconds`.
+    """
     seed_everything(seed)
     result = error_by_time(experiment, grid=grid) | score_along_line(experiment) | walks(experiment, states)
     result["snapshot"] = normalised_score(experiment, states_on_a_grid(22, device_of(experiment)), SNAPSHOT).cpu()
@@ -139,17 +225,45 @@ def measure(
 
 
 def total_variation(one: Tensor, other: Tensor, bins: int = 16) -> float:
-    """Half the sum of the differences of two histograms on the square: 0 for the same law (up to luck), 1 for disjoint ones."""
+    """Return half the sum of the differences of two histograms on the square.
+
+    Args:
+        one: states in [0, 1), shape (n, 2).
+        other: states in [0, 1), shape (m, 2).
+        bins: bins along each side.
+
+    Returns:
+        A number in [0, 1]: 1 for disjoint distributions. For equal ones it is above 0 only by chance.
+
+    Example:
+        >>> total_variation(torch.full((5, 2), 0.1), torch.full((9, 2), 0.9))
+        1.0
+    """
     counts = [torch.histogramdd(x.cpu(), [bins, bins], range=[0.0, 1.0, 0.0, 1.0]).hist / len(x) for x in (one, other)]
     return float((counts[0] - counts[1]).abs().sum() / 2)
 
 
 def device_of(experiment: Experiment) -> torch.device:
+    """Return the device of an experiment's network, or the CPU if it has none.
+
+    Args:
+        experiment: any experiment.
+
+    Returns:
+        The device.
+    """
     return next(experiment.model.parameters()).device if experiment.model is not None else torch.device("cpu")
 
 
 def summary(result: Mapping[str, Tensor]) -> dict[str, object]:
-    """The numbers of one experiment that a table shows."""
+    """Return the numbers of one experiment that a table shows.
+
+    Args:
+        result: its measurements.
+
+    Returns:
+        Numbers by their description.
+    """
     radius = distance_to_crystal(result["walk"][-1].float())
     return {
         "steps": len(result["history"]),
