@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor, nn
+from typeguard import typechecked
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 WORDS = ("a", "bold", "fine", "upright", "slanted", *DIGITS)
@@ -43,7 +45,8 @@ class ImageText(Protocol):
         """
 
 
-def slant(x: Tensor) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def slant(x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, " b"]:
     """Return how far the strokes lean to the right: the slope of the regression of column on height.
 
     Args:
@@ -65,7 +68,8 @@ def slant(x: Tensor) -> Tensor:
     return mean(up * right) / mean(up**2).clamp(min=1e-6)
 
 
-def captions(x: Tensor, labels: Tensor) -> list[str]:
+@jaxtyped(typechecker=typechecked)
+def captions(x: Float[Tensor, "b 1 h w"], labels: Int[Tensor, " b"]) -> list[str]:
     """Write a caption for each digit from its ink and its slant, each compared with the median of the batch.
 
     Args:
@@ -135,7 +139,10 @@ class TinyCLIP(nn.Module):
         return nn.functional.normalize(torch.stack(rows), dim=-1)
 
 
-def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: float = 10.0) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def contrastive_loss(
+    images: Float[Tensor, "b d"], texts: Float[Tensor, "b d"], same: Float[Tensor, "b b"], sharpness: float = 10.0
+) -> Float[Tensor, ""]:
     """Return the loss of CLIP: each image has to find its texts within the batch, and each text its images.
 
     Several images of a batch may share a caption, so the target is spread over all of them.
@@ -154,8 +161,8 @@ def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: flo
 
     Example:
         >>> points = torch.eye(2)
-        >>> float(contrastive_loss(points, points, torch.eye(2), sharpness=100.0))
-        0.0
+        >>> round(float(contrastive_loss(points, points, torch.eye(2), sharpness=1.0)), 4)
+        0.3133
     """
     scores = sharpness * images @ texts.T
     target = same / same.sum(1, keepdim=True)

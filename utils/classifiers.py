@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor, nn
+from typeguard import typechecked
 
 from utils.layers import MLP, FourierFeatures, adapter
 
@@ -42,7 +44,8 @@ class NoisyDigitClassifier(nn.Module):
             nn.GroupNorm(8, channels[-1]), nn.SiLU(), nn.Flatten(), nn.Linear(16 * channels[-1], classes)
         )
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def forward(self, x: Float[Tensor, "b c 32 32"], t: Int[Tensor, " b"]) -> Float[Tensor, "b classes"]:
         """Return the logits of the classes.
 
         Args:
@@ -82,7 +85,8 @@ class DigitClassifier(nn.Module):
         )  # fmt: skip
         self.head = nn.Linear(64, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes"]:
         """Return the logits of the classes.
 
         Args:
@@ -110,7 +114,8 @@ class WordClassifier(nn.Module):
         self.time = FourierFeatures(dim)
         self.body = MLP(sites * d + dim, width, width, classes)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def forward(self, x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"]) -> Float[Tensor, "b classes"]:
         """Return the logits of the classes.
 
         Args:

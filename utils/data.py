@@ -136,7 +136,8 @@ SETUP_FACTS["data"] = describe_source
 def say_offline() -> None:
     """Print that the offline digits are used. Prints only once per process."""
     print(
-        f"MNIST is not here and could not be downloaded: {OFFLINE} take its place. Numbers that need MNIST will differ."
+        f"MNIST was not found and could not be downloaded, so {OFFLINE} are used instead. "
+        "Numbers that were measured on MNIST will differ."
     )
 
 
@@ -262,7 +263,7 @@ def load_cifar(split: str = "train", device: torch.device | str = "cpu") -> Labe
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")
     folder = find_cifar()
     if folder is None:
-        raise FileNotFoundError("CIFAR-10 is not here: `download_cifar()` gets it, 160 MB")
+        raise FileNotFoundError("CIFAR-10 was not found. `download_cifar()` downloads it (160 MB).")
     paths = sorted(folder.glob("data_batch_?.bin")) if split == "train" else [folder / "test_batch.bin"]
     records = []
     for path in paths:

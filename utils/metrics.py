@@ -73,7 +73,10 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     return gaussian_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
 
 
-def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+@jaxtyped(typechecker=typechecked)
+def gaussian_distance(
+    mean_a: Float[Tensor, " d"], cov_a: Float[Tensor, "*d_d"], mean_b: Float[Tensor, " d"], cov_b: Float[Tensor, "*d_d"]
+) -> float:
     """Return the squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b).
 
     With A and B the covariances, it is |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½).

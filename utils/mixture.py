@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor
+from typeguard import typechecked
 
 from utils.diffusion import Schedule, at
 
@@ -37,7 +39,8 @@ class Mixture:
         noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
         return self.means[y] + self.stds[y, None] * noise, y
 
-    def logits(self, x: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def logits(self, x: Float[Tensor, "b d"], t: Int[Tensor, " b"], schedule: Schedule) -> Float[Tensor, "b classes"]:
         """Return log p_t(x, k) up to a constant: the logits of an exact classifier of noisy points.
 
         Args:
@@ -53,7 +56,8 @@ class Mixture:
         distance = (x[:, None] - bar.sqrt()[..., None] * self.means).square().sum(-1)
         return self.prior.log() - x.shape[1] / 2 * variance.log() - distance / (2 * variance)
 
-    def noise(self, x: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def noise(self, x: Float[Tensor, "b d"], t: Int[Tensor, " b"], schedule: Schedule) -> Float[Tensor, "b d"]:
         """Return the mean of the noise in x given x, which is what a perfect noise network returns.
 
         Args:

@@ -179,7 +179,8 @@ class NoiseUNet(nn.Module):
         self.register_buffer("alpha_bars", alpha_bars.float().clone())
         self.unet = UNet(channels, layers, num_labels=1, image_channels=image_channels)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def forward(self, x: Float[Tensor, "b c h w"], t: Int[Tensor, " b"]) -> Float[Tensor, "b c h w"]:
         """Return the estimated noise.
 
         Args:
@@ -212,7 +213,8 @@ class LabelledMLP(nn.Module):
         self.y_embedding = nn.Embedding(num_labels, dim)
         self.layers = MLP(size + 2 * dim, width, width, width, size)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+    @jaxtyped(typechecker=typechecked)
+    def forward(self, x: Float[Tensor, b * n], t: Float[Tensor, b * one], y: Int[Tensor, " b"]) -> Float[Tensor, b * n]:
         """Return the velocity at x.
 
         Args:

@@ -15,7 +15,9 @@ import matplotlib.ticker
 import numpy as np
 import seaborn as sns
 import torch
+from jaxtyping import Shaped, jaxtyped
 from torch import Tensor
+from typeguard import typechecked
 
 from utils.diagrams import draw_rosetta, draw_unet
 from utils.style import (
@@ -44,7 +46,8 @@ __all__ = [
 LARGEST_LATTICE = 12  # up to this side, a picture is drawn as a heat map with lines between its sites
 
 
-def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
+@jaxtyped(typechecker=typechecked)
+def tile(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
     """Arrange images in one picture, from left to right and from top to bottom.
 
     Args:

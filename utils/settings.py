@@ -356,7 +356,7 @@ def require_alphabet(sites: int, letters: int) -> None:
         raise ValueError(f"letters: an alphabet has at least 2, not {letters}")
 
 
-# --- the law of the number of up spins
+# --- the distribution of the number of up spins
 
 
 def law_of_ups(setting: Setting) -> Tensor:

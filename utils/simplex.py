@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor
+from typeguard import typechecked
 
 
-def log_density(x: Tensor, letter: int, alpha: float) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def log_density(x: Float[Tensor, "*n k"], letter: int, alpha: float) -> Float[Tensor, "*n"]:
     """Return log p_alpha(x | letter).
 
     Args:
@@ -35,7 +38,10 @@ def log_density(x: Tensor, letter: int, alpha: float) -> Tensor:
     return math.lgamma(k - 1 + alpha) - math.lgamma(alpha) + (alpha - 1) * x[..., letter].log()
 
 
-def sample(letters: Tensor, alpha: float, k: int, generator: torch.Generator | None = None) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def sample(
+    letters: Int[Tensor, "*n"], alpha: float, k: int, generator: torch.Generator | None = None
+) -> Float[Tensor, "*n k"]:
     """Draw one point x ~ p_alpha(x | letter) for each letter.
 
     Args:
@@ -53,7 +59,8 @@ def sample(letters: Tensor, alpha: float, k: int, generator: torch.Generator | N
     return draws / draws.sum(-1, keepdim=True)
 
 
-def speed(x: Tensor, alpha: float, k: int) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def speed(x: Float[Tensor, "*n"], alpha: float, k: int) -> Float[Tensor, "*n"]:
     """Return C(x, alpha), the speed at which mass at distance 1 - x from its corner moves there as alpha grows.
 
     This is the closed form for a whole number k, from the derivative of the incomplete beta function with respect to
@@ -89,7 +96,8 @@ def speed(x: Tensor, alpha: float, k: int) -> Tensor:
     return -beta_function * x / rest**n * total
 
 
-def conditional_velocity(x: Tensor, letter: int, alpha: float) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def conditional_velocity(x: Float[Tensor, "*n k"], letter: int, alpha: float) -> Float[Tensor, "*n k"]:
     """Return u_alpha(x | letter) = C(x_letter, alpha) (e_letter - x), which points to the corner of the letter.
 
     Args:
@@ -108,7 +116,8 @@ def conditional_velocity(x: Tensor, letter: int, alpha: float) -> Tensor:
     return speed(x[..., letter], alpha, x.shape[-1])[..., None] * (corner - x)
 
 
-def velocity(x: Tensor, posterior: Tensor, alpha: float) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def velocity(x: Float[Tensor, "*n k"], posterior: Float[Tensor, "*n k"], alpha: float) -> Float[Tensor, "*n k"]:
     """Return the mean of the conditional velocities under a posterior.
 
     Args:
@@ -123,7 +132,8 @@ def velocity(x: Tensor, posterior: Tensor, alpha: float) -> Tensor:
     return sum(posterior[..., i : i + 1] * conditional_velocity(x, i, alpha) for i in range(k))
 
 
-def posterior(x: Tensor, probs: Tensor, alpha: float) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def posterior(x: Float[Tensor, "*n k"], probs: Float[Tensor, "*m k"], alpha: float) -> Float[Tensor, "*n k"]:
     """Return p(letter | x).
 
     Args:
@@ -135,13 +145,16 @@ def posterior(x: Tensor, probs: Tensor, alpha: float) -> Tensor:
         Probabilities, shape (…, K).
 
     Example:
-        >>> posterior(torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5]), 2.0).tolist()
+        >>> posterior(torch.tensor([0.25, 0.75]), torch.tensor([0.5, 0.5]), 2.0).round(decimals=4).tolist()
         [0.25, 0.75]
     """
     return torch.softmax(probs.log() + (alpha - 1) * x.log(), dim=-1)
 
 
-def guided_posterior(x: Tensor, letters: Tensor, gradient: Tensor, alpha: float) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def guided_posterior(
+    x: Float[Tensor, "*n k"], letters: Float[Tensor, "*n k"], gradient: Float[Tensor, "*n k"], alpha: float
+) -> Float[Tensor, "*n k"]:
     """Return p(letter | x, class) from p(letter | x) and the gradient of log p(class | x).
 
     The result may leave the simplex if the gradient is scaled up; `project` brings it back.
@@ -158,7 +171,8 @@ def guided_posterior(x: Tensor, letters: Tensor, gradient: Tensor, alpha: float)
     return letters + x * (gradient - (x * gradient).sum(-1, keepdim=True)) / (alpha - 1)
 
 
-def project(y: Tensor) -> Tensor:
+@jaxtyped(typechecker=typechecked)
+def project(y: Float[Tensor, "*n k"]) -> Float[Tensor, "*n k"]:
     """Return the nearest point of the simplex (in Euclidean distance) to each y.
 
     All coordinates are shifted by one number, and what is then below 0 is set to 0.

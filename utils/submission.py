@@ -273,7 +273,9 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())
     if unsaved:
-        print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}. Save it, and run this cell again.")
+        print(
+            f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}. Save it, and run this cell again."
+        )
         return None
     return found
 

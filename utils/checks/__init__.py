@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise, find, load, run_probe
-from utils.checks.judging import Verdict, judge_with
+from utils.checks.findings import Verdict
+from utils.checks.judging import judge_with
 
 __all__ = ["check", "check_all", "graded"]
 

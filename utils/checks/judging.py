@@ -1,67 +1,25 @@
-"""Verdicts: what a judge concludes from evidence. Points, and findings as a good teaching assistant would write them.
-"""
+"""Judges: read the evidence of an exercise and conclude points and findings."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
+from utils.checks.explain import explain, is_device_error
+from utils.checks.findings import Failure, Finding, Verdict
 
-FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
+__all__ = ["FALSE_ALARM", "Failure", "Finding", "Judge", "Mistakes", "Verdict", "as_float", "explain", "judge_with"]
+
+FALSE_ALARM = 1e-6  # the largest probability with which an exercise may reject a right answer
 
 Mistakes = Sequence[tuple[str, str, Tensor]]  # code, message, what that mistake gives
 
 UNJUDGED = "The grader could not judge this part of your answer by itself"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One observation.
-
-    Args:
-        code: a short name for programs.
-        message: what the student reads.
-    """
-
-    code: str
-    message: str
-
-
-@dataclass
-class Verdict:
-    """The result of judging one exercise.
-
-    Args:
-        points: the points earned, from 0 to max_points.
-        max_points: the points that the parts of the exercise add up to.
-        findings: what was observed.
-        false_alarm: the probability that this verdict rejects a right answer.
-    """
-
-    points: float
-    max_points: float
-    findings: list[Finding] = field(default_factory=list)
-    false_alarm: float = 0.0  # the chance that this verdict refuses a right answer
-
-
-class Failure(Exception):
-    """Raised to end a part of an exercise with a finding.
-
-    Args:
-        code: the finding's code.
-        message: the finding's message.
-    """
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.finding = Finding(code, message)
 
 
 class Judge:
@@ -421,74 +379,6 @@ def as_float(value: object) -> float:
         return float("nan")
 
 
-def is_device_error(error: dict[str, object]) -> bool:
-    """Return whether a stored error says that tensors are on different devices, or that a device is missing.
-
-    Args:
-        error: what `evidence.describe` returned.
-
-    Returns:
-        True for such an error.
-    """
-    words = str(error.get("message", "")).lower()
-    return any(
-        hint in words
-        for hint in (
-            "same device",
-            "expected device",
-            "not compiled with cuda",
-            "found no nvidia",
-            "no cuda gpus",
-            "invalid device",
-        )
-    )
-
-
-def explain(error: dict[str, object]) -> tuple[str, str]:
-    """Explain an exception of the student's code.
-
-    Args:
-        error: what `evidence.describe` returned.
-
-    Returns:
-        The code and the message of a finding.
-    """
-    kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
-    bases = error.get("bases")
-    bases = bases if isinstance(bases, list) else []
-    at = f" The line is `{line}`." if line else ""
-    if kind == "MissingName":
-        return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
-    if kind == "WrongSignature":
-        return "wrong_signature", f"{words}. Keep the arguments as the statement gives them."
-    if "NotImplementedError" in bases:
-        return "not_implemented", "Not answered yet: the cell still raises NotImplementedError."
-    if is_device_error(error):
-        return "hard_coded_device", f"Your code works on one device only: {gist(words)}.{at}"
-    if kind in ("TypeCheckError", "TypeCheckException"):
-        return "wrong_shape", f"A tensor is not what the signature promises: {broken_promise(words)}.{at}"
-    if kind in ("SystemExit", "KeyboardInterrupt"):
-        return "raised", f"Your code ended the program ({kind}).{at}"
-    return "raised", f"Your code raised {kind}: {gist(words)}.{at}" if words else f"Your code raised {kind}.{at}"
-
-
-def gist(words: str) -> str:
-    r"""Shorten an error message to one line without its final period. Torch's list of possible signatures is left out.
-
-    Args:
-        words: the message.
-
-    Returns:
-        The line.
-
-    Example:
-        >>> gist("a size\n  differs.")
-        'a size differs'
-    """
-    words = " ".join(words.split(", but expected one of:")[0].split())
-    return words.rstrip(".:; ")
-
-
 def judge_with(verdict, challenge: Challenge, evidence: Evidence) -> Verdict:
     """Run a verdict function on evidence.
 
@@ -503,26 +393,3 @@ def judge_with(verdict, challenge: Challenge, evidence: Evidence) -> Verdict:
     judge = Judge(challenge, evidence)
     verdict(judge)
     return judge.verdict()
-
-
-def broken_promise(words: str) -> str:
-    """Say which annotation of jaxtyping was violated, in one sentence.
-
-    Args:
-        words: jaxtyping's message.
-
-    Returns:
-        The argument, what was given, and what the annotation promises.
-    """
-    name, seen, wanted = (
-        re.search(pattern, words)
-        for pattern in (
-            r"typechecking parameter '(\w+)'",
-            r"Actual value: (.+)",
-            r"Expected type: (?:<class ')?(.+?)(?:'>)?\.?(?:\n|$)",
-        )
-    )
-    if seen is None or wanted is None:
-        return gist(words)
-    thing = f"`{name[1]}`" if name else "what comes back"
-    return f"{thing} is {seen[1]}, expected `{wanted[1]}`"

@@ -210,7 +210,7 @@ def run(
         card = OmegaConf.merge(config, {"answers": answers.fingerprint(needed(config))})
         if folder.exists() and (fresh or not same_card(folder, card)):
             if not fresh:
-                print(f"{name}: settings or answers have changed since the last run; starting anew.")
+                print(f"{name}: settings or answers have changed since the last run; starting from the beginning.")
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(card, folder / "config.yaml")

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
+from jaxtyping import Float, jaxtyped
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from typeguard import typechecked
 
 from utils.atoms import (
     NoiseSchedule,
@@ -224,7 +226,8 @@ def measure(
     return result
 
 
-def total_variation(one: Tensor, other: Tensor, bins: int = 16) -> float:
+@jaxtyped(typechecker=typechecked)
+def total_variation(one: Float[Tensor, "n 2"], other: Float[Tensor, "m 2"], bins: int = 16) -> float:
     """Return half the sum of the differences of two histograms on the square.
 
     Args:
