@@ -46,7 +46,7 @@ def parameters(function) -> list[str]:
 def class_parameters(thing) -> list[str]:
     if dataclasses.is_dataclass(thing) or hasattr(thing, "_fields"):
         return parameters(thing)
-    if "__init__" in vars(thing):
+    if "__init__" in vars(thing) and not getattr(thing, "_is_protocol", False):
         return parameters(thing.__init__)[1:]
     return []
 

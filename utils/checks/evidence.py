@@ -53,7 +53,9 @@ class Evidence:
         self.errors: dict[str, dict[str, object]] = {}  # attempt -> what was raised
 
     def put(self, name: str, thing: object) -> None:
-        """Store what a student's code returned. The items of a tuple or list become `name.0`, `name.1`, …
+        """Store what a student's code returned.
+
+        The items of a tuple or list become `name.0`, `name.1` and so on.
 
         Args:
             name: `attempt/thing`.

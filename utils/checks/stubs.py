@@ -195,13 +195,13 @@ def bind(arguments: tuple[str, ...], inputs: tuple, named: dict) -> list[object]
 
 
 def keep(thing: object) -> object:
-    """Copy a tensor without its graph; return anything else as it is.
+    """Copy a tensor without its graph.
 
     Args:
         thing: any object.
 
     Returns:
-        The copy.
+        The copy, or the object itself if it is no tensor.
     """
     return thing.detach().clone() if isinstance(thing, Tensor) else thing
 
@@ -296,7 +296,7 @@ class StubData:
         """Return whether the points, and the labels, are unchanged.
 
         Returns:
-            Two truth values.
+            One truth value for the points and one for the labels.
         """
         points, labels = self._before
         return torch.equal(points, self.points), torch.equal(labels, self.labels)
@@ -343,7 +343,7 @@ class StubClassifier(nn.Module):
         self.record = Recorder(self.compute, ("x", "t"))
 
     def compute(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the logits without recording the call.
+        """Return the logits, unrecorded.
 
         Args:
             x: samples, shape (b, …).
