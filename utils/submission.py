@@ -170,7 +170,8 @@ def damaged_cells(notebook: NotebookNode, lab: str) -> list[str]:
         answers = answer_cells(notebook, entry)
         if not answers:
             found.append(
-                f"{entry.name}: no cell answers it any more. Make `{marker(entry)}` the first line of the cell that does."
+                f"{entry.name}: no cell answers it any more. "
+                f"Make `{marker(entry)}` the first line of the cell that does."
             )
         elif len(answers) > 1:
             found.append(
@@ -273,9 +274,8 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())
     if unsaved:
-        print(
-            f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}. Save it, and run this cell again."
-        )
+        print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}.")
+        print("Save it, and run this cell again.")
         return None
     return found
 

@@ -31,8 +31,8 @@ utils.checks.graded("{name}")
 ### END HIDDEN TESTS"""
 
 
-# The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first, then
-# what is installed, then the release. Some machines have another package called `utils`; it must not be taken for ours.
+# The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first,
+# then what is installed, then the release. Another package called `utils` must not be taken for the course's.
 BOOTSTRAP = """\
 import pathlib
 import subprocess

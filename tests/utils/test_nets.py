@@ -48,7 +48,8 @@ def test_unet_names_a_wrong_shape():
 
 
 def test_small_networks():
-    assert LabelledMLP((1, 1, 2), 4)(torch.zeros(3, 1, 1, 2), torch.zeros(3, 1, 1, 1), torch.zeros(3, dtype=torch.long)).shape == (3, 1, 1, 2)  # fmt: skip
+    x, t, y = torch.zeros(3, 1, 1, 2), torch.zeros(3, 1, 1, 1), torch.zeros(3, dtype=torch.long)
+    assert LabelledMLP((1, 1, 2), 4)(x, t, y).shape == x.shape
     assert FourierFeatures(8)(torch.rand(5, 1, 1, 1)).shape == (5, 8)
     assert DigitClassifier()(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
 

@@ -21,7 +21,8 @@ CELLS = [
     "        x = torch.randn(batch_size, 3)\n"
     "        return (self.model(x) - x.sum(1, keepdim=True)).square().mean()",
     "trainer = MyTrainer(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)))\n"
-    "history = trainer.train(40, 'cpu', lr=1e-2, ema=0.9, batch_size=16, checkpoint='drive/net.safetensors', save_seconds=0)",
+    "history = trainer.train(40, 'cpu', lr=1e-2, ema=0.9, batch_size=16, save_seconds=0,"
+    " checkpoint='drive/net.safetensors')",
     "weights = torch.cat([p.flatten() for p in trainer.model.parameters()]).tolist()\n"
     "json.dump({'history': history, 'weights': weights}, open('result.json', 'w'))",
 ]

@@ -44,7 +44,8 @@ def setup_cell(lab=None):
 
 WHERE = "\nimport utils.checks\nprint('utils from', utils.checks.__file__)\nassert callable(check_all)"
 # Names that the students' own code may want, and that a forgotten line of theirs must not find.
-WHERE += "\nassert not {'here', 'course', 'folder', 'wheel', 'install', 'done', 'foreign'} & set(globals()), sorted(globals())"
+WHERE += "\nleft = {'here', 'course', 'folder', 'wheel', 'install', 'done', 'foreign'} & set(globals())"
+WHERE += "\nassert not left, sorted(left)"
 
 
 def test_every_set_up_cell_names_the_address_that_is_set_once(lab):

@@ -1,4 +1,4 @@
-"""Evidence: what a probe observed. It holds named tensors and small values that JSON can hold, never an expected value."""
+"""Evidence: what a probe observed, as named tensors and small JSON values. It never holds an expected value."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Recording stubs: replacements for the model, the path, the data and the other exercises' results.
 
-They compute smooth functions without meaning. A judge can rebuild them from the challenge and the recorded inputs, and
-they give no hint of any lab's formula.
+They compute smooth functions without meaning, which a judge can rebuild and which give no hint of any lab's formula.
 """
 
 from __future__ import annotations
@@ -248,7 +247,7 @@ class StubModel(nn.Module):
         self.record = Recorder(self.compute, arguments)
 
     def compute(self, x: Tensor, *others: Tensor) -> Tensor:
-        """Return the output without recording the call.
+        """Return the output, unrecorded.
 
         Args:
             x: samples, shape (b, …).

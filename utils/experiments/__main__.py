@@ -1,4 +1,4 @@
-"""The command line of lab 2's experiments: `python -m utils.experiments run NAME … --answers NOTEBOOK`, and `analyse`."""
+"""The command line of lab 2's experiments: `python -m utils.experiments run NAME … --answers NOTEBOOK`, or `analyse`."""
 
 from __future__ import annotations
 
