@@ -30,7 +30,7 @@ from utils.metrics import frechet_distance, in_batches
 from utils.nets import DigitClassifier, UNet
 from utils.paths import LinearAlpha, LinearBeta
 from utils.runtime import current_device, fast_bf16, seed_everything
-from utils.training import CHECKPOINTS, load_weights, update_mean
+from utils.training import CHECKPOINTS, load_weights, update_ema
 
 RESULTS = Path(__file__).parent / "results" / "lab4.json"
 
@@ -101,7 +101,7 @@ class Recipe:
         loss.backward()
         self.optimizer.step()
         if self.mean is not None:
-            update_mean(self.mean, self.net, min(0.995, (self.steps + 1) / (self.steps + 10)))
+            update_ema(self.mean, self.net, min(0.995, (self.steps + 1) / (self.steps + 10)))
         self.steps += 1
 
     @torch.no_grad()

@@ -92,8 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
         }
         if args.network == "classifier":
             test = load_digits("test", device=device)
-            facts["test accuracy by t"] = accuracies(lab, trainer.mean_model, test, schedule)
-        save_weights(trainer.mean_model, out, facts)
+            facts["test accuracy by t"] = accuracies(lab, trainer.ema_model, test, schedule)
+        save_weights(trainer.ema_model, out, facts)
         out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
 
     trainer.train(steps, device, lr=args.lr, batch_size=args.batch, ema=args.ema, bf16=True, save_seconds=120,

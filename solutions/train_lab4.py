@@ -98,8 +98,8 @@ def main(arguments: list[str] | None = None) -> None:
         """Now and then: the weights so far, with a quick measurement."""
         keep.calls += 1
         if keep.calls % 10 == 0 or len(trainer.history) == args.steps:
-            facts = card(trainer.mean_model, 1, [2.0], min(300, args.images), 15)
-            save_weights(trainer.mean_model, args.out, facts)
+            facts = card(trainer.ema_model, 1, [2.0], min(300, args.images), 15)
+            save_weights(trainer.ema_model, args.out, facts)
             args.out.with_suffix(".json").write_text(json.dumps(facts, indent=2) + "\n")
             with log.open("a") as file:
                 file.write(

@@ -1,7 +1,10 @@
 """Words for digits, and a small model of images and words. Lab 3's last, ungraded part guides with it.
 
-What guidance needs of such a model are two methods, `encode_image` and `encode_text`. `TinyCLIP` has them, and so has
-`OpenCLIP`, around a large model of the package open_clip (Radford et al., 2021, "Learning transferable visual models …").
+Guidance needs two methods of such a model: `encode_image` and `encode_text`. `TinyCLIP` has them, and so has
+`OpenCLIP`, which wraps a large model of the package open_clip.
+
+References:
+    Radford et al. (2021), "Learning transferable visual models from natural language supervision".
 """
 
 from __future__ import annotations
@@ -10,24 +13,48 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+from jaxtyping import Float, Int, jaxtyped
 from torch import Tensor, nn
+from typeguard import typechecked
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 WORDS = ("a", "bold", "fine", "upright", "slanted", *DIGITS)
 
 
 class ImageText(Protocol):
-    """Images and texts as points on one sphere: what fits together lies close together."""
+    """A model that maps images and texts to unit vectors. Vectors of matching pairs lie close together."""
 
     def encode_image(self, x: Tensor) -> Tensor:
-        """Images (b, 1, h, w) in [-1, 1] to unit vectors (b, d), with a gradient in x."""
+        """Return the vectors of images, attached to the graph.
+
+        Args:
+            x: images in [-1, 1], shape (b, 1, h, w).
+
+        Returns:
+            Unit vectors, shape (b, d).
+        """
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Texts to unit vectors (texts, d)."""
+        """Return the vectors of texts.
+
+        Args:
+            texts: captions.
+
+        Returns:
+            Unit vectors, shape (texts, d).
+        """
 
 
-def slant(x: Tensor) -> Tensor:
-    """How far the strokes lean to the right, as the regression of column on height: 0 is upright. (b, 1, h, w) to (b,)."""
+@jaxtyped(typechecker=typechecked)
+def slant(x: Float[Tensor, "b 1 h w"]) -> Float[Tensor, " b"]:
+    """Return how far the strokes lean to the right: the slope of the regression of column on height.
+
+    Args:
+        x: images in [-1, 1], shape (b, 1, h, w).
+
+    Returns:
+        The slopes, 0 for upright strokes, shape (b,), float64.
+    """
     ink = ((x + 1) / 2).clamp(0, 1)[:, 0].double()
     h, w = ink.shape[-2:]
     row, column = torch.arange(h).to(ink)[:, None], torch.arange(w).to(ink)[None]
@@ -41,8 +68,17 @@ def slant(x: Tensor) -> Tensor:
     return mean(up * right) / mean(up**2).clamp(min=1e-6)
 
 
-def captions(x: Tensor, labels: Tensor) -> list[str]:
-    """A caption for each digit, such as "a bold slanted seven", from its ink and its slant (against the batch's medians)."""
+@jaxtyped(typechecker=typechecked)
+def captions(x: Float[Tensor, "b 1 h w"], labels: Int[Tensor, " b"]) -> list[str]:
+    """Write a caption for each digit from its ink and its slant, each compared with the median of the batch.
+
+    Args:
+        x: images in [-1, 1], shape (b, 1, h, w).
+        labels: digits from 0 to 9, integers of shape (b,).
+
+    Returns:
+        One caption for each image, such as "a bold slanted seven".
+    """
     ink, lean = ((x + 1) / 2).mean((1, 2, 3)), slant(x)
     return [
         f"a {'bold' if i > ink.median() else 'fine'} {'slanted' if s > lean.median() else 'upright'} {DIGITS[y]}"
@@ -51,7 +87,12 @@ def captions(x: Tensor, labels: Tensor) -> list[str]:
 
 
 class TinyCLIP(nn.Module):
-    """A few convolutions for images, the mean of word vectors for texts."""
+    """A few convolutions for images, and the mean of word vectors for texts.
+
+    Args:
+        dim: the dimension of the unit vectors.
+        channels: the number of channels of the first convolution, a multiple of 8.
+    """
 
     def __init__(self, dim: int = 32, channels: int = 24):
         super().__init__()
@@ -66,11 +107,28 @@ class TinyCLIP(nn.Module):
         self.words = nn.Embedding(len(WORDS), dim)
 
     def encode_image(self, x: Tensor) -> Tensor:
-        """Images (b, 1, 32, 32) in [-1, 1] to unit vectors (b, dim)."""
+        """Return the vectors of images.
+
+        Args:
+            x: images in [-1, 1], shape (b, 1, 32, 32).
+
+        Returns:
+            Unit vectors, shape (b, dim).
+        """
         return nn.functional.normalize(self.image(x), dim=-1)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Texts to unit vectors (texts, dim). Raises ValueError for a word that was never in a caption."""
+        """Return the vectors of texts.
+
+        Args:
+            texts: captions made of the words in `WORDS`.
+
+        Returns:
+            Unit vectors, shape (texts, dim).
+
+        Raises:
+            ValueError: a word is not in `WORDS`.
+        """
         rows = []
         for text in texts:
             unknown = [word for word in text.lower().split() if word not in WORDS]
@@ -81,11 +139,30 @@ class TinyCLIP(nn.Module):
         return nn.functional.normalize(torch.stack(rows), dim=-1)
 
 
-def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: float = 10.0) -> Tensor:
-    """Each image has to find the texts that are its own among the batch, and each text its images: the loss of CLIP (Radford et al., 2021).
+@jaxtyped(typechecker=typechecked)
+def contrastive_loss(
+    images: Float[Tensor, "b d"], texts: Float[Tensor, "b d"], same: Float[Tensor, "b b"], sharpness: float = 10.0
+) -> Float[Tensor, ""]:
+    """Return the loss of CLIP: each image has to find its texts within the batch, and each text its images.
 
-    images, texts: unit vectors (b, d); `same`: (b, b), symmetric, 1 where text j fits image i (so on the diagonal), else 0.
-    Several images of a batch may have one caption, so the target is spread over all of them.
+    Several images of a batch may share a caption, so the target is spread over all of them.
+
+    Args:
+        images: unit vectors, shape (b, d).
+        texts: unit vectors, shape (b, d).
+        same: shape (b, b), symmetric; 1 where text j fits image i (so on the diagonal), else 0.
+        sharpness: the factor on the cosines, positive.
+
+    Returns:
+        The loss, shape ().
+
+    References:
+        Radford et al. (2021), "Learning transferable visual models from natural language supervision", figure 3.
+
+    Example:
+        >>> points = torch.eye(2)
+        >>> round(float(contrastive_loss(points, points, torch.eye(2), sharpness=1.0)), 4)
+        0.3133
     """
     scores = sharpness * images @ texts.T
     target = same / same.sum(1, keepdim=True)
@@ -95,9 +172,19 @@ def contrastive_loss(images: Tensor, texts: Tensor, same: Tensor, sharpness: flo
 
 
 class OpenCLIP:
-    """A model of the package open_clip behind the same two methods: digits are enlarged, and shown as ink on paper.
+    """A model of the package open_clip with the same two methods.
 
-    Needs `pip install open_clip_torch`; nothing is imported before one is made.
+    Digits are enlarged and shown as dark ink on light paper.
+
+    The model needs `pip install open_clip_torch`, which is imported only when an object is created.
+
+    Args:
+        name: the architecture's name in open_clip.
+        pretrained: the name of its weights.
+        device: where the model goes.
+
+    Raises:
+        ImportError: open_clip is not installed.
     """
 
     def __init__(
@@ -116,12 +203,26 @@ class OpenCLIP:
         self.device = device
 
     def encode_image(self, x: Tensor) -> Tensor:
-        """Digits (b, 1, h, w) in [-1, 1] to unit vectors (b, d), with a gradient in x."""
+        """Return the vectors of digits, attached to the graph.
+
+        Args:
+            x: images in [-1, 1], shape (b, 1, h, w).
+
+        Returns:
+            Unit vectors, shape (b, d).
+        """
         paper = (1 - x) / 2  # ink is dark
         large = nn.functional.interpolate(paper.expand(-1, 3, -1, -1), (self.size, self.size), mode="bicubic")
         return nn.functional.normalize(self.model.encode_image((large - self.mean) / self.std), dim=-1)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
-        """Texts to unit vectors (texts, d)."""
+        """Return the vectors of texts.
+
+        Args:
+            texts: what follows "a handwritten digit, " in the caption.
+
+        Returns:
+            Unit vectors, shape (texts, d).
+        """
         tokens = self.tokenizer([f"a handwritten digit, {text}" for text in texts]).to(self.device)
         return nn.functional.normalize(self.model.encode_text(tokens), dim=-1)

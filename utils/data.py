@@ -1,8 +1,8 @@
 """Handwritten digits with their labels, as one tensor on the device.
 
-MNIST is looked for in $LAB_DATA, then in ./data, then downloaded into ./data by torchvision. Where none can be had, the
-digits inside scikit-learn (1,797 images by real pens) take its place, scaled to the same shape.
-A file that is damaged or cut short is named in an error and never read in part.
+MNIST is searched for in $LAB_DATA, then in ./data, then downloaded into ./data by torchvision. Without a network,
+scikit-learn's digits (1,797 images of real handwriting) are used instead, scaled to the same shape.
+A damaged or truncated file is named in an error and never read in part.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as image
 
 from utils.distributions import Sampleable
-from utils.runtime import current_budget
+from utils.runtime import SETUP_FACTS, current_budget
 
 OFFLINE = "scikit-learn's digits (offline)"
 # SHA-256 of the four unpacked files of the original database, and their shapes.
@@ -33,13 +33,26 @@ MNIST_FILES = {
 
 
 class DamagedFile(RuntimeError):
-    """A data file that is not what it should be. The message names it."""
+    """Raised for a data file with the wrong length or content. The message names the file."""
 
 
 class LabelledImages(nn.Module, Sampleable):
-    """Images (n, c, size, size) and labels (n,) that are drawn uniformly, with replacement.
+    """Images with labels, drawn uniformly and with replacement.
 
-    Pixels are kept as bytes on the device and handed out as floats from -1 (paper) to 1 (ink).
+    Pixels are stored as bytes on the device, and returned as floats from -1 (paper) to 1 (ink).
+
+    Args:
+        pixels: shape (n, c, h, w), uint8, 0 to 255.
+        labels: shape (n,), integers.
+        source: where the images come from, for messages.
+
+    Raises:
+        ValueError: the pixels are not uint8 with four axes, or the number of labels differs.
+
+    Example:
+        >>> images = LabelledImages(torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1), torch.arange(2), "")
+        >>> images[:][0].flatten().tolist(), images[:][1].tolist()
+        ([-1.0, 1.0], [0, 1])
     """
 
     def __init__(self, pixels: Tensor, labels: Tensor, source: str):
@@ -55,20 +68,42 @@ class LabelledImages(nn.Module, Sampleable):
         return len(self.labels)
 
     def __getitem__(self, index) -> tuple[Tensor, Tensor]:
-        """Images and labels at these indices (a tensor, a slice or a list), as new tensors."""
+        """Return images and labels at these indices, as new tensors.
+
+        Args:
+            index: a tensor of integers, a slice or a list.
+
+        Returns:
+            Images, shape (k, c, h, w), in [-1, 1], and labels, int64 of shape (k,).
+        """
         return self.pixels[index].float() / 127.5 - 1, self.labels[index].clone()
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
-        """`n` images (n, c, size, size) in [-1, 1] and their labels (n,), int64."""
+        """Draw images and their labels.
+
+        Args:
+            n: how many, at least 1.
+
+        Returns:
+            Images, shape (n, c, h, w), in [-1, 1], and labels, int64 of shape (n,).
+        """
         return self[torch.randint(len(self), (n,), device=self.labels.device)]
 
 
 def load_digits(split: str = "train", size: int = 32, device: torch.device | str = "cpu") -> LabelledImages:
-    """The `train` or `test` images of MNIST at size × size pixels, or the offline digits where MNIST cannot be had.
+    """Load MNIST, or the offline digits if MNIST is not available.
+
+    Args:
+        split: `train` or `test`.
+        size: the height and width that the images are scaled to, in pixels.
+        device: where the images go.
+
+    Returns:
+        The images, each of shape (1, size, size). Their `source` says which data they are.
 
     Raises:
-        DamagedFile: MNIST is there but broken.
-        ValueError: `split` is neither.
+        DamagedFile: MNIST was found but is damaged.
+        ValueError: `split` is neither `train` nor `test`.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")
@@ -84,22 +119,34 @@ def load_digits(split: str = "train", size: int = 32, device: torch.device | str
 
 
 def describe_source() -> str:
-    """One phrase for the set-up line. Looks at the disk, not at the network."""
+    """Return one phrase about where the digits come from. Looks at the disk, not at the network.
+
+    Returns:
+        The phrase that `setup` prints.
+    """
     if find_mnist():
         return "MNIST"
     return OFFLINE if current_budget().name == "grade" else "MNIST will be downloaded; without a network, " + OFFLINE
 
 
+SETUP_FACTS["data"] = describe_source
+
+
 @lru_cache(1)
 def say_offline() -> None:
-    """Once a process: every split is loaded by itself."""
+    """Print that the offline digits are used. Prints only once per process."""
     print(
-        f"MNIST is not here and could not be downloaded: {OFFLINE} take its place. Numbers that need MNIST will differ."
+        f"MNIST was not found and could not be downloaded, so {OFFLINE} are used instead. "
+        "Numbers that were measured on MNIST will differ."
     )
 
 
 def find_mnist() -> Path | None:
-    """The first folder that holds the four files of MNIST, unpacked or gzipped."""
+    """Find the first folder that holds the four files of MNIST, unpacked or gzipped.
+
+    Returns:
+        The folder, or None.
+    """
     for root in (os.environ.get("LAB_DATA"), "data"):
         raw = Path(root) / "MNIST" / "raw" if root else None
         if raw and all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in MNIST_FILES):
@@ -108,7 +155,11 @@ def find_mnist() -> Path | None:
 
 
 def download_mnist() -> Path | None:
-    """Download into ./data. None where there is no network, and at the budget `grade`, which downloads nothing."""
+    """Download MNIST into ./data. At the budget `grade`, nothing is downloaded.
+
+    Returns:
+        The folder with the files, or None if there is no network.
+    """
     if current_budget().name == "grade":
         return None
     from torchvision.datasets import MNIST
@@ -125,7 +176,18 @@ def download_mnist() -> Path | None:
 
 
 def read_idx(raw: Path, name: str) -> np.ndarray:
-    """One file of MNIST as an array of bytes. Checked as a whole before anything of it is used."""
+    """Read one file of MNIST. The whole file is checked before any part of it is used.
+
+    Args:
+        raw: the folder with MNIST's files.
+        name: a key of `MNIST_FILES`.
+
+    Returns:
+        The bytes, shape (n, 28, 28) for images and (n,) for labels.
+
+    Raises:
+        DamagedFile: the file cannot be read, or its length or its checksum is wrong.
+    """
     sha256, shape = MNIST_FILES[name]
     path = raw / name if (raw / name).exists() else raw / f"{name}.gz"
     advice = "Delete it, and it will be downloaded again."
@@ -145,7 +207,14 @@ def read_idx(raw: Path, name: str) -> np.ndarray:
 
 
 def read_offline_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """scikit-learn's 8×8 digits as bytes, at 28×28 with a margin as in MNIST: 1,437 to train, 360 to test."""
+    """Read scikit-learn's 8×8 digits, scaled to 28×28 with a margin as in MNIST.
+
+    Args:
+        split: `train` (1,437 images) or `test` (360 images).
+
+    Returns:
+        Images, bytes of shape (n, 28, 28), and labels, shape (n,).
+    """
     from sklearn.datasets import load_digits as sklearn_digits
     from sklearn.model_selection import train_test_split
 
@@ -163,7 +232,11 @@ CIFAR_RECORD = 1 + 3 * 32 * 32  # a label, then the red, the green and the blue 
 
 
 def find_cifar() -> Path | None:
-    """The folder with CIFAR-10's binary version, in $LAB_DATA or ./data."""
+    """Find the folder with CIFAR-10's binary version, in $LAB_DATA or ./data.
+
+    Returns:
+        The folder, or None.
+    """
     for root in (os.environ.get("LAB_DATA"), "data"):
         folder = Path(root) / "cifar-10-batches-bin" if root else None
         if folder and (folder / "test_batch.bin").exists():
@@ -172,15 +245,25 @@ def find_cifar() -> Path | None:
 
 
 def load_cifar(split: str = "train", device: torch.device | str = "cpu") -> LabelledImages:
-    """CIFAR-10, colour images (n, 3, 32, 32) of ten kinds of things, from its binary version (`download_cifar` gets it).
+    """Load CIFAR-10, colour images of ten classes, from its binary version.
 
-    Raises FileNotFoundError where it is missing, DamagedFile where a file has the wrong length or impossible labels.
+    Args:
+        split: `train` or `test`.
+        device: where the images go.
+
+    Returns:
+        The images, each of shape (3, 32, 32).
+
+    Raises:
+        FileNotFoundError: CIFAR-10 is missing; `download_cifar` fetches it.
+        DamagedFile: a file has the wrong length or impossible labels.
+        ValueError: `split` is neither `train` nor `test`.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")
     folder = find_cifar()
     if folder is None:
-        raise FileNotFoundError("CIFAR-10 is not here: `download_cifar()` gets it, 160 MB")
+        raise FileNotFoundError("CIFAR-10 was not found. `download_cifar()` downloads it (160 MB).")
     paths = sorted(folder.glob("data_batch_?.bin")) if split == "train" else [folder / "test_batch.bin"]
     records = []
     for path in paths:
@@ -199,7 +282,18 @@ def load_cifar(split: str = "train", device: torch.device | str = "cpu") -> Labe
 
 
 def download_cifar(root: str | Path = "data") -> Path:
-    """Download and unpack CIFAR-10's binary version. Raises OSError or RuntimeError without a network."""
+    """Download and unpack CIFAR-10's binary version, 160 MB.
+
+    Args:
+        root: the folder to unpack into.
+
+    Returns:
+        The folder with the files.
+
+    Raises:
+        OSError: there is no network.
+        RuntimeError: the download is damaged.
+    """
     from torchvision.datasets.utils import download_and_extract_archive
 
     download_and_extract_archive(CIFAR_URL, str(root), md5=CIFAR_MD5)

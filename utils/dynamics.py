@@ -1,4 +1,4 @@
-"""Differential equations and their simulation. The loop over time is here; the step is the student's."""
+"""Differential equations and their simulation. The loop over time is here; the step is an exercise."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from utils.runtime import progress
 
 
 class ODE(ABC):
-    """dx/dt = drift(x, t)"""
+    """The ordinary differential equation dx/dt = drift_coefficient(x, t)."""
 
     @abstractmethod
     def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
-        """The velocity at x, shape of x. t has shape (b, 1, …, 1); `kwargs` may hold labels y."""
+        """Return the velocity at x.
 
+        Args:
+            x: states, shape (b, …).
+            t: times, shape (b, 1, …, 1) with as many axes as x.
+            **kwargs: further inputs, such as labels y of shape (b,).
 
-class SDE(ODE):
-    """dx = drift(x, t) dt + diffusion(x, t) dW"""
-
-    @abstractmethod
-    def diffusion_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
-        """The size of the noise at x, shape of x or (b, 1, …, 1)."""
+        Returns:
+            The velocities, shape of x.
+        """
 
 
 class Simulator(ABC):
-    """Walks along a grid of times. A subclass says what one step does.
+    """A walk along a grid of times. A subclass defines one step.
 
-    `ts` is a grid shared by all samples, shape (n,), or one grid a sample, shape (b, n) or (b, n, 1, …, 1).
-    A step receives t and h with the shape (b, 1, …, 1).
+    The grid `ts` is shared by all samples, shape (n,), or there is one for each sample, shape (b, n) or (b, n, 1, …,
+    1).
+
+    Args:
+        ode: the equation whose drift the steps use.
     """
 
     def __init__(self, ode: ODE):
@@ -38,11 +42,33 @@ class Simulator(ABC):
 
     @abstractmethod
     def step(self, x: Tensor, t: Tensor, h: Tensor, **kwargs) -> Tensor:
-        """The state at t + h from the state x at t."""
+        """Return the state at t + h.
+
+        Args:
+            x: the states at t, shape (b, …).
+            t: times, shape (b, 1, …, 1) with as many axes as x.
+            h: step sizes, shape of t. They may differ from step to step and from sample to sample.
+            **kwargs: further inputs of the drift, such as labels y of shape (b,).
+
+        Returns:
+            The next states, shape of x.
+        """
 
     @torch.no_grad()
     def simulate(self, x: Tensor, ts: Tensor, **kwargs) -> Tensor:
-        """The state at the last time, shape of x. `kwargs` go to every step."""
+        """Walk along the whole grid without gradients, and return the last state.
+
+        Args:
+            x: the states at the first time, shape (b, …).
+            ts: the grid, shape (n,), (b, n) or (b, n, 1, …, 1).
+            **kwargs: further inputs of every step, such as labels y of shape (b,).
+
+        Returns:
+            The states at the last time, shape of x.
+
+        Raises:
+            ValueError: `ts` does not fit the batch.
+        """
         state = x
         for _, state in self.walk(x, ts, **kwargs):  # noqa: B007, the last one is wanted
             pass
@@ -50,14 +76,39 @@ class Simulator(ABC):
 
     @torch.no_grad()
     def simulate_with_trajectory(self, x: Tensor, ts: Tensor, every: int = 1, **kwargs) -> Tensor:
-        """The states at the times `record_every(n, every)`, start and end included: shape (b, recorded, …)."""
+        """Walk along the whole grid without gradients, and return the states on the way.
+
+        Args:
+            x: the states at the first time, shape (b, …).
+            ts: the grid, shape (n,), (b, n) or (b, n, 1, …, 1).
+            every: keep every `every`-th state, at least 1. The first and the last one are always kept.
+            **kwargs: further inputs of every step, such as labels y of shape (b,).
+
+        Returns:
+            The states at the indices `record_every(n, every)`, shape (b, recorded, …).
+
+        Raises:
+            ValueError: `ts` does not fit the batch.
+        """
         wanted = set(record_every(times_of(ts, x).shape[1], every).tolist())
         states = [x.clone()]
         states += [state.clone() for i, state in self.walk(x, ts, **kwargs) if i in wanted]
         return torch.stack(states, dim=1)
 
     def walk(self, x: Tensor, ts: Tensor, **kwargs):
-        """Yields (i, state at ts[i]) for i = 1, 2, …; ValueError where `ts` does not fit the batch."""
+        """Yield the index and the state after each step.
+
+        Args:
+            x: the states at the first time, shape (b, …).
+            ts: the grid, shape (n,), (b, n) or (b, n, 1, …, 1).
+            **kwargs: further inputs of every step.
+
+        Yields:
+            (i, states at ts[i]) for i = 1, 2, …
+
+        Raises:
+            ValueError: `ts` does not fit the batch.
+        """
         ts = times_of(ts, x)
         for i in progress(range(1, ts.shape[1]), "simulating"):
             x = self.step(x, ts[:, i - 1], ts[:, i] - ts[:, i - 1], **kwargs)
@@ -65,7 +116,22 @@ class Simulator(ABC):
 
 
 def times_of(ts: Tensor, x: Tensor) -> Tensor:
-    """The grid as (b, n, 1, …, 1), ready to be indexed by step."""
+    """Give a grid of times the shape that steps need.
+
+    Args:
+        ts: the grid, shape (n,), (b, n) or (b, n, 1, …, 1).
+        x: states, shape (b, …).
+
+    Returns:
+        The grid on the device of x, shape (b, n, 1, …, 1), so that `ts[:, i]` has as many axes as x.
+
+    Raises:
+        ValueError: `ts` does not fit the batch.
+
+    Example:
+        >>> times_of(torch.linspace(0, 1, 11), torch.zeros(4, 1, 8, 8)).shape
+        torch.Size([4, 11, 1, 1, 1])
+    """
     b, rank = x.shape[0], x.dim()
     ts = ts.to(x.device)
     if ts.dim() == 1:
@@ -76,7 +142,22 @@ def times_of(ts: Tensor, x: Tensor) -> Tensor:
 
 
 def record_every(num_times: int, every: int) -> Tensor:
-    """Indices 0, every, 2 every, … and always the last one, num_times - 1."""
+    """Return the indices 0, every, 2 every, … and always the last one, num_times - 1.
+
+    Args:
+        num_times: the length of the grid, at least 1.
+        every: the interval, at least 1.
+
+    Returns:
+        Indices in rising order, int64 of shape (recorded,).
+
+    Raises:
+        ValueError: an argument is smaller than 1.
+
+    Example:
+        >>> record_every(11, 4).tolist()
+        [0, 4, 8, 10]
+    """
     if num_times < 1 or every < 1:
         raise ValueError(f"need at least one time and a positive interval, got {num_times} and {every}")
     indices = torch.arange(0, num_times, every)

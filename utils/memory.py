@@ -1,4 +1,4 @@
-"""How much memory a computation holds at its peak: what it has made and not yet let go of."""
+"""Measure how much memory a computation holds at its peak."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class Ledger(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made while it is entered, until nobody holds them any more.
+class MemoryTracker(TorchDispatchMode):
+    """Count the bytes of all tensors that are created inside a `with` block, until each is freed.
 
-    A view is no new tensor, and neither is what an operation changes in place: weights and inputs that were there count nothing.
+    A view is not a new tensor, and neither is the result of an in-place operation. Weights and inputs that existed
+    before do not count.
+
+    Attributes:
+        held: the bytes of each storage that is alive, by the storage's id.
+        peak: the largest sum of them so far, in bytes.
     """
 
     def __init__(self):
@@ -34,12 +39,30 @@ class Ledger(TorchDispatchMode):
 
 
 def storages(tree: object) -> list[torch.UntypedStorage]:
-    """The memory behind all tensors in nested tuples, lists and dictionaries."""
+    """Return the memory behind all tensors in nested tuples, lists and dictionaries.
+
+    Args:
+        tree: any nesting of containers and other objects.
+
+    Returns:
+        One storage for each tensor.
+    """
     return [value.untyped_storage() for value in tree_leaves(tree) if isinstance(value, torch.Tensor)]
 
 
 def peak_memory(work: Callable[[], object]) -> float:
-    """The most that tensors made by `work` hold at one time, in megabytes. Works on every device."""
-    with Ledger() as ledger:
+    """Return the most memory that the tensors created by a function hold at one time. Works on every device.
+
+    Args:
+        work: a function without arguments.
+
+    Returns:
+        The peak in megabytes (10^6 bytes).
+
+    Example:
+        >>> peak_memory(lambda: torch.zeros(250_000))
+        1.0
+    """
+    with MemoryTracker() as tracker:
         work()
-    return ledger.peak / 1e6
+    return tracker.peak / 1e6

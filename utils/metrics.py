@@ -1,4 +1,4 @@
-"""How good are generated images? Distances and coverages between clouds of features, with their uncertainty."""
+"""Distances and coverages between sets of generated and real images, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,20 @@ from utils.data import LabelledImages
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250) -> Tensor:
-    """function(x) for x of shape (n, …), computed `batch` rows at a time and joined. A module is put in eval mode meanwhile."""
+    """Compute function(x) a few rows at a time, without gradients. A module is in eval mode meanwhile.
+
+    Args:
+        function: maps (k, …) to a tensor with k rows.
+        x: inputs, shape (n, …).
+        batch: rows at a time, at least 1.
+
+    Returns:
+        The joined results, n rows.
+
+    Example:
+        >>> in_batches(lambda rows: rows * 2, torch.arange(5.0), batch=2).tolist()
+        [0.0, 2.0, 4.0, 6.0, 8.0]
+    """
     was_training = isinstance(function, nn.Module) and function.training
     if was_training:
         function.eval()
@@ -29,13 +42,28 @@ def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250
 
 @jaxtyped(typechecker=typechecked)
 def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
-    """The squared Fréchet distance between the Gaussians fitted to two clouds of features.
+    """Return the squared Fréchet distance between the Gaussians fitted to two sets of features.
 
-    |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½), with A and B the covariances (Dowson and Landau, 1982; used on image
-    features by Heusel et al., 2017). It shrinks as the number of images grows: compare only at equal numbers, and beside
-    the distance of real images. Infinite where a feature is not finite.
+    It shrinks as the number of images grows. Compare it only at equal numbers of images, and show the distance of real
+    images beside it.
 
-    Raises ValueError where a side has fewer than two images.
+    Args:
+        a: features of one set of images, shape (n, d), n at least 2.
+        b: features of the other set, shape (m, d), m at least 2.
+
+    Returns:
+        A number that is at least 0 up to rounding; infinity if a feature is not finite.
+
+    Raises:
+        ValueError: a set has fewer than two images.
+
+    References:
+        Heusel et al. (2017), "GANs trained by a two time-scale update rule", equation 6.
+
+    Example:
+        >>> a = torch.tensor([[0.0], [2.0]])
+        >>> round(frechet_distance(a, a + 3), 6)
+        9.0
     """
     a, b = a.double().cpu(), b.double().cpu()
     if len(a) < 2 or len(b) < 2:
@@ -45,8 +73,26 @@ def frechet_distance(a: Float[Tensor, "n d"], b: Float[Tensor, "m d"]) -> float:
     return gaussian_distance(a.mean(0), a.T.cov(), b.mean(0), b.T.cov())
 
 
-def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
-    """The squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b): means (d,), covariances (d, d)."""
+@jaxtyped(typechecker=typechecked)
+def gaussian_distance(
+    mean_a: Float[Tensor, " d"], cov_a: Float[Tensor, "*d_d"], mean_b: Float[Tensor, " d"], cov_b: Float[Tensor, "*d_d"]
+) -> float:
+    """Return the squared Fréchet (2-Wasserstein) distance between N(mean_a, cov_a) and N(mean_b, cov_b).
+
+    With A and B the covariances, it is |mean_a - mean_b|² + tr(A + B - 2 (A^½ B A^½)^½).
+
+    Args:
+        mean_a: shape (d,).
+        cov_a: shape (d, d), symmetric, no negative eigenvalue.
+        mean_b: shape (d,).
+        cov_b: shape (d, d), symmetric, no negative eigenvalue.
+
+    Returns:
+        A number that is at least 0 up to rounding.
+
+    References:
+        Dowson and Landau (1982), "The Fréchet distance between multivariate normal distributions".
+    """
     cov_a, cov_b = torch.atleast_2d(cov_a), torch.atleast_2d(cov_b)
     values, vectors = torch.linalg.eigh(cov_a)
     root_a = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
@@ -56,12 +102,25 @@ def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tens
 
 @jaxtyped(typechecker=typechecked)
 def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3) -> tuple[float, float]:
-    """Precision: the fraction of fakes that lie near real images. Recall: the fraction of real images near fakes.
+    """Return the share of generated images near real ones (precision), and of real images near generated ones (recall).
 
-    "Near" is within the distance to the k-th neighbour, in the features (Kynkäänniemi et al., 2019). Precision is quality,
-    recall is diversity; guidance trades the second for the first. Both lie between 0 and 1.
+    A point is near a set if at least one point of the set is no farther away than that point's own k-th nearest
+    neighbour. Precision measures quality, recall diversity; guidance trades the second for the first.
 
-    Raises ValueError where a side has k images or fewer.
+    Args:
+        real: features of real images, shape (n, d), n above k.
+        fake: features of generated images, shape (m, d), m above k.
+        k: which neighbour sets the radius, at least 1.
+
+    Returns:
+        Precision and recall, both in [0, 1].
+
+    Raises:
+        ValueError: a set has k images or fewer.
+
+    References:
+        Kynkäänniemi et al. (2019), "Improved precision and recall metric for assessing generative models", equations 1
+        and 2.
     """
     real, fake = real.double(), fake.double()
 
@@ -77,11 +136,20 @@ def precision_recall(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: 
 def real_distance(
     features: Callable[[Tensor], Tensor], real: LabelledImages, reference: Tensor, images: int, draws: int = 10
 ) -> Estimate:
-    """Fréchet distance of `images` real images, equally many of each class, to the features `reference` (m, d).
+    """Return the Fréchet distance of real images to a reference: the level that generated images should reach.
 
-    What as many generated images with the same labels should be compared with. Real images drawn without regard to their
-    classes have too many of one and too few of another, and come out worse: twice as far with 200 digits. What is left when
-    `images` is divided by the number of classes is left out.
+    The real images are drawn with equally many of each class, as generated ones are. Without that, some classes appear
+    too often by chance, and the distance is too large: twice as large with 200 digits.
+
+    Args:
+        features: maps images (k, c, h, w) to features (k, d).
+        real: images with labels.
+        reference: features of other real images, shape (m, d).
+        images: how many to draw. What remains when it is divided by the number of classes is not drawn.
+        draws: how often to repeat the drawing, at least 1.
+
+    Returns:
+        The mean distance over the draws, and its standard error.
     """
     classes = [(real.labels == label).nonzero().flatten() for label in real.labels.unique()]
 
@@ -94,7 +162,16 @@ def real_distance(
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error."""
+    """A number with its standard error.
+
+    Args:
+        value: the estimate.
+        error: its standard error, at least 0, or NaN if it is unknown.
+
+    Example:
+        >>> print(Estimate(3.14159, 0.0216))
+        3.14 ± 0.02
+    """
 
     value: float
     error: float
@@ -105,6 +182,17 @@ class Estimate:
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
-    """Mean over independent runs, and the standard error of that mean (nan from a single run)."""
+    """Return the mean over independent runs, and the standard error of that mean.
+
+    Args:
+        values: one number for each run, at least one.
+
+    Returns:
+        The estimate. Its error is NaN if there is a single run.
+
+    Example:
+        >>> print(over_seeds([1.0, 2.0, 3.0]))
+        2 ± 0.6
+    """
     values = torch.tensor(list(values), dtype=torch.float64)
     return Estimate(float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan)

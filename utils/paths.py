@@ -1,7 +1,8 @@
 """Probability paths from noise (t = 0) to data (t = 1).
 
-x_t = alpha(t) z + beta(t) eps, with z a data point and eps ~ N(0, I). The schedules alpha and beta know their values
-and their time derivatives. What moves a sample along the path, and its score, are exercises and not in here.
+A sample on the path is x = alpha(t) z + beta(t) eps, where z is a data point and eps ~ N(0, I). The schedules alpha and
+beta give their values and their time derivatives. The vector field and the score of a path are exercises of lab 4 and
+are not defined here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from jaxtyping import Float, jaxtyped
 from torch import Tensor, nn
 from typeguard import typechecked
 
-from utils.distributions import IsotropicGaussian, Sampleable
+from utils.distributions import Sampleable
 
 
 class Schedule(ABC):
@@ -21,25 +22,47 @@ class Schedule(ABC):
 
     @abstractmethod
     def __call__(self, t: Tensor) -> Tensor:
-        """The value at t, same shape as t."""
+        """Return the value at each time.
+
+        Args:
+            t: times in [0, 1], any shape.
+
+        Returns:
+            The values, shape of t.
+        """
 
     def dt(self, t: Tensor) -> Tensor:
-        """The time derivative at t, same shape as t. By automatic differentiation, unless a subclass knows it."""
+        """Return the time derivative at each time. A subclass may replace automatic differentiation by a formula.
+
+        Args:
+            t: times in [0, 1], any shape.
+
+        Returns:
+            The derivatives, shape of t, detached from the graph.
+
+        Example:
+            >>> round(float(CosineAlpha().dt(torch.tensor(0.0))), 4)
+            1.5708
+        """
         with torch.enable_grad():
             t = t.detach().requires_grad_()
             return torch.autograd.grad(self(t).sum(), t)[0]  # each value depends on its own t only
 
 
 class Alpha(Schedule):
-    """How much data: rises from alpha(0) = 0 to alpha(1) = 1."""
+    """The factor of the data: rises from alpha(0) = 0 to alpha(1) = 1."""
 
 
 class Beta(Schedule):
-    """How much noise: falls from beta(0) = 1 to beta(1) = 0."""
+    """The standard deviation of the noise: falls from beta(0) = 1 to beta(1) = 0."""
 
 
 class LinearAlpha(Alpha):
-    """alpha(t) = t"""
+    """alpha(t) = t.
+
+    References:
+        Lipman et al. (2023), "Flow matching for generative modeling", equation 20 with sigma_min = 0.
+    """
 
     def __call__(self, t: Tensor) -> Tensor:
         return t
@@ -49,7 +72,11 @@ class LinearAlpha(Alpha):
 
 
 class LinearBeta(Beta):
-    """beta(t) = 1 - t"""
+    """beta(t) = 1 - t.
+
+    References:
+        Lipman et al. (2023), "Flow matching for generative modeling", equation 20 with sigma_min = 0.
+    """
 
     def __call__(self, t: Tensor) -> Tensor:
         return 1 - t
@@ -59,23 +86,37 @@ class LinearBeta(Beta):
 
 
 class CosineAlpha(Alpha):
-    """alpha(t) = sin(pi t / 2): with CosineBeta, alpha² + beta² = 1"""
+    """alpha(t) = sin(pi t / 2). Together with `CosineBeta`, alpha² + beta² = 1.
+
+    References:
+        Albergo and Vanden-Eijnden (2023), "Building normalizing flows with stochastic interpolants", the trigonometric
+        interpolant.
+    """
 
     def __call__(self, t: Tensor) -> Tensor:
         return torch.sin(torch.pi / 2 * t)
 
 
 class CosineBeta(Beta):
-    """beta(t) = cos(pi t / 2)"""
+    """beta(t) = cos(pi t / 2). Together with `CosineAlpha`, alpha² + beta² = 1."""
 
     def __call__(self, t: Tensor) -> Tensor:
         return torch.cos(torch.pi / 2 * t)
 
 
 class GaussianPath(nn.Module, ABC):
-    """p_t(x | z) = N(alpha(t) z, beta(t)² I): pure noise at t = 0, the data point z at t = 1.
+    """The distributions p_t(x | z) = N(alpha(t) z, beta(t)² I): noise at t = 0, the data point z at t = 1.
 
-    Times have the shape (b, 1, …, 1), with as many axes as x, so that they multiply it without surprises.
+    Times have the shape (b, 1, …, 1), with as many axes as x, so that they broadcast against x correctly.
+
+    Args:
+        p_data: where data points z and their labels are drawn from.
+        shape: the shape of one data point, without the batch axis.
+        alpha: the factor of the data.
+        beta: the standard deviation of the noise.
+
+    Raises:
+        ValueError: alpha and beta do not lead from noise to data.
     """
 
     def __init__(self, p_data: Sampleable, shape: tuple[int, ...] | list[int], alpha: Alpha, beta: Beta):
@@ -86,32 +127,81 @@ class GaussianPath(nn.Module, ABC):
         for name, value, expected in ends:
             if abs(float(value) - expected) > 1e-6:
                 raise ValueError(f"{name} is {float(value):g}, but a path from noise to data needs {expected:g}")
-        self.p_data, self.alpha, self.beta = p_data, alpha, beta
-        self.p_simple = IsotropicGaussian(shape)
+        self.p_data, self.shape, self.alpha, self.beta = p_data, tuple(shape), alpha, beta
 
     def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """`n` data points z, shape (n, …), and their labels y, shape (n,)."""
+        """Draw data points and their labels.
+
+        Args:
+            n: how many, at least 1.
+
+        Returns:
+            The points z, shape (n, …), and their labels y, int64 of shape (n,), or None if the data have no labels.
+        """
         return self.p_data.sample(n)
 
     @jaxtyped(typechecker=typechecked)
     def sample_conditional_path(
         self, z: Float[Tensor, b * shape], t: Float[Tensor, b * ones]
     ) -> Float[Tensor, b * shape]:
-        """x ~ p_t(x | z), with fresh noise."""
-        same_rank(t, z)
+        """Draw x ~ p_t(x | z) with fresh noise.
+
+        Args:
+            z: data points, shape (b, …).
+            t: times in [0, 1], shape (b, 1, …, 1) with as many axes as z.
+
+        Returns:
+            The noisy samples, shape of z.
+
+        Raises:
+            ValueError: t does not have the shape (b, 1, …, 1).
+        """
+        require_time_shape(t, z)
         return self.alpha(t) * z + self.beta(t) * torch.randn_like(z)
 
     @abstractmethod
     def conditional_vector_field(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        """The velocity u_t(x | z) that moves noise to z along the path, shape of x."""
+        """Return the velocity u_t(x | z), which moves noise to z along the path.
+
+        Args:
+            x: points on the path, shape (b, …).
+            z: data points, shape of x.
+            t: times in [0, 1), shape (b, 1, …, 1).
+
+        Returns:
+            The velocities, shape of x.
+        """
 
     @abstractmethod
     def conditional_score(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        """The gradient in x of log p_t(x | z), shape of x."""
+        """Return the score of p_t(x | z), the gradient of its log with respect to x.
+
+        Args:
+            x: points on the path, shape (b, …).
+            z: data points, shape of x.
+            t: times in [0, 1), shape (b, 1, …, 1).
+
+        Returns:
+            The scores, shape of x.
+        """
 
 
-def same_rank(t: Tensor, x: Tensor) -> None:
-    """Raise unless t is (b, 1, …, 1) with as many axes as x."""
+def require_time_shape(t: Tensor, x: Tensor) -> None:
+    """Raise unless t has the shape (b, 1, …, 1), with as many axes as x.
+
+    Args:
+        t: times.
+        x: samples, shape (b, …).
+
+    Raises:
+        ValueError: the shape differs. The message names both shapes.
+
+    Example:
+        >>> require_time_shape(torch.zeros(5, 1), torch.zeros(5, 2))
+        >>> require_time_shape(torch.zeros(5), torch.zeros(5, 2))
+        Traceback (most recent call last):
+        ValueError: t has shape (5,); for x of shape (5, 2) it must be (b, 1)
+    """
     if t.shape != (x.shape[0],) + (1,) * (x.dim() - 1):
         expected = ", ".join(["b"] + ["1"] * (x.dim() - 1))
         raise ValueError(f"t has shape {tuple(t.shape)}; for x of shape {tuple(x.shape)} it must be ({expected})")

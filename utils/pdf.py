@@ -1,6 +1,7 @@
-"""A notebook as a PDF in which nothing is cut off: long lines are wrapped, wide figures are scaled, every page is there.
+"""Write a notebook as a PDF that cuts nothing off.
 
-No LaTeX and no browser are needed: fpdf2 draws the pages, with the fonts that come with matplotlib.
+Long lines are wrapped, wide figures are scaled, and every cell and output is included. Neither LaTeX nor a browser is
+needed: fpdf2 draws the pages, with the fonts that come with matplotlib.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class Pages(FPDF):
-    """A4 pages with the notebook's name and a page number at the foot."""
+    """A PDF of A4 pages with the notebook's name and a page number at the foot.
+
+    Args:
+        title: the notebook's name.
+    """
 
     def __init__(self, title: str):
         super().__init__(format="A4")
@@ -49,13 +54,23 @@ class Pages(FPDF):
         self.add_page()
 
     def footer(self):
+        """Draw the foot of a page; fpdf2 calls this for each page."""
         self.set_y(-MARGIN)
         self.set_font("text", "", 7.5)
         self.set_text_color(*GREY)
         self.cell(0, 5, f"{self.title_text} · page {self.page_no()} of {{pages}}", align="C")
 
     def write_lines(self, text: str, font: str, size: float, style: str = "", color=BLACK, fill=None) -> None:
-        """Text as it stands; what does not fit in a line goes on in the next, cut between letters if it must be."""
+        """Write text as it is. A line that is too long continues in the next one.
+
+        Args:
+            text: any text, with line breaks.
+            font: `text`, which breaks lines between words, or `code`, which breaks them anywhere.
+            size: the size of the letters in points.
+            style: `B` for bold, else empty.
+            color: red, green and blue of the letters, 0 to 255.
+            fill: red, green and blue of the background, 0 to 255, or None.
+        """
         self.set_font(font, style, size)
         self.set_text_color(*color)
         if fill:
@@ -67,7 +82,15 @@ class Pages(FPDF):
         )  # fmt: skip
 
     def picture(self, data: bytes, dots: float = DOTS) -> None:
-        """A picture at its own size, or as large as a page allows."""
+        """Draw a picture at its own size, or as large as a page allows. Of an animation, draw the last frame.
+
+        Args:
+            data: the bytes of an image file.
+            dots: the resolution that the picture is assumed to have, in pixels per inch.
+
+        Raises:
+            OSError: the bytes are no picture.
+        """
         with Image.open(io.BytesIO(data)) as image:
             image.seek(getattr(image, "n_frames", 1) - 1)  # of an animation, the last frame
             still = image.convert("RGBA")
@@ -82,7 +105,16 @@ class Pages(FPDF):
 
 
 def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str) -> int:
-    """Write the notebook's cells and outputs as a PDF, and return the number of pages. `title` stands at the foot."""
+    """Write the notebook's cells and outputs as a PDF.
+
+    Args:
+        notebook: the notebook, in version 4 of the format.
+        path: the file to write.
+        title: the text at the foot of each page.
+
+    Returns:
+        The number of pages.
+    """
     for library in ("fontTools", "fpdf", "matplotlib.mathtext"):  # a letter that the fonts lack is drawn as a box
         logging.getLogger(library).setLevel(logging.ERROR)
     pages = Pages(title)
@@ -97,6 +129,12 @@ def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str) -> int
 
 
 def write_code(pages: Pages, cell: NotebookNode) -> None:
+    """Write a code cell and its outputs.
+
+    Args:
+        pages: the PDF.
+        cell: the cell.
+    """
     if not cell.source.strip():
         return
     pages.write_lines(f"In [{cell.get('execution_count') or ' '}]", "text", 7, color=GREY)
@@ -107,7 +145,12 @@ def write_code(pages: Pages, cell: NotebookNode) -> None:
 
 
 def write_output(pages: Pages, output: NotebookNode) -> None:
-    """The richest form that a page can show."""
+    """Write an output in the richest form that a page can show.
+
+    Args:
+        pages: the PDF.
+        output: an output of a code cell.
+    """
     kind = output.get("output_type")
     if kind == "stream":
         pages.write_lines(shorten(clean(join(output.get("text", "")))), "code", CODE)
@@ -127,7 +170,13 @@ def write_output(pages: Pages, output: NotebookNode) -> None:
 
 
 def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
-    """Headings, paragraphs, code blocks, display formulas and pasted pictures; everything else as it was typed."""
+    """Write headings, paragraphs, code blocks, display formulas and pasted pictures. Anything else is written as typed.
+
+    Args:
+        pages: the PDF.
+        source: the cell's markdown.
+        attachments: the cell's pasted pictures, by name.
+    """
     source = FOLDED.sub(lambda m: f"\n\n▸ {m[1]}\n\n" if m[1] else "", HIDDEN.sub("", clean(source)))
     for kind, text in blocks(QUOTE.sub("", source)):
         if kind == "heading":
@@ -150,7 +199,19 @@ def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
 
 
 def blocks(source: str) -> Iterator[tuple[str, str]]:
-    """Markdown in pieces: `heading`, `code`, `formula`, `attachment` (a pasted picture's name), `text`."""
+    r"""Split markdown into blocks.
+
+    Args:
+        source: the markdown.
+
+    Yields:
+        The kind of a block (`heading`, `code`, `formula`, `attachment` for a pasted picture's name, or `text`), and its
+        text.
+
+    Example:
+        >>> list(blocks("# Title\n\nSome text"))
+        [('heading', '# Title'), ('text', 'Some text')]
+    """
     pattern = r"(?ms)^```[^\n]*\n(?P<code>.*?)^```[ \t]*$|^\$\$(?P<formula>.*?)\$\$|^(?P<heading>\#{1,6} [^\n]*)$"
     pattern += r"|!\[[^\]\n]*\]\(attachment:(?P<attachment>[^)\n]+)\)"
     end = 0
@@ -162,7 +223,20 @@ def blocks(source: str) -> Iterator[tuple[str, str]]:
 
 
 def paragraph(text: str) -> str:
-    """Lines that belong together in one line, to be broken where the page ends; items of lists stay apart."""
+    r"""Join the lines of a paragraph, so that they break where the page ends.
+
+    Items of a list stay on lines of their own.
+
+    Args:
+        text: a paragraph or a list.
+
+    Returns:
+        The text with short formulas in plain letters.
+
+    Example:
+        >>> paragraph("one\ntwo **bold**\n- item")
+        'one two bold\n- item'
+    """
     lines: list[str] = []
     for line in text.split("\n"):
         if lines and not LIST.match(line) and not lines[-1].endswith(("  ", "\\")):
@@ -173,7 +247,18 @@ def paragraph(text: str) -> str:
 
 
 def plain_formula(match: re.Match) -> str:
-    """A short formula in letters: `$\\sigma_t^2$` becomes σ_t^2. One that letters cannot say stays as it was typed."""
+    r"""Write a short formula in plain letters. A formula that needs more than letters stays as it was typed.
+
+    Args:
+        match: a match of `INLINE`, whose first group is the formula.
+
+    Returns:
+        The formula as text.
+
+    Example:
+        >>> INLINE.sub(plain_formula, r"$\sigma_t^2$")
+        'σ_t^2'
+    """
     tex = FRACTION.sub(r"(\1\3)/(\2\4)", match[1])
     tex = re.sub(r"\\(?:mathcal|mathbb|mathrm|text|rm|[bB]igg?|left|right)(?![A-Za-z])\s*", "", tex)
     tex = (
@@ -194,7 +279,18 @@ FUNCTIONS = ("log", "ln", "exp", "sin", "cos", "tanh", "min", "max", "mod", "det
 
 
 def sign(name: str) -> str:
-    """The letter of a TeX command, such as ∇ for nabla; the command itself if there is none."""
+    """Return the letter of a TeX command.
+
+    Args:
+        name: the command without its backslash.
+
+    Returns:
+        The letter, or the command itself if there is none.
+
+    Example:
+        >>> sign("nabla")
+        '∇'
+    """
     if name in FUNCTIONS:
         return f"{name} "
     try:
@@ -207,7 +303,14 @@ def sign(name: str) -> str:
 
 
 def for_mathtext(tex: str) -> str:
-    """TeX as matplotlib understands it: whole-sized fractions, braces everywhere, no sizes of brackets."""
+    """Rewrite TeX so that matplotlib understands it.
+
+    Args:
+        tex: a formula.
+
+    Returns:
+        The formula with full-sized fractions, all braces, and no sizes of brackets.
+    """
     tex = re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])\s*", "", " ".join(tex.split()))
     tex = re.sub(r"\\[td]?frac\s*(\w)\s*(\w)", r"\\frac{\1}{\2}", tex)
     tex = re.sub(r"\\[td]?frac(?![A-Za-z])", r"\\dfrac", tex)
@@ -216,7 +319,14 @@ def for_mathtext(tex: str) -> str:
 
 
 def formula(tex: str) -> bytes | None:
-    """A picture of a formula, or None where matplotlib's mathtext does not know a command."""
+    """Draw a formula.
+
+    Args:
+        tex: the formula, without dollar signs.
+
+    Returns:
+        A PNG file, or None if matplotlib does not know a command of the formula.
+    """
     from matplotlib import mathtext
 
     file = io.BytesIO()
@@ -228,12 +338,31 @@ def formula(tex: str) -> bytes | None:
 
 
 def clean(text: str) -> str:
-    """Without terminal colours and control characters; of a progress bar's redrawn line, the last state."""
+    r"""Remove terminal colours and control characters. Of a redrawn line, such as a progress bar, keep the last state.
+
+    Args:
+        text: what a program printed.
+
+    Returns:
+        Text that the PDF can show.
+
+    Example:
+        >>> clean("\x1b[31mred\x1b[0m 10%\rred 99%")
+        'red 99%'
+    """
     lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in ESCAPES.sub("", text).split("\n"))
     return CONTROL.sub("", "\n".join(lines)).expandtabs(4)
 
 
 def shorten(text: str) -> str:
+    """Cut a long output and say how many lines are missing.
+
+    Args:
+        text: an output.
+
+    Returns:
+        At most `MAX_LINES` lines, and a note if there were more.
+    """
     lines = text.rstrip("\n").split("\n")
     if len(lines) <= MAX_LINES:
         return "\n".join(lines)
@@ -241,4 +370,12 @@ def shorten(text: str) -> str:
 
 
 def join(text: str | list[str]) -> str:
+    """Join a text that a notebook may store as a list of lines.
+
+    Args:
+        text: a text or a list of its lines.
+
+    Returns:
+        The text.
+    """
     return text if isinstance(text, str) else "".join(text)

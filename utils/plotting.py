@@ -1,5 +1,8 @@
-"""One look for all figures: a light, opaque background (legible in dark themes too), colours that colour-blind readers
-can tell apart (Okabe and Ito, 2008), and helpers for grids of images."""
+"""Figures for all labs, and helpers for grids of images.
+
+The notebooks write `plotting.BLUE` and `plotting.draw_unet()`; colours and diagrams live in `utils.style` and
+`utils.diagrams`.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +13,55 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
+import seaborn as sns
 import torch
+from jaxtyping import Shaped, jaxtyped
 from torch import Tensor
+from typeguard import typechecked
 
-BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#6B6B6B",
-)  # fmt: skip
-PALETTE = [BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY]
-PAPER = "#FAFAF7"
-GAP = "#D9D9D3"  # between pictures
+from utils.diagrams import draw_rosetta, draw_unet
+from utils.style import (
+    BLUE,
+    GAP,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    PAPER,
+    PINK,
+    RED,
+    SKY,
+    YELLOW,
+    bare,
+    letter_colors,
+    use_style,
+)
+
+__all__ = [
+    "BLUE", "GAP", "GREEN", "GREY", "ORANGE", "PALETTE", "PAPER", "PINK", "RED", "SKY", "YELLOW", "bare",
+    "draw_rosetta", "draw_sheet", "draw_sweep", "draw_unet", "letter_colors", "plot_loss", "print_leaderboard",
+    "save_gif", "show_gif", "show_images", "show_table", "smooth", "tile", "use_style",
+]  # fmt: skip
+
+LARGEST_LATTICE = 12  # up to this side, a picture is drawn as a heat map with lines between its sites
 
 
-def use_style() -> None:
-    """Set matplotlib's defaults for this session."""
-    mpl.rcParams.update(
-        {
-            "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "figure.dpi": 100,
-            "axes.prop_cycle": mpl.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
-            "axes.edgecolor": "#444444", "axes.labelcolor": "#222222", "text.color": "#222222", "axes.titlesize": 11,
-            "axes.titlelocation": "left", "axes.labelsize": 10, "xtick.labelsize": 9, "ytick.labelsize": 9,
-            "xtick.color": "#444444", "ytick.color": "#444444", "axes.grid": True, "axes.grid.axis": "y",
-            "grid.color": "#DDDDDD", "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.frameon": False,
-            "legend.fontsize": 9, "lines.linewidth": 1.8, "lines.markersize": 5, "image.cmap": "gray_r",
-            "image.interpolation": "nearest", "font.size": 10, "figure.constrained_layout.use": True,
-        }
-    )  # fmt: skip
+@jaxtyped(typechecker=typechecked)
+def tile(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
+    """Arrange images in one picture, from left to right and from top to bottom.
 
+    Args:
+        images: shape (n, 1, h, w). Values outside [-1, 1] are clipped.
+        columns: images in a row, at least 1.
+        gap: pixels between two images.
 
-def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
-    """(n, 1, h, w) in [-1, 1] as one picture with `columns` a row, float in [-1, 1]; values outside are cut off."""
+    Returns:
+        The picture, floats in [-1, 1], with NaN in the gaps.
+
+    Example:
+        >>> tile(torch.zeros(3, 1, 4, 4), columns=2).shape
+        (10, 10)
+    """
     images = images.detach().float().cpu().clamp(-1, 1)[:, 0]
     n, h, w = images.shape
     rows = -(-n // columns)
@@ -50,11 +73,21 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> np.ndarray:
 
 
 def show_images(images: Tensor, columns: int = 10, ax: plt.Axes | None = None, title: str = "") -> plt.Axes:
-    """A grid of images (n, 1, h, w) with values in [-1, 1], dark ink on light paper."""
+    """Draw a grid of images, with dark ink on light paper.
+
+    Args:
+        images: shape (n, 1, h, w), values in [-1, 1].
+        columns: images in a row, at least 1.
+        ax: where to draw. None makes a new figure.
+        title: the title above.
+
+    Returns:
+        The axes.
+    """
     sheet = tile(images, columns)
     if ax is None:
         _, ax = plt.subplots(figsize=(0.6 * columns, 0.6 * sheet.shape[0] / sheet.shape[1] * columns + 0.3))
-    ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r")
+    draw_sheet(ax, sheet, images.shape[-1])
     ax.set_title(title)
     bare(ax)
     return ax
@@ -67,11 +100,22 @@ def show_table(
     title: str = "",
     scale: float = 0.6,
 ) -> plt.Figure:
-    """One row of images (columns, 1, h, w) for each name, with names at the left and above."""
+    """Draw rows of images, with names at the left and above.
+
+    Args:
+        rows: one tensor of shape (columns, 1, h, w) for each row, values in [-1, 1].
+        row_names: one name for each row.
+        column_names: one name for each column, or nothing.
+        title: the title above.
+        scale: the size of an image in inches.
+
+    Returns:
+        The figure.
+    """
     columns, (h, w) = len(rows[0]), rows[0].shape[-2:]
     sheet = tile(torch.cat(list(rows)), columns)
     fig, ax = plt.subplots(figsize=(scale * columns + 0.9, scale * len(rows) + (0.6 if title or column_names else 0.2)))
-    ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r")
+    draw_sheet(ax, sheet, w)
     bare(ax)
     ax.set_facecolor(GAP)  # or a white picture could not be seen
     ax.set_yticks([i * (h + 2) + h / 2 for i in range(len(rows))], row_names)
@@ -82,25 +126,54 @@ def show_table(
     return fig
 
 
-def bare(ax: plt.Axes) -> None:
-    """No frame, no ticks, no grid."""
-    ax.grid(False)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+def draw_sheet(ax: plt.Axes, sheet: np.ndarray, side: int) -> None:
+    """Draw a picture made by `tile`. Lattices are drawn as a heat map, with lines between their sites.
+
+    Args:
+        ax: where to draw.
+        sheet: the picture, values in [-1, 1], NaN where nothing is drawn.
+        side: the width of one image. Up to `LARGEST_LATTICE` it is a lattice.
+    """
+    if side > LARGEST_LATTICE:
+        rows, columns = sheet.shape
+        look = dict(vmin=-1, vmax=1, cmap="gray_r", extent=(0, columns, rows, 0))
+        ax.imshow(np.ma.masked_invalid(sheet), **look)
+        return
+    look = dict(vmin=-1, vmax=1, cmap="gray_r", cbar=False, square=True, linewidths=0.25, linecolor=GAP)
+    sns.heatmap(sheet, mask=np.isnan(sheet), xticklabels=False, yticklabels=False, ax=ax, **look)
 
 
 def smooth(values: Sequence[float], window: int) -> np.ndarray:
-    """Running mean; shorter than `values` by window - 1."""
+    """Return the running mean.
+
+    Args:
+        values: any numbers, at least one.
+        window: how many to average, at least 1.
+
+    Returns:
+        The means, shorter than `values` by window - 1.
+
+    Example:
+        >>> smooth([1, 2, 3, 4], 2).tolist()
+        [1.5, 2.5, 3.5]
+    """
     values = np.asarray(values, dtype=float)
     window = max(1, min(window, len(values)))
     return np.convolve(values, np.ones(window) / window, mode="valid")
 
 
 def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int = 50, label: str = "loss") -> plt.Axes:
-    """The loss a step, faint, and its running mean."""
+    """Plot the loss of every step, and its running mean.
+
+    Args:
+        history: the losses.
+        ax: where to draw. None makes a new figure.
+        window: how many losses to average.
+        label: the mean's name in a legend.
+
+    Returns:
+        The axes.
+    """
     ax = ax or plt.subplots(figsize=(6, 3))[1]
     running = smooth(history, window)
     ax.plot(history, color=SKY, alpha=0.35, linewidth=0.8)
@@ -111,7 +184,18 @@ def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int 
 
 
 def save_gif(frames: Sequence[Tensor], path: str | Path, columns: int, seconds: float = 3.0, zoom: int = 2) -> Path:
-    """Grids of images, one (n, 1, h, w) a frame, as an animated GIF that rests on its last frame."""
+    """Write grids of images as an animated GIF that pauses on its last frame.
+
+    Args:
+        frames: one tensor of shape (n, 1, h, w) for each frame, values in [-1, 1].
+        path: the file to write.
+        columns: images in a row.
+        seconds: the length without the pause.
+        zoom: the side of a pixel of an image, in pixels of the GIF.
+
+    Returns:
+        The path.
+    """
     from PIL import Image
 
     pictures = []
@@ -126,7 +210,16 @@ def save_gif(frames: Sequence[Tensor], path: str | Path, columns: int, seconds: 
 
 
 def show_gif(frames: Tensor, columns: int, seconds: float = 3.0):
-    """An animation (time, n, 1, h, w) as the output of a cell, embedded in the notebook."""
+    """Return an animation as the output of a cell, embedded in the notebook.
+
+    Args:
+        frames: shape (time, n, 1, h, w), values in [-1, 1].
+        columns: images in a row.
+        seconds: the length without the pause at the end.
+
+    Returns:
+        An object that the notebook displays.
+    """
     import tempfile
 
     from IPython.display import Image
@@ -137,76 +230,41 @@ def show_gif(frames: Tensor, columns: int, seconds: float = 3.0):
         )
 
 
-def draw_unet() -> plt.Figure:
-    """The course's U-Net as a diagram: levels from fine to coarse, skips, and where time and label enter."""
-    fig, ax = plt.subplots(figsize=(9.5, 4.2))
-    levels = [("32 channels\n32×32", 1.7), ("64 channels\n16×16", 1.15), ("128 channels\n8×8", 0.7)]
-    spots = [(1.6, 3.2), (3.2, 1.8), (5.0, 0.4), (6.8, 1.8), (8.4, 3.2)]
-    for (x, y), level, color in zip(spots, (0, 1, 2, 1, 0), (BLUE, BLUE, GREEN, ORANGE, ORANGE)):
-        label, height = levels[level]
-        ax.add_patch(plt.Rectangle((x - 0.55, y - height / 2), 1.1, height, color=color, alpha=0.85, zorder=2))
-        ink = "#222222" if color == ORANGE else "white"
-        ax.text(x, y, label, ha="center", va="center", color=ink, fontsize=8.5, fontweight="bold", zorder=3)
-    arrow = dict(arrowstyle="-|>", color="#333333", linewidth=1.4, shrinkA=0, shrinkB=0)
-
-    def connect(a, b, text="", at=(0.0, 0.0)):
-        ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
-        ax.text((a[0] + b[0]) / 2 + at[0], (a[1] + b[1]) / 2 + at[1], text, fontsize=8.5, ha="center", va="center")
-
-    connect((0.1, 3.2), (1.05, 3.2), "x\n(1, 32, 32)", (-0.05, 0.42))
-    connect((8.95, 3.2), (9.9, 3.2), "velocity\n(1, 32, 32)", (0.1, 0.42))
-    connect((1.9, 2.35), (2.75, 1.95), "halve", (-0.3, -0.12))
-    connect((3.6, 1.22), (4.45, 0.55), "halve", (-0.25, -0.15))
-    connect((5.55, 0.55), (6.4, 1.22), "double", (0.32, -0.15))
-    connect((7.25, 1.95), (8.1, 2.35), "double", (0.35, -0.12))
-    for left, right, y in ((1.6, 8.4, 3.5), (3.2, 6.8, 1.8)):
-        ax.annotate(
-            "", xy=(right - 0.55, y), xytext=(left + 0.55, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
-        )
-        ax.text((left + right) / 2, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
-    ax.text(5.0, 2.75, "time features (40) and label embedding (40)\nenter every residual layer: one number a channel",
-            ha="center", va="center", fontsize=8.5, bbox=dict(boxstyle="round,pad=0.5", facecolor="white", edgecolor=PINK))  # fmt: skip
-    ax.text(1.6, 0.35, "down: what is it?", ha="center", color=BLUE, fontsize=9)
-    ax.text(8.5, 0.35, "up: where is it?", ha="center", color="#9A6700", fontsize=9)
-    ax.set_xlim(-0.2, 10.2)
-    ax.set_ylim(-0.1, 4.2)
-    bare(ax)
-    return fig
-
-
 def draw_sweep(sweep: dict) -> plt.Figure:
-    """Accuracy, Fréchet distance, precision and recall by guidance scale, with standard errors over seeds.
+    """Draw accuracy, Fréchet distance, precision and recall by guidance scale.
 
-    `sweep["by scale"][w]` holds a list for each metric, one number a seed; `sweep["floor"]` is the distance of real images.
+    The bands are standard errors over seeds.
+
+    Args:
+        sweep: `sweep["by scale"][w]` holds a list for each metric, with one number for each seed; `sweep["floor"]` is
+            the distance of real images.
+
+    Returns:
+        The figure.
     """
     scales = sorted(sweep["by scale"], key=float)
     w = [float(s) for s in scales]
 
-    def curve(metric: str) -> tuple[np.ndarray, np.ndarray]:
-        values = np.array([sweep["by scale"][s][metric] for s in scales])
-        return values.mean(1), values.std(1, ddof=1) / np.sqrt(values.shape[1])
+    def draw_curve(ax: plt.Axes, metric: str, color: str, marker: str, **label) -> None:
+        values = [sweep["by scale"][s][metric] for s in scales]
+        place = [v for v, seeds in zip(w, values) for _ in seeds]
+        look = dict(color=color, marker=marker, markeredgewidth=0, err_kws={"linewidth": 0, "alpha": 0.25})
+        sns.lineplot(x=place, y=np.concatenate(values), errorbar="se", ax=ax, **look, **label)
+        ax.set_ylabel("")
 
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.3))
-    panels = [
-        ("accuracy", "Conditional accuracy", BLUE, "o"),
-        ("distance", "Fréchet distance (log scale)", ORANGE, "s"),
-    ]
-    for ax, (metric, title, color, marker) in zip(axes, panels):
-        mean, error = curve(metric)
-        ax.errorbar(w, mean, error, color=color, marker=marker, capsize=3)
-        ax.set_title(title)
-    axes[0].set_ylim(0, 1.03)
-    axes[1].set_yscale("log")
+    draw_curve(axes[0], "accuracy", BLUE, "o")
+    axes[0].set(title="Conditional accuracy", ylim=(0, 1.03))
+    draw_curve(axes[1], "distance", ORANGE, "s")
+    axes[1].set(title="Fréchet distance (log scale)", yscale="log")
     axes[1].yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axes[1].yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes[1].axhline(sweep["floor"], color=GREY, linestyle="--", linewidth=1.2)
     above = dict(xytext=(0, 3), textcoords="offset points", ha="right", va="bottom")
     axes[1].annotate("real images ", (w[-1], sweep["floor"]), color=GREY, fontsize=9, **above)
     for metric, color, marker in (("precision", GREEN, "^"), ("recall", PINK, "v")):
-        mean, error = curve(metric)
-        axes[2].errorbar(w, mean, error, color=color, marker=marker, capsize=3, label=metric)
-    axes[2].set_title("Precision and recall")
-    axes[2].set_ylim(0, 1.03)
+        draw_curve(axes[2], metric, color, marker, label=metric)
+    axes[2].set(title="Precision and recall", ylim=(0, 1.03))
     axes[2].legend()
     for ax in axes:
         if min(w) > 0:
@@ -219,49 +277,25 @@ def draw_sweep(sweep: dict) -> plt.Figure:
 
 
 def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: int) -> None:
-    """Fréchet distance by number of calls, and the mean of log2(distance / floor): lower is better."""
+    """Print the Fréchet distance of each sampler by its number of calls, the best sampler first.
+
+    The score is the mean of log2(distance / floor) over the numbers of calls; lower is better.
+
+    Args:
+        board: the distance by sampler and by number of calls, positive.
+        floor: the distance of real images, positive.
+        images: the number of images behind each distance.
+
+    Example:
+        >>> print_leaderboard({"euler": {2: 8.0, 4: 4.0}, "heun": {2: 4.0, 4: 2.0}}, floor=2.0, images=500)
+        Fréchet distance of 500 images; as many real ones: 2.00
+        sampler       2 calls  4 calls    score
+        heun             4.00     2.00     0.50
+        euler            8.00     4.00     1.50
+    """
     calls = sorted(next(iter(board.values())))
     print(f"Fréchet distance of {images:,} images; as many real ones: {floor:.2f}")
     print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")
     scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
     for name in sorted(board, key=scores.get):
         print(name.ljust(12) + "".join(f"{board[name][c]:>9.2f}" for c in calls) + f"{scores[name]:>9.2f}")
-
-
-def letter_colors(letters: int):
-    """A colour map for letters 0, 1, …, one flat colour each."""
-    return mpl.colors.ListedColormap((PALETTE * (1 + letters // len(PALETTE)))[:letters])
-
-
-def draw_rosetta() -> plt.Figure:
-    """The four noising processes of the course side by side: the law of a ±1 spin, or of a letter, through time."""
-    from scipy import stats
-
-    from utils import vp
-
-    fig, axes = plt.subplots(1, 4, figsize=(12, 3))
-    t = torch.linspace(0, 1, 120, dtype=torch.float64)
-    x = np.linspace(-2.6, 2.6, 160)
-
-    def spins(ax, mean, spread, title, label):
-        law = sum(stats.norm.pdf(x[:, None], s * mean.numpy(), np.maximum(spread.numpy(), 0.04)) for s in (-1, 1)) / 2
-        ax.imshow(law**0.5, origin="lower", extent=(0, 1, x[0], x[-1]), aspect="auto", cmap="Blues", vmax=1.3)
-        ax.set(title=title, xlabel=label, yticks=[-1, 1])
-
-    spins(axes[0], vp.a(t), vp.sigma(t), "variance preserving\nlabs 1 and 3", "t, data → noise")
-    spins(axes[2], t, 1 - t, "flow, straight path\nlab 4", "t, noise → data")
-    ring, widths = np.linspace(0, 1, 160), 0.001 * 200 ** t.numpy()
-    law = (
-        sum(stats.norm.pdf(ring[:, None], c + k, np.maximum(widths, 0.012)) for c in (0.25, 0.75) for k in (-1, 0, 1))
-        / 2
-    )
-    axes[1].imshow(law**0.5, origin="lower", extent=(0, 1, 0, 1), aspect="auto", cmap="Blues", vmax=4)
-    axes[1].set(title="variance exploding, ring\nlab 2", xlabel="t, data → noise", yticks=[0.25, 0.75])
-    alpha, at = np.linspace(1, 12, 120), np.linspace(0.004, 0.996, 160)
-    # two letters: Dir(alpha, 1) and Dir(1, alpha)
-    law = sum(stats.beta.pdf(v[:, None], alpha, 1) for v in (at, 1 - at)) / 2
-    axes[3].imshow(law**0.5, origin="lower", extent=(1, 12, 0, 1), aspect="auto", cmap="Blues", vmax=2)
-    axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
-    for ax in axes:
-        ax.grid(False)
-    return fig

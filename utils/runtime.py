@@ -1,11 +1,11 @@
-"""Where a notebook runs: seed, device, budget, progress bars. Importing this module touches no network."""
+"""Where a notebook runs: seed, device, budget, progress bars. Importing this module does not use the network."""
 
 from __future__ import annotations
 
 import os
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,10 +16,21 @@ from tqdm import tqdm
 BUDGETS = ("full", "cpu", "ci", "grade")  # from the largest to the smallest
 T = TypeVar("T")
 
+# What `setup` prints beside device and budget. A module adds its fact when it is imported: `utils.data` adds where the
+# images come from, so only labs that import it print that.
+SETUP_FACTS: dict[str, Callable[[], str]] = {}
+
 
 @dataclass(frozen=True)
 class Budget:
-    """How much work a notebook may do: `full` on a GPU, `cpu` on a laptop, `ci` in tests, `grade` in the autograder."""
+    """How much work a notebook may do: `full` on a GPU, `cpu` on a laptop, `ci` in tests, `grade` in the autograder.
+
+    Args:
+        name: one of `BUDGETS`.
+
+    Raises:
+        ValueError: there is no such budget.
+    """
 
     name: str
 
@@ -28,9 +39,20 @@ class Budget:
             raise ValueError(f"LAB_BUDGET is {self.name!r}; it must be one of {', '.join(BUDGETS)}")
 
     def pick(self, **options: T) -> T:
-        """The option for this budget: `budget.pick(full=5000, cpu=600, ci=4)`.
+        """Return the option for this budget. A budget without one gets the option of the next larger budget.
 
-        A budget that is left out gets the option of the next larger one, so `grade` is 4 here.
+        Args:
+            **options: one value for each budget, by its name.
+
+        Returns:
+            The value for this budget.
+
+        Raises:
+            ValueError: a name is no budget, or there is no option for this budget or a larger one.
+
+        Example:
+            >>> Budget("grade").pick(full=5000, cpu=600, ci=4)
+            4
         """
         unknown = set(options) - set(BUDGETS)
         if unknown:
@@ -45,40 +67,77 @@ class Budget:
 
 
 def current_budget() -> Budget:
-    """`LAB_BUDGET` where it is set, else `full` with a GPU and `cpu` without."""
+    """Return the budget that `LAB_BUDGET` names. If it is not set: `full` with a GPU, `cpu` without.
+
+    Returns:
+        The budget.
+
+    Raises:
+        ValueError: `LAB_BUDGET` names no budget.
+    """
     return Budget(os.environ.get("LAB_BUDGET", "").strip().lower() or ("full" if torch.cuda.is_available() else "cpu"))
 
 
 def current_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
+    """Return the GPU if there is one, else the CPU.
+
+    Returns:
+        The device.
+    """
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def seed_everything(seed: int) -> None:
-    """Start the random numbers of Python, numpy and torch anew."""
+    """Seed the random numbers of Python, NumPy and torch.
+
+    Args:
+        seed: any integer.
+
+    Example:
+        >>> seed_everything(0); a = torch.rand(())
+        >>> seed_everything(0); bool(a == torch.rand(()))
+        True
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 def setup(lab: str, seed: int = 0) -> tuple[torch.device, Budget]:
-    """The first line of every lab: seeds everything, chooses device and budget, and prints them in one line."""
+    """Seed everything, choose device and budget, and print them in one line. Every lab calls this first.
+
+    Args:
+        lab: the lab's name, for the line.
+        seed: any integer.
+
+    Returns:
+        The device and the budget.
+
+    Raises:
+        ValueError: `LAB_BUDGET` names no budget.
+    """
     budget, device = current_budget(), current_device()
     seed_everything(seed)
     where = f"{device} ({torch.cuda.get_device_name()})" if device.type == "cuda" else str(device)
     line = f"{lab} · device {where} · budget {budget} · seed {seed}"
-    if lab.startswith(("lab3", "lab4")):
-        from utils.data import describe_source
-
-        line += f" · data: {describe_source()}"
+    for name, describe in SETUP_FACTS.items():
+        line += f" · {name}: {describe()}"
     print(line)
     return device, budget
 
 
 def progress(iterable: Iterable[T], description: str = "", total: int | None = None) -> tqdm:
-    """A progress bar on stdout, for what takes longer than a second; it disappears when it is done.
+    """Wrap an iterable in a progress bar on stdout, which appears after one second and disappears at the end.
 
-    Silent at the budgets `ci` and `grade`, and where TQDM_DISABLE is set.
+    It is silent at the budgets `ci` and `grade`, and if TQDM_DISABLE is set.
+
+    Args:
+        iterable: what to iterate over.
+        description: the text at the left.
+        total: the number of items, if the iterable does not know it.
+
+    Returns:
+        An iterable over the same items.
     """
     silence = {"disable": True} if current_budget().name in ("ci", "grade") else {}  # else tqdm asks TQDM_DISABLE
     return tqdm(
@@ -87,7 +146,16 @@ def progress(iterable: Iterable[T], description: str = "", total: int | None = N
 
 
 def fast_bf16(device: torch.device | str) -> bool:
-    """True where bfloat16 is done by the hardware: then a training step of the U-Net takes about half the time."""
+    """Return whether the device computes in bfloat16 in hardware.
+
+    This halves the time of a training step of the U-Net.
+
+    Args:
+        device: a CPU or a GPU.
+
+    Returns:
+        True if bfloat16 is fast.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8

@@ -1,7 +1,7 @@
-"""Toy worlds that are small enough to know: specifications, and nothing else.
+"""Toy problems that are small enough to be known exactly. This module only specifies them.
 
-A class is a mixture of components, and a component draws every site on its own. So densities, scores and posteriors are
-closed form; writing them, and drawing samples, is lab 1's work.
+A class is a mixture of components, and a component draws every site independently. So densities, scores and posteriors
+have closed forms. Deriving them, and drawing samples, is the work of lab 1.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ SPINS = ((-1.0,), (1.0,))  # letter 0 is a spin that points down, letter 1 one t
 
 @dataclass(frozen=True)
 class Setting:
-    """A toy world of sequences (or lattices) of letters, with classes.
+    """A toy problem: sequences (or lattices) of letters, with classes.
 
     Args:
         name: for titles.
-        probs: shape (components, sites, letters). `probs[c, i, k]` is the probability of letter k at site i in component c.
+        probs: shape (components, sites, letters). `probs[c, i, k]` is the probability of letter k at site i in
+            component c.
         weights: shape (classes, components). `weights[y, c]` is the share of component c in class y.
         prior: shape (classes,), p(y).
-        points: shape (letters, d). Where each letter sits in space before noise is added: -1 and +1 for spins (d = 1),
+        points: shape (letters, d). Where each letter lies in space before noise is added: -1 and +1 for spins (d = 1),
             the corners of a simplex for letters (one-hot, d = number of letters).
         side: lattices are drawn as squares with this side; 0 for sequences.
 
     Raises:
-        ValueError: shapes that do not fit, negative numbers, NaN, or rows that do not add up to 1. It names the argument.
+        ValueError: shapes do not fit, numbers are negative or NaN, or rows do not add up to 1. The message names the
+            argument.
     """
 
     name: str
@@ -57,30 +59,67 @@ class Setting:
 
     @property
     def sites(self) -> int:
-        """How many letters a word has."""
+        """The number of letters of a word.
+
+        Returns:
+            An integer, at least 1.
+        """
         return self.probs.shape[1]
 
     @property
     def letters(self) -> int:
-        """How many letters there are to choose from."""
+        """The size of the alphabet.
+
+        Returns:
+            An integer, at least 2.
+        """
         return self.probs.shape[2]
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes.
+
+        Returns:
+            An integer, at least 1.
+        """
         return len(self.prior)
 
     def embed(self, letters: Tensor) -> Tensor:
-        """Letters (n, sites), integers, as points in space (n, sites, d)."""
+        """Return the points in space of letters.
+
+        Args:
+            letters: integers from 0 to letters - 1, shape (n, sites).
+
+        Returns:
+            Points, shape (n, sites, d).
+
+        Example:
+            >>> noisy_spins(side=1).embed(torch.tensor([[0], [1]])).flatten().tolist()
+            [-1.0, 1.0]
+        """
         return self.points.to(letters.device)[letters]
 
     def read(self, x: Tensor) -> Tensor:
-        """The nearest letter to each point: (n, sites, d) to integers (n, sites)."""
+        """Return the letter nearest to each point.
+
+        Args:
+            x: points, shape (n, sites, d).
+
+        Returns:
+            Integers from 0 to letters - 1, shape (n, sites).
+        """
         points = self.points.to(x)
         return (x @ points.T - points.square().sum(1) / 2).argmax(-1)
 
     def to(self, dtype: torch.dtype) -> Setting:
-        """The same world with numbers of another type."""
+        """Return the same problem with numbers of another type.
+
+        Args:
+            dtype: a floating-point type.
+
+        Returns:
+            A new setting.
+        """
         tensors = {name: getattr(self, name).to(dtype) for name in ("probs", "weights", "prior", "points")}
         return Setting(self.name, side=self.side, **tensors)
 
@@ -89,7 +128,20 @@ class Setting:
 
 
 def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: int = 6) -> Setting:
-    """A world of side × side spins: in component c every spin points up with probability `ups[c]`."""
+    """Make a problem of side × side spins. In component c, every spin points up with probability `ups[c]`.
+
+    Args:
+        name: for titles.
+        ups: one probability for each component, in [0, 1].
+        weights: the share of each component in each class; one row for each class.
+        side: the side of the lattice, at least 1.
+
+    Returns:
+        The problem, with equally likely classes.
+
+    Raises:
+        ValueError: a number is not a probability, or a row of `weights` does not add up to 1.
+    """
     up = torch.tensor(ups, dtype=torch.float64)
     if bool(((up < 0) | (up > 1)).any()):
         raise ValueError(f"ups: probabilities lie between 0 and 1, not {ups}")
@@ -101,14 +153,28 @@ def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: 
 
 
 def noisy_spins(side: int = 6) -> Setting:
-    """World 1: both classes are fair coins. There is nothing to tell apart: the negative control."""
+    """Make world 1: both classes are fair coins. They cannot be told apart, which makes it the negative control.
+
+    Args:
+        side: the side of the lattice, at least 1.
+
+    Returns:
+        The problem.
+    """
     return spin_setting("World 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
 
 
 def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
-    """World 2: class 0 is all down or all up, clean or with flips; class 1 is fair coins.
+    """Make world 2: class 0 is all down or all up, with or without flips; class 1 is fair coins.
 
     It is called FM after the ferromagnet, but it is a mixture of two states: the spins do not interact.
+
+    Args:
+        side: the side of the lattice, at least 1.
+        flip: the probability that a spin of a component with flips is flipped, in [0, 1].
+
+    Returns:
+        The problem.
     """
     return spin_setting(
         "World 2: FM / noisy",
@@ -119,7 +185,15 @@ def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
 
 
 def all_down(side: int = 6, flip: float = 0.1) -> Setting:
-    """World 3: class 0 is down, clean or with flips; class 1 is fair coins, or up, clean or with flips."""
+    """Make world 3: class 0 is down, with or without flips; class 1 is fair coins, or up with or without flips.
+
+    Args:
+        side: the side of the lattice, at least 1.
+        flip: the probability that a spin of a component with flips is flipped, in [0, 1].
+
+    Returns:
+        The problem.
+    """
     return spin_setting(
         "World 3: down / noisy or up",
         [0.0, flip, 0.5, 1.0, 1 - flip],
@@ -129,7 +203,18 @@ def all_down(side: int = 6, flip: float = 0.1) -> Setting:
 
 
 def majority(side: int = 6, ratio: float | None = None) -> Setting:
-    """Down against up. With `ratio` the *mixed* variant: a share `ratio` of the sites is in the class's own phase."""
+    """Make the problem of mostly down against mostly up.
+
+    Args:
+        side: the side of the lattice, at least 1.
+        ratio: the expected share of the sites in the class's own phase, in [0.5, 1]. None means all of them.
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `ratio` lies outside [0.5, 1].
+    """
     if ratio is not None and not 0.5 <= ratio <= 1:
         raise ValueError(f"ratio: a majority is at least one half and at most 1, not {ratio}")
     down = 0.0 if ratio is None else 1 - ratio
@@ -140,7 +225,15 @@ def majority(side: int = 6, ratio: float | None = None) -> Setting:
 
 
 def letter_setting(name: str, probs: Tensor) -> Setting:
-    """Two classes of one component each; probs has shape (2, sites, letters). Letters are noised as one-hot vectors."""
+    """Make a problem of two equally likely classes of one component each, with letters as one-hot vectors.
+
+    Args:
+        name: for titles.
+        probs: the probability of each letter at each site, shape (2, sites, letters), rows that add up to 1.
+
+    Returns:
+        The problem.
+    """
     letters = probs.shape[-1]
     return Setting(
         name, probs.double(), torch.eye(2).double(), torch.full((2,), 0.5).double(), torch.eye(letters).double()
@@ -148,7 +241,18 @@ def letter_setting(name: str, probs: Tensor) -> Setting:
 
 
 def disjoint_letters(sites: int = 12, letters: int = 6) -> Setting:
-    """Class 0 uses the first letters // 2 letters, class 1 the others. An odd alphabet gives class 1 one more."""
+    """Make a problem in which class 0 uses the first letters // 2 letters, and class 1 the others.
+
+    Args:
+        sites: the length of a word, at least 1.
+        letters: the size of the alphabet, at least 2. If it is odd, class 1 uses one letter more.
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `sites` or `letters` is too small.
+    """
     require_alphabet(sites, letters)
     probs, half = torch.zeros(2, sites, letters), letters // 2
     probs[0, :, :half], probs[1, :, half:] = 1 / half, 1 / (letters - half)
@@ -156,14 +260,38 @@ def disjoint_letters(sites: int = 12, letters: int = 6) -> Setting:
 
 
 def dirichlet_letters(sites: int = 12, letters: int = 6, seed: int = 0) -> Setting:
-    """Each class has letter probabilities of its own, drawn once from the uniform law on the simplex, Dirichlet(1, …, 1)."""
+    """Make a problem in which each class has its own letter probabilities, drawn once from Dirichlet(1, …, 1).
+
+    Args:
+        sites: the length of a word, at least 1.
+        letters: the size of the alphabet, at least 2.
+        seed: of the random numbers.
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `sites` or `letters` is too small.
+    """
     require_alphabet(sites, letters)
     waits = -torch.rand(2, letters, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).log()
     return letter_setting("Different letter probabilities", (waits / waits.sum(1, True))[:, None].expand(-1, sites, -1))
 
 
 def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> Setting:
-    """Class 0 is uniform; in class 1 the first letters // 2 letters are `bias` times as probable as the others."""
+    """Make a problem in which class 0 is uniform, and class 1 prefers the first letters // 2 letters.
+
+    Args:
+        sites: the length of a word, at least 1.
+        letters: the size of the alphabet, at least 2.
+        bias: how much more probable these letters are than the others, a positive factor.
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `sites` or `letters` is too small, or `bias` is not positive.
+    """
     require_alphabet(sites, letters)
     if not bias > 0:
         raise ValueError(f"bias: a positive factor, not {bias}")
@@ -173,7 +301,21 @@ def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> Sett
 
 
 def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, float] = (0.1, 0.6)) -> Setting:
-    """The word 0, 1, 2, … over and over; in class y each letter is redrawn uniformly with probability `redraw[y]`."""
+    """Make a problem of the repeated word 0, 1, 2, … with some letters redrawn uniformly.
+
+    The probability that a letter is redrawn depends on the class.
+
+    Args:
+        sites: the length of a word, at least 1.
+        letters: the size of the alphabet, at least 2.
+        redraw: the probability for class 0 and for class 1, each in [0, 1].
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `sites` or `letters` is too small, or a number is not a probability.
+    """
     require_alphabet(sites, letters)
     if not all(0 <= p <= 1 for p in redraw):
         raise ValueError(f"redraw: two probabilities between 0 and 1, not {redraw}")
@@ -182,28 +324,59 @@ def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, floa
 
 
 def uniform_letters(sites: int = 12, letters: int = 6) -> Setting:
-    """World 1 over letters: both classes are uniform."""
+    """Make world 1 for letters: both classes are uniform.
+
+    Args:
+        sites: the length of a word, at least 1.
+        letters: the size of the alphabet, at least 2.
+
+    Returns:
+        The problem.
+
+    Raises:
+        ValueError: `sites` or `letters` is too small.
+    """
     require_alphabet(sites, letters)
     return letter_setting("Uniform letters", torch.full((2, sites, letters), 1 / letters, dtype=torch.float64))
 
 
 def require_alphabet(sites: int, letters: int) -> None:
+    """Raise unless there is at least one site and at least two letters.
+
+    Args:
+        sites: the length of a word.
+        letters: the size of the alphabet.
+
+    Raises:
+        ValueError: one of them is too small.
+    """
     if sites < 1:
         raise ValueError(f"sites: at least 1, not {sites}")
     if letters < 2:
         raise ValueError(f"letters: an alphabet has at least 2, not {letters}")
 
 
-# --- the law of the number of up spins
+# --- the distribution of the number of up spins
 
 
 def law_of_ups(setting: Setting) -> Tensor:
-    """p(number of up spins = k | y) for k = 0 … sites, shape (classes, sites + 1), exact, float64.
+    """Return the exact distribution of the number of up spins in each class, p(number = k | y) for k = 0 … sites.
 
-    Sites of a component must be alike: then the number is binomial, and the law of a class a mixture of binomials.
+    All sites of a component must be alike. Then the number is binomial in a component, and a mixture of binomials in a
+    class.
+
+    Args:
+        setting: a problem of spins.
+
+    Returns:
+        Probabilities, shape (classes, sites + 1), float64.
 
     Raises:
-        ValueError: they are not alike, or there are more than two letters.
+        ValueError: the sites are not alike, or there are more than two letters.
+
+    Example:
+        >>> law_of_ups(majority(side=1)).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     up = setting.probs[:, :, 1].double()
     if setting.letters != 2 or not torch.equal(up, up[:, :1].expand_as(up)):

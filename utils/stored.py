@@ -1,4 +1,4 @@
-"""What the labs' later cells show where an earlier answer is missing: arrays that were computed once, never code."""
+"""What a lab's later cells show if an earlier answer is missing: arrays that were computed in advance, never code."""
 
 from __future__ import annotations
 
@@ -14,12 +14,37 @@ T = TypeVar("T")
 
 
 def reason(error: Exception) -> str:
-    """An error's kind and first words, in one line."""
+    """Describe an exception in one line.
+
+    Args:
+        error: any exception.
+
+    Returns:
+        Its type and the first line of its message, at most 200 characters.
+
+    Example:
+        >>> reason(ValueError("too small"))
+        'ValueError: too small'
+    """
     return f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0][:200]
 
 
 def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T:
-    """compute(), or where that raises, stored() with one line that says so."""
+    """Return compute(). If that raises, print one line that says so, and return stored().
+
+    Args:
+        compute: uses the student's answers, and may raise any exception.
+        stored: loads the stored result.
+        what: the name of the result, for the line.
+
+    Returns:
+        The computed or the stored result.
+
+    Example:
+        >>> or_stored(lambda: 1 / 0, lambda: 7, "The grid")  # doctest: +ELLIPSIS
+        The grid: an earlier answer is missing or fails (ZeroDivisionError: division by zero). These are stored ...
+        7
+    """
     try:
         return compute()
     except Exception as error:  # a student's answer may raise anything
@@ -28,7 +53,16 @@ def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T
 
 
 def show_or_say(show: Callable[[], object], needs: str) -> None:
-    """show(), or where that raises, one line: which exercises this cell needs, and what went wrong."""
+    """Call show(). If that raises, print one line that names the exercises this cell needs and the error.
+
+    Args:
+        show: draws or prints, and may raise any exception.
+        needs: the numbers of the exercises.
+
+    Example:
+        >>> show_or_say(lambda: 1 / 0, "2.1")
+        This cell needs a right answer to 2.1. With yours it fails: ZeroDivisionError: division by zero
+    """
     try:
         show()
     except NotImplementedError:
@@ -38,7 +72,12 @@ def show_or_say(show: Callable[[], object], needs: str) -> None:
 
 
 def drawn(draw: Callable[[], object], needs: str) -> None:
-    """draw(), or where an answer that it needs is missing, one line that says which."""
+    """Call draw(). If that raises, print one line that names the exercises this picture needs and the error.
+
+    Args:
+        draw: draws, and may raise any exception.
+        needs: the numbers of the exercises.
+    """
     try:
         draw()
     except Exception as error:  # a student's answer may raise anything
@@ -46,15 +85,46 @@ def drawn(draw: Callable[[], object], needs: str) -> None:
 
 
 def stored_tensors(name: str) -> dict[str, Tensor]:
-    """The arrays of `checkpoints/<name>.safetensors`."""
+    """Load the arrays of `checkpoints/<name>.safetensors`.
+
+    Args:
+        name: the file's name without its ending.
+
+    Returns:
+        Tensors by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     return load_tensors(CHECKPOINTS / f"{name}.safetensors")[0]
 
 
 def stored_images(name: str, key: str) -> Tensor:
-    """Images that were kept as bytes, as floats in [-1, 1]."""
+    """Load images that were stored as bytes.
+
+    Args:
+        name: the file's name without its ending.
+        key: the name of the tensor in it, shape (…, c, h, w), uint8.
+
+    Returns:
+        The images as floats in [-1, 1], of the same shape.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     return stored_tensors(name)[key].float() / 127.5 - 1
 
 
 def stored_table(name: str) -> dict:
-    """The numbers of `checkpoints/<name>.json`."""
+    """Load the numbers of `checkpoints/<name>.json`.
+
+    Args:
+        name: the file's name without its ending.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
     return json.loads((CHECKPOINTS / f"{name}.json").read_text(encoding="utf-8"))

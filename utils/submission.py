@@ -1,4 +1,4 @@
-"""Handing in: the running notebook's file, the cells that were damaged, and one zip with everything."""
+"""Submission: the running notebook's file, its damaged cells, and one zip with everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -20,19 +20,37 @@ EMPTY_ANSWER = "*Your answer here.*"
 
 
 def in_colab() -> bool:
+    """Return whether the notebook runs in Google Colab.
+
+    Returns:
+        True in Colab.
+    """
     return "google.colab" in sys.modules
 
 
 def grading() -> bool:
-    """True where nbgrader or the autograder runs this notebook: then there is nothing to hand in."""
+    """Return whether nbgrader or the autograder runs this notebook. Then there is nothing to submit.
+
+    Returns:
+        True while grading.
+    """
     return "NBGRADER_EXECUTION" in os.environ or os.environ.get("LAB_BUDGET", "").lower() == "grade"
 
 
 def running_notebook(lab: str) -> tuple[NotebookNode, Path | None] | None:
-    """The notebook that runs this code, and its file; None where it cannot be found.
+    """Find the notebook that runs this code.
 
-    Colab is asked for what is on the screen. JupyterLab and VS Code say where the file is; elsewhere the newest notebook
-    of this lab in the working directory is taken.
+    In Colab it is what is on the screen. JupyterLab and VS Code name the file. Elsewhere, it is the newest notebook of
+    this lab in the working directory.
+
+    Args:
+        lab: the lab, such as "lab4".
+
+    Returns:
+        The notebook, and its file (None in Colab); or None if no notebook was found.
+
+    Raises:
+        KeyError: there is no such lab.
     """
     if in_colab():
         from google.colab import _message
@@ -48,6 +66,14 @@ def running_notebook(lab: str) -> tuple[NotebookNode, Path | None] | None:
 
 
 def candidates(lab: str) -> Iterable[Path]:
+    """Yield the files that may be the running notebook, the most probable one first.
+
+    Args:
+        lab: the lab, such as "lab4".
+
+    Yields:
+        Paths, which may be missing or damaged.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is not None and "__vsc_ipynb_file__" in shell.user_ns:
@@ -60,23 +86,60 @@ def candidates(lab: str) -> Iterable[Path]:
 
 
 def full_name(lab: str) -> str:
-    """`lab4` -> `lab4_mnist_cfg`, the name under which notebooks are collected."""
+    """Return the lab's full name, under which notebooks are collected.
+
+    Args:
+        lab: the lab, such as "lab4" or "lab4_mnist_cfg".
+
+    Returns:
+        The name, such as "lab4_mnist_cfg".
+
+    Raises:
+        KeyError: there is no such lab.
+
+    Example:
+        >>> full_name("lab4")
+        'lab4_mnist_cfg'
+    """
     load(lab)
     return LABS[lab.split("_")[0]]
 
 
 def grade_id(cell: NotebookNode) -> str | None:
+    """Return the id that nbgrader gave a cell.
+
+    Args:
+        cell: any cell.
+
+    Returns:
+        The id, or None if the cell has none.
+    """
     data = cell.metadata.get("nbgrader")
     return data.get("grade_id") if isinstance(data, dict) else None
 
 
 def marker(entry: Exercise) -> str:
-    """The first line of an answer's cell."""
+    """Return the first line of an answer's cell.
+
+    Args:
+        entry: the exercise.
+
+    Returns:
+        A comment that names the exercise, in Python or in markdown.
+    """
     return f"<!-- GRADED: {entry.name} -->" if entry.manual else f"# GRADED: {entry.name}"
 
 
 def answer_cells(notebook: NotebookNode, entry: Exercise) -> list[NotebookNode]:
-    """The cells that answer an exercise, by their metadata or by the marker in their first line."""
+    """Find the cells that answer an exercise, by their metadata or by the marker in their first lines.
+
+    Args:
+        notebook: the student's notebook.
+        entry: the exercise.
+
+    Returns:
+        The cells in the order of the notebook.
+    """
     kind = "markdown" if entry.manual else "code"
     return [
         cell
@@ -87,33 +150,57 @@ def answer_cells(notebook: NotebookNode, entry: Exercise) -> list[NotebookNode]:
 
 
 def damaged_cells(notebook: NotebookNode, lab: str) -> list[str]:
-    """What happened to the cells that the grader looks for: one sentence each, and what to do about it."""
+    """Describe what happened to the cells that the grader looks for.
+
+    Args:
+        notebook: the student's notebook.
+        lab: the lab, such as "lab4".
+
+    Returns:
+        For each damaged cell, a message that says what to do about it.
+
+    Raises:
+        KeyError: there is no such lab.
+    """
     found: list[str] = []
     ids = [grade_id(cell) for cell in notebook.cells]
     if "setup" not in ids:
-        found.append("The set-up cell has lost its mark. The grader uses its own; nothing is lost.")
+        found.append("The set-up cell has lost its mark. The grader uses its own copy, so nothing is lost.")
     for entry in load(lab):
         answers = answer_cells(notebook, entry)
         if not answers:
             found.append(
-                f"{entry.name}: no cell answers it any more. Begin the cell that does with the line `{marker(entry)}`."
+                f"{entry.name}: no cell answers it any more. "
+                f"Make `{marker(entry)}` the first line of the cell that does."
             )
         elif len(answers) > 1:
             found.append(
-                f"{entry.name}: {len(answers)} cells claim to be the answer, and the grader takes the first. Delete the others."
+                f"{entry.name}: {len(answers)} cells claim to be the answer, and the grader takes the first. "
+                "Delete the others."
             )
         elif grade_id(answers[0]) != entry.answer_id:
             found.append(
                 f"{entry.name}: its cell was retyped or copied and lost its mark. "
-                "The grader still knows it by its first line; leave that line as it is."
+                "The grader still recognises it by its first line, so leave that line as it is."
             )
         if not entry.manual and entry.grade_id not in ids:
-            found.append(f"{entry.name}: its test cell is gone. The grader puts it back; nothing is lost.")
+            found.append(f"{entry.name}: its test cell is gone. The grader restores it, so nothing is lost.")
     return found
 
 
 def open_essays(notebook: NotebookNode, lab: str) -> list[str]:
-    """Written questions whose box is still empty."""
+    """Find the written questions whose box is still empty.
+
+    Args:
+        notebook: the student's notebook.
+        lab: the lab, such as "lab4".
+
+    Returns:
+        The names of the exercises.
+
+    Raises:
+        KeyError: there is no such lab.
+    """
     return [
         entry.name
         for entry in load(lab)
@@ -123,11 +210,32 @@ def open_essays(notebook: NotebookNode, lab: str) -> list[str]:
 
 
 def written(cell: NotebookNode, entry: Exercise) -> str:
+    """Return the text of a written answer.
+
+    Args:
+        cell: the answer's cell.
+        entry: the exercise.
+
+    Returns:
+        The cell's text without the marker.
+    """
     return cell.source.replace(marker(entry), "").strip()
 
 
 def unsaved_answers(notebook: NotebookNode, lab: str, history: Iterable[str]) -> list[str]:
-    """Exercises whose answer, as it was last run, is not the one in the file: the notebook was not saved since."""
+    """Find the exercises whose answer in the file is not the one that was run last.
+
+    Args:
+        notebook: the notebook as it was saved.
+        lab: the lab, such as "lab4".
+        history: the sources of the cells that were run, in their order.
+
+    Returns:
+        The names of the exercises.
+
+    Raises:
+        KeyError: there is no such lab.
+    """
     history = [source.strip() for source in history]
     unsaved = []
     for entry in load(lab):
@@ -139,12 +247,22 @@ def unsaved_answers(notebook: NotebookNode, lab: str, history: Iterable[str]) ->
 
 
 def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
-    """Say what is open, damaged or unsaved in the running notebook. Returns it if it can be handed in as it is."""
+    """Print what is open, damaged or unsaved in the running notebook.
+
+    Args:
+        lab: the lab, such as "lab4".
+
+    Returns:
+        The notebook and its file, as in `running_notebook`; or None if it was not found or must be saved first.
+
+    Raises:
+        KeyError: there is no such lab.
+    """
     found = running_notebook(lab)
     if found is None:
         print(
-            "\nThe notebook's file was not found, so its cells could not be looked at. "
-            "Save it, and start Jupyter in its folder."
+            "\nThe notebook's file was not found, so its cells could not be checked. "
+            "Save the notebook, and start Jupyter in its folder."
         )
         return None
     notebook, path = found
@@ -156,25 +274,40 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())
     if unsaved:
-        print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}. Save it, and run this again.")
+        print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}.")
+        print("Save it, and run this cell again.")
         return None
     return found
 
 
 def session_history() -> list[str]:
+    """Return the sources of the cells that this session ran.
+
+    Returns:
+        The sources in their order; nothing outside of IPython.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return list(shell.user_ns.get("In", [])) if shell is not None else []
 
 
 def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | None:
-    """Write `lab4_mnist_cfg.zip` beside the notebook: the notebook, a PDF of it, and the files you name. In Colab it is downloaded.
+    """Write one zip with the notebook, a PDF of it, and the named files. In Colab, download it.
 
-    Returns the zip's path, or None if the notebook must be saved first or cannot be found.
+    The zip lies beside the notebook.
+
+    Args:
+        lab: the lab, such as "lab4".
+        *files: further files for the zip, such as modules that the notebook imports.
+        pdf: whether to add the PDF.
+
+    Returns:
+        The zip's path; or None while grading, and if the notebook was not found or must be saved first.
 
     Raises:
-        KeyError: no such lab.
-        FileNotFoundError: a file that you named.
+        KeyError: there is no such lab.
+        FileNotFoundError: a named file does not exist.
+        ValueError: two different files have the same name.
     """
     name = full_name(lab)
     if grading():
@@ -187,20 +320,24 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
     notebook, path = found
     folder = path.parent if path else Path.cwd()
     target, page_file = folder / f"{name}.zip", folder / f"{name}.pdf"
+    own = {f"{name}.ipynb": path} | ({page_file.name: page_file} if pdf else {})
+    extra = extra_files(files, own)
     pages = draw_pages(notebook, page_file) if pdf else 0
     beside = target.with_name(f".{target.name}.part")
     try:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"{name}.ipynb", path.read_bytes() if path else nbformat.v4.writes(notebook))
-            for file in [page_file, *files] if pages else files:
-                archive.write(file, Path(file).name)
+            for file in [page_file, *extra] if pages else extra:
+                archive.write(file, file.name)
         os.replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
-    print(
-        f"\nWritten: {target.name}, {target.stat().st_size / 1024:,.0f} KB"
-        + (f", a PDF of {pages} pages inside.\nOpen the PDF once, then hand in the zip." if pages else ". Hand it in.")
-    )
+    size = f"{target.stat().st_size / 1024:,.0f} KB"
+    if pages:
+        print(f"\nWritten: {target.name}, {size}, with a PDF of {pages} pages inside.")
+        print("Open the PDF once, then submit the zip.")
+    else:
+        print(f"\nWritten: {target.name}, {size}. Submit it.")
     if in_colab():
         from google.colab import files as colab_files
 
@@ -208,12 +345,46 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
     return target
 
 
+def extra_files(files: Iterable[str | Path], own: Mapping[str, Path | None]) -> list[Path]:
+    """Return the named files that go into the zip beside the notebook, each once.
+
+    The notebook and its PDF are in the zip already, so naming one of them adds nothing.
+
+    Args:
+        files: what the student named.
+        own: the notebook and the PDF: name in the zip -> file, or None for a notebook that is only on Colab's screen.
+
+    Returns:
+        The files to add, in their order.
+
+    Raises:
+        ValueError: two different files have the same name, so one would replace the other in the zip.
+    """
+    own_files = {file.resolve() for file in own.values() if file is not None}
+    chosen: dict[str, Path] = {}
+    for file in map(Path, files):
+        if file.resolve() in own_files or (file.name in own and own[file.name] is None):
+            continue
+        if file.name in own or (file.name in chosen and chosen[file.name].resolve() != file.resolve()):
+            raise ValueError(f"two files are called {file.name}, and the zip has no folders: rename one of them")
+        chosen[file.name] = file
+    return list(chosen.values())
+
+
 def draw_pages(notebook: NotebookNode, page_file: Path) -> int:
-    """Write the PDF, and return its number of pages; 0 and one line where that fails, for the notebook is what is graded."""
+    """Write the PDF. If that fails, print one line, because the notebook is what is graded.
+
+    Args:
+        notebook: what to draw.
+        page_file: the PDF's path.
+
+    Returns:
+        The number of pages, or 0 if there is no PDF.
+    """
     from utils.pdf import notebook_to_pdf
 
     try:
         return notebook_to_pdf(notebook, page_file, page_file.stem)
-    except Exception as error:  # a program that has the old one open, a full disk, a letter that nobody thought of
+    except Exception as error:  # another program has the old PDF open, the disk is full, a letter has no glyph
         print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
         return 0

@@ -43,11 +43,20 @@ import sys
 
 course = [pathlib.Path.cwd(), *pathlib.Path.cwd().parents]
 course = next((str(folder) for folder in course if (folder / "utils" / "checks").is_dir()), None)
-if course and course not in sys.path:
-    sys.path.insert(0, course)
+if course:  # first, or a file utils.py beside the notebook would be imported instead
+    sys.path[:] = [course, *(folder for folder in sys.path if folder != course)]
+if "utils.checks" not in sys.modules:
+    sys.modules.pop("utils", None)  # another `utils`, imported before this cell
 try:
     import utils.checks
 except ImportError:  # a bare machine, such as Colab's
+    foreign = pathlib.Path(getattr(sys.modules.get("utils"), "__file__", None) or "/").resolve()
+    foreign = foreign.parent if foreign.name == "__init__.py" else foreign
+    if not course and foreign.parent == pathlib.Path.cwd().resolve():
+        raise RuntimeError(
+            f"{{foreign}} hides the course's package `utils`. "
+            f"Rename your {{foreign.name}}, restart the kernel, and run this cell again."
+        ) from None
     wheel = "{wheel}"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", course or wheel]
     done = subprocess.run(install, capture_output=True, text=True)
@@ -58,7 +67,7 @@ except ImportError:  # a bare machine, such as Colab's
             f"{{wheel}}. Connect to the network and run this cell again, or start Jupyter inside the course's folder."
         ) from None
     sys.modules.pop("utils", None)
-    del wheel, install, done
+    del foreign, wheel, install, done
 del course
 
 from utils.checks import check, check_all

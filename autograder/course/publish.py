@@ -59,7 +59,7 @@ dependencies = [{dependencies}]
 packages = {{ find = {{ include = ["utils*"] }} }}
 
 [tool.setuptools.package-data]
-"*" = ["*.safetensors", "*.json", "*.yaml", "*.md"]
+"*" = ["*.safetensors", "*.json", "*.yaml", "*.md", "py.typed"]
 """
 README = """\
 # Guidance Labs

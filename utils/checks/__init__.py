@@ -1,6 +1,6 @@
-"""`check("lab4.cfg_train_loss")`: run your answer on fixed inputs and hear what stands out.
+"""Check an answer in the notebook, with `check("lab4.cfg_train_loss")`: run it on fixed inputs and print what is wrong.
 
-The grader looks closer than this, with other inputs: a check that passes is a good sign, not a grade.
+The grader tests more than this, and with other inputs. A check that passes is a good sign, not a grade.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise, find, load, run_probe
-from utils.checks.judging import Verdict, judge_with
+from utils.checks.findings import Verdict
+from utils.checks.judging import judge_with
 
 __all__ = ["check", "check_all", "graded"]
 
@@ -25,13 +26,13 @@ _grader: tuple[Callable[[str], Challenge], Callable[[Evidence], None]] | None = 
 
 
 def check(name: str) -> None:
-    """Check one exercise in this notebook and print what was found.
+    """Check one exercise of this notebook and print the findings.
 
     Args:
-        name: such as "lab4.cfg_train_loss".
+        name: the exercise, such as "lab4.cfg_train_loss".
 
     Raises:
-        KeyError: no such exercise.
+        KeyError: there is no such exercise.
     """
     entry = find(name)
     if entry.manual:
@@ -41,12 +42,28 @@ def check(name: str) -> None:
 
 
 def public_verdict(entry: Exercise, namespace: Mapping[str, object]) -> Verdict:
+    """Run an exercise's probe on the public challenge and judge the result by the public check.
+
+    Args:
+        entry: an automatic exercise.
+        namespace: the notebook's objects by name.
+
+    Returns:
+        The verdict.
+    """
     challenge = Challenge.public(entry.name)
     return judge_with(entry.public, challenge, run_probe(entry, namespace, challenge))
 
 
 def check_all(lab: str) -> None:
-    """Every exercise of a lab in one table; then what is open or damaged in this notebook, and how to hand in."""
+    """Check every exercise of a lab, then print what is open or damaged in this notebook, and how to submit it.
+
+    Args:
+        lab: the lab, such as "lab4" or "lab4_mnist_cfg".
+
+    Raises:
+        KeyError: there is no such lab.
+    """
     namespace = notebook_names()
     good = possible = 0.0
     for entry in load(lab):
@@ -63,12 +80,20 @@ def check_all(lab: str) -> None:
     from utils.submission import grading, inspect
 
     if not grading() and inspect(lab) is not None:
-        print(
-            f'To hand in: save the notebook, run `make_submission("{lab.split("_")[0]}")`, and upload the zip it writes.'
-        )
+        call = f'make_submission("{lab.split("_")[0]}")'
+        print(f"To submit: save the notebook, run `{call}`, and upload the zip that it writes.")
 
 
 def describe(entry: Exercise, verdict: Verdict) -> str:
+    """Write a verdict as text.
+
+    Args:
+        entry: the exercise.
+        verdict: its verdict.
+
+    Returns:
+        One line for the exercise, and one for each finding.
+    """
     if not verdict.findings:
         return f"✓ {entry.name}: the check passes. The grader will look closer."
     lines = [
@@ -78,9 +103,20 @@ def describe(entry: Exercise, verdict: Verdict) -> str:
 
 
 def graded(name: str) -> float | None:
-    """The grader's entry, called in test cells. In the sandbox it hands over evidence; nothing is judged there.
+    """Grade one exercise; test cells call this.
 
-    Under plain `nbgrader autograde` it judges in this very process and returns the points, nbgrader's partial credit.
+    In the sandbox it only hands over evidence, which is judged outside. Under plain `nbgrader autograde` it judges in
+    the same process.
+
+    Args:
+        name: the exercise, such as "lab4.cfg_train_loss".
+
+    Returns:
+        The points, which nbgrader takes as partial credit; None in the sandbox.
+
+    Raises:
+        KeyError: there is no such exercise.
+        RuntimeError: the package `autograder` is not installed.
     """
     entry = find(name)
     namespace = notebook_names()
@@ -121,7 +157,11 @@ def checkout_entry_points() -> list[EntryPoint]:
 
 
 def notebook_names() -> Mapping[str, object]:
-    """The names of the running notebook; outside of one, those of the script that calls."""
+    """Return the names of the running notebook, or outside of a notebook those of the calling script.
+
+    Returns:
+        Objects by name.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if shell is not None:

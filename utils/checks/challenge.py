@@ -1,7 +1,7 @@
-"""A challenge: the inputs of one exercise's probe, all derived from one key.
+"""The inputs of one exercise's probe, all derived from one key.
 
-The grader derives the key from a secret of the instructor's and from the submission, so that nobody can prepare for it.
-`check` in a student's notebook uses a public key: the same inputs every time.
+The grader derives the key from the instructor's secret and from the submission, so nobody can know the inputs in
+advance. `check` in a student's notebook uses a public key and therefore the same inputs every time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,20 @@ PUBLIC = b"the public challenge"
 
 @dataclass(frozen=True)
 class Challenge:
-    """Named random inputs, fixed by `key`. Drawn on the CPU, then moved: the same numbers on every device."""
+    """Named random inputs that are fixed by a key.
+
+    They are drawn on the CPU and then moved, so the numbers are the same on every device.
+
+    Args:
+        exercise: the exercise's name.
+        key: secret bytes, or the public key.
+        device: where tensors go.
+
+    Example:
+        >>> challenge = Challenge.public("lab4.cfg_drift")
+        >>> torch.equal(challenge.randn("x", (2, 3)), challenge.randn("x", (2, 3)))
+        True
+    """
 
     exercise: str
     key: bytes
@@ -25,21 +38,61 @@ class Challenge:
 
     @classmethod
     def public(cls, exercise: str) -> Challenge:
+        """Make the challenge that `check` uses.
+
+        Args:
+            exercise: the exercise's name.
+
+        Returns:
+            The challenge with the public key.
+        """
         return cls(exercise, hashlib.sha256(PUBLIC).digest())
 
     def on(self, device: str) -> Challenge:
-        """The same challenge on another device; `meta` has shapes but no numbers."""
+        """Return the same challenge on another device.
+
+        Args:
+            device: the device. On `meta`, tensors have shapes but no numbers.
+
+        Returns:
+            The challenge.
+        """
         return replace(self, device=device)
 
     def seed(self, name: str) -> int:
+        """Return a seed for one name.
+
+        Args:
+            name: what the seed is for.
+
+        Returns:
+            An integer from 0 to 2^63 - 1.
+        """
         digest = hashlib.sha256(b"\0".join([self.key, self.exercise.encode(), name.encode()])).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 
     def generator(self, name: str) -> torch.Generator:
+        """Return a generator of random numbers for one name.
+
+        Args:
+            name: what the numbers are for.
+
+        Returns:
+            A generator on the CPU.
+        """
         return torch.Generator().manual_seed(self.seed(name))
 
     def randn(self, name: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Tensor:
-        """Standard normal numbers."""
+        """Return standard normal numbers.
+
+        Args:
+            name: what the numbers are for.
+            shape: the shape.
+            dtype: the floating-point type.
+
+        Returns:
+            The numbers, of that shape.
+        """
         return torch.randn(shape, generator=self.generator(name), dtype=torch.float64).to(self.device, dtype)
 
     def rand(
@@ -50,25 +103,74 @@ class Challenge:
         high: float = 1.0,
         dtype: torch.dtype = torch.float64,
     ) -> Tensor:
-        """Uniform numbers in [low, high)."""
+        """Return uniform numbers in [low, high).
+
+        Args:
+            name: what the numbers are for.
+            shape: the shape.
+            low: the lower end.
+            high: the upper end.
+            dtype: the floating-point type.
+
+        Returns:
+            The numbers, of that shape.
+        """
         unit = torch.rand(shape, generator=self.generator(name), dtype=torch.float64)
         return (low + (high - low) * unit).to(self.device, dtype)
 
     def randint(self, name: str, low: int, high: int, shape: tuple[int, ...]) -> Tensor:
-        """Integers in [low, high), int64."""
+        """Return uniform integers in [low, high).
+
+        Args:
+            name: what the numbers are for.
+            low: the smallest integer.
+            high: one more than the largest integer.
+            shape: the shape.
+
+        Returns:
+            The integers, int64, of that shape.
+        """
         return torch.randint(low, high, shape, generator=self.generator(name)).to(self.device)
 
     def number(self, name: str, low: float, high: float) -> float:
-        """One Python float in [low, high)."""
+        """Return one uniform number in [low, high).
+
+        Args:
+            name: what the number is for.
+            low: the lower end.
+            high: the upper end.
+
+        Returns:
+            A Python float.
+        """
         unit = torch.rand((), generator=self.generator(name), dtype=torch.float64)
         return low + (high - low) * float(unit)
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """One Python int in [low, high)."""
+        """Return one uniform integer in [low, high).
+
+        Args:
+            name: what the number is for.
+            low: the smallest integer.
+            high: one more than the largest integer.
+
+        Returns:
+            A Python int.
+        """
         return int(torch.randint(low, high, (), generator=self.generator(name)))
 
     def bent_grid(self, name: str, start: float, stop: float, points: int) -> Tensor:
-        """`points` times from start to stop with random, unequal steps: a step size that is assumed constant shows."""
+        """Return times with random, unequal steps, which reveal code that assumes a constant step.
+
+        Args:
+            name: what the times are for.
+            start: the first time.
+            stop: the last time.
+            points: how many times, at least 2.
+
+        Returns:
+            The times, shape (points,), float64.
+        """
         steps = 0.5 + torch.rand(points - 1, generator=self.generator(name), dtype=torch.float64)
         inner = torch.cat([torch.zeros(1, dtype=torch.float64), steps.cumsum(0) / steps.sum()])
         return (start + (stop - start) * inner).to(self.device)

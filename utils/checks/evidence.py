@@ -1,4 +1,4 @@
-"""Evidence: what a probe saw. Named tensors, and small values that JSON can hold; never an expected value."""
+"""Evidence: what a probe observed, as named tensors and small JSON values. It never holds an expected value."""
 
 from __future__ import annotations
 
@@ -23,15 +23,31 @@ KEPT = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64
 
 
 class MissingName(NameError):
-    """A graded name that the notebook does not define."""
+    """Raised for a graded name that the notebook does not define."""
 
 
 class WrongSignature(TypeError):
-    """A graded function or class that cannot be called as its statement says."""
+    """Raised for a graded function or class that cannot be called as the exercise says."""
 
 
 class Evidence:
-    """Filled by a probe, read by a verdict. Names are `attempt/thing`."""
+    """The results that a probe stores and a verdict reads. Names are `attempt/thing`.
+
+    Args:
+        exercise: the exercise's name.
+
+    Attributes:
+        tensors: tensors by name, on the CPU.
+        values: JSON values by name.
+        kinds: the Python type of each stored object, by name.
+        errors: what each failed attempt raised, by the attempt's name.
+
+    Example:
+        >>> evidence = Evidence("lab4.cfg_drift")
+        >>> evidence.put("run/result", (1, "two"))
+        >>> evidence.kinds["run/result"], evidence.values["run/result.1"]
+        ('tuple', 'two')
+    """
 
     def __init__(self, exercise: str):
         self.exercise = exercise
@@ -41,7 +57,14 @@ class Evidence:
         self.errors: dict[str, dict[str, object]] = {}  # attempt -> what was raised
 
     def put(self, name: str, thing: object) -> None:
-        """Store whatever a student returned. A tuple or list becomes `name.0`, `name.1`, …"""
+        """Store what a student's code returned.
+
+        The items of a tuple or list become `name.0`, `name.1` and so on.
+
+        Args:
+            name: `attempt/thing`.
+            thing: any object. Of an object that no file can hold, only the type is stored.
+        """
         if isinstance(thing, Tensor):
             self._put_tensor(name, thing)
         elif isinstance(thing, bool) or thing is None:
@@ -107,7 +130,14 @@ class Evidence:
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[None]:
-        """Run student code. What it raises becomes evidence, and the next attempt still runs."""
+        """Run student code in a `with` block. What it raises is stored, and the next attempt still runs.
+
+        Args:
+            name: the attempt's name.
+
+        Returns:
+            A context manager.
+        """
         try:
             yield
         except KeyboardInterrupt:
@@ -116,7 +146,11 @@ class Evidence:
             self.errors[name] = describe(error)
 
     def to_json(self) -> bytes:
-        """Everything but the tensors, as JSON."""
+        """Return everything but the tensors.
+
+        Returns:
+            JSON in UTF-8.
+        """
         return json.dumps(
             {
                 "version": VERSION,
@@ -128,14 +162,25 @@ class Evidence:
         ).encode()
 
     def to_safetensors(self) -> bytes:
-        """The tensors, as safetensors. An empty dictionary is a valid file too."""
+        """Return the tensors. Without tensors, the file is empty but valid.
+
+        Returns:
+            The bytes of a safetensors file.
+        """
         from safetensors.torch import save
 
         return save({name: tensor.clone() for name, tensor in self.tensors.items()})
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Type, first words and the student's own line of an exception. Lines of other files are left out."""
+    """Describe an exception by its type, the start of its message, and the student's own line that raised it.
+
+    Args:
+        error: the exception.
+
+    Returns:
+        JSON values: `type`, `bases`, `message` and `line`. Lines of other files are left out.
+    """
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
         if "ipython-input" in frame.filename or "ipykernel" in frame.filename or frame.filename.startswith("<"):

@@ -1,4 +1,4 @@
-"""The registry: every exercise, its points (declared here and nowhere else), its probe and its public verdict."""
+"""The registry: every exercise, its points (declared here and nowhere else), its probe and its public check."""
 
 from __future__ import annotations
 
@@ -23,6 +23,19 @@ Probe = Callable[[Student, Challenge, Evidence], None]
 
 @dataclass(frozen=True)
 class Exercise:
+    """One exercise.
+
+    Args:
+        name: such as "lab4.cfg_train_loss".
+        title: a few words for tables.
+        points: the most points it gives, positive.
+        names: the graded names in the notebook's namespace.
+        probe: calls the student's code and fills the evidence.
+        public: the public check, which judges evidence in the student's notebook.
+        manual: graded by a person.
+        version: raise it when the probe changes; stored evidence then becomes stale.
+    """
+
     name: str  # lab4.cfg_train_loss
     title: str
     points: float
@@ -34,15 +47,29 @@ class Exercise:
 
     @property
     def lab(self) -> str:
+        """The exercise's lab.
+
+        Returns:
+            The short name, such as "lab4".
+        """
         return self.name.split(".")[0]
 
     @property
     def grade_id(self) -> str:
-        """The id of its nbgrader test cell; nbgrader allows no dot."""
+        """The id of its nbgrader test cell, in which no dot is allowed.
+
+        Returns:
+            Such as "lab4_cfg_train_loss".
+        """
         return self.name.replace(".", "_")
 
     @property
     def answer_id(self) -> str:
+        """The id of its nbgrader answer cell.
+
+        Returns:
+            Such as "lab4_cfg_train_loss_answer".
+        """
         return self.grade_id if self.manual else f"{self.grade_id}_answer"
 
 
@@ -50,7 +77,17 @@ REGISTRY: dict[str, Exercise] = {}
 
 
 def exercise(name: str, points: float, title: str, **options) -> Exercise:
-    """Register an exercise. Options as the fields of `Exercise`."""
+    """Register an exercise.
+
+    Args:
+        name: such as "lab4.cfg_train_loss".
+        points: the most points it gives.
+        title: a few words for tables.
+        **options: further fields of `Exercise`.
+
+    Returns:
+        The exercise.
+    """
     entry = Exercise(name=name, title=title, points=points, **options)
     assert entry.manual or (entry.probe and entry.public), (
         f"{name}: an automatic exercise has a probe and a public verdict"
@@ -60,10 +97,16 @@ def exercise(name: str, points: float, title: str, **options) -> Exercise:
 
 
 def load(lab: str) -> list[Exercise]:
-    """The exercises of one lab, in order. `lab` is `lab4` or `lab4_mnist_cfg`.
+    """Return the exercises of one lab, in the notebook's order.
+
+    Args:
+        lab: the lab, such as "lab4" or "lab4_mnist_cfg".
+
+    Returns:
+        The exercises.
 
     Raises:
-        KeyError: no such lab.
+        KeyError: there is no such lab.
     """
     short = lab.split("_")[0]
     if short not in LABS:
@@ -80,10 +123,16 @@ def load(lab: str) -> list[Exercise]:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of this name, such as `lab4.cfg_train_loss`.
+    """Return one exercise.
+
+    Args:
+        name: such as "lab4.cfg_train_loss".
+
+    Returns:
+        The exercise.
 
     Raises:
-        KeyError: no such exercise; the message lists those there are.
+        KeyError: there is no such exercise. The message lists those that exist.
     """
     known = {entry.name: entry for entry in load(name.split(".")[0])}
     if name not in known:
@@ -92,7 +141,18 @@ def find(name: str) -> Exercise:
 
 
 def run_probe(entry: Exercise, namespace: Mapping[str, object], challenge: Challenge) -> Evidence:
-    """Call the student's code, and return what was seen. Never raises for what the student did."""
+    """Call the student's code and return what was observed.
+
+    Whatever the student's code raises is stored in the evidence and never leaves this function.
+
+    Args:
+        entry: an automatic exercise.
+        namespace: the notebook's objects by name.
+        challenge: the inputs.
+
+    Returns:
+        The evidence.
+    """
     evidence = Evidence(entry.name)
     with pinned(challenge), evidence.attempt("probe"):
         entry.probe(Student(namespace), challenge, evidence)

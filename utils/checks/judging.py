@@ -1,54 +1,37 @@
-"""Verdicts: what a judge says of evidence. Points, and findings that a good teaching assistant would write."""
+"""Judges: read the evidence of an exercise and conclude points and findings."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
+from utils.checks.explain import explain, gist, is_device_error
 from utils.checks.faults import fault_of
+from utils.checks.findings import Failure, Finding, Verdict
 
-FALSE_ALARM = 1e-6  # the most that an exercise may risk of refusing a right answer
+__all__ = ["FALSE_ALARM", "Failure", "Finding", "Judge", "Mistakes", "Verdict", "as_float", "explain", "judge_with"]
+
+FALSE_ALARM = 1e-6  # the largest probability with which an exercise may reject a right answer
 
 Mistakes = Sequence[tuple[str, str, Tensor]]  # code, message, what that mistake gives
 
 UNJUDGED = "The grader could not judge this part of your answer by itself. A person will look at it."
-PROBE_FAILED = "The grader's own test of this exercise failed. It is not your fault, and a person will look at it."
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was seen: a code for machines, a message for the student."""
-
-    code: str
-    message: str
-
-
-@dataclass
-class Verdict:
-    points: float
-    max_points: float
-    findings: list[Finding] = field(default_factory=list)
-    false_alarm: float = 0.0  # the chance that this verdict refuses a right answer
-    faults: list[str] = field(default_factory=list)  # errors of the grader's own code, for instructors
-
-
-class Failure(Exception):
-    """Ends a part of an exercise with a finding."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.finding = Finding(code, message)
 
 
 class Judge:
-    """Reads one exercise's evidence. `with judge.part(…)` holds what earns points; `fail` ends it without them."""
+    """A reader of one exercise's evidence.
+
+    A block `with judge.part(…)` contains what earns points; `fail` ends it without them.
+
+    Args:
+        challenge: the inputs that the probe used.
+        evidence: what the probe observed.
+    """
 
     def __init__(self, challenge: Challenge, evidence: Evidence):
         self.challenge = challenge
@@ -64,7 +47,15 @@ class Judge:
 
     @contextmanager
     def part(self, name: str, points: float) -> Iterator[None]:
-        """Worth `points` if nothing in the block fails."""
+        """Give points if nothing in the `with` block fails.
+
+        Args:
+            name: the part's name, for readers of the code.
+            points: the points of the part.
+
+        Returns:
+            A context manager.
+        """
         self.max_points += points
         self._cost = 0.0
         try:
@@ -83,20 +74,55 @@ class Judge:
             self._cost = None
 
     def fail(self, code: str, message: str) -> None:
+        """End the part with a finding.
+
+        Args:
+            code: the finding's code.
+            message: the finding's message.
+
+        Raises:
+            Failure: always.
+        """
         raise Failure(code, message)
 
     def require(self, condition: object, code: str, message: str) -> None:
+        """End the part with a finding unless a condition holds.
+
+        Args:
+            condition: anything with a truth value.
+            code: the finding's code.
+            message: the finding's message.
+
+        Raises:
+            Failure: the condition does not hold.
+        """
         if not bool(condition):
             raise Failure(code, message)
 
     def note(self, code: str, message: str, cost: float = 0.0) -> None:
-        """A finding that does not end the part; it takes the fraction `cost` of its points."""
+        """Add a finding without ending the part.
+
+        Args:
+            code: the finding's code.
+            message: the finding's message.
+            cost: the fraction of the part's points that it deducts, in [0, 1].
+        """
         self._add(Finding(code, message))
         if self._cost is not None:
             self._cost += cost
 
     def level(self, alpha: float) -> float:
-        """Declare a statistical test with this chance of failing a right answer."""
+        """Declare a statistical test that rejects a right answer with this probability.
+
+        Args:
+            alpha: the probability.
+
+        Returns:
+            The probability, for the test.
+
+        Raises:
+            AssertionError: the tests of the exercise add up to more than `FALSE_ALARM`.
+        """
         self.false_alarm += alpha
         assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), (
             f"{self.evidence.exercise}: levels add up to {self.false_alarm}"
@@ -104,6 +130,11 @@ class Judge:
         return alpha
 
     def verdict(self) -> Verdict:
+        """Return the verdict so far.
+
+        Returns:
+            The verdict.
+        """
         return Verdict(self.points, self.max_points, self.findings, self.false_alarm, self.faults)
 
     def _add(self, finding: Finding) -> None:
@@ -117,7 +148,14 @@ class Judge:
     # --- reading the evidence
 
     def attempt(self, name: str) -> None:
-        """Fail if the attempt of this name raised, or never took place."""
+        """End the part if the attempt raised, or the whole probe did.
+
+        Args:
+            name: the attempt's name.
+
+        Raises:
+            Failure: the attempt raised.
+        """
         error = self.evidence.errors.get(name) or self.evidence.errors.get("probe")
         if error is not None:
             if where := error.get("where"):
@@ -125,7 +163,17 @@ class Judge:
             raise Failure(*explain(error))
 
     def kind(self, name: str) -> str:
-        """The Python type behind the evidence of this name."""
+        """Return the Python type that was stored under a name.
+
+        Args:
+            name: `attempt/thing`.
+
+        Returns:
+            The type's name.
+
+        Raises:
+            Failure: the attempt raised, or nothing was stored.
+        """
         self.attempt(name.split("/")[0])
         if name not in self.evidence.kinds:
             raise Failure("no_evidence", "The grader saw nothing of this part of the exercise. Was its cell run?")
@@ -139,7 +187,21 @@ class Judge:
         finite: bool = True,
         dtype: torch.dtype | None = None,
     ) -> Tensor:
-        """The tensor of this name, in float64 if it is real; each way of not being one has its finding."""
+        """Return a stored tensor, in float64 if it is real.
+
+        Args:
+            name: `attempt/thing`.
+            shape: the shape that it must have. None accepts every shape with at least one number.
+            what: how messages call it.
+            finite: reject NaN and infinity.
+            dtype: the dtype that it must have. None accepts every dtype.
+
+        Returns:
+            The tensor.
+
+        Raises:
+            Failure: it is not such a tensor. Each reason has its own code.
+        """
         kind = self.kind(name)
         if kind == "NoneType":
             raise Failure("returned_none", f"{what} is None. Does every path of your function end in a `return`?")
@@ -170,7 +232,16 @@ class Judge:
         return tensor
 
     def precise(self, name: str, wanted: torch.dtype, what: str = "The result") -> None:
-        """Fail if the tensor of this name has lost digits: integers, or a shorter float than `wanted`. Longer is fine."""
+        """End the part if a stored tensor has lost digits: if it holds integers, or shorter floats than wanted.
+
+        Args:
+            name: `attempt/thing`.
+            wanted: the shortest dtype that is accepted.
+            what: how messages call it.
+
+        Raises:
+            Failure: digits were lost.
+        """
         seen = self.evidence.tensors[name].dtype
         if torch.promote_types(seen, wanted) != seen:
             came, asked = (str(d).removeprefix("torch.") for d in (seen, wanted))
@@ -181,7 +252,19 @@ class Judge:
             )
 
     def number(self, name: str, what: str = "The result", finite: bool = True) -> float:
-        """A Python number, or a tensor with one element."""
+        """Return a stored number, or the number in a stored tensor with one element.
+
+        Args:
+            name: `attempt/thing`.
+            what: how messages call it.
+            finite: reject NaN and infinity.
+
+        Returns:
+            The number.
+
+        Raises:
+            Failure: it is not such a number.
+        """
         kind = self.kind(name)
         if kind in ("str", "dict", "tuple", "list"):
             raise Failure("not_a_number", f"{what} is a Python {kind}, where a number was asked for.")
@@ -198,7 +281,18 @@ class Judge:
         return float(value)
 
     def value(self, name: str, kind: type):
-        """A JSON value that the probe itself wrote; anything else in its place is damaged evidence."""
+        """Return a JSON value that the probe itself stored.
+
+        Args:
+            name: `attempt/thing`.
+            kind: its Python type. Anything else means that the evidence is damaged.
+
+        Returns:
+            The value.
+
+        Raises:
+            Failure: the attempt raised, or the value is missing or of another type.
+        """
         self.attempt(name.split("/")[0])
         value = self.evidence.values.get(name)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -206,7 +300,12 @@ class Judge:
         return value
 
     def device(self, attempt: str = "device", cost: float = 0.25) -> None:
-        """Note code that works on one device only. The attempt ran on torch's `meta` device: shapes, no numbers."""
+        """Add a finding if the code works on one device only. The attempt ran on torch's `meta` device.
+
+        Args:
+            attempt: the attempt's name.
+            cost: the fraction of the part's points that the finding deducts.
+        """
         error = self.evidence.errors.get(attempt)
         if error is not None and is_device_error(error):
             self.note(
@@ -219,7 +318,17 @@ class Judge:
     # --- comparing
 
     def close(self, actual: Tensor, expected: Tensor, rtol: float = 1e-6, atol: float = 1e-9) -> bool:
-        """Largest difference at most rtol times the largest expected value, plus atol. NaN is never close."""
+        """Compare two tensors: no difference may exceed rtol times the largest expected size, plus atol.
+
+        Args:
+            actual: any shape.
+            expected: the shape of actual; otherwise they are not close.
+            rtol: the relative tolerance.
+            atol: the absolute tolerance.
+
+        Returns:
+            True if they are close. NaN is never close.
+        """
         if actual.shape != expected.shape:
             return False
         if actual.numel() == 0:
@@ -238,9 +347,19 @@ class Judge:
         rtol: float = 1e-6,
         atol: float = 1e-9,
     ) -> None:
-        """Fail unless `actual` is `expected`. `mistakes` are (code, message, what that mistake gives).
+        """End the part unless a tensor is close to the expected one. A known mistake gives the finding.
 
-        Where they are costly, give a function that makes them: most answers are right, and need none.
+        Args:
+            actual: what the student's code gave.
+            expected: the right result.
+            mistakes: (code, message, what that mistake gives), or a function that makes them, which runs only if it is
+                needed.
+            otherwise: code and message if no known mistake matches.
+            rtol: the relative tolerance.
+            atol: the absolute tolerance.
+
+        Raises:
+            Failure: the two are not close.
         """
         if self.close(actual, expected, rtol, atol):
             return
@@ -251,78 +370,35 @@ class Judge:
 
 
 def as_float(value: object) -> float:
-    """A number of the evidence, where NaN and infinity stand as text; NaN if it is none."""
+    """Convert a stored number, in which NaN and infinity are text.
+
+    Args:
+        value: a number or its text.
+
+    Returns:
+        The number, or NaN if it is none.
+
+    Example:
+        >>> as_float("inf"), as_float("one")
+        (inf, nan)
+    """
     try:
         return float(value)
     except (TypeError, ValueError):
         return float("nan")
 
 
-def is_device_error(error: dict[str, object]) -> bool:
-    words = str(error.get("message", "")).lower()
-    return any(
-        hint in words
-        for hint in (
-            "same device",
-            "expected device",
-            "not compiled with cuda",
-            "found no nvidia",
-            "no cuda gpus",
-            "invalid device",
-        )
-    )
-
-
-def explain(error: dict[str, object]) -> tuple[str, str]:
-    """Code and message for an exception of the student's code."""
-    kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
-    bases = error.get("bases")
-    bases = bases if isinstance(bases, list) else []
-    at = f" The line is `{line}`." if line else ""
-    if kind == "MissingName":
-        return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
-    if kind == "WrongSignature":
-        return "wrong_signature", f"{words}. Keep the arguments as the statement gives them."
-    if error.get("fault") is True:
-        return "needs_a_person", PROBE_FAILED
-    if "NotImplementedError" in bases:
-        return "not_implemented", "Not answered yet: the cell still raises NotImplementedError."
-    if is_device_error(error):
-        return "hard_coded_device", f"Your code works on one device only: {gist(words)}.{at}"
-    if kind in ("TypeCheckError", "TypeCheckException"):
-        return "wrong_shape", f"A tensor is not what the signature promises: {broken_promise(words)}.{at}"
-    if kind in ("SystemExit", "KeyboardInterrupt"):
-        return "raised", f"Your code ended the program ({kind}).{at}"
-    what = f"{kind}: {gist(words)}" if words else kind
-    if error.get("where"):
-        return "raised", f"The test of your answer could not use your code or what it returned: {what}."
-    return "raised", f"Your code raised {what}.{at}"
-
-
-def gist(words: str) -> str:
-    """An error message on one line without its last stop. Of torch's lists of possible calls only what came is kept."""
-    words = " ".join(words.split(", but expected one of:")[0].split())
-    return words.rstrip(".:; ")
-
-
 def judge_with(verdict, challenge: Challenge, evidence: Evidence) -> Verdict:
-    """Run one verdict function on evidence."""
+    """Run a verdict function on evidence.
+
+    Args:
+        verdict: a function of a judge.
+        challenge: the inputs that the probe used.
+        evidence: what the probe observed.
+
+    Returns:
+        The verdict.
+    """
     judge = Judge(challenge, evidence)
     verdict(judge)
     return judge.verdict()
-
-
-def broken_promise(words: str) -> str:
-    """What jaxtyping found, without the list of all that it looked at."""
-    name, seen, wanted = (
-        re.search(pattern, words)
-        for pattern in (
-            r"typechecking parameter '(\w+)'",
-            r"Actual value: (.+)",
-            r"Expected type: (?:<class ')?(.+?)(?:'>)?\.?(?:\n|$)",
-        )
-    )
-    if seen is None or wanted is None:
-        return gist(words)
-    thing = f"`{name[1]}`" if name else "what comes back"
-    return f"{thing} is {seen[1]}, expected `{wanted[1]}`"

@@ -1,7 +1,6 @@
-"""Recording stubs: stand-ins for the model, the path, the data and the other exercises' results.
+"""Recording stubs: replacements for the model, the path, the data and the other exercises' results.
 
-They compute nonsense. A smooth function that means nothing can be rebuilt by the judge from the challenge and from the
-recorded inputs, and gives no hint of any lab's formula.
+They compute smooth functions without meaning, which a judge can rebuild and which give no hint of any lab's formula.
 """
 
 from __future__ import annotations
@@ -18,11 +17,16 @@ from utils.checks.evidence import Evidence
 
 
 class Nonsense:
-    """sin of a random combination of its inputs, plus a phase for each coordinate. Smooth, bounded, not linear.
+    """The sine of a random combination of the inputs, plus a phase for each coordinate. Smooth, bounded, not linear.
 
-    `Nonsense(challenge, "model")(x, t, y)` has the shape and dtype of x (the widest float dtype of the inputs).
-    The other inputs have one value a sample, (b,) or (b, 1, …, 1), or the shape of x. It is computed row by row:
-    one call with 8 rows and eight calls with one row agree.
+    `Nonsense(challenge, "model")(x, t, y)` has the shape of x, and the widest floating-point dtype of the inputs. The
+    other inputs have one value for each sample, (b,) or (b, 1, …, 1), or the shape of x. Rows do not influence each
+    other: one call with 8 rows and eight calls with one row agree.
+
+    Args:
+        challenge: fixes the coefficients.
+        name: the stub's name; another name has other coefficients.
+        amplitude: the size of the sine.
     """
 
     def __init__(self, challenge: Challenge, name: str, amplitude: float = 1.0):
@@ -41,12 +45,37 @@ class Nonsense:
 
 @lru_cache(maxsize=256)  # a judge rebuilds the same stub for every run of an exercise
 def coefficients(challenge: Challenge, name: str) -> list[float]:
-    """16 numbers in [0.5, 1.5)."""
+    """Return a stub's 16 coefficients.
+
+    Args:
+        challenge: fixes them.
+        name: the stub's name.
+
+    Returns:
+        Numbers in [0.5, 1.5).
+    """
     return challenge.rand(f"nonsense {name}", (16,), 0.5, 1.5).tolist()
 
 
 def per_sample(value: Tensor, x: Tensor) -> Tensor:
-    """(b,) or (b, 1, …, 1) as (b, 1, …, 1) of x's rank, at least as precise as x; the shape of x stays."""
+    """Give a value for each sample as many axes as x, and at least the precision of x.
+
+    A value with the shape of x stays as it is.
+
+    Args:
+        value: shape (b,), (b, 1, …, 1), () or the shape of x.
+        x: samples, shape (b, …).
+
+    Returns:
+        The values, shape (b, 1, …, 1).
+
+    Raises:
+        TypeError: the value is not a tensor.
+
+    Example:
+        >>> per_sample(torch.zeros(5), torch.zeros(5, 3, 4)).shape
+        torch.Size([5, 1, 1])
+    """
     if not isinstance(value, Tensor):
         raise TypeError(
             f"called with a Python {type(value).__name__} where a tensor with one value for each sample belongs"
@@ -60,10 +89,15 @@ def per_sample(value: Tensor, x: Tensor) -> Tensor:
 
 
 class Recorder:
-    """Notes every call of a stub: copies of the inputs and of the output, so that later changes do not show.
+    """A function that records its calls: copies of the inputs and of the output, which later changes do not affect.
 
-    `arguments` are the names by which a student may pass them, in order: `model(x, t, y)` and `model(x=x, y=y, t=t)`
-    are the same call.
+    Args:
+        function: what it computes.
+        arguments: the names of its arguments, in their order. `model(x, t, y)` and `model(x=x, y=y, t=t)` are the same
+            call.
+
+    Attributes:
+        calls: the inputs and the output of each call.
     """
 
     def __init__(self, function: Callable[..., object], arguments: tuple[str, ...]):
@@ -79,9 +113,15 @@ class Recorder:
         return output
 
     def report(self, evidence: Evidence, name: str, output: str | None = None) -> None:
-        """Write `name/count`, and each argument of all calls joined along the batch as `name/argument`.
+        """Store the calls as evidence.
 
-        Arguments that cannot be joined are put call by call, as `name/argument.0`, …
+        `name/count` is their number, and `name/argument` is an argument of all calls, joined along the batch. Arguments
+        that cannot be joined are stored call by call, as `name/argument.0`, …
+
+        Args:
+            evidence: where to store them.
+            name: the stub's name in the evidence.
+            output: the name for the outputs. None stores no outputs.
         """
         evidence.put(f"{name}/count", len(self.calls))
         columns = {
@@ -97,7 +137,11 @@ class Recorder:
 
 
 def forget_repeats(recorder: Recorder) -> None:
-    """Drop the calls that ask once more for what was just asked: a second call for a print is no mistake."""
+    """Drop calls that repeat the inputs of the previous call. A second call for a print is no mistake.
+
+    Args:
+        recorder: whose calls are reduced, in place.
+    """
     calls: list[tuple[list[object], object]] = []
     for call in recorder.calls:
         if not calls or not same_inputs(call[0], calls[-1][0]):
@@ -106,6 +150,15 @@ def forget_repeats(recorder: Recorder) -> None:
 
 
 def same_inputs(first: list[object], second: list[object]) -> bool:
+    """Return whether two calls have equal tensors as inputs.
+
+    Args:
+        first: the inputs of a call.
+        second: the inputs of another call.
+
+    Returns:
+        True if they are equal, dtypes included.
+    """
     return len(first) == len(second) and all(
         isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
         for a, b in zip(first, second, strict=True)
@@ -113,7 +166,23 @@ def same_inputs(first: list[object], second: list[object]) -> bool:
 
 
 def bind(arguments: tuple[str, ...], inputs: tuple, named: dict) -> list[object]:
-    """The values of a call in the order of `arguments`; trailing ones may be left out."""
+    """Return the values of a call in the order of its arguments. Trailing arguments may be missing.
+
+    Args:
+        arguments: the names of the arguments.
+        inputs: the values that were passed by position.
+        named: the values that were passed by name.
+
+    Returns:
+        The values.
+
+    Raises:
+        TypeError: there are too many values, or a name is unknown or given twice.
+
+    Example:
+        >>> bind(("x", "t"), (1,), {"t": 2})
+        [1, 2]
+    """
     if len(inputs) > len(arguments):
         raise TypeError(f"called with {len(inputs)} arguments, but it takes {', '.join(arguments)}")
     values = dict(zip(arguments, inputs, strict=False))
@@ -125,19 +194,44 @@ def bind(arguments: tuple[str, ...], inputs: tuple, named: dict) -> list[object]
 
 
 def keep(thing: object) -> object:
+    """Copy a tensor without its graph.
+
+    Args:
+        thing: any object.
+
+    Returns:
+        The copy, or the object itself if it is no tensor.
+    """
     return thing.detach().clone() if isinstance(thing, Tensor) else thing
 
 
 def as_batch(thing: object) -> Tensor:
+    """Return a tensor with at least one axis.
+
+    Args:
+        thing: a tensor.
+
+    Returns:
+        The tensor; a scalar gets shape (1,).
+
+    Raises:
+        TypeError: it is not a tensor.
+    """
     if not isinstance(thing, Tensor):
         raise TypeError("not a tensor")
     return thing.reshape(1) if thing.dim() == 0 else thing
 
 
 class StubModel(nn.Module):
-    """A model of nonsense with one parameter, `gain`, equal to 1: gradients must reach it.
+    """A model without meaning that has one parameter, `gain`, equal to 1: gradients must reach it.
 
-    Called as `model(x, t, y)`, or as `arguments` say; every call is recorded in `record`.
+    Called as `model(x, t, y)`, or as `arguments` say. Every call is recorded in `record`.
+
+    Args:
+        challenge: fixes its coefficients.
+        name: the stub's name.
+        dtype: the dtype of `gain`.
+        arguments: the names of its inputs.
     """
 
     def __init__(
@@ -153,14 +247,42 @@ class StubModel(nn.Module):
         self.record = Recorder(self.compute, arguments)
 
     def compute(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Return the output, unrecorded.
+
+        Args:
+            x: samples, shape (b, …).
+            *others: one value for each sample, or the shape of x.
+
+        Returns:
+            The shape of x.
+        """
         return self.gain * self.nonsense(x, *others)
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        """Return the output and record the call.
+
+        Args:
+            *inputs: the inputs by position.
+            **named: the inputs by name.
+
+        Returns:
+            The shape of the first input.
+        """
         return self.record(*inputs, **named)
 
 
 class StubData:
-    """Labelled nonsense points of any shape. `sample` returns views of its own storage, so that a change in place shows."""
+    """Labelled points without meaning, of any shape.
+
+    `sample` returns views of its own storage, so that in-place changes show.
+
+    Args:
+        challenge: fixes points and labels.
+        name: the stub's name.
+        shape: the shape of a point.
+        classes: the number of labels.
+        dtype: the dtype of the points.
+    """
 
     def __init__(self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype):
         self.points = challenge.randn(f"{name} points", (512, *shape), dtype)
@@ -170,11 +292,26 @@ class StubData:
         self.sample = Recorder(self.draw, ("n",))
 
     def kept(self) -> tuple[bool, bool]:
-        """Are the points, and the labels, still what they were?"""
+        """Return whether the points, and the labels, are unchanged.
+
+        Returns:
+            One truth value for the points and one for the labels.
+        """
         points, labels = self._before
         return torch.equal(points, self.points), torch.equal(labels, self.labels)
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return the next points and labels.
+
+        Args:
+            n: how many.
+
+        Returns:
+            Points, shape (n, …), and labels, int64 of shape (n,).
+
+        Raises:
+            ValueError: more than 512 points were requested in all.
+        """
         rows = slice(self.next, self.next + n)
         if rows.stop > len(self.points):
             raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
@@ -183,9 +320,16 @@ class StubData:
 
 
 class StubClassifier(nn.Module):
-    """Logits of nonsense, (b, classes), with one parameter, `gain`, equal to 1. Every call is recorded.
+    """A classifier without meaning: logits (b, classes), and one parameter, `gain`, equal to 1. Every call is recorded.
 
-    Each logit hangs on its own coordinate of x; with `mixed` all hang on all.
+    Each logit depends on its own coordinate of x; with `mixed`, all depend on all.
+
+    Args:
+        challenge: fixes its coefficients.
+        classes: the number of classes.
+        dtype: the dtype of `gain`.
+        mixed: mix the coordinates.
+        amplitude: the size of the logits.
     """
 
     def __init__(
@@ -198,19 +342,43 @@ class StubClassifier(nn.Module):
         self.record = Recorder(self.compute, ("x", "t"))
 
     def compute(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the logits, unrecorded.
+
+        Args:
+            x: samples, shape (b, …).
+            t: times, shape (b,) or (b, 1, …, 1).
+
+        Returns:
+            Logits, shape (b, classes).
+        """
         values = self.nonsense(x, t).flatten(1)
         if self.mixed:
             values = values @ self.challenge.randn("mixing", (values.shape[1], self.classes), values.dtype)
         return self.gain * values[:, : self.classes]
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        """Return the logits and record the call.
+
+        Args:
+            *inputs: the inputs by position.
+            **named: the inputs by name.
+
+        Returns:
+            Logits, shape (b, classes).
+        """
         return self.record(*inputs, **named)
 
 
 class PreparedClassifier(nn.Module):
-    """Gives the label that belongs to each row the logit `certainty` and the other classes 0, whatever x and t are.
+    """A classifier whose answers are prepared.
 
-    Asked for the same x again, it gives the same rows.
+    For all x and t, the label of a row has the logit `certainty` and the other classes have 0. If it is called with the
+    same x again, it gives the same rows.
+
+    Args:
+        labels: one label for each row of all calls together, integers of shape (rows,).
+        certainty: the logit.
+        classes: the number of classes.
     """
 
     def __init__(self, labels: Tensor, certainty: float, classes: int):
@@ -219,6 +387,15 @@ class PreparedClassifier(nn.Module):
         self.rows, self.last = slice(0, 0), torch.empty(0)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the logits of the next rows.
+
+        Args:
+            x: samples, shape (b, …).
+            t: not used.
+
+        Returns:
+            Logits, shape (b, classes).
+        """
         if not torch.equal(x, self.last):
             self.rows, self.last = slice(self.rows.stop, self.rows.stop + len(x)), x.detach().clone()
         return self.certainty * nn.functional.one_hot(self.labels[self.rows], self.classes).to(x)

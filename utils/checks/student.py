@@ -1,4 +1,4 @@
-"""The student's side of a probe: graded objects found by name, called under pinned conditions."""
+"""The student's side of a probe: graded objects, found by name and called under fixed conditions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from utils.checks.evidence import MissingName, WrongSignature
 
 
 class Student:
-    """A notebook's namespace. `student["CFGTrainer"]` is the object of that name, wherever its cell stands."""
+    """A notebook's namespace. `student["CFGTrainer"]` is the object of that name, in whichever cell it is defined.
+
+    Args:
+        namespace: the notebook's objects by name.
+    """
 
     def __init__(self, namespace: Mapping[str, object]):
         self.namespace = namespace
@@ -31,17 +35,38 @@ class Student:
         return self.namespace[name]
 
     def function(self, name: str, *parameters: str) -> Callable:
-        """The callable of that name.
+        """Return a graded function.
+
+        Args:
+            name: its name.
+            *parameters: the arguments that it must accept by position.
+
+        Returns:
+            The function.
 
         Raises:
-            WrongSignature: it is not callable, or cannot be called with these arguments.
+            MissingName: the notebook does not define it.
+            WrongSignature: it is not callable, or not with these arguments.
         """
         thing = self[name]
         require_signature(thing, name, *parameters)
         return thing
 
     def method(self, class_name: str, method: str, *parameters: str) -> type:
-        """The class of that name, whose method must accept these arguments (without self)."""
+        """Return a graded class after checking one of its methods.
+
+        Args:
+            class_name: the class's name.
+            method: the method's name.
+            *parameters: the arguments, besides self, that it must accept by position.
+
+        Returns:
+            The class.
+
+        Raises:
+            MissingName: the class or the method does not exist.
+            WrongSignature: the method cannot be called with these arguments.
+        """
         owner = self[class_name]
         function = getattr(owner, method, None)
         if function is None:
@@ -51,7 +76,16 @@ class Student:
 
 
 def require_signature(thing: object, name: str, *parameters: str) -> None:
-    """Can `thing` be called with these arguments by position?"""
+    """Raise unless an object can be called with these arguments by position.
+
+    Args:
+        thing: any object.
+        name: how messages call it.
+        *parameters: the names of the arguments.
+
+    Raises:
+        WrongSignature: it cannot.
+    """
     if not callable(thing):
         raise WrongSignature(f"{name} is a {type(thing).__name__}, not something that can be called")
     try:
@@ -67,7 +101,14 @@ def require_signature(thing: object, name: str, *parameters: str) -> None:
 
 @contextlib.contextmanager
 def pinned(challenge: Challenge) -> Iterator[None]:
-    """Fixed seeds, float32 by default, gradients on, nothing on stderr; all restored afterwards."""
+    """Fix the seeds, use float32 by default, record gradients, and hide all output, for the duration of a `with` block.
+
+    Args:
+        challenge: gives the seed.
+
+    Returns:
+        A context manager. Afterwards, everything is as before.
+    """
     numpy_state, python_state, dtype = np.random.get_state(), random.getstate(), torch.get_default_dtype()
     seed = challenge.seed("student's random numbers")
     with (

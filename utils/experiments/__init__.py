@@ -1,4 +1,4 @@
-"""Lab 2's experiments: the same small network trained with different regularisers.
+"""Lab 2's experiments: the same small network, trained with different regularisers.
 
 In the notebook: `run("fokker_planck", Answers.of(globals()))`. In a shell:
 `python -m utils.experiments run fokker_planck --answers NOTEBOOK`. The graded functions come from the notebook.
@@ -38,10 +38,17 @@ SAVE_SECONDS = 10.0  # a run that is killed loses no more than this
 
 
 def load_config(name: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """base.yaml, then NAME.yaml, then what the budget changes, then overrides such as `steps=500`.
+    """Merge base.yaml, NAME.yaml, the settings of the budget, and overrides such as `steps=500`; later ones win.
+
+    Args:
+        name: one of `EXPERIMENTS`.
+        overrides: settings as `name=value`.
+
+    Returns:
+        The configuration.
 
     Raises:
-        KeyError: no such experiment, or an override of something that does not exist.
+        KeyError: there is no such experiment, setting or regulariser.
     """
     if name not in EXPERIMENTS:
         raise KeyError(f"there is no experiment '{name}'; there are {', '.join(EXPERIMENTS)}")
@@ -58,7 +65,16 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> DictConfig:
 
 @dataclass
 class Experiment:
-    """A finished one: its configuration, its network (none if analytical), the losses, and what training took."""
+    """A finished experiment.
+
+    Args:
+        config: its configuration.
+        schedule: its noise schedule.
+        answers: the student's functions.
+        model: its network; None for `analytical`.
+        history: the loss of every step.
+        seconds: the time that training took.
+    """
 
     config: DictConfig
     schedule: NoiseSchedule
@@ -69,34 +85,84 @@ class Experiment:
 
     @property
     def name(self) -> str:
+        """The experiment's name.
+
+        Returns:
+            One of `EXPERIMENTS`.
+        """
         return self.config.name
 
     @property
     def title(self) -> str:
+        """The experiment's title.
+
+        Returns:
+            The title in its configuration.
+        """
         return self.config.title
 
     @property
     def milliseconds_a_step(self) -> float:
+        """The mean time of a training step.
+
+        Returns:
+            Milliseconds.
+        """
         return 1000 * self.seconds / max(1, len(self.history))
 
     def score(self, x: Tensor, t: Tensor) -> Tensor:
-        """The un-normalised score at x, shape (b, 2); t has shape (b, 1)."""
+        """Return the score, which is not multiplied by sigma.
+
+        Args:
+            x: states, shape (b, 2).
+            t: times in [0, 1], shape (b, 1).
+
+        Returns:
+            The learned score, or the exact one for `analytical`, shape of x.
+        """
         if self.model is None:
             return self.exact_score(x, t)
         return score_of(self.model, self.schedule)(x, t)
 
     def exact_score(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the exact score, computed by the student's `analytic_score`.
+
+        Args:
+            x: states, shape (b, 2).
+            t: times in [0, 1], shape (b, 1).
+
+        Returns:
+            The scores, shape of x.
+
+        Raises:
+            MissingAnswer: the notebook does not define `analytic_score`.
+        """
         return self.answers.need("analytic_score")(x, self.schedule.sigma(t), self.config.sigma_d)
 
 
 class RegularisedTrainer(Trainer):
-    """The student's loss, plus a weight times the regulariser."""
+    """A trainer on the student's loss plus a weight times the regulariser.
+
+    Args:
+        trainer: the student's trainer.
+        config: the experiment's configuration.
+        answers: the student's functions.
+        schedule: the noise schedule.
+    """
 
     def __init__(self, trainer: Trainer, config: DictConfig, answers: Answers, schedule: NoiseSchedule):
         super().__init__(trainer.model)
         self.trainer, self.config, self.answers, self.schedule = trainer, config, answers, schedule
 
     def get_train_loss(self, batch_size: int) -> Tensor:
+        """Return the loss of one random batch.
+
+        Args:
+            batch_size: how many states, at least 1.
+
+        Returns:
+            The loss, shape ().
+        """
         loss = self.trainer.get_train_loss(batch_size)
         if self.config.regulariser is None:
             return loss
@@ -114,13 +180,24 @@ def run(
     fresh: bool = False,
     device: torch.device | str | None = None,
 ) -> Experiment:
-    """Train one experiment, or go on with it where it was stopped.
+    """Train one experiment, or continue it where it stopped.
 
-    State, configuration and TensorBoard's logs are kept in `runs/NAME`; with `runs=None` nothing is written. If the settings or
-    the answers have changed since, the run starts anew and says so; so it does with `fresh`.
+    State, configuration and TensorBoard's logs are kept in `runs/NAME`. If the settings or the answers have changed
+    since, the run starts again from the beginning and prints so.
+
+    Args:
+        name: one of `EXPERIMENTS`.
+        answers: the student's functions.
+        overrides: settings as `name=value`.
+        runs: the folder of the runs. None writes nothing.
+        fresh: start from the beginning in any case.
+        device: where to train. None chooses the GPU if there is one.
+
+    Returns:
+        The finished experiment.
 
     Raises:
-        KeyError: no such experiment or setting.
+        KeyError: there is no such experiment or setting.
         MissingAnswer: an answer that it needs is missing.
     """
     config = load_config(name, overrides)
@@ -133,7 +210,7 @@ def run(
         card = OmegaConf.merge(config, {"answers": answers.fingerprint(needed(config))})
         if folder.exists() and (fresh or not same_card(folder, card)):
             if not fresh:
-                print(f"{name}: settings or answers have changed since the last run; starting anew.")
+                print(f"{name}: settings or answers have changed since the last run; starting from the beginning.")
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(card, folder / "config.yaml")
@@ -152,7 +229,19 @@ def run(
 
 
 def prepare(config: DictConfig, answers: Answers, device: torch.device) -> tuple[Experiment, Trainer | None]:
-    """The experiment before training, and its trainer; none where nothing is trained."""
+    """Make an experiment before training, and its trainer.
+
+    Args:
+        config: the configuration.
+        answers: the student's functions.
+        device: where to train.
+
+    Returns:
+        The experiment, and its trainer; None if nothing is trained.
+
+    Raises:
+        MissingAnswer: an answer that it needs is missing.
+    """
     schedule = answers.schedule(config.sigma_min, config.sigma_max)
     if config.steps == 0:
         answers.need("analytic_score")
@@ -165,13 +254,28 @@ def prepare(config: DictConfig, answers: Answers, device: torch.device) -> tuple
 
 
 def needed(config: DictConfig) -> list[str]:
-    """The answers that this experiment trains with."""
+    """List the answers that an experiment trains with.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        Names of the student's functions and classes.
+    """
     names = ["ExponentialNoise", "ScoreTrainer", *NEEDS.get(config.regulariser, ())]
     return [*names, "analytic_score"] if config.options.get("guide") == "exact" else names
 
 
 def same_card(folder: Path, card: DictConfig) -> bool:
-    """Does the folder hold a run of these settings and answers? More or fewer steps are no other run."""
+    """Return whether a folder holds a run of these settings and answers. The number of steps may differ.
+
+    Args:
+        folder: the run's folder.
+        card: the configuration, with the answers' fingerprint.
+
+    Returns:
+        True if the run can be continued.
+    """
     try:
         old = OmegaConf.load(folder / "config.yaml")
     except (FileNotFoundError, OSError):
@@ -182,10 +286,19 @@ def same_card(folder: Path, card: DictConfig) -> bool:
 def load_run(
     name: str, answers: Answers, runs: str | Path = RUNS, device: torch.device | str | None = None
 ) -> Experiment:
-    """A finished run from its folder.
+    """Load a finished run.
+
+    Args:
+        name: one of `EXPERIMENTS`.
+        answers: the student's functions.
+        runs: the folder of the runs.
+        device: where the network goes. None chooses the GPU if there is one.
+
+    Returns:
+        The finished experiment.
 
     Raises:
-        FileNotFoundError: there is none, or it did not finish; the message says which command makes it.
+        FileNotFoundError: there is no such run, or it is not finished. The message names the command that makes it.
     """
     device = torch.device(device or current_device())
     if name == "analytical":

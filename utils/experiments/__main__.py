@@ -1,4 +1,4 @@
-"""`python -m utils.experiments run NAME … --answers NOTEBOOK`, and `analyse`."""
+"""The command line of lab 2's experiments: `python -m utils.experiments run NAME … --answers NOTEBOOK`, or `analyse`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from utils.experiments import EXPERIMENTS, RUNS, TRAINED, Answers, MissingAnswer
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the command's words. None takes those of the process.
+
+    Returns:
+        The exit code: 0 if done, 1 if there was nothing to analyse, 2 for wrong input.
+    """
     parser = argparse.ArgumentParser(prog="python -m utils.experiments", description="Lab 2's experiments.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command, words in (
@@ -17,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         ("analyse", "figures and a video of what has been trained"),
     ):
         sub = commands.add_parser(command, help=words)
-        sub.add_argument("names", nargs="*" if command == "analyse" else "+", metavar="NAME",
-                         help=f"{', '.join(EXPERIMENTS)}, or all; with `run`, settings such as steps=500 as well")  # fmt: skip
+        kinds = f"{', '.join(EXPERIMENTS)}, or all; with `run`, settings such as steps=500 as well"
+        sub.add_argument("names", nargs="*" if command == "analyse" else "+", metavar="NAME", help=kinds)
         sub.add_argument("--answers", type=Path, required=True, help="the notebook with your answers")
         sub.add_argument("--runs", type=Path, default=RUNS, help="folder of the runs (%(default)s)")
     commands.choices["run"].add_argument("--fresh", action="store_true", help="forget an earlier run")

@@ -1,4 +1,4 @@
-"""The graded functions, which come from a notebook: from the running one, or from a file."""
+"""The student's graded functions, from the running notebook or from a notebook's file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ SKIPPED_ROLES = ("illustration", "check")
 
 
 class MissingAnswer(NameError):
-    """An experiment needs a function that the notebook does not define."""
+    """Raised if an experiment needs a function that the notebook does not define."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the lab's experiments need of a student. An answer that is missing is None, until it is needed."""
+    """What lab 2's experiments use of a student's answers. A missing answer is None until it is needed.
+
+    Args:
+        ExponentialNoise: the noise schedule.
+        ScoreTrainer: the trainer of the score network.
+        analytic_score: the exact score.
+        predictor_step: a step to a lower noise level.
+        corrector_step: a Langevin step.
+        fokker_planck_residual: the residual of the Fokker-Planck equation.
+        consistency_target: what the score should be, according to where a walk ended.
+    """
 
     ExponentialNoise: type | None = None
     ScoreTrainer: type | None = None
@@ -37,24 +47,47 @@ class Answers:
 
     @classmethod
     def of(cls, names: Mapping[str, object]) -> Answers:
-        """From a namespace: `Answers.of(globals())`."""
+        """Take the answers from a namespace, as in `Answers.of(globals())`.
+
+        Args:
+            names: objects by name.
+
+        Returns:
+            The answers.
+
+        Example:
+            >>> Answers.of({"analytic_score": print}).analytic_score is print
+            True
+        """
         return cls(**{field.name: names.get(field.name) for field in fields(cls)})
 
     @classmethod
     def from_notebook(cls, path: str | Path) -> Answers:
-        """Run a notebook's set-up, definitions and answers, and every other cell that is not an illustration or a check.
+        """Run a notebook and take the answers from it. Illustrations and checks are skipped.
+
+        Args:
+            path: the notebook's file.
+
+        Returns:
+            The answers.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: it is not a notebook.
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not a notebook.
         """
         return cls.of(run_cells(Path(path)))
 
     def need(self, name: str) -> Callable:
-        """The answer of that name.
+        """Return one answer.
+
+        Args:
+            name: the name of the answer.
+
+        Returns:
+            The student's function or class.
 
         Raises:
-            MissingAnswer: there is none.
+            MissingAnswer: the notebook does not define it.
         """
         answer = getattr(self, name)
         if answer is None:
@@ -62,10 +95,29 @@ class Answers:
         return answer
 
     def schedule(self, sigma_min: float, sigma_max: float) -> NoiseSchedule:
+        """Make the student's noise schedule.
+
+        Args:
+            sigma_min: the standard deviation at t = 0.
+            sigma_max: the standard deviation at t = 1.
+
+        Returns:
+            The schedule.
+
+        Raises:
+            MissingAnswer: the notebook does not define `ExponentialNoise`.
+        """
         return self.need("ExponentialNoise")(sigma_min, sigma_max)
 
     def fingerprint(self, names: Iterable[str]) -> str:
-        """Changes when the code of one of these answers changes: then a run is started anew, not resumed."""
+        """Return a hash that changes when the code of one of these answers changes.
+
+        Args:
+            names: names of answers.
+
+        Returns:
+            16 hexadecimal digits.
+        """
         digest = hashlib.sha256()
         for name in names:
             digest.update(repr((name, code_of(getattr(self, name)))).encode())
@@ -73,7 +125,14 @@ class Answers:
 
 
 def code_of(thing: object) -> object:
-    """The bytecode behind a function or a class, without line numbers and file names."""
+    """Return the bytecode of a function or a class, without line numbers and file names.
+
+    Args:
+        thing: a function, a class, or anything else.
+
+    Returns:
+        Nested lists and tuples; None if the object has no bytecode.
+    """
     if isinstance(thing, type):
         return [(name, code_of(member)) for name, member in sorted(vars(thing).items()) if callable(member)]
     thing = getattr(thing, "__wrapped__", thing)
@@ -81,12 +140,31 @@ def code_of(thing: object) -> object:
 
 
 def code_of_code(code: types.CodeType) -> object:
+    """Return a code object's instructions, constants and names.
+
+    Args:
+        code: the code object.
+
+    Returns:
+        Nested tuples.
+    """
     constants = [code_of_code(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
     return code.co_code.hex(), constants, code.co_names
 
 
 def run_cells(path: Path) -> dict[str, object]:
-    """The namespace after the cells of a notebook. A cell that fails is named, and the rest still runs."""
+    """Run the cells of a notebook. A cell that fails is named in a printed line, and the rest still runs.
+
+    Args:
+        path: the notebook's file.
+
+    Returns:
+        The namespace after the last cell.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not a notebook.
+    """
     import matplotlib
     from IPython.core.inputtransformer2 import TransformerManager
 

@@ -30,7 +30,6 @@ PRELOAD = (
     "numpy",
     "matplotlib.pyplot",
     "safetensors.torch",
-    "einops",
     "tqdm.auto",
     "nbformat",
     "sklearn.datasets",  # the offline digits: 1.5 CPU seconds, once instead of for every notebook

@@ -80,7 +80,7 @@ def retype_the_essay(notebook):
 def rewrite_the_essay_elsewhere(notebook):
     notebook.cells.remove(cell_of(notebook, WRITTEN[0].answer_id))
     notebook.cells.append(nbformat.v4.new_markdown_cell("My answer, in a cell of my own"))
-    return WRITTEN[0].name, f"Begin the cell that does with the line `<!-- GRADED: {WRITTEN[0].name} -->`"
+    return WRITTEN[0].name, f"Make `<!-- GRADED: {WRITTEN[0].name} -->` the first line of the cell that does"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_what_is_said_of_a_lost_mark_is_what_the_grader_does(notebook):
     name, _ = lose_metadata(notebook)
     answer = next(c for c in notebook.cells if c.source.startswith(f"# GRADED: {name}"))
     answer.source += "\nmine = True"
-    mended = repair(notebook, LAB)
-    assert cell_of(mended.notebook, AUTOMATIC[0].answer_id).source.endswith("mine = True")
+    repaired = repair(notebook, LAB)
+    assert cell_of(repaired.notebook, AUTOMATIC[0].answer_id).source.endswith("mine = True")
 
 
 def test_an_answer_that_was_run_but_not_saved_is_named(notebook):
@@ -133,19 +133,19 @@ def colab(monkeypatch, notebook):
     return types.SimpleNamespace(downloads=downloads, screen=screen)
 
 
-def test_colab_hands_in_what_is_on_the_screen(colab, tmp_path, capsys):
+def test_colab_submits_what_is_on_the_screen(colab, tmp_path, capsys):
     with warnings.catch_warnings(action="error"):  # students read every line of red
         path = submission.make_submission(LAB.short)
     assert [str(path)] == colab.downloads
     with zipfile.ZipFile(path) as archive:
         assert sorted(archive.namelist()) == [f"{LAB.name}.ipynb", f"{LAB.name}.pdf"]
-        handed_in = nbformat.v4.reads(archive.read(f"{LAB.name}.ipynb").decode())
-    assert cell_of(handed_in, WRITTEN[0].answer_id).source.endswith("My answer.")
-    assert repair(handed_in, LAB).repairs == ()
+        submitted = nbformat.v4.reads(archive.read(f"{LAB.name}.ipynb").decode())
+    assert cell_of(submitted, WRITTEN[0].answer_id).source.endswith("My answer.")
+    assert repair(submitted, LAB).repairs == ()
     assert "No cell is damaged" in capsys.readouterr().out
 
 
-def test_colab_with_a_damaged_cell_is_told_and_still_hands_in(colab, capsys):
+def test_colab_with_a_damaged_cell_is_told_and_still_submits(colab, capsys):
     for cell in colab.screen["cells"]:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == AUTOMATIC[0].answer_id:
             del cell["metadata"]["nbgrader"]
@@ -166,7 +166,7 @@ def test_in_jupyter_the_file_is_found_and_goes_in_byte_for_byte(notebook, tmp_pa
 
 
 @pytest.mark.parametrize("error", [PermissionError("the file is open"), ValueError("an odd letter")])
-def test_a_pdf_that_cannot_be_made_keeps_nobody_from_handing_in(error, notebook, tmp_path, monkeypatch, capsys):
+def test_a_pdf_that_cannot_be_made_does_not_prevent_the_zip(error, notebook, tmp_path, monkeypatch, capsys):
     def broken(*_):
         raise error
 
@@ -202,7 +202,7 @@ def test_a_missing_file_and_an_unknown_lab_are_named(notebook, tmp_path):
 
 
 @pytest.mark.parametrize("mark", [{"NBGRADER_EXECUTION": "autograde"}, {"LAB_BUDGET": "grade"}])
-def test_nothing_is_handed_in_while_grading(mark, notebook, tmp_path, monkeypatch):
+def test_nothing_is_submitted_while_grading(mark, notebook, tmp_path, monkeypatch):
     nbformat.write(notebook, tmp_path / "mine.ipynb")
     for key, value in mark.items():
         monkeypatch.setenv(key, value)
@@ -210,7 +210,7 @@ def test_nothing_is_handed_in_while_grading(mark, notebook, tmp_path, monkeypatc
     assert not list(tmp_path.glob("*.zip"))
 
 
-def test_check_all_says_points_what_is_open_what_is_damaged_and_how_to_hand_in(notebook, tmp_path, capsys):
+def test_check_all_says_points_what_is_open_what_is_damaged_and_how_to_submit(notebook, tmp_path, capsys):
     cell_of(notebook, WRITTEN[0].answer_id).source = submission.EMPTY_ANSWER
     delete_the_test(notebook)
     nbformat.write(notebook, tmp_path / "mine.ipynb")
@@ -221,3 +221,33 @@ def test_check_all_says_points_what_is_open_what_is_damaged_and_how_to_hand_in(n
     assert f"Open: {WRITTEN[0].name}" in out
     assert "test cell is gone" in out
     assert f'make_submission("{LAB.short}")' in out
+
+
+@pytest.mark.parametrize("running", ["lab4_mnist_cfg.ipynb", "my lab 4.ipynb"])
+def test_a_notebook_that_is_named_is_in_the_zip_once(running, notebook, tmp_path, monkeypatch):
+    nbformat.write(notebook, tmp_path / running)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / running))
+    (tmp_path / f"{LAB.name}.pdf").write_bytes(b"an older PDF")
+    (tmp_path / "helper.py").write_text("x = 1")
+    named = [running, "./helper.py", "helper.py", f"{LAB.name}.pdf"]
+    with zipfile.ZipFile(submission.make_submission(LAB.short, *named)) as archive:
+        assert sorted(archive.namelist()) == sorted([f"{LAB.name}.ipynb", f"{LAB.name}.pdf", "helper.py"])
+        assert archive.read(f"{LAB.name}.pdf").startswith(b"%PDF")
+
+
+def test_colab_does_not_add_an_older_copy_of_the_notebook(colab, tmp_path):
+    (tmp_path / f"{LAB.name}.ipynb").write_text("an older copy")
+    with zipfile.ZipFile(submission.make_submission(LAB.short, f"{LAB.name}.ipynb", pdf=False)) as archive:
+        assert archive.namelist() == [f"{LAB.name}.ipynb"]
+        assert b"My answer." in archive.read(f"{LAB.name}.ipynb")
+
+
+@pytest.mark.parametrize("names", [["a/helper.py", "b/helper.py"], [f"a/{LAB.name}.ipynb"]])
+def test_two_files_of_one_name_are_refused_before_anything_is_written(names, notebook, tmp_path):
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    with pytest.raises(ValueError, match="two files are called"):
+        submission.make_submission(LAB.short, *names, pdf=False)
+    assert not list(tmp_path.glob("*.zip"))

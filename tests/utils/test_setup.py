@@ -44,7 +44,8 @@ def setup_cell(lab=None):
 
 WHERE = "\nimport utils.checks\nprint('utils from', utils.checks.__file__)\nassert callable(check_all)"
 # Names that the students' own code may want, and that a forgotten line of theirs must not find.
-WHERE += "\nassert not {'here', 'course', 'folder', 'wheel', 'install', 'done'} & set(globals()), sorted(globals())"
+WHERE += "\nleft = {'here', 'course', 'folder', 'wheel', 'install', 'done', 'foreign'} & set(globals())"
+WHERE += "\nassert not left, sorted(left)"
 
 
 def test_every_set_up_cell_names_the_address_that_is_set_once(lab):
@@ -73,6 +74,32 @@ def test_a_checkout_around_the_notebook_is_used_as_it_is(machine, tmp_path):
     folder = tmp_path / "course" / "labs" / "some_lab"
     folder.mkdir(parents=True)
     done = run(machine, setup_cell() + WHERE, folder, PIP_NO_INDEX="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(tmp_path / "course" / "utils") in done.stdout.split("utils from")[1]
+
+
+@pytest.mark.parametrize("name", ["utils.py", "utils/__init__.py"])
+def test_a_utils_beside_the_notebook_is_named_on_a_bare_machine(machine, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("def helper(): ...\n")
+    done = run(machine, setup_cell(), tmp_path, PIP_NO_INDEX="1")
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    short = name.split("/")[0]
+    assert last.startswith("RuntimeError: ") and str(tmp_path / short) in last
+    assert f"Rename your {short}, restart the kernel" in last
+    assert "not on this machine" not in done.stderr and "During handling" not in done.stderr
+
+
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_a_utils_py_beside_the_notebook_does_not_hide_a_checkout(machine, tmp_path, imported_before):
+    shutil.copytree(ROOT / "utils", tmp_path / "course" / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path / "course" / "labs" / "some_lab"
+    folder.mkdir(parents=True)
+    (folder / "utils.py").write_text("def helper(): ...\n")
+    before = f"import sys; sys.path.append({str(tmp_path / 'course')!r})\n"  # there already, but behind the notebook's
+    before += "import utils; utils.helper()\n" if imported_before else ""
+    done = run(machine, before + setup_cell() + WHERE, folder, PIP_NO_INDEX="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert str(tmp_path / "course" / "utils") in done.stdout.split("utils from")[1]
 

@@ -102,7 +102,7 @@ def test_analytical_needs_no_training(answers):
     assert float(analysis.error_by_time(experiment, grid=5, states=10)["uniform"].max()) == 0
 
 
-def test_a_killed_run_goes_on_to_the_last_bit(answers, tmp_path):
+def test_a_killed_run_continues_to_the_last_bit(answers, tmp_path):
     whole = run("consistency", answers, SMALL, runs=tmp_path / "whole")
     stopped_run("consistency", answers, tmp_path / "cut", 7)
     resumed = run("consistency", answers, SMALL, runs=tmp_path / "cut")
@@ -112,22 +112,22 @@ def test_a_killed_run_goes_on_to_the_last_bit(answers, tmp_path):
     assert list((tmp_path / "cut" / "consistency" / "tensorboard").glob("events*"))
 
 
-def test_other_settings_or_answers_start_anew(answers, tmp_path, capsys):
+def test_other_settings_or_answers_start_again(answers, tmp_path, capsys):
     run("no_regularizer", answers, SMALL, runs=tmp_path)
     run("no_regularizer", answers, [*SMALL, "seed=5"], runs=tmp_path)
-    assert "starting anew" in capsys.readouterr().out
+    assert "starting from the beginning" in capsys.readouterr().out
 
     class Other(answers.ScoreTrainer):
         def get_train_loss(self, batch_size):
             return 2 * super().get_train_loss(batch_size)
 
     run("no_regularizer", Answers(**{**vars(answers), "ScoreTrainer": Other}), [*SMALL, "seed=5"], runs=tmp_path)
-    assert "starting anew" in capsys.readouterr().out
+    assert "starting from the beginning" in capsys.readouterr().out
     # an answer that it does not train with may change
     without = Answers(**{**vars(answers), "fokker_planck_residual": None})
     run("no_regularizer", answers, SMALL, runs=tmp_path / "b")
     run("no_regularizer", without, SMALL, runs=tmp_path / "b")
-    assert "starting anew" not in capsys.readouterr().out
+    assert "starting from the beginning" not in capsys.readouterr().out
 
 
 def test_a_missing_answer_is_named(answers):

@@ -1,6 +1,6 @@
-"""What lab 3 shows beyond its exercises: the networks, the counterexample, words, colours."""
+"""What lab 3 shows beyond its exercises: the counterexample, the checkpoints, words, colours."""
 
-import json
+from __future__ import annotations
 
 import jupytext
 import pytest
@@ -9,8 +9,12 @@ import torch
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
 from tests.exercises.lab3 import oracles
+from tests.utils.test_data import write_cifar
 from utils import captions, data
-from utils.nets import NoiseUNet, NoisyDigitClassifier
+from utils.nets import (
+    NoiseUNet,
+    NoisyDigitClassifier,
+)
 from utils.training import CHECKPOINTS, load_weights
 
 
@@ -56,7 +60,7 @@ def test_samplers_end_on_the_closed_forms_and_not_on_the_claim(lab, w):
         assert variance["sde"] < 0.7 * tilt
 
 
-def test_the_mended_sampler_draws_the_class_and_the_suspicious_one_does_not(lab):
+def test_the_fixed_sampler_draws_the_class_and_the_suspicious_one_does_not(lab):
     from utils.mixture import Mixture
 
     lab_schedule = lab["linear_schedule"](1000)
@@ -86,45 +90,14 @@ def test_the_mended_sampler_draws_the_class_and_the_suspicious_one_does_not(lab)
 )
 def test_two_clouds_end_elsewhere_than_claimed(lab, w, claim, ode, sde):
     """4,000 particles: a mean's standard error is at most 0.008, a standard deviation's 0.006; T = 1000 adds 0.005."""
-    x, law = lab["claimed_law"](w)
-    mean = float(torch.trapezoid(x * law, x))
-    spread = float(torch.trapezoid((x - mean) ** 2 * law, x)) ** 0.5
+    x, density = lab["claimed_law"](w)
+    mean = float(torch.trapezoid(x * density, x))
+    spread = float(torch.trapezoid((x - mean) ** 2 * density, x)) ** 0.5
     assert (mean, spread) == pytest.approx(claim, abs=0.003)
     samples = lab["walk_clouds"](w, 4000)
     for name, expected in (("DDIM", ode), ("DDPM", sde)):
         values = samples[name]
         assert (float(values.mean()), float(values.std())) == pytest.approx(expected, abs=0.045), name
-
-
-def test_time_reaches_the_classifiers_gradient(schedule):
-    torch.manual_seed(0)
-    classifier = NoisyDigitClassifier(1000)
-    x = torch.randn(2, 1, 32, 32).requires_grad_()
-    grads = [torch.autograd.grad(classifier(x, torch.full((2,), t))[:, 3].sum(), x)[0] for t in (10, 900)]
-    assert float((grads[0] - grads[1]).abs().max()) > 1e-4
-
-
-@torch.no_grad()
-def test_samples_do_not_speak_to_each_other(schedule):
-    torch.manual_seed(0)
-    net, classifier = NoiseUNet(schedule.alpha_bars, channels=(16, 32), layers=1), NoisyDigitClassifier(1000)
-    x, t = torch.randn(3, 1, 32, 32), torch.tensor([1, 500, 999])
-    for model in (net, classifier):
-        together = model(x, t)
-        alone = torch.cat([model(x[i : i + 1], t[i : i + 1]) for i in range(3)])
-        assert torch.allclose(together, alone, atol=1e-5)
-
-
-@torch.no_grad()
-def test_the_noise_network_is_the_velocity_in_other_clothes(schedule):
-    """With a U-Net that returns x_0 - noise exactly, the network returns the noise exactly."""
-    net = NoiseUNet(schedule.alpha_bars.double())
-    x0, noise = torch.randn(4, 1, 8, 8).double(), torch.randn(4, 1, 8, 8).double()
-    t = torch.tensor([0, 300, 700, 999])
-    bar = net.alpha_bars.double()[t][:, None, None, None]
-    net.alpha_bars = net.alpha_bars.double()
-    net.unet.forward = lambda x, share, y: x0 - noise
-    assert torch.allclose(net(bar.sqrt() * x0 + (1 - bar).sqrt() * noise, t), noise, atol=1e-6)
 
 
 @torch.no_grad()
@@ -143,48 +116,6 @@ def test_the_checkpoints_load_and_know_their_trade(lab, schedule):
         assert float((classifier(x, t).argmax(1) == y).double().mean()) > least
         error = (net(x[:50], t[:50]) - noise[:50]).square().mean()
         assert float(error) < (0.9 if level == 0 else 0.1)
-
-
-def test_the_stored_sweep_is_complete():
-    table = json.loads((CHECKPOINTS / "lab3_sweep.json").read_text())
-    assert list(table["by scale"]) == ["0", "1", "2", "4", "8"]
-    for row in table["by scale"].values():
-        assert {len(row[name]) for name in ("accuracy", "distance", "precision", "recall")} == {table["seeds"]}
-    accuracy = [sum(row["accuracy"]) / table["seeds"] for row in table["by scale"].values()]
-    assert accuracy[0] < 0.25 < 0.9 < accuracy[3]
-
-
-# --- words
-
-
-def test_captions_tell_ink_and_slant():
-    picture = torch.full((3, 1, 32, 32), -1.0)
-    picture[0, 0, 4:28, 15:17] = 1  # upright
-    for i in range(24):
-        picture[1, 0, 4 + i, 20 - i // 3 : 22 - i // 3] = 1  # leans to the right
-        picture[2, 0, 4 + i, 10 + i // 3 : 16 + i // 3] = 1  # leans to the left, and is bold
-    lean = captions.slant(picture)
-    assert float(lean[0]) == pytest.approx(0, abs=1e-6)
-    assert float(lean[1]) == pytest.approx(1 / 3, abs=0.02)
-    assert float(lean[2]) == pytest.approx(-1 / 3, abs=0.02)
-    assert captions.captions(picture, torch.tensor([1, 7, 3])) == [
-        "a fine upright one", "a fine slanted seven", "a bold upright three",
-    ]  # fmt: skip
-
-
-def test_contrastive_loss_of_known_points():
-    """Two captions, perfectly told apart by unit vectors: log(1 + exp(-2 sharpness)) each way."""
-    points = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]).double()
-    loss = captions.contrastive_loss(points, points, torch.eye(2).double(), sharpness=3.0)
-    assert float(loss) == pytest.approx(float(torch.log1p(torch.exp(torch.tensor(-6.0).double()))))
-    alike = torch.ones(2, 2).double()  # one caption for both: nothing to tell apart
-    same = captions.contrastive_loss(points[:1].expand(2, 2), points[:1].expand(2, 2), alike)
-    assert float(same) == pytest.approx(float(torch.log(torch.tensor(2.0))))
-
-
-def test_unknown_words_are_named():
-    with pytest.raises(ValueError, match="'cat'"):
-        captions.TinyCLIP().encode_text(["a bold cat"])
 
 
 def test_words_steer(lab):
@@ -214,84 +145,6 @@ def test_words_steer(lab):
     g = lab["classifier_gradient"](fits, x, t, y)
     before, after = (fits(z, t).log_softmax(1)[:, 1].sum() for z in (x, x + 0.01 * g / g.norm()))
     assert float(after.detach()) > float(before.detach())
-
-
-class StandIn(torch.nn.Module):
-    """As much of open_clip as the adapter uses."""
-
-    class visual:
-        image_size = (16, 16)
-
-    def encode_image(self, x):
-        assert x.shape[1:] == (3, 16, 16)
-        return x.flatten(1)[:, :6]
-
-    def encode_text(self, tokens):
-        return tokens.float()
-
-
-def test_open_clip_fits_the_two_methods(monkeypatch):
-    import sys
-    import types
-
-    stand_in = types.SimpleNamespace(
-        create_model=lambda name, pretrained: StandIn(),
-        get_tokenizer=lambda name: lambda texts: torch.tensor([[len(t)] * 6 for t in texts]),
-        OPENAI_DATASET_MEAN=(0.5, 0.5, 0.5), OPENAI_DATASET_STD=(0.25, 0.25, 0.25),
-    )  # fmt: skip
-    monkeypatch.setitem(sys.modules, "open_clip", stand_in)
-    model = captions.OpenCLIP()
-    x = torch.rand(2, 1, 32, 32).requires_grad_()
-    image, text = model.encode_image(x), model.encode_text(["seven", "a bold one"])
-    assert image.shape == text.shape == (2, 6)
-    assert torch.allclose(image.norm(dim=1), torch.ones(2))
-    assert torch.autograd.grad((image * text).sum(), x)[0].shape == x.shape
-
-
-def test_without_open_clip_the_adapter_says_what_to_install(monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(ImportError, match="pip install open_clip_torch"):
-        captions.OpenCLIP()
-
-
-# --- colours
-
-
-def write_cifar(folder, images: int = 40):
-    folder.mkdir(parents=True)
-    pixels = torch.randint(256, (images, 3 * 32 * 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    labels = (torch.arange(images) % 10).to(torch.uint8)
-    records = torch.cat([labels[:, None], pixels], dim=1).numpy()
-    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
-        records.tofile(folder / name)
-    return pixels.reshape(-1, 3, 32, 32), labels
-
-
-def test_cifar_is_read_as_it_was_written(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="download_cifar"):
-        data.load_cifar()
-    pixels, labels = write_cifar(tmp_path / "cifar-10-batches-bin")
-    train, test = data.load_cifar("train"), data.load_cifar("test")
-    assert len(train) == 200 and len(test) == 40
-    images, y = test[:]
-    assert torch.allclose(images, pixels.float() / 127.5 - 1)
-    assert torch.equal(y, labels.long())
-
-
-def test_damaged_cifar_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_DATA", str(tmp_path))
-    folder = tmp_path / "cifar-10-batches-bin"
-    write_cifar(folder)
-    whole = (folder / "data_batch_3.bin").read_bytes()
-    (folder / "data_batch_3.bin").write_bytes(whole[:-5])
-    with pytest.raises(data.DamagedFile, match="data_batch_3"):
-        data.load_cifar("train")
-    (folder / "data_batch_3.bin").write_bytes(b"\xff" + whole[1:])
-    with pytest.raises(data.DamagedFile, match="labels above 9"):
-        data.load_cifar("train")
 
 
 def test_the_notebooks_code_runs_on_colours(tmp_path, monkeypatch, capsys):

@@ -21,7 +21,8 @@ CELLS = [
     "        x = torch.randn(batch_size, 3)\n"
     "        return (self.model(x) - x.sum(1, keepdim=True)).square().mean()",
     "trainer = MyTrainer(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)))\n"
-    "history = trainer.train(40, 'cpu', lr=1e-2, ema=0.9, batch_size=16, checkpoint='drive/net.safetensors', save_seconds=0)",
+    "history = trainer.train(40, 'cpu', lr=1e-2, ema=0.9, batch_size=16, save_seconds=0,"
+    " checkpoint='drive/net.safetensors')",
     "weights = torch.cat([p.flatten() for p in trainer.model.parameters()]).tolist()\n"
     "json.dump({'history': history, 'weights': weights}, open('result.json', 'w'))",
 ]
@@ -47,7 +48,7 @@ def undisturbed(tmp_path_factory):
     return json.loads((folder / "result.json").read_text())
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(undisturbed, tmp_path):
+def test_a_killed_training_continues_to_the_same_weights(undisturbed, tmp_path):
     process = start(tmp_path, 0.2)  # 40 steps take 8 s: it will not get to the end
     checkpoint = tmp_path / "drive" / "net.safetensors"
     deadline = time.monotonic() + 100
@@ -63,7 +64,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(undisturbed, tmp_path):
     assert resumed == undisturbed
 
 
-def test_without_the_file_it_starts_anew(undisturbed, tmp_path):
+def test_without_the_file_it_starts_again(undisturbed, tmp_path):
     assert start(tmp_path, 0).wait(120) == 0
     again = json.loads((tmp_path / "result.json").read_text())
     assert again == undisturbed and len(set(again["history"])) == 40

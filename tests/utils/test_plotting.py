@@ -1,0 +1,63 @@
+"""Figures show the numbers that they are given."""
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from utils import diagrams, plotting
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+def test_tile_places_images_row_by_row():
+    images = torch.arange(3.0)[:, None, None, None].expand(3, 1, 2, 2) / 2
+    sheet = plotting.tile(images, columns=2, gap=1)
+    assert sheet[0, 0] == 0 and sheet[0, 3] == 0.5 and sheet[3, 0] == 1
+    assert np.isnan(sheet[2]).all() and np.isnan(sheet[4, 4])
+
+
+@pytest.mark.parametrize(("side", "lattice"), [(6, True), (32, False)])
+def test_lattices_are_heat_maps_and_pictures_are_images(side, lattice):
+    figure = plotting.show_table([torch.ones(2, 1, side, side)], ["row"], ["a", "b"])
+    (ax,) = figure.axes
+    assert bool(ax.collections) == lattice and bool(ax.images) != lattice
+    names = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert names == ["a", "b"]
+    assert ax.get_xticks()[0] == pytest.approx(side / 2)
+    top, bottom = ax.get_ylim()
+    assert top > bottom  # the first row is at the top
+
+
+def test_the_sweep_shows_means_and_standard_errors():
+    rows = {metric: [0.2, 0.4, 0.6] for metric in ("accuracy", "distance", "precision", "recall")}
+    figure = plotting.draw_sweep({"by scale": {"0": rows, "2": rows}, "floor": 0.1})
+    accuracy = figure.axes[0]
+    assert accuracy.lines[0].get_ydata() == pytest.approx([0.4, 0.4])
+    band = accuracy.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((0.4 - 0.2 / 3**0.5, 0.4 + 0.2 / 3**0.5))
+
+
+def test_diagrams_are_drawn():
+    assert len(diagrams.draw_rosetta().axes) == 4
+    words = " ".join(text.get_text() for text in diagrams.draw_unet().axes[0].texts)
+    assert "velocity" in words and "skip: added" in words
+
+
+def test_a_film_pauses_on_its_last_frame(tmp_path):
+    from PIL import Image
+
+    frames = [torch.full((2, 1, 4, 4), value) for value in (-1.0, 0.0, 1.0)]
+    with Image.open(plotting.save_gif(frames, tmp_path / "film.gif", columns=2)) as film:
+        durations = []
+        for index in range(film.n_frames):
+            film.seek(index)
+            durations.append(film.info["duration"])
+    assert durations == [1000, 1000, 1500]

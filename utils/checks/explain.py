@@ -1,0 +1,103 @@
+"""Turn what a student's code raised into a finding that a good teaching assistant would write."""
+
+from __future__ import annotations
+
+import re
+
+PROBE_FAILED = "The grader's own test of this exercise failed. It is not your fault, and a person will look at it."
+
+
+def is_device_error(error: dict[str, object]) -> bool:
+    """Return whether a stored error says that tensors are on different devices, or that a device is missing.
+
+    Args:
+        error: what `evidence.describe` returned.
+
+    Returns:
+        True for such an error.
+    """
+    words = str(error.get("message", "")).lower()
+    return any(
+        hint in words
+        for hint in (
+            "same device",
+            "expected device",
+            "not compiled with cuda",
+            "found no nvidia",
+            "no cuda gpus",
+            "invalid device",
+        )
+    )
+
+
+def explain(error: dict[str, object]) -> tuple[str, str]:
+    """Explain an exception of the student's code.
+
+    Args:
+        error: what `evidence.describe` returned.
+
+    Returns:
+        The code and the message of a finding.
+    """
+    kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
+    bases = error.get("bases")
+    bases = bases if isinstance(bases, list) else []
+    at = f" The line is `{line}`." if line else ""
+    if kind == "MissingName":
+        return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
+    if kind == "WrongSignature":
+        return "wrong_signature", f"{words}. Keep the arguments as the statement gives them."
+    if error.get("fault") is True:
+        return "needs_a_person", PROBE_FAILED
+    if "NotImplementedError" in bases:
+        return "not_implemented", "Not answered yet: the cell still raises NotImplementedError."
+    if is_device_error(error):
+        return "hard_coded_device", f"Your code works on one device only: {gist(words)}.{at}"
+    if kind in ("TypeCheckError", "TypeCheckException"):
+        return "wrong_shape", f"A tensor is not what the signature promises: {broken_promise(words)}.{at}"
+    if kind in ("SystemExit", "KeyboardInterrupt"):
+        return "raised", f"Your code ended the program ({kind}).{at}"
+    what = f"{kind}: {gist(words)}" if words else kind
+    if error.get("where"):
+        return "raised", f"The test of your answer could not use your code or what it returned: {what}."
+    return "raised", f"Your code raised {what}.{at}"
+
+
+def gist(words: str) -> str:
+    r"""Shorten an error message to one line without its final period. Torch's list of possible signatures is left out.
+
+    Args:
+        words: the message.
+
+    Returns:
+        The line.
+
+    Example:
+        >>> gist("a size\n  differs.")
+        'a size differs'
+    """
+    words = " ".join(words.split(", but expected one of:")[0].split())
+    return words.rstrip(".:; ")
+
+
+def broken_promise(words: str) -> str:
+    """Say which annotation of jaxtyping was violated, in one sentence.
+
+    Args:
+        words: jaxtyping's message.
+
+    Returns:
+        The argument, what was given, and what the annotation promises.
+    """
+    name, seen, wanted = (
+        re.search(pattern, words)
+        for pattern in (
+            r"typechecking parameter '(\w+)'",
+            r"Actual value: (.+)",
+            r"Expected type: (?:<class ')?(.+?)(?:'>)?\.?(?:\n|$)",
+        )
+    )
+    if seen is None or wanted is None:
+        return gist(words)
+    thing = f"`{name[1]}`" if name else "what comes back"
+    return f"{thing} is {seen[1]}, expected `{wanted[1]}`"

@@ -1,0 +1,93 @@
+"""Two figures that need no data: the course's U-Net, and its four noise processes side by side."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from utils.style import BLUE, GREEN, GREY, ORANGE, PINK, bare
+
+
+def draw_unet() -> plt.Figure:
+    """Draw the course's U-Net as a diagram: its resolutions, its skips, and where time and label enter.
+
+    Returns:
+        The figure.
+    """
+    fig, ax = plt.subplots(figsize=(9.5, 4.2))
+    levels = [("32 channels\n32×32", 1.7), ("64 channels\n16×16", 1.15), ("128 channels\n8×8", 0.7)]
+    spots = [(1.6, 3.2), (3.2, 1.8), (5.0, 0.4), (6.8, 1.8), (8.4, 3.2)]
+    for (x, y), level, color in zip(spots, (0, 1, 2, 1, 0), (BLUE, BLUE, GREEN, ORANGE, ORANGE)):
+        label, height = levels[level]
+        ax.add_patch(plt.Rectangle((x - 0.55, y - height / 2), 1.1, height, color=color, alpha=0.85, zorder=2))
+        ink = "#222222" if color == ORANGE else "white"
+        ax.text(x, y, label, ha="center", va="center", color=ink, fontsize=8.5, fontweight="bold", zorder=3)
+    arrow = dict(arrowstyle="-|>", color="#333333", linewidth=1.4, shrinkA=0, shrinkB=0)
+
+    def connect(a, b, text="", at=(0.0, 0.0)):
+        ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
+        ax.text((a[0] + b[0]) / 2 + at[0], (a[1] + b[1]) / 2 + at[1], text, fontsize=8.5, ha="center", va="center")
+
+    connect((0.1, 3.2), (1.05, 3.2), "x\n(1, 32, 32)", (-0.05, 0.42))
+    connect((8.95, 3.2), (9.9, 3.2), "velocity\n(1, 32, 32)", (0.1, 0.42))
+    connect((1.9, 2.35), (2.75, 1.95), "halve", (-0.3, -0.12))
+    connect((3.6, 1.22), (4.45, 0.55), "halve", (-0.25, -0.15))
+    connect((5.55, 0.55), (6.4, 1.22), "double", (0.32, -0.15))
+    connect((7.25, 1.95), (8.1, 2.35), "double", (0.35, -0.12))
+    for left, right, y in ((1.6, 8.4, 3.5), (3.2, 6.8, 1.8)):
+        ax.annotate(
+            "", xy=(right - 0.55, y), xytext=(left + 0.55, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
+        )
+        ax.text((left + right) / 2, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
+    box = dict(boxstyle="round,pad=0.5", facecolor="white", edgecolor=PINK)
+    inputs = "time features (40) and label embedding (40)\nenter every residual layer: one number a channel"
+    ax.text(5.0, 2.75, inputs, ha="center", va="center", fontsize=8.5, bbox=box)
+    ax.text(1.6, 0.35, "down: what is it?", ha="center", color=BLUE, fontsize=9)
+    ax.text(8.5, 0.35, "up: where is it?", ha="center", color="#9A6700", fontsize=9)
+    ax.set_xlim(-0.2, 10.2)
+    ax.set_ylim(-0.1, 4.2)
+    bare(ax)
+    return fig
+
+
+def draw_rosetta() -> plt.Figure:
+    """Draw the four noise processes of the course side by side.
+
+    Each panel shows the distribution of a ±1 spin, of two atoms, or of a letter, over time.
+
+    Returns:
+        The figure.
+    """
+    from scipy import stats
+
+    from utils import vp
+
+    fig, axes = plt.subplots(1, 4, figsize=(12, 3))
+    t = torch.linspace(0, 1, 120, dtype=torch.float64)
+    x = np.linspace(-2.6, 2.6, 160)
+
+    def show(ax: plt.Axes, density: np.ndarray, extent: tuple[float, ...], largest: float) -> None:
+        look = dict(origin="lower", aspect="auto", cmap="Blues", vmax=largest)
+        ax.imshow(density**0.5, extent=extent, **look)  # the root shows thin parts
+
+    def show_spins(ax: plt.Axes, mean: torch.Tensor, spread: torch.Tensor, title: str, label: str) -> None:
+        widths = np.maximum(spread.numpy(), 0.04)
+        density = sum(stats.norm.pdf(x[:, None], s * mean.numpy(), widths) for s in (-1, 1)) / 2
+        show(ax, density, (0, 1, x[0], x[-1]), 1.3)
+        ax.set(title=title, xlabel=label, yticks=[-1, 1])
+
+    show_spins(axes[0], vp.a(t), vp.sigma(t), "variance preserving\nlabs 1 and 3", "t, data → noise")
+    show_spins(axes[2], t, 1 - t, "flow, straight path\nlab 4", "t, noise → data")
+    ring, widths = np.linspace(0, 1, 160), np.maximum(0.001 * 200 ** t.numpy(), 0.012)
+    copies = [centre + k for centre in (0.25, 0.75) for k in (-1, 0, 1)]
+    show(axes[1], sum(stats.norm.pdf(ring[:, None], copy, widths) for copy in copies) / 2, (0, 1, 0, 1), 4)
+    axes[1].set(title="variance exploding, ring\nlab 2", xlabel="t, data → noise", yticks=[0.25, 0.75])
+    alpha, places = np.linspace(1, 12, 120), np.linspace(0.004, 0.996, 160)
+    # two letters: Dir(alpha, 1) and Dir(1, alpha)
+    density = sum(stats.beta.pdf(v[:, None], alpha, 1) for v in (places, 1 - places)) / 2
+    show(axes[3], density, (1, 12, 0, 1), 2)
+    axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
+    for ax in axes:
+        ax.grid(False)
+    return fig
