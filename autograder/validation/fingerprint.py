@@ -13,8 +13,6 @@ from autograder.course.labs import Lab
 from autograder.course.source import read_source
 from utils.checks.exercise import Exercise, load
 
-CORE = ("utils.checks.exercise", "utils.checks.judging")  # they run every probe and every verdict
-
 
 def fingerprints(lab: Lab) -> dict[str, str]:
     """Return the fingerprint of each automatic exercise of a lab."""
@@ -23,17 +21,14 @@ def fingerprints(lab: Lab) -> dict[str, str]:
 
 
 def fingerprint(entry: Exercise, cells: list[tuple[str, str | None, str]]) -> str:
-    """Return a hash of all code that an exercise's grade depends on, ignoring comments, docstrings and formatting.
-
-    Mutants are not part of it, because each result of a long run names its own answer.
-    """
+    """Return a hash of all code that an exercise's grade depends on, ignoring comments, docstrings and formatting."""
     setup = parse("\n".join(source for role, _, source in cells if role == "setup"))
     answer = ("answer", entry.name)
     code = parse("\n".join(source for *kind, source in cells if kind[0] == "definitions" or tuple(kind) == answer))
     used = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}  # not the imports for figures, say
     halves = [f"{package}.{entry.name}" for package in ("utils.checks", "autograder.exercises")]
     modules = [half if path_of(half) else half.rpartition(".")[0] for half in halves]  # a lab may be a single module
-    modules += [*CORE, *imports(code), *imports(setup, used)]
+    modules += ["utils.checks.exercise", "utils.checks.judging", *imports(code), *imports(setup, used)]
     reached: dict[str, str] = {}
     while modules:
         if (name := modules.pop()) not in reached and (path := path_of(name)):
