@@ -1,7 +1,4 @@
-"""Recording stubs: replacements for the model, the path, the data and the other exercises' results.
-
-They compute smooth functions without meaning, which a judge can rebuild and which give no hint of any lab's formula.
-"""
+"""Recording stubs for the model, the path and the data: functions without meaning, which a judge can rebuild."""
 
 from __future__ import annotations
 
@@ -157,7 +154,7 @@ def same_inputs(first: list[object], second: list[object]) -> bool:
         second: the inputs of another call.
 
     Returns:
-        True if they are equal, dtypes included.
+        True if values and dtypes are equal.
     """
     return len(first) == len(second) and all(
         isinstance(a, Tensor) and isinstance(b, Tensor) and a.dtype == b.dtype and torch.equal(a, b)
