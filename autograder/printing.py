@@ -295,3 +295,12 @@ def print_exercise_summary(rows: list[MatrixRow], exercise: str | None) -> None:
 def count(number: int, thing: str) -> str:
     """Return `1 student`, `2 students`, `2 misses`."""
     return f"{number} {thing}" + ("" if number == 1 else "es" if thing.endswith("s") else "s")
+
+
+def print_scaffold(files: list[Path], exercise: str) -> None:
+    """Print the files of a new exercise or lab, and the commands to run next."""
+    for path in dict.fromkeys(files):
+        print(f"written: {path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}")
+    lab, _, name = exercise.partition(".")
+    print(f"Next: autograder build {lab} && autograder validate {lab} --only {name}")
+    print(f"      pytest tests/exercises/{lab}/test_{name}.py")

@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from utils.checks.exercise import LABS, Exercise, load
+from utils.checks.exercise import Exercise, load
+from utils.labs import LABS
 
 __all__ = ["damaged_cells", "make_submission", "running_notebook", "unsaved_answers"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from autograder.cli.group import PATH, Command, lab_argument
+from autograder.cli.group import PATH, Command, Group, lab_argument
 from autograder.errors import ExitCode, OptionError
 
 
@@ -95,4 +95,32 @@ def demo() -> int:
     return ExitCode.DONE if run_demo() else ExitCode.MISSED
 
 
-COMMANDS = (validate, build, execute, release, demo)
+@click.group(cls=Group)
+def new() -> None:
+    """Write the files of a new exercise or lab, ready to be changed."""
+
+
+@new.command("exercise", cls=Command)
+@click.argument("name", metavar="LAB.NAME")
+def new_exercise(name: str) -> None:
+    """Write an exercise that asks for the identity, such as lab4.energy.
+
+    It builds, validates and passes its tests as it is. CONTRIBUTING.md walks through one.
+    """
+    from autograder import printing
+    from autograder.course import scaffold
+
+    printing.print_scaffold(scaffold.new_exercise(name), name)
+
+
+@new.command("lab", cls=Command)
+@click.argument("name", metavar="LAB_NAME")
+def new_lab(name: str) -> None:
+    """Write a lab with one exercise, such as lab5_latents."""
+    from autograder import printing
+    from autograder.course import scaffold
+
+    printing.print_scaffold(scaffold.new_lab(name), f"{name.partition('_')[0]}.identity")
+
+
+COMMANDS = (validate, build, execute, release, demo, new)

@@ -11,7 +11,7 @@ import nbformat
 
 from autograder import ROOT
 from autograder.errors import NoSuchLab
-from utils.checks.exercise import LABS
+from utils.labs import LABS
 from utils.version import VERSION
 
 

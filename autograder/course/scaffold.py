@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from autograder import ROOT
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import ScaffoldError
-from utils.checks.exercise import LABS, load
+from utils.checks.exercise import load
+from utils.labs import LABS
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -26,7 +27,7 @@ TEMPLATES = Environment(
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 LAB_NAME = re.compile(r"(lab[0-9]+)_[a-z0-9_]+")
 POINTS = 1
-REGISTRY = Path("utils", "checks", "exercise.py")
+REGISTRY = Path("utils", "labs.py")
 
 
 def new_exercise(name: str, root: Path = ROOT) -> list[Path]:

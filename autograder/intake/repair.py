@@ -17,7 +17,7 @@ from autograder.course.releases import RELEASE, find_release
 from autograder.intake.matching import ANSWER_ROLES, cells_by_id, choose_copies, grade_id_of, match, text_of, visible
 from autograder.intake.notebook import tidy
 from autograder.intake.ordering import position_for, put_in_order
-from utils.checks.exercise import LABS
+from utils.labs import LABS
 
 
 @dataclass(frozen=True)

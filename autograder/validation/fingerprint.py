@@ -13,6 +13,8 @@ from autograder.course.labs import Lab
 from autograder.course.source import read_source
 from utils.checks.exercise import Exercise, load
 
+NAMES_ONLY = ("utils.labs", "utils.version")  # a new lab or version changes no result
+
 
 def fingerprints(lab: Lab) -> dict[str, str]:
     """Return the fingerprint of each automatic exercise of a lab."""
@@ -26,8 +28,7 @@ def fingerprint(entry: Exercise, cells: list[tuple[str, str | None, str]]) -> st
     answer = ("answer", entry.name)
     code = parse("\n".join(source for *kind, source in cells if kind[0] == "definitions" or tuple(kind) == answer))
     used = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}  # not the imports for figures, say
-    halves = [f"{package}.{entry.name}" for package in ("utils.checks", "autograder.exercises")]
-    modules = [half if path_of(half) else half.rpartition(".")[0] for half in halves]  # a lab may be a single module
+    modules = [f"{package}.{entry.name}" for package in ("utils.checks", "autograder.exercises")]
     modules += ["utils.checks.exercise", "utils.checks.judging", *imports(code), *imports(setup, used)]
     reached: dict[str, str] = {}
     while modules:
@@ -58,7 +59,8 @@ def path_of(module: str) -> Path | None:
     """Return the file of a module of ours, and None for any other."""
     place = ROOT / module.replace(".", "/")
     files = [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
-    return files[0] if files and module.startswith(("utils.", "autograder.exercises.")) else None
+    ours = module.startswith(("utils.", "autograder.exercises.")) and module not in NAMES_ONLY
+    return files[0] if files and ours else None
 
 
 def imports(tree: ast.Module, used: set[str] | None = None) -> list[str]:

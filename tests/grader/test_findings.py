@@ -152,9 +152,9 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 def test_levels_that_add_up_to_too_much_are_an_error():
     name = automatic(labs()[-1])[0].name
     judge = Judge(challenge_number(find(name), 0), run_probe(find(name), {}, challenge_number(find(name), 0)))
-    judge.level(FALSE_ALARM / 2)
+    judge.spend_alpha(FALSE_ALARM / 2)
     with pytest.raises(AssertionError, match="levels add up"):
-        judge.level(FALSE_ALARM)
+        judge.spend_alpha(FALSE_ALARM)
 
 
 @by_lab

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from utils.atoms import SIGMA_MAX, SIGMA_MIN
-from utils.checks.exercise import LABS
 from utils.conventions import CONVENTIONS
 from utils.diffusion import Schedule
+from utils.labs import LABS
 from utils.paths import LinearAlpha, LinearBeta
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from autograder.judging.evidence import unpack
 from utils import submission
 from utils.checks.evidence import Evidence
-from utils.checks.exercise import LABS, find, load
+from utils.checks.exercise import find, load
+from utils.labs import LABS
 
 LAB = next(iter(LABS))
 file_names = st.text(string.ascii_letters + string.digits + "éß中 -_", min_size=1, max_size=12).filter(str.strip)

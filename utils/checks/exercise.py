@@ -10,13 +10,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.student import Student, pinned
-
-LABS = {
-    "lab1": "lab1_discrete_toys",
-    "lab2": "lab2_two_atoms",
-    "lab3": "lab3_classifier_guidance",
-    "lab4": "lab4_mnist_cfg",
-}
+from utils.labs import LABS
 
 Probe = Callable[[Student, Challenge, Evidence], None]
 
@@ -76,26 +70,6 @@ class Exercise:
 REGISTRY: dict[str, Exercise] = {}
 
 
-def exercise(name: str, points: float, title: str, **options) -> Exercise:
-    """Register an exercise.
-
-    Args:
-        name: such as "lab4.cfg_train_loss".
-        points: the most points it gives.
-        title: a few words for tables.
-        **options: further fields of `Exercise`.
-
-    Returns:
-        The exercise.
-    """
-    entry = Exercise(name=name, title=title, points=points, **options)
-    assert entry.manual or (entry.probe and entry.public), (
-        f"{name}: an automatic exercise has a probe and a public verdict"
-    )
-    REGISTRY[name] = entry
-    return entry
-
-
 def load(lab: str) -> list[Exercise]:
     """Return the exercises of one lab, in the notebook's order.
 
@@ -111,15 +85,12 @@ def load(lab: str) -> list[Exercise]:
     short = lab.split("_")[0]
     if short not in LABS:
         raise KeyError(f"there is no lab '{lab}'; there are {', '.join(LABS)}")
-    package = importlib.import_module(f"utils.checks.{short}")
-    if not hasattr(package, "EXERCISES"):  # a lab that is one module
-        return [entry for entry in REGISTRY.values() if entry.lab == short]
-    for entry in package.EXERCISES:
-        if isinstance(entry, str):
+    entries = []
+    for entry in importlib.import_module(f"utils.checks.{short}").EXERCISES:
+        if isinstance(entry, str):  # the name of a module
             entry = importlib.import_module(f"utils.checks.{short}.{entry}").EXERCISE
-        REGISTRY.setdefault(entry.name, entry)
-    order = [entry if isinstance(entry, str) else entry.name.split(".")[1] for entry in package.EXERCISES]
-    return [REGISTRY[f"{short}.{name}"] for name in order]
+        entries.append(REGISTRY.setdefault(entry.name, entry))
+    return entries
 
 
 def find(name: str) -> Exercise:

@@ -41,7 +41,7 @@ class Judge:
         self.findings: list[Finding] = []
         self.false_alarm = 0.0
         self.faults: list[str] = []
-        self._cost: float | None = None
+        self._deducted: float | None = None
 
     # --- points
 
@@ -57,7 +57,7 @@ class Judge:
             A context manager.
         """
         self.max_points += points
-        self._cost = 0.0
+        self._deducted = 0.0
         try:
             yield
         except Failure as failure:
@@ -69,9 +69,9 @@ class Judge:
             self._add(Finding("needs_a_person", UNJUDGED))
             self._add_fault(fault_of(error))
         else:
-            self.points += points * max(0.0, 1.0 - self._cost)
+            self.points += points * max(0.0, 1.0 - self._deducted)
         finally:
-            self._cost = None
+            self._deducted = None
 
     def fail(self, code: str, message: str) -> None:
         """End the part with a finding.
@@ -99,19 +99,19 @@ class Judge:
         if not bool(condition):
             raise Failure(code, message)
 
-    def note(self, code: str, message: str, cost: float = 0.0) -> None:
+    def note(self, code: str, message: str, deduct: float = 0.0) -> None:
         """Add a finding without ending the part.
 
         Args:
             code: the finding's code.
             message: the finding's message.
-            cost: the fraction of the part's points that it deducts, in [0, 1].
+            deduct: the fraction of the part's points that it deducts, in [0, 1].
         """
         self._add(Finding(code, message))
-        if self._cost is not None:
-            self._cost += cost
+        if self._deducted is not None:
+            self._deducted += deduct
 
-    def level(self, alpha: float) -> float:
+    def spend_alpha(self, alpha: float) -> float:
         """Declare a statistical test that rejects a right answer with this probability.
 
         Args:
@@ -231,7 +231,7 @@ class Judge:
                 )
         return tensor
 
-    def precise(self, name: str, wanted: torch.dtype, what: str = "The result") -> None:
+    def require_precision(self, name: str, wanted: torch.dtype, what: str = "The result") -> None:
         """End the part if a stored tensor has lost digits: if it holds integers, or shorter floats than wanted.
 
         Args:
@@ -299,12 +299,12 @@ class Judge:
             raise Failure("no_evidence", "A part of the grader's record is missing or damaged.")
         return value
 
-    def device(self, attempt: str = "device", cost: float = 0.25) -> None:
+    def device(self, attempt: str = "device", deduct: float = 0.25) -> None:
         """Add a finding if the code works on one device only. The attempt ran on torch's `meta` device.
 
         Args:
             attempt: the attempt's name.
-            cost: the fraction of the part's points that the finding deducts.
+            deduct: the fraction of the part's points that the finding deducts.
         """
         error = self.evidence.errors.get(attempt)
         if error is not None and is_device_error(error):
@@ -312,7 +312,7 @@ class Judge:
                 "hard_coded_device",
                 "Your code mixes devices: something it creates stays on one fixed device. "
                 "Create new tensors where the inputs are, for example with `device=x.device`.",
-                cost,
+                deduct,
             )
 
     # --- comparing

@@ -13,10 +13,10 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 
 
-class Nonsense:
+class RandomField:
     """The sine of a random combination of the inputs, plus a phase for each coordinate. Smooth, bounded, not linear.
 
-    `Nonsense(challenge, "model")(x, t, y)` has the shape of x, and the widest floating-point dtype of the inputs. The
+    `RandomField(challenge, "model")(x, t, y)` has the shape of x, and the widest floating-point dtype of the inputs. The
     other inputs have one value for each sample, (b,) or (b, 1, …, 1), or the shape of x. Rows do not influence each
     other: one call with 8 rows and eight calls with one row agree.
 
@@ -240,7 +240,7 @@ class StubModel(nn.Module):
     ):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
-        self.nonsense = Nonsense(challenge, name)
+        self.field = RandomField(challenge, name)
         self.record = Recorder(self.compute, arguments)
 
     def compute(self, x: Tensor, *others: Tensor) -> Tensor:
@@ -253,7 +253,7 @@ class StubModel(nn.Module):
         Returns:
             The shape of x.
         """
-        return self.gain * self.nonsense(x, *others)
+        return self.gain * self.field(x, *others)
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         """Return the output and record the call.
@@ -334,7 +334,7 @@ class StubClassifier(nn.Module):
     ):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
-        self.nonsense = Nonsense(challenge, "classifier", amplitude=amplitude)
+        self.field = RandomField(challenge, "classifier", amplitude=amplitude)
         self.challenge, self.classes, self.mixed = challenge, classes, mixed
         self.record = Recorder(self.compute, ("x", "t"))
 
@@ -348,7 +348,7 @@ class StubClassifier(nn.Module):
         Returns:
             Logits, shape (b, classes).
         """
-        values = self.nonsense(x, t).flatten(1)
+        values = self.field(x, t).flatten(1)
         if self.mixed:
             values = values @ self.challenge.randn("mixing", (values.shape[1], self.classes), values.dtype)
         return self.gain * values[:, : self.classes]

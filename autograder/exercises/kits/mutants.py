@@ -85,12 +85,8 @@ def mutants_of(exercise: str) -> tuple[Callable[..., None], Callable[..., None]]
 
 def load(lab: str) -> list[Mutant]:
     """Return the mutants of one lab (`lab4`), in the order of its exercises. An exercise may have none."""
-    package = f"autograder.exercises.{lab}"
-    modules = [f"{package}.{entry.name.split('.')[1]}_mutants" for entry in load_exercises(lab) if not entry.manual]
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.submodule_search_locations is None:  # a lab that is one module
-        modules = [f"{package}_mutants"]
-    for module in modules:
-        if importlib.util.find_spec(module) is not None:
+    for entry in load_exercises(lab):
+        module = f"autograder.exercises.{entry.name}_mutants"
+        if not entry.manual and importlib.util.find_spec(module) is not None:
             importlib.import_module(module)
     return [mutant for mutant in MUTANTS if mutant.exercise.startswith(f"{lab}.")]

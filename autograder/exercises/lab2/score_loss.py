@@ -159,8 +159,8 @@ WRONG_LOSS = (
 
 def judge_loss(judge: Judge, run: str, call: Call) -> None:
     """Compare the loss of one call, and its gradient."""
-    nonsense = Inputs.of(judge.challenge, run).model.nonsense
-    terms = Terms.of(call, nonsense(call.x, call.t).double())
+    field = Inputs.of(judge.challenge, run).model.field
+    terms = Terms.of(call, field(call.x, call.t).double())
     judge_regression(judge, run, terms, MISTAKES, WRONG_LOSS, "atoms", call.rtol, ATOL)
 
 

@@ -19,7 +19,7 @@ from utils.checks.lab4.cfg_drift import (
     require_integer_labels,
     wrong_drift,
 )
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import RandomField
 
 FIRST = ["whalf", "random"]  # at these scales no two mistakes give the same drift
 
@@ -37,7 +37,7 @@ class Terms:
     @classmethod
     def of(cls, judge: Judge, inputs: Inputs) -> Terms:
         """Evaluate the stub network again."""
-        net, y = Nonsense(judge.challenge, "net"), inputs.y
+        net, y = RandomField(judge.challenge, "net"), inputs.y
         labels = (y, inputs.null, torch.zeros_like(y), torch.full_like(y, 10))
         return cls(inputs.w, *(net(inputs.x, inputs.t, label).double() for label in labels))
 

@@ -11,7 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.regression_loss import Regression, judge_regression, reductions
 from utils.checks.judging import Judge
 from utils.checks.lab4.cfg_train_loss import Call, Inputs, require_calls
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import RandomField
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Terms(Regression):
         """Compute the model's output and the path's target again, in the dtype of the run."""
         dtype = Inputs.of(judge.challenge, run).dtype
         x, z, t = (tensor.to(dtype) for tensor in (call.x, call.z, call.t))
-        out = Nonsense(judge.challenge, "model")(x, t, call.y_model).double()
-        target = Nonsense(judge.challenge, "path target", amplitude=2.0)(x, t, z).double()
+        out = RandomField(judge.challenge, "model")(x, t, call.y_model).double()
+        target = RandomField(judge.challenge, "path target", amplitude=2.0)(x, t, z).double()
         return cls(out, target, call)
 
     def mean_over(self, rows: Tensor) -> Tensor:

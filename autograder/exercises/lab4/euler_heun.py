@@ -11,7 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import EXACT
 from utils.checks.lab4.euler_heun import RUNS, WRONG_STEP, Inputs, WalkInputs, require_inputs_kept, require_state
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import RandomField
 
 Drift = Callable[[Tensor, Tensor], Tensor]  # of x and t
 
@@ -128,7 +128,7 @@ def verdict(judge: Judge) -> None:
 
 def judge_step(judge: Judge, short: str, run: str) -> None:
     """Compare the state after one step."""
-    inputs, drift = Inputs.of(judge.challenge, run), Nonsense(judge.challenge, "drift")
+    inputs, drift = Inputs.of(judge.challenge, run), RandomField(judge.challenge, "drift")
     state = require_state(judge, short, run, inputs)
     terms = Terms.of(lambda x, t: drift(x, t, inputs.y), inputs.x, inputs.t, inputs.h)
     rtol = EXACT[inputs.x.dtype]
@@ -138,7 +138,7 @@ def judge_step(judge: Judge, short: str, run: str) -> None:
 
 def judge_walk(judge: Judge, short: str) -> None:
     """Compare the last state of a simulation on an uneven grid."""
-    inputs, drift = WalkInputs.of(judge.challenge), Nonsense(judge.challenge, "drift")
+    inputs, drift = WalkInputs.of(judge.challenge), RandomField(judge.challenge, "drift")
     x = inputs.x
     for now, h in zip(inputs.grid[:-1], inputs.grid.diff(), strict=True):
         t = now.expand(len(x), 1, 1, 1)

@@ -172,7 +172,8 @@ def preload() -> None:
     torch.set_num_threads(1)
     torch.zeros(2, device="meta") + torch.ones(2, device="meta")  # its registrations take seconds, once
     import utils
-    from utils.checks.exercise import LABS, load
+    from utils.checks.exercise import load
+    from utils.labs import LABS
 
     modules = [module.name for module in pkgutil.iter_modules(utils.__path__) if not module.ispkg]
     for name in modules:

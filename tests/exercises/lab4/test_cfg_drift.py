@@ -7,7 +7,7 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.lab4.cfg_drift import PUBLIC_DRIFTS, Inputs, drift_probe
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import RandomField
 
 from .oracles import GRID, euler_gain, velocity
 
@@ -39,7 +39,7 @@ def guided_by_scores(x, t, u_null, u_y, w):
 @pytest.mark.parametrize("run", PUBLIC_DRIFTS)
 def test_the_public_numbers_of_the_drift_come_from_an_oracle(run):
     challenge = Challenge.public("lab4.cfg_drift")
-    inputs, net = Inputs.of(challenge, run), Nonsense(challenge, "net")
+    inputs, net = Inputs.of(challenge, run), RandomField(challenge, "net")
     x, t = inputs.x.double(), inputs.t.double()
     u_null, u_y = (net(x, t, label) for label in (inputs.null, inputs.y))
     drift = guided_by_scores(x, t, u_null, u_y, inputs.w)

@@ -7,7 +7,7 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.lab4.euler_heun import PUBLIC_STATES, RUNS, Inputs, state_probe
-from utils.checks.stubs import Nonsense
+from utils.checks.stubs import RandomField
 
 from .oracles import GRID, GaussianFlow, euler_gain
 
@@ -49,7 +49,7 @@ def one_sample(short, drift, x, t, h, y):
 @pytest.mark.parametrize("run", RUNS)
 def test_the_public_numbers_of_the_states_come_from_an_oracle(short, run):
     challenge = Challenge.public("lab4.euler_heun")
-    inputs, drift = Inputs.of(challenge, run), Nonsense(challenge, "drift")
+    inputs, drift = Inputs.of(challenge, run), RandomField(challenge, "drift")
     times, sizes = inputs.t.flatten().tolist(), inputs.h.flatten().tolist()
     samples = zip(inputs.x.double(), times, sizes, inputs.y.tolist(), strict=True)
     state = torch.stack([one_sample(short, drift, *sample) for sample in samples])

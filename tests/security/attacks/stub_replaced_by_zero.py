@@ -2,4 +2,4 @@
 
 import utils.checks.stubs as s
 
-s.Nonsense.__call__ = lambda self, x, *o: x * 0
+s.RandomField.__call__ = lambda self, x, *o: x * 0

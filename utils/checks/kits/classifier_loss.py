@@ -15,7 +15,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.draws import judge_noise
 from utils.checks.kits.requirements import require_gradient
-from utils.checks.stubs import Nonsense, PreparedClassifier, Recorder, StubClassifier, StubData, forget_repeats
+from utils.checks.stubs import PreparedClassifier, RandomField, Recorder, StubClassifier, StubData, forget_repeats
 
 CALLS, BATCH, CLASSES = 8, 128, 3
 CERTAINTIES = {"certain": 30.0, "clueless": 0.0}  # run: the logit of the right class; the others have 0
@@ -121,9 +121,9 @@ def stub_data(challenge: Challenge, run: str, sizes: Sizes) -> StubData:
     return StubData(challenge, run, sizes.shape, CLASSES, sizes.dtype)
 
 
-def stub_noising(challenge: Challenge) -> Nonsense:
+def stub_noising(challenge: Challenge) -> RandomField:
     """Return the function that stands in for `add_noise(x0, t, noise)`."""
-    return Nonsense(challenge, "noising")
+    return RandomField(challenge, "noising")
 
 
 def recorded_noising(challenge: Challenge) -> Recorder:

@@ -19,6 +19,6 @@ def are_correlated(judge: Judge, one: Tensor, other: Tensor) -> bool:
         one: Random numbers, (n,): normal, uniform or booleans.
         other: The same number of them, (n,).
     """
-    judge.level(LEVEL)
+    judge.spend_alpha(LEVEL)
     correlation = float(torch.corrcoef(torch.stack([one, other]).double())[0, 1])
     return not abs(correlation) * len(one) ** 0.5 < LIMIT

@@ -59,7 +59,7 @@ def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: flo
     from scipy import stats
 
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
-    if is_binomial(count, total, eta, judge.level(LEVEL)):
+    if is_binomial(count, total, eta, judge.spend_alpha(LEVEL)):
         return
     seen = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
     at_zero = float(null_at_zero.double().mean())
@@ -89,7 +89,7 @@ def require_independent_coins(judge: Judge, null: Tensor) -> None:
         "seeded",
         "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
     )
-    judge.level(LEVEL)  # all calls have equal counts by chance: below 1e-9
+    judge.spend_alpha(LEVEL)  # all calls have equal counts by chance: below 1e-9
     judge.require(
         null.sum(dim=1).unique().numel() > 1,
         "fixed_count",
@@ -113,13 +113,13 @@ def require_unrelated_coins(judge: Judge, null: Tensor, t: Tensor, y: Tensor) ->
         y: The samples' own labels, (calls, b).
     """
     judge.require(
-        is_same_law(t[null], t[~null], judge.level(LEVEL)),
+        is_same_law(t[null], t[~null], judge.spend_alpha(LEVEL)),
         "time_tied_to_mask",
         "The samples that lost their label have other times than the rest. Do not use one random number for both.",
     )
     y = y.double()
     judge.require(
-        is_same_law(y[null], y[~null], judge.level(LEVEL)),
+        is_same_law(y[null], y[~null], judge.spend_alpha(LEVEL)),
         "mask_depends_on_label",
         "Some classes lose their labels more often than others.",
     )

@@ -86,7 +86,7 @@ def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     """Return the noised sample of a run; fail unless it has the right shape and dtype, and uses the given noise."""
     shape = inputs.noise.shape
     sample = judge.tensor(f"{run}/value", shape, "The noised sample")
-    judge.precise(f"{run}/value", RUNS[run].dtype, "The noised sample")
+    judge.require_precision(f"{run}/value", RUNS[run].dtype, "The noised sample")
     if run == "spins":
         require_given_noise(judge, sample, judge.tensor("again/value", shape, "The noised sample"))
     return sample

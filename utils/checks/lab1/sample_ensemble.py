@@ -157,7 +157,7 @@ def require_frequencies(
     """Fail unless each letter appears at each site as often as the class says."""
     expected = inputs.site_probs(inputs.shares)
     actual = torch.stack([(letters == k).double().mean(0) for k in range(inputs.setting.letters)], dim=-1)
-    level = judge.level(1e-7) / expected.numel()
+    level = judge.spend_alpha(1e-7) / expected.numel()
     if all(
         is_binomial(round(float(share) * len(letters)), len(letters), min(float(p), 1.0), level)
         for share, p in zip(actual.flatten(), expected.flatten())
@@ -197,7 +197,7 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
     """Fail unless samples, and the sites of one sample, are independent. The first letter tells the component."""
     component = letters[:, 0]
     judge.require(
-        is_runs_random(component, judge.level(1e-7)),
+        is_runs_random(component, judge.spend_alpha(1e-7)),
         "draws_depend",
         "Neighbouring samples share their component more often, or less often, than chance allows. "
         "Draw the component independently for every sample.",
@@ -212,7 +212,7 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
         "All samples of a component are the same word. Draw the letters independently for every sample.",
     )
     judge.require(
-        pairs_agree(rows, inputs.setting.probs[most, 1:], judge.level(1e-7)),
+        pairs_agree(rows, inputs.setting.probs[most, 1:], judge.spend_alpha(1e-7)),
         "sites_tied",
         "Within a component, the letter of a site depends on its neighbour's. "
         "Draw each site independently, with one random number for each sample *and* site.",
@@ -278,7 +278,7 @@ def require_majority(judge: Judge) -> None:
     ratio = majority_ratio(judge.challenge)
     probs = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
     judge.require(
-        pairs_agree(spins, probs, judge.level(1e-7)),
+        pairs_agree(spins, probs, judge.spend_alpha(1e-7)),
         "sites_tied",
         "In your lattices neighbouring sites agree more often, or less often, than chance allows. "
         "Draw each site independently.",
@@ -289,7 +289,7 @@ def require_majority(judge: Judge) -> None:
 def require_majority_share(judge: Judge, spins: Tensor) -> None:
     """Fail unless the share of down spins is the ratio that was asked for."""
     ratio, ups, total = majority_ratio(judge.challenge), int(spins.sum()), spins.numel()
-    if is_binomial(ups, total, 1 - ratio, judge.level(1e-7)):
+    if is_binomial(ups, total, 1 - ratio, judge.spend_alpha(1e-7)):
         return
     if is_binomial(ups, total, ratio, 1e-7):
         judge.fail(
@@ -318,7 +318,7 @@ def require_generator_used(judge: Judge, run: str, function: str) -> None:
         "generator_ignored",
         f"`{function}` used torch's global random numbers. Pass `generator=generator` to every random call.",
     )
-    judge.level(1e-9)  # 64 samples that are alike by chance: far below
+    judge.spend_alpha(1e-9)  # 64 samples that are alike by chance: far below
     judge.require(
         not torch.equal(first, judge.tensor(f"{run}_again/next")),
         "seeded",

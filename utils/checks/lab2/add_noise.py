@@ -77,7 +77,7 @@ def require_sigma(judge: Judge, run: str) -> Tensor:
     t = Inputs.of(judge.challenge, run).t
     sigma = judge.tensor(f"{run}_sigma/value", t.shape, "sigma(t)")
     if t.dtype == torch.float64:
-        judge.precise(f"{run}_sigma/value", t.dtype, "sigma(t)")
+        judge.require_precision(f"{run}_sigma/value", t.dtype, "sigma(t)")
     return sigma
 
 
@@ -90,7 +90,7 @@ def require_noised(judge: Judge, run: str) -> Tensor:
     noised = judge.tensor(f"{run}_noised/value", x0.shape, "The noised state")
     require_unchanged(judge, f"{run}/inputs_kept")
     if x0.dtype == torch.float64:
-        judge.precise(f"{run}_noised/value", x0.dtype, "The noised state")
+        judge.require_precision(f"{run}_noised/value", x0.dtype, "The noised state")
     return noised
 
 

@@ -73,7 +73,7 @@ def require_score(judge: Judge, run: str) -> Tensor:
     """
     x = Inputs.of(judge.challenge, run).x
     score = judge.tensor(f"{run}/score", x.shape, "The score", finite=False)
-    judge.precise(f"{run}/score", x.dtype, "The score")
+    judge.require_precision(f"{run}/score", x.dtype, "The score")
     require_unchanged(judge, f"{run}/inputs_kept")
     judge.require(
         torch.isfinite(score).all(),

@@ -76,7 +76,7 @@ def require_target(judge: Judge, run: str) -> Tensor:
     )
     require_unchanged(judge, f"{run}/inputs_kept")
     if x.dtype == torch.float64:
-        judge.precise(f"{run}/target", x.dtype, "The target")
+        judge.require_precision(f"{run}/target", x.dtype, "The target")
     return target
 
 

@@ -105,7 +105,7 @@ def require_state(judge: Judge, name: str, run: str) -> Tensor:
     )
     require_unchanged(judge, f"{name}_{run}/inputs_kept")
     if x.dtype == torch.float64:
-        judge.precise(f"{name}_{run}/state", x.dtype, "The new state")
+        judge.require_precision(f"{name}_{run}/state", x.dtype, "The new state")
     return state
 
 

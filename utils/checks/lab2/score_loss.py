@@ -143,7 +143,7 @@ def require_call(judge: Judge, run: str) -> Call:
             "states_altered",
             "Your code overwrote the states that the dataset returned. The atoms of a dataset kept in memory would "
             "drift away.",
-            cost=1.0,
+            deduct=1.0,
         )
     return call
 
@@ -272,7 +272,7 @@ def require_draws(judge: Judge, calls: list[Call]) -> None:
         "The noise of the second atom depends on that of the first. Each coordinate needs its own.",
     )
     judge.require(
-        is_normal(noise, judge.level(NORMAL_ALARM)),
+        is_normal(noise, judge.spend_alpha(NORMAL_ALARM)),
         "noise_not_normal",
         f"Your noise is not standard normal: its mean is {noise.mean():.2f}, its standard deviation "
         f"{noise.std():.2f}, its smallest value {noise.min():.2f}.",

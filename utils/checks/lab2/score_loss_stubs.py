@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from utils.checks.challenge import Challenge
 from utils.checks.kits.ring import on_ring
-from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.stubs import RandomField, Recorder
 
 
 class StubAtoms:
@@ -34,7 +34,7 @@ class StubSchedule:
         cpu = challenge.on("cpu")
         self.speed, self.phase = cpu.number("stub speed", 4.0, 7.0), cpu.number("stub phase", 0.0, 6.0)
         self.sigma_min, self.sigma_max = 0.05, 0.35
-        self.mix = Nonsense(challenge, "noised")
+        self.mix = RandomField(challenge, "noised")
         self.sigma = Recorder(self.wave, ("t",))
         self.add_noise = Recorder(self.noised, ("x0", "t", "noise"))
 

@@ -60,7 +60,7 @@ def require_uniform_steps(judge: Judge, t: Tensor) -> None:
     judge.require(counts[-1] > 0, "last_step_missing", "The noisiest step, t = T - 1, is never drawn.")
     judge.require(counts[0] > 0, "first_step_missing", "The first step, t = 0, is never drawn.")
     judge.require(
-        stats.chisquare(counts.numpy()).pvalue >= judge.level(1e-7),
+        stats.chisquare(counts.numpy()).pvalue >= judge.spend_alpha(1e-7),
         "time_distribution",
         f"Your t are not uniform on 0 to T - 1: their mean is {t.double().mean():.1f}, "
         f"but {(MADE_UP_STEPS - 1) / 2:.1f} is expected.",

@@ -14,7 +14,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
@@ -49,16 +49,16 @@ class Inputs:
         )
 
 
-def stub_model(challenge: Challenge) -> Nonsense:
-    return Nonsense(challenge, "model")
+def stub_model(challenge: Challenge) -> RandomField:
+    return RandomField(challenge, "model")
 
 
-def stub_gradient(challenge: Challenge) -> Nonsense:
-    return Nonsense(challenge, "gradient")
+def stub_gradient(challenge: Challenge) -> RandomField:
+    return RandomField(challenge, "gradient")
 
 
-def stub_step(challenge: Challenge) -> Nonsense:
-    return Nonsense(challenge, "step", amplitude=2.5)
+def stub_step(challenge: Challenge) -> RandomField:
+    return RandomField(challenge, "step", amplitude=2.5)
 
 
 class SamplerStubs:

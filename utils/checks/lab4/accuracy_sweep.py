@@ -15,7 +15,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 
 RUNS = {
@@ -42,7 +42,7 @@ class StubClassifier:
     """Random logits, one for each class, computed row by row. Every call is recorded."""
 
     def __init__(self, challenge: Challenge, classes: int):
-        self.parts = [Nonsense(challenge, f"logit {i}") for i in range(classes)]
+        self.parts = [RandomField(challenge, f"logit {i}") for i in range(classes)]
         self.record = Recorder(self.compute, ("images",))
 
     def compute(self, images: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class StubClassifier:
 def stub_sample(challenge: Challenge, noise: Tensor, labels: Tensor, scale: float) -> Tensor:
     """Return random images that depend on noise, labels and guidance scale, row by row."""
     w = torch.as_tensor(scale, dtype=noise.dtype, device=noise.device)
-    return Nonsense(challenge, "sampler")(noise, labels, w)
+    return RandomField(challenge, "sampler")(noise, labels, w)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.label_dropout import draw_null_label
-from utils.checks.stubs import Nonsense, StubModel
+from utils.checks.stubs import RandomField, StubModel
 from utils.checks.student import Student
 
 SCALES = {"w0": 0.0, "w1": 1.0, "w2": 2.0, "whalf": 0.5, "wlarge": 100.0, "wnegative": -1.5}
@@ -114,7 +114,7 @@ def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
             f"The network was evaluated at {images} images in all, and for these it takes {name} of the shape "
             f"{shape}: one for each image.",
         )
-    judge.precise(f"{run}/drift", inputs.x.dtype, "The drift")
+    judge.require_precision(f"{run}/drift", inputs.x.dtype, "The drift")
     return drift
 
 
@@ -140,7 +140,7 @@ def require_inputs_kept(judge: Judge, run: str, inputs: Inputs) -> None:
 
 def check(judge: Judge) -> None:
     """Run all requirements, and compare the drift where only one of the two velocities counts."""
-    net = Nonsense(judge.challenge, "net")
+    net = RandomField(judge.challenge, "net")
     with judge.part("properties", 1):
         drifts = {}
         for run in RUNS:

@@ -16,7 +16,7 @@ from utils.checks.kits import label_dropout as dropout
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.draws import judge_times
 from utils.checks.kits.requirements import require_gradient
-from utils.checks.stubs import Nonsense, Recorder, StubData, StubModel, forget_repeats
+from utils.checks.stubs import RandomField, Recorder, StubData, StubModel, forget_repeats
 from utils.checks.student import Student
 
 BATCH = 256
@@ -55,9 +55,9 @@ class StubPath(nn.Module):
     def __init__(self, challenge: Challenge, run: str, data: StubData):
         super().__init__()
         self.p_data = data
-        self.mix = Nonsense(challenge, "path x")
+        self.mix = RandomField(challenge, "path x")
         self.noise = challenge.randn(f"{run} noise", data.points.shape, data.points.dtype)
-        self.target = Nonsense(challenge, "path target", amplitude=2.0)
+        self.target = RandomField(challenge, "path target", amplitude=2.0)
         self.next = 0
         self.sample_conditional_path = Recorder(self.draw, ("z", "t"))
         self.conditional_vector_field = Recorder(self.regress, ("x", "z", "t"))
@@ -77,7 +77,7 @@ class StubPath(nn.Module):
 class OffsetModel(nn.Module):
     """Returns a target of x and t plus an offset, whose sign alternates from pixel to pixel; its loss is offset²."""
 
-    def __init__(self, target: Nonsense, offset: float):
+    def __init__(self, target: RandomField, offset: float):
         super().__init__()
         self.offset = nn.Parameter(torch.full((), offset, dtype=torch.float64))
         self.target = target
@@ -310,10 +310,10 @@ def note_changes(judge: Judge, run: str, inputs: Inputs) -> None:
             "labels_altered",
             "The labels that the dataset returned were overwritten in place. With a dataset kept in memory, more and "
             "more of its labels become the null label. Work on a copy, or use `torch.where`.",
-            cost=1.0,
+            deduct=1.0,
         )
     if judge.value(f"{run}/images_moved", bool):
-        judge.note("images_altered", "The images that the dataset returned were overwritten in place.", cost=1.0)
+        judge.note("images_altered", "The images that the dataset returned were overwritten in place.", deduct=1.0)
 
 
 def require_calls(judge: Judge) -> dict[str, Call]:

@@ -13,7 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.stubs import Nonsense, Recorder
+from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 from utils.dynamics import ODE
 
@@ -50,7 +50,7 @@ class StubODE(ODE):
     """A random drift of x, t and the labels y. Every call is recorded."""
 
     def __init__(self, challenge: Challenge):
-        self.record = Recorder(Nonsense(challenge, "drift"), ("x", "t", "y"))
+        self.record = Recorder(RandomField(challenge, "drift"), ("x", "t", "y"))
 
     def drift_coefficient(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         return self.record(*inputs, **named)
@@ -144,7 +144,7 @@ def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
         f"The drift is evaluated at times of another shape than {tuple(inputs.t.shape)}. Pass t on as it is.",
     )
     state = judge.tensor(f"{short}_{run}/state", inputs.x.shape, "The new state")
-    judge.precise(f"{short}_{run}/state", inputs.x.dtype, "The new state")
+    judge.require_precision(f"{short}_{run}/state", inputs.x.dtype, "The new state")
     return state
 
 

@@ -128,7 +128,7 @@ def read_result(judge: Judge, run: str, part: str) -> Tensor:
 def require_precision(judge: Judge, run: str, part: str) -> None:
     """Fail if a result that differs from the expected one has lost digits, which explains the difference."""
     what = {"field": "The vector field", "score": "The score"}[part]
-    judge.precise(f"{run}_{part}/value", RUNS[run][1], what)
+    judge.require_precision(f"{run}_{part}/value", RUNS[run][1], what)
 
 
 def require_inputs_kept(judge: Judge, run: str) -> None:
