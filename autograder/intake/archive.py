@@ -60,7 +60,7 @@ def open_archive(archive: Path) -> zipfile.ZipFile:
         raise BadArchive(f"there is no file {archive}")
     try:
         zipped = zipfile.ZipFile(archive)
-    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         raise BadArchive(f"{archive.name} is not a readable zip archive ({error})") from error
     if (count := len(zipped.infolist())) > MAX_FILES:
         zipped.close()

@@ -1,6 +1,8 @@
 """Archives and notebooks that a hostile or unlucky student makes: each costs at most that student's submission."""
 
+import contextlib
 import io
+import resource
 import struct
 import zipfile
 
@@ -115,11 +117,57 @@ def test_a_file_that_is_no_archive_of_an_lms_is_rejected_with_one_sentence(tmp_p
     assert said.count("\n") == 0 and "Traceback" not in said and ("zip" in said or "archive" in said)
 
 
-@pytest.mark.parametrize("text", [b"{", b"- 1", b"!!python/object:os.system {}", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("text", [b"{", b"- 1", b"\xff\xfe\x00"])
 def test_damaged_metadata(tmp_path, text):
     zipped = archive(tmp_path / "g.zip", {"submission_metadata.yml": text, "submission_1/x.ipynb": notebook()})
     with pytest.raises(BadArchive, match="cannot be read"):
         collect(zipped, tmp_path / "in")
+
+
+ROWS = "".join(f"- {i}\n" for i in range(1_000_000))
+ALIASES = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+BOMBS = {"a million rows": f"submission_1:\n  :submitters:\n{ROWS}", "aliases": ALIASES, "deep": "[" * 100_000}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+def test_metadata_that_would_fill_the_memory_is_rejected(tmp_path, text):
+    zipped = archive(tmp_path / "g.zip", {"submission_metadata.yml": text.encode(), "submission_1/x.ipynb": notebook()})
+    with resident_growth_below(1500 * 2**20), pytest.raises(BadArchive, match="cannot be read"):
+        collect(zipped, tmp_path / "in")
+
+
+@contextlib.contextmanager
+def resident_growth_below(limit):
+    """Fail if the process's largest size grows by more than `limit` bytes."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < limit
+
+
+ODD = {
+    "submitters are a number": "submission_1:\n  :submitters: 5\n",
+    "an id with colons": "submission_1:\n  :submitters:\n  - :sid: 1:1:1:1:1:1:1:1\n",
+    "20,000 submitters": "submission_1:\n  :submitters:\n" + "  - :sid: x\n" * 20_000,
+    "a Python object": "submission_1: !!python/object:os.system {}\n",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_odd_metadata_costs_nobody_else_anything(tmp_path, text):
+    good = "submission_2:\n  :submitters:\n  - :name: Ada\n    :sid: 00123\n  :created_at: 2026-11-30 21:14:00.000000000 Z\n"
+    files = {"submission_1/x.ipynb": notebook("odd"), "submission_2/x.ipynb": notebook("ada")}
+    zipped = archive(tmp_path / "g.zip", {"submission_metadata.yml": (text + good).encode(), **files})
+    collect(zipped, tmp_path / "in")
+    assert marks(tmp_path / "in")["00123"] == "ada", "an id is text"
+    assert stamp(tmp_path / "in", "00123").startswith("2026-11-30 21:14:00")
+
+
+def test_a_zip_with_a_name_that_is_no_utf8_is_rejected_with_a_sentence(tmp_path, capsys):
+    zipped = archive(tmp_path / "x.zip", {"ä_1_2_lab.ipynb": notebook()})
+    zipped.write_bytes(zipped.read_bytes().replace("ä".encode(), b"\xff\xff"))
+    assert main(["collect", str(zipped), "--submissions", str(tmp_path / "in")]) == 2
+    said = capsys.readouterr().err
+    assert "not a readable zip archive" in said and "Traceback" not in said
 
 
 def test_a_name_is_never_a_path(tmp_path):
