@@ -24,14 +24,6 @@ NAMES = {
     "feedback": "-feedback.zip",
 }
 
-NAMES = {
-    "csv": "grades.csv",
-    "canvas": "canvas.csv",
-    "gradescope": "gradescope",
-    "gradescope-autograder": "gradescope-autograder.zip",
-    "feedback": "feedback.zip",
-}  # of what is written in COURSE/exports, after the lab's name
-
 
 @dataclass(frozen=True)
 class ExportResult:
