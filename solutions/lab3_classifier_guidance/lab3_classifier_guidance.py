@@ -415,7 +415,7 @@ def draw_accuracy():
     noise = torch.randn(x0.shape, generator=generator(1)).to(device)
     levels = sorted({50, 150, *range(0, STEPS, budget.pick(full=50, cpu=100, ci=400))})
     ordinary = DigitClassifier().to(device)
-    load_weights(ordinary, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(ordinary, CHECKPOINTS / "reference_classifier.safetensors")
     aware, clean = [], []
     for t in levels:
         x = add_noise(x0, every(t, x0), noise, schedule)
@@ -961,7 +961,7 @@ First a few digits of your own, then the table that was computed once with the c
 def my_sweep():
     n = budget.pick(full=500, cpu=100, ci=10)
     ruler = DigitClassifier().to(device)
-    load_weights(ruler, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(ruler, CHECKPOINTS / "reference_classifier.safetensors")
     reference = in_batches(ruler.features, load_digits("test", device=device)[:][0])
     labels, noise = torch.arange(10, device=device).repeat(n // 10), torch.randn(n, 1, 32, 32, generator=generator(3))
     print(f"{n} digits for each w, {DIGIT_STEPS} steps, one seed")
@@ -1260,7 +1260,7 @@ def on_cifar():
     NoiseTrainer(noise_net, data, schedule).train(steps, device, batch_size=batch, ema=0.999, bf16=True)
     reader = NoisyDigitClassifier(STEPS, image_channels=3)
     NoisyClassifierTrainer(reader, data, schedule, add_noise).train(steps, device, batch_size=batch, bf16=True)
-    ruler = DigitClassifier(image_channels=3)  # a yardstick for this data: the same loss without noise
+    ruler = DigitClassifier(image_channels=3)  # a reference classifier for this data: the same loss without noise
 
     class Clean(Trainer):
         def get_train_loss(self, batch_size: int) -> Tensor:

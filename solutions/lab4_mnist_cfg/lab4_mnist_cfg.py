@@ -600,7 +600,7 @@ plt.show()
 r"""
 The curve drops fast and then seems to stand still, and yet the samples keep getting better for a long time. That is typical: most
 of the loss is the part that nobody can predict, and the part that matters hides in the second and third digit. **For a generative model the loss is a
-thermometer for bugs, not a measure of quality.** We shall need another yardstick.
+thermometer for bugs, not a measure of quality.** We shall need another measure for that.
 """
 
 # %% role="illustration"
@@ -685,7 +685,7 @@ its say.
 ---
 # 8 · Measuring it
 
-"Cleaner", "more alike": let us count. The **yardstick** is a classifier of clean digits (99.65 % right on MNIST's test set).
+"Cleaner", "more alike": let us count. The **reference classifier** was trained on clean digits (99.65 % right on MNIST's test set).
 Ask for a seven, and let it say what it sees: the share of samples for which it agrees with the label is the **conditional accuracy**.
 
 > ### Exercise 4.6 · Accuracy by guidance scale
@@ -731,15 +731,15 @@ def conditional_accuracy(
 # %% check="lab4.accuracy_sweep"
 
 # %% role="illustration"
-yardstick = DigitClassifier().to(device)
-load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+reference_classifier = DigitClassifier().to(device)
+load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
 n = budget.pick(full=1000, cpu=60, ci=10)
 
 
 def my_sweep():
     return conditional_accuracy(
         lambda noise, labels, w: sample_digits(net, noise, labels, w, budget.pick(full=50, cpu=12, ci=2)),
-        lambda images: in_batches(yardstick, images),
+        lambda images: in_batches(reference_classifier, images),
         torch.arange(10, device=device).repeat(n // 10), scales, fixed_noise(n), NULL,
     )  # fmt: skip
 
@@ -752,10 +752,10 @@ for w, value in accuracy.items():
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the yardstick calls more than half right. And a machine that knew one perfect picture of each digit, and printed it again and again, would have an accuracy of
+Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the reference classifier calls more than half right. And a machine that knew one perfect picture of each digit, and printed it again and again, would have an accuracy of
 100 %. So we need a second number that compares the *whole cloud* of samples with the cloud of real digits.
 
-- **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the squared distance of
+- **Fréchet distance** (FD): put both clouds through the reference classifier's 64 features, fit a Gaussian to each, and measure the squared distance of
   the two Gaussians. It punishes wrong *and* missing variety. The dashed line is the distance of as many *real* training images, equally many of each digit as in our samples.
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. To lie
   *among* points means: to be as near to one of them as its own third neighbour is.
@@ -849,7 +849,7 @@ def midpoint_bent(velocity, x, calls, w=2.0):
 
 
 # %% role="illustration"
-test_features = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+test_features = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
 
 
 @torch.no_grad()
@@ -871,7 +871,7 @@ def few_step_score(sampler, images: int) -> dict[int, float]:
 
             parts.append(sampler(velocity, x, calls))
             assert used <= calls, f"{used} calls of the velocity, and only {calls} were allowed"
-        result[calls] = frechet_distance(in_batches(yardstick.features, torch.cat(parts).float()), test_features)
+        result[calls] = frechet_distance(in_batches(reference_classifier.features, torch.cat(parts).float()), test_features)
     return result
 
 
@@ -882,7 +882,7 @@ board = or_stored(
     lambda: {name: {int(k): v for k, v in row.items()} for name, row in stored_table("lab4_sweep")["few steps"].items()},
     "Few steps",
 )
-challenge_floor = real_distance(yardstick.features, digits, test_features, challenge_images, draws=budget.pick(cpu=10, ci=2)).value
+challenge_floor = real_distance(reference_classifier.features, digits, test_features, challenge_images, draws=budget.pick(cpu=10, ci=2)).value
 plotting.print_leaderboard(board, challenge_floor, challenge_images)
 
 # %% [markdown]
