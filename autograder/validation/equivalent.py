@@ -19,11 +19,11 @@ ONES = "the last element is 1, however many of them follow"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "lab1.class_posterior": {
-        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "distance = (alpha(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
         "return torch.softmax(setting.prior.log() + log_classes, dim=1)": LAST,
     },
     "lab1.conditional_score": {
-        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "distance = (alpha(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
         "shares = torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=1)": LAST,
     },
     "lab1.classifier_loss": {

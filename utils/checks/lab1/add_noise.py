@@ -107,7 +107,7 @@ def check(judge: Judge) -> None:
             judge.require(
                 abs(mean - number) < 1e-4,
                 "wrong_mixture",
-                f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
+                f"Data and noise are not mixed as x_t = alpha(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
                 "Which factor is a standard deviation, and which a variance?",
             )
         require_layout_ignored(judge, "letters")

@@ -87,7 +87,7 @@ def check(judge: Judge) -> None:
             (judge.tensor("late/value") - prior).abs().max() < 0.1,
             "not_the_prior",
             "At t = 1 nothing is known about x_0, so the posterior must be the prior p(y), but yours is not. "
-            "Does the prior enter, and where are your Gaussians centred when a(t) is nearly 0?",
+            "Does the prior enter, and where are your Gaussians centred when alpha(t) is nearly 0?",
         )
         for run, number in PUBLIC_NUMBERS.items():
             posterior = judge.tensor(f"{run}/value")
