@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from utils import plotting
 from utils.captions import TinyCLIP, captions, contrastive_loss
 from utils.data import find_cifar, load_cifar, load_digits
-from utils.diffusion import Schedule, at
+from utils.diffusion import Schedule, gather_per_sample
 from utils.memory import peak_memory
 from utils.metrics import frechet_distance, in_batches, over_seeds, precision_recall
 from utils.mixture import Mixture
@@ -64,7 +64,7 @@ r"""
 | $y$ | `y`, shape `(b,)` | the class, an integer |
 | $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, beyond 1 the class is exaggerated |
 
-`b` is the batch size. A `Schedule` holds the three lists, and `at(schedule.betas, t, x)` looks one of them up at `t`, with as many axes as `x`: shape
+`b` is the batch size. A `Schedule` holds the three lists, and `gather_per_sample(schedule.betas, t, x)` looks one of them up at `t`, with as many axes as `x`: shape
 `(b, 1, …, 1)`, ready to be multiplied. Steps are *counted* in this lab; in labs 1, 2 and 4 time is a real number.
 """
 
@@ -105,11 +105,11 @@ $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \b
 </details>
 <details><summary>The shape of the answer</summary>
 
-(b) One line with `at(schedule.alpha_bars, t, x0)` in it twice. (c) `alpha_bars` moved by one place, with a 1 in front, is the list of $\bar\alpha_{t-1}$.
+(b) One line with `gather_per_sample(schedule.alpha_bars, t, x0)` in it twice. (c) `alpha_bars` moved by one place, with a 1 in front, is the list of $\bar\alpha_{t-1}$.
 </details>
 <details><summary>"The size of tensor a must match the size of tensor b"</summary>
 
-`schedule.alpha_bars[t]` has the shape `(b,)`, and is broadcast along the *last* axis of a picture. Use `at`. If the sizes happen to agree, the wrong shape raises nothing and gives every pixel column the noise of another sample.
+`schedule.alpha_bars[t]` has the shape `(b,)`, and is broadcast along the *last* axis of a picture. Use `gather_per_sample`. If the sizes happen to agree, the wrong shape raises nothing and gives every pixel column the noise of another sample.
 </details>
 """
 
@@ -128,7 +128,7 @@ def add_noise(
 ) -> Float[Tensor, "b *shape"]:
     """x_t, made of the data x0 and of the noise."""
     ### BEGIN SOLUTION
-    alpha_bar = at(schedule.alpha_bars, t, x0)
+    alpha_bar = gather_per_sample(schedule.alpha_bars, t, x0)
     return alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
     ### END SOLUTION
 
@@ -228,7 +228,7 @@ def score_from_noise(
 ) -> Float[Tensor, "b *shape"]:
     """The score that belongs to an estimate of the noise."""
     ### BEGIN SOLUTION
-    return -noise_estimate / (1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt()
+    return -noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()
     ### END SOLUTION
 
 
@@ -237,7 +237,7 @@ def noise_from_score(
 ) -> Float[Tensor, "b *shape"]:
     """The noise that belongs to a score."""
     ### BEGIN SOLUTION
-    return -score * (1 - at(schedule.alpha_bars, t, score)).sqrt()
+    return -score * (1 - gather_per_sample(schedule.alpha_bars, t, score)).sqrt()
     ### END SOLUTION
 
 
@@ -580,7 +580,7 @@ and no $z$ at $t = 0$: the last step ends on the data. Why this factor before $\
 </details>
 <details><summary>The shape of the answer</summary>
 
-(a) One line. Which sigma, which sign? At $w = 0$ nothing changes. (b) Look up three numbers with `at`; a mean; a kick.
+(a) One line. Which sigma, which sign? At $w = 0$ nothing changes. (b) Look up three numbers with `gather_per_sample`; a mean; a kick.
 </details>
 """
 
@@ -594,7 +594,7 @@ def guided_noise(
 ) -> Float[Tensor, "b *shape"]:
     """The noise estimate of the score s + w g."""
     ### BEGIN SOLUTION
-    return noise_estimate - w * (1 - at(schedule.alpha_bars, t, gradient)).sqrt() * gradient
+    return noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt() * gradient
     ### END SOLUTION
 
 
@@ -607,9 +607,9 @@ def ddpm_step(
 ) -> Float[Tensor, "b *shape"]:
     """From x_t to x_{t-1}."""
     ### BEGIN SOLUTION
-    beta, alpha, alpha_bar = (at(values, t, x) for values in schedule)
+    beta, alpha, alpha_bar = (gather_per_sample(values, t, x) for values in schedule)
     mean = (x - beta / (1 - alpha_bar).sqrt() * noise_estimate) / alpha.sqrt()
-    return mean + at(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise
+    return mean + gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise
     ### END SOLUTION
 
 
@@ -681,9 +681,9 @@ def ddim_step(
 ) -> Float[Tensor, "b *shape"]:
     """From x at step t to x at the earlier step t_prev, or to the data where t_prev is -1."""
     ### BEGIN SOLUTION
-    alpha_bar = at(schedule.alpha_bars, t, x)
+    alpha_bar = gather_per_sample(schedule.alpha_bars, t, x)
     with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars[:1])])  # index -1 is the data
-    alpha_bar_prev = at(with_data, t_prev, x)
+    alpha_bar_prev = gather_per_sample(with_data, t_prev, x)
     x0 = (x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()
     return alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev).sqrt() * noise_estimate
     ### END SOLUTION
@@ -1063,7 +1063,7 @@ def walk_gaussian(S: float, s: float, w: float, particles: int) -> dict[str, Ten
     schedule = linear_schedule(STEPS).to(torch.float64)
 
     def estimate(x: Tensor, t: Tensor) -> Tensor:
-        bar = at(schedule.alpha_bars, t, x)
+        bar = gather_per_sample(schedule.alpha_bars, t, x)
         all_data, of_class = (-x / (bar * variance + 1 - bar) for variance in (S, s))  # two exact scores
         return guided_noise(noise_from_score(all_data, t, schedule), of_class - all_data, t, w, schedule)
 
@@ -1220,7 +1220,7 @@ def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: floa
             x0 = ddim_step(x, t, torch.full_like(t, -1), estimate, schedule)
             return sharpness * model.encode_image(x0.clamp(-1.5, 1.5)) @ directions.T
 
-        if at(schedule.alpha_bars, t[:1], t[:1]) > 0.01:  # before that the estimate is a blur, and words say nothing
+        if gather_per_sample(schedule.alpha_bars, t[:1], t[:1]) > 0.01:  # before that the estimate is a blur, and words say nothing
             estimate = guided_noise(estimate, classifier_gradient(fits, x, t, torch.zeros_like(t)), t, w, schedule)
         x = ddim_step(x, t, every(then, x), estimate, schedule)
     return x
