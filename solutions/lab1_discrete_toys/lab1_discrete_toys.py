@@ -31,6 +31,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from utils import plotting, simplex
+from utils.fallback import drawn
 from utils.nets import WordClassifier
 from utils.runtime import setup
 from utils.settings import (
@@ -44,7 +45,6 @@ from utils.settings import (
     noisy_spins,
     redrawn_letters,
 )
-from utils.stored import drawn
 from utils.training import Trainer
 from utils.vp import T_MIN, alpha, beta, sigma, times
 

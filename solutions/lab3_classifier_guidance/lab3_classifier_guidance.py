@@ -36,12 +36,12 @@ from utils import plotting
 from utils.captions import TinyCLIP, captions, contrastive_loss
 from utils.data import find_cifar, load_cifar, load_digits
 from utils.diffusion import Schedule, gather_per_sample
-from utils.memory import peak_memory
+from utils.fallback import drawn, stored_table
 from utils.metrics import frechet_distance, in_batches, over_seeds, precision_recall
 from utils.mixture import Mixture
 from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDigitClassifier, count_parameters
+from utils.peak_memory import peak_memory
 from utils.runtime import fast_bf16, setup
-from utils.stored import drawn, stored_table
 from utils.training import CHECKPOINTS, Trainer, load_weights
 
 device, budget = setup("lab3_classifier_guidance", seed=0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from utils.memory import peak_memory
+from utils.peak_memory import peak_memory
 
 MB = 250_000  # numbers in float32
 
