@@ -34,16 +34,16 @@ from utils import plotting, simplex
 from utils.fallback import drawn
 from utils.nets import WordClassifier
 from utils.runtime import setup
-from utils.settings import (
-    Setting,
+from utils.toy_problems import (
+    ToyProblem,
     all_down,
     biased_letters,
     dirichlet_letters,
     disjoint_letters,
     ferromagnet,
-    law_of_ups,
     noisy_spins,
     redrawn_letters,
+    up_spin_pmf,
 )
 from utils.training import Trainer
 from utils.vp import T_MIN, alpha, beta, sigma, times
@@ -66,7 +66,7 @@ r"""
 | $c$ | | a component: a class is a mixture of components |
 | $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, more is guidance |
 
-`b` is the batch size. A world is a `Setting` (read `utils/settings.py`, it is short):
+`b` is the batch size. A world is a `ToyProblem` (read `utils/toy_problems.py`, it is short):
 
 | field | shape | meaning |
 |---|---|---|
@@ -86,7 +86,7 @@ A class is a **mixture**, and drawing from it takes two steps. First a component
 site draws its letter **on its own**, with the probabilities of that component. That is all there is to these worlds, and that is
 why we shall know everything about them.
 
-Three of them will be with us (in code, a world is a `Setting`). Spins point down (white) or up (black).
+Three of them will be with us (in code, a world is a `ToyProblem`). Spins point down (white) or up (black).
 
 1. **noisy / noisy**: both classes are fair coins. Nothing tells them apart.
 2. **FM / noisy**: class 0 is all down or all up, clean or with each spin flipped with probability 0.1 (a quarter each); class 1 is fair coins. (FM stands for
@@ -121,7 +121,7 @@ result its shape back.
 """
 
 # %% answer="lab1.sample_ensemble"
-def sample_ensemble(setting: Setting, label: int, n: int, generator: torch.Generator) -> Int[Tensor, "n sites"]:
+def sample_ensemble(setting: ToyProblem, label: int, n: int, generator: torch.Generator) -> Int[Tensor, "n sites"]:
     """`n` words of class `label`, as letters 0, 1, …"""
     ### BEGIN SOLUTION
     component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
@@ -311,7 +311,7 @@ the classes, `(b, classes)`; a `softmax` with the prior.
 
 # %% answer="lab1.class_posterior"
 def class_posterior(
-    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], setting: Setting
+    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], setting: ToyProblem
 ) -> Float[Tensor, "b classes"]:
     """p(y | x_t), exact, for all classes."""
     ### BEGIN SOLUTION
@@ -383,7 +383,7 @@ From 1.3 you need two things: the log of probability times Gaussian, `(b, compon
 
 # %% answer="lab1.conditional_score"
 def conditional_score(
-    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], y: Int[Tensor, " b"], setting: Setting
+    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], y: Int[Tensor, " b"], setting: ToyProblem
 ) -> Float[Tensor, "b sites d"]:
     """The gradient in x of log p_t(x | y), exact."""
     ### BEGIN SOLUTION
@@ -399,7 +399,7 @@ def conditional_score(
 # %% check="lab1.conditional_score"
 
 # %% role="definitions"
-def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
+def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: ToyProblem) -> tuple[Tensor, Tensor]:
     """The score of the whole world and the score of the class y, by your formulas."""
     p = class_posterior(x, t, setting)
     of_class = [conditional_score(x, t, torch.full_like(y, k), setting) for k in range(setting.classes)]
@@ -509,7 +509,7 @@ class ClassifierTrainer(Trainer):
 class Fresh:
     """An endless supply of a world's words with their classes, embedded, float32."""
 
-    def __init__(self, setting: Setting, seed: int = 0):
+    def __init__(self, setting: ToyProblem, seed: int = 0):
         self.setting, self.generator = setting, generator(seed)
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
@@ -523,7 +523,7 @@ class Fresh:
 class Stored:
     """A data set as one has it in real life: `n` words of each class, drawn once, and used again and again."""
 
-    def __init__(self, setting: Setting, n: int, seed: int = 0):
+    def __init__(self, setting: ToyProblem, n: int, seed: int = 0):
         words = [sample_ensemble(setting, k, n, generator(seed + k)) for k in range(setting.classes)]
         self.x0 = setting.embed(torch.cat(words)).float()
         self.y = torch.arange(setting.classes).repeat_interleave(n)
@@ -534,7 +534,7 @@ class Stored:
         return self.x0[rows], self.y[rows]
 
 
-def train_classifier(data, steps: int, setting: Setting, width: int = 128):
+def train_classifier(data, steps: int, setting: ToyProblem, width: int = 128):
     """A classifier of noisy words, trained by your loss."""
     torch.manual_seed(0)
     trainer = ClassifierTrainer(WordClassifier(setting.sites, setting.points.shape[1], setting.classes, width), data, add_noise, T_MIN)
@@ -639,7 +639,7 @@ def guided_step(
 
 # %% role="definitions"
 @torch.no_grad()
-def sample_guided(setting: Setting, label: int, n: int, w: float, steps: int, seed: int = 0, scores=both_scores, every: int = 0):
+def sample_guided(setting: ToyProblem, label: int, n: int, w: float, steps: int, seed: int = 0, scores=both_scores, every: int = 0):
     """Your steps from noise to (nearly) data, in float32. With `every`, the states on the way too, (times, n, sites, d)."""
     setting, source = setting.to(torch.float32), generator(seed)
     shape = (n, setting.sites, setting.points.shape[1])
@@ -664,24 +664,24 @@ def histogram(counts: Tensor, sites: int) -> Tensor:
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:
-    """Half the sum of absolute differences: 0 for equal laws, 1 for laws that never meet."""
+    """Half the sum of absolute differences: 0 for equal distributions, 1 for distributions that never meet."""
     return float((p - q).abs().sum() / 2)
 
 
-def tilted(setting: Setting, label: int, w: float) -> Tensor:
-    """The law p(k) p(y | k)^w, normalised: what many believe that guidance samples. Exact, (sites + 1,)."""
-    per_class = law_of_ups(setting)
+def tilted(setting: ToyProblem, label: int, w: float) -> Tensor:
+    """The distribution p(k) p(y | k)^w, normalised: what many believe that guidance samples. Exact, (sites + 1,)."""
+    per_class = up_spin_pmf(setting)
     whole = setting.prior @ per_class
     posterior = setting.prior[label] * per_class[label] / whole.clamp_min(1e-300)
-    law = whole * posterior**w
-    return law / law.sum()
+    pmf = whole * posterior**w
+    return pmf / pmf.sum()
 
 
 # %% [markdown]
 r"""
 ## First where the answer is known
 
-At $w = 0$ the sampler must give the whole world, at $w = 1$ the class. The number of up spins has only 37 possible values, and its exact law is known (`law_of_ups`). How far may an honest sample be from it?
+At $w = 0$ the sampler must give the whole world, at $w = 1$ the class. The number of up spins has only 37 possible values, and its exact law is known (`up_spin_pmf`). How far may an honest sample be from it?
 With $n$ samples, chance alone makes a distance: the **floor**. What is above the floor comes from the step size, and must shrink when the steps double.
 """
 
@@ -718,7 +718,7 @@ then run:** will your samples at $w = 3$ follow it?
 SCALES = [0.0, 1.0, 2.0, 4.0, 8.0]
 
 
-def draw_laws():
+def draw_distributions():
     fig, axes = plt.subplots(2, len(SCALES), figsize=(12, 4.6), sharex=True)
     for row, world in zip(axes, (FM, DOWN)):
         for ax, w in zip(row, SCALES):
@@ -747,7 +747,7 @@ def in_numbers():
                   f"mean number up {float(seen @ k):.2f}, tilted law {float(tilt @ k):.2f}; distance {total_variation(seen, tilt):.2f}")  # fmt: skip
 
 
-drawn(draw_laws, "1.1 to 1.6")
+drawn(draw_distributions, "1.1 to 1.6")
 drawn(in_numbers, "1.1 to 1.6")
 
 # %% [markdown]

@@ -1117,12 +1117,12 @@ def walk_clouds(w: float, particles: int) -> dict[str, Tensor]:
     return {"DDIM": walk_ddim(start, estimate, schedule, STEPS), "DDPM": walk_ddpm(start, estimate, schedule, generator(2))}
 
 
-def claimed_law(w: float) -> tuple[Tensor, Tensor]:
+def claimed_density(w: float) -> tuple[Tensor, Tensor]:
     """Places and the density of p(x) p(right | x)^w there."""
     x = torch.linspace(-4, 4, 4001, dtype=torch.float64)
     right, left = (torch.exp(-((x - m) ** 2) / (2 * 0.25)) for m in (1.0, -1.0))
-    law = (right + left) * (right / (right + left)) ** w
-    return x, law / torch.trapezoid(law, x)
+    density = (right + left) * (right / (right + left)) ** w
+    return x, density / torch.trapezoid(density, x)
 
 
 def compare_clouds():
@@ -1130,9 +1130,9 @@ def compare_clouds():
     print(f"{'':<6}{'claimed':>16}{'DDIM':>18}{'DDPM':>18}     (mean, standard deviation)")
     found = {}
     for w in (1.0, 3.0, 5.0):
-        x, law = claimed_law(w)
-        mean = float(torch.trapezoid(x * law, x))
-        spread = float(torch.trapezoid((x - mean) ** 2 * law, x)) ** 0.5
+        x, density = claimed_density(w)
+        mean = float(torch.trapezoid(x * density, x))
+        spread = float(torch.trapezoid((x - mean) ** 2 * density, x)) ** 0.5
         samples = found[w] = walk_clouds(w, particles)
         seen = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
         print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{seen}")
@@ -1140,7 +1140,7 @@ def compare_clouds():
     for ax, (w, samples) in zip(axes, found.items()):
         for (name, values), color in zip(samples.items(), (plotting.SKY, plotting.YELLOW)):
             ax.hist(values[:, 0].numpy(), bins=80, range=(-1, 3), density=True, color=color, alpha=0.6, label=name)
-        ax.plot(*claimed_law(w), "--", color=plotting.RED, label="the claim")
+        ax.plot(*claimed_density(w), "--", color=plotting.RED, label="the claim")
         ax.set(title=f"w = {w:g}", xlim=(-1, 3), xlabel="x")
     axes[0].set_ylabel("density")
     axes[0].legend(loc="upper left")

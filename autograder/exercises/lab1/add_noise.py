@@ -10,9 +10,9 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils import vp
 from utils.checks.judging import Judge
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.kits.toy_problems import WHERE
 from utils.checks.lab1.add_noise import RUNS, Inputs, require_sample
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.correlation import are_correlated
-from utils.checks.kits.statistics import is_binomial, is_same_law
+from utils.checks.kits.statistics import is_binomial, is_same_distribution
 
 LEVEL = 1e-7  # the chance that one of the tests below refuses independent coins
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
@@ -113,13 +113,13 @@ def require_unrelated_coins(judge: Judge, null: Tensor, t: Tensor, y: Tensor) ->
         y: The samples' own labels, (calls, b).
     """
     judge.require(
-        is_same_law(t[null], t[~null], judge.spend_alpha(LEVEL)),
+        is_same_distribution(t[null], t[~null], judge.spend_alpha(LEVEL)),
         "time_tied_to_mask",
         "The samples that lost their label have other times than the rest. Do not use one random number for both.",
     )
     y = y.double()
     judge.require(
-        is_same_law(y[null], y[~null], judge.spend_alpha(LEVEL)),
+        is_same_distribution(y[null], y[~null], judge.spend_alpha(LEVEL)),
         "mask_depends_on_label",
         "Some classes lose their labels more often than others.",
     )

@@ -11,9 +11,9 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
-from utils.checks.kits.toy_problems import WHERE
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
