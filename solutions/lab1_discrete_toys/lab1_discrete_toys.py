@@ -741,10 +741,10 @@ def in_numbers():
     for world in (FM, DOWN):
         for w in (1.0, 3.0):
             x = sample_guided(world, 0, SAMPLES, w, STEPS)
-            seen, tilt = histogram(ups(x), world.sites), tilted(world, 0, w)
+            actual, tilt = histogram(ups(x), world.sites), tilted(world, 0, w)
             k = torch.arange(world.sites + 1).double()
-            print(f"{world.name:<27} w = {w:g}: P(no spin up) {float(seen[0]):.3f}, tilted law {float(tilt[0]):.3f}; "
-                  f"mean number up {float(seen @ k):.2f}, tilted law {float(tilt @ k):.2f}; distance {total_variation(seen, tilt):.2f}")  # fmt: skip
+            print(f"{world.name:<27} w = {w:g}: P(no spin up) {float(actual[0]):.3f}, tilted law {float(tilt[0]):.3f}; "
+                  f"mean number up {float(actual @ k):.2f}, tilted law {float(tilt @ k):.2f}; distance {total_variation(actual, tilt):.2f}")  # fmt: skip
 
 
 drawn(draw_distributions, "1.1 to 1.6")

@@ -527,20 +527,20 @@ gradient towards the three be, where the classifier sees a three already?
 def draw_gradients():
     x0, _ = digits[(digits.labels == 3).nonzero()[7]]
     noise = torch.randn(x0.shape, generator=generator(5)).to(device)
-    shown, wanted = (50, 200, 500, 800), (3, 8, 7)
+    shown, targets = (50, 200, 500, 800), (3, 8, 7)
     noisy = {t: add_noise(x0, every(t, x0), noise, schedule) for t in shown}
-    steered = {(t, k): classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu() for t, x in noisy.items() for k in wanted}
-    fig, axes = plt.subplots(len(wanted) + 1, len(shown), figsize=(7.2, 7.9))
+    steered = {(t, k): classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu() for t, x in noisy.items() for k in targets}
+    fig, axes = plt.subplots(len(targets) + 1, len(shown), figsize=(7.2, 7.9))
     for column, t in zip(axes.T, shown):
         column[0].imshow(noisy[t][0, 0].cpu(), cmap="gray_r", vmin=-1.5, vmax=1.5)
         column[0].set_title(f"t = {t}")
-        for ax, k in zip(column[1:], wanted):
+        for ax, k in zip(column[1:], targets):
             g = steered[t, k]
             ax.imshow(g, cmap="PuOr", vmin=-g.abs().max(), vmax=g.abs().max())
             ax.set_xlabel(f"{float(g.abs().max()):.1g}")
     for ax in axes.flat:
         plotting.bare(ax)
-    for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in wanted))):
+    for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in targets))):
         ax.set_ylabel(name)
     plt.show()
 
@@ -1134,8 +1134,8 @@ def compare_clouds():
         mean = float(torch.trapezoid(x * density, x))
         spread = float(torch.trapezoid((x - mean) ** 2 * density, x)) ** 0.5
         samples = found[w] = walk_clouds(w, particles)
-        seen = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
-        print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{seen}")
+        row = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
+        print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{row}")
     fig, axes = plt.subplots(1, 3, figsize=(11, 3), sharey=True)
     for ax, (w, samples) in zip(axes, found.items()):
         for (name, values), color in zip(samples.items(), (plotting.SKY, plotting.YELLOW)):
@@ -1229,12 +1229,12 @@ def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: floa
 def draw_words():
     model = train_words()
     noise = torch.randn(10, 1, 32, 32, generator=generator(21))
-    wanted = ["a fine upright seven", "a fine slanted seven", "a bold slanted seven", "a bold upright zero"]
+    captions = ["a fine upright seven", "a fine slanted seven", "a bold slanted seven", "a bold upright zero"]
     kinds = [f"a {ink} {lean} {digit}" for ink in ("bold", "fine") for lean in ("upright", "slanted") for digit in ("zero", "one", "three", "four", "seven", "eight")]
     rows = [sample_by_words(model, noise, "a", [], 0.0, DIGIT_STEPS).cpu()]
-    for text in wanted:
+    for text in captions:
         rows.append(sample_by_words(model, noise, text, [k for k in kinds if k != text], 4.0, DIGIT_STEPS).cpu())
-    plotting.show_table(rows, ["no words", *wanted])
+    plotting.show_table(rows, ["no words", *captions])
     plt.show()
 
 

@@ -61,20 +61,20 @@ def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: flo
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
     if is_binomial(count, total, eta, judge.spend_alpha(LEVEL)):
         return
-    seen = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
+    found = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
     at_zero = float(null_at_zero.double().mean())
     if HALF[0] < at_zero < HALF[1] and is_binomial(count, total, float(stats.norm.cdf(eta)), LEVEL):
         judge.fail(
             "normal_coin",
-            f"{seen}; with eta = 0 about half were dropped. "
+            f"{found}; with eta = 0 about half were dropped. "
             "Is your coin uniform on [0, 1]? `rand` and `randn` differ by one letter.",
         )
     if is_binomial(count, total, 1 - eta, LEVEL):
         judge.fail(
             "eta_inverted",
-            f"{seen}. You keep labels with probability eta, but eta is the probability to drop them.",
+            f"{found}. You keep labels with probability eta, but eta is the probability to drop them.",
         )
-    judge.fail("dropped_fraction", f"{seen}.")
+    judge.fail("dropped_fraction", f"{found}.")
 
 
 def require_independent_coins(judge: Judge, null: Tensor) -> None:
