@@ -1,4 +1,4 @@
-"""The ledger of memory, against sums that can be done by hand."""
+"""The peak of memory, against sums that can be done by hand."""
 
 import pytest
 import torch

@@ -95,13 +95,12 @@ return torch.softmax(torch.stack(answer, dim=1), dim=1)
 """),
 )
 right(
-    "einops_and_normal",
+    "normal_log_prob",
     source=posterior("""
-from einops import rearrange, reduce
-place = rearrange(alpha(t), "b i j -> b i j 1") * setting.points
-width = rearrange(sigma(t), "b i j -> b i j 1").double()
-logs = torch.distributions.Normal(place.double(), width).log_prob(rearrange(x, "b s d -> b s 1 d").double())
-logs = reduce(logs, "b s k d -> b 1 s k", "sum") + setting.probs.log()
+place = alpha(t).unsqueeze(-1) * setting.points
+width = sigma(t).unsqueeze(-1).double()
+logs = torch.distributions.Normal(place.double(), width).log_prob(x.unsqueeze(2).double())
+logs = logs.sum(-1).unsqueeze(1) + setting.probs.log()
 logs = torch.logsumexp(logs, -1).sum(-1)
 logs = torch.logsumexp(logs[:, None] + setting.weights.log(), -1) + setting.prior.log()
 return (logs - logs.logsumexp(-1, keepdim=True)).exp()
