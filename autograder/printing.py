@@ -241,13 +241,13 @@ def print_released(release: Release) -> None:
 def print_matrix(rows: Iterable[MatrixRow]) -> list[MatrixRow]:
     """Print rows as they come, and return them. Of the generic changes only those that stand out get a line."""
     exercise = None
-    seen: list[MatrixRow] = []
+    printed: list[MatrixRow] = []
     for row in rows:
         if row.exercise != exercise:
-            print_exercise_summary(seen, exercise)
+            print_exercise_summary(printed, exercise)
             exercise = row.exercise
             print(f"\n{exercise}")
-        seen.append(row)
+        printed.append(row)
         if row.kind == "generic" and row.ok and not row.equivalent and row.caught == row.challenges:
             continue
         mark, kind = "✓" if row.ok else "✗", "right" if row.right else row.kind or "wrong"
@@ -260,10 +260,10 @@ def print_matrix(rows: Iterable[MatrixRow]) -> list[MatrixRow]:
             print(f"          {miss}")
         for note in row.notes:
             print(f"          note: {note}")
-    print_exercise_summary(seen, exercise)
-    bad = sum(not row.ok for row in seen)
-    print(f"\n{count(sum(row.kind != 'gap' for row in seen), 'answer')}, {count(bad, 'miss')}")
-    return seen
+    print_exercise_summary(printed, exercise)
+    bad = sum(not row.ok for row in printed)
+    print(f"\n{count(sum(row.kind != 'gap' for row in printed), 'answer')}, {count(bad, 'miss')}")
+    return printed
 
 
 def remark(row: MatrixRow) -> str:

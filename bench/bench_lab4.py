@@ -162,8 +162,8 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, until: 
 
     Measured each time that the training has grown by the root of 2, until the accuracy is reached or the time is spent.
     """
-    yardstick = DigitClassifier().to(device)
-    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+    reference_classifier = DigitClassifier().to(device)
+    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
     test = load_digits("test", device=device)[:][0]
     table: dict[str, list[dict]] = {}
     for name, way in ways.items():
@@ -181,9 +181,11 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, until: 
                 nn.functional.interpolate(test, way.size, mode="area"), 32, mode="bilinear"
             )
             x = nn.functional.interpolate(x, 32, mode="bilinear") if way.size != 32 else x
-            features = in_batches(yardstick.features, x)
-            hit = (yardstick.head(features).argmax(1) == labels).double().mean()
-            distance = frechet_distance(features, in_batches(yardstick.features, reference if way.size != 32 else test))
+            features = in_batches(reference_classifier.features, x)
+            hit = (reference_classifier.head(features).argmax(1) == labels).double().mean()
+            distance = frechet_distance(
+                features, in_batches(reference_classifier.features, reference if way.size != 32 else test)
+            )
             rows.append(
                 {
                     "seconds": round(spent, 1),
@@ -201,9 +203,9 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, until: 
 
 def quality(lab: dict, device: torch.device, images: int, w: float = 2.0) -> dict:
     """The checkpoint sampled in both ways: from the same noise, with the seconds that it takes."""
-    yardstick = DigitClassifier().to(device)
-    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
-    reference = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+    reference_classifier = DigitClassifier().to(device)
+    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    reference = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
     data, result = load_digits("train", device=device), {}
     for name, fast, steps in (("plain", False, EULER["plain"]), ("ours", True, FEW)):
         way = Recipe(name, lab, data, UNet(), device, 1, 1e-3, fast=fast)
@@ -212,8 +214,8 @@ def quality(lab: dict, device: torch.device, images: int, w: float = 2.0) -> dic
         start = clock(device)
         x, labels = way.sample(images, steps, w)
         seconds = clock(device) - start
-        features = in_batches(yardstick.features, x)
-        hit = (yardstick.head(features).argmax(1) == labels).double().mean()
+        features = in_batches(reference_classifier.features, x)
+        hit = (reference_classifier.head(features).argmax(1) == labels).double().mean()
         result[name] = {
             "Euler steps": steps,
             "seconds an image": round(seconds / images, 4),

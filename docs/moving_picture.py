@@ -8,9 +8,9 @@ import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from utils.fallback import stored_table
 from utils.nets import UNet
 from utils.plotting import save_gif
-from utils.stored import stored_table
 from utils.training import CHECKPOINTS, load_weights
 
 if __name__ == "__main__":

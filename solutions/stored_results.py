@@ -56,16 +56,17 @@ def lab4_sampler(steps: int) -> tuple[Sampler, dict]:
 def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, images: int, seeds: int) -> None:
     """Fill the table, one (scale, seed) at a time."""
     device = current_device()
-    yardstick = DigitClassifier().to(device)
-    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
-    reference = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+    reference_classifier = DigitClassifier().to(device)
+    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    reference = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
     key = facts | {"images": images, "seeds": seeds}
     table = json.loads(out.read_text()) if out.exists() else {}
     if {name: table.get(name) for name in key} != key:
         table = key | {"by scale": {}}
     if "floor" not in table:
         seed_everything(0)
-        floor = real_distance(yardstick.features, load_digits("train", device=device), reference, images, draws=40)
+        train = load_digits("train", device=device)
+        floor = real_distance(reference_classifier.features, train, reference, images, draws=40)
         print(f"{images} real training digits: distance {floor}", flush=True)
         table["floor"] = floor.value
     labels = torch.arange(10, device=device).repeat(images // 10)
@@ -73,9 +74,9 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
         row = table["by scale"].setdefault(f"{w:g}", {"accuracy": [], "distance": [], "precision": [], "recall": []})
         for seed in range(len(row["recall"]), seeds):
             noise = torch.randn(images, 1, 32, 32, generator=torch.Generator().manual_seed(1000 + seed))
-            features = in_batches(yardstick.features, sample(noise, labels, w))
+            features = in_batches(reference_classifier.features, sample(noise, labels, w))
             near = precision_recall(reference[:: len(reference) // images][:images], features)
-            row["accuracy"].append(float((yardstick.head(features).argmax(1) == labels).double().mean()))
+            row["accuracy"].append(float((reference_classifier.head(features).argmax(1) == labels).double().mean()))
             row["distance"].append(frechet_distance(features, reference))
             row["precision"].append(near[0])
             row["recall"].append(near[1])

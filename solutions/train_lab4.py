@@ -28,8 +28,17 @@ FLOOR = "Frechet distance of real training images from the test set, by their nu
 
 
 @torch.no_grad()
-def evaluate(lab: dict, net: torch.nn.Module, yardstick: DigitClassifier, real: torch.Tensor, device: torch.device,
-             scales: list[float], seeds: int = 1, images: int = 1000, steps: int = 20) -> dict[str, dict[str, str]]:  # fmt: skip
+def evaluate(
+    lab: dict,
+    net: torch.nn.Module,
+    reference_classifier: DigitClassifier,
+    real: torch.Tensor,
+    device: torch.device,
+    scales: list[float],
+    seeds: int = 1,
+    images: int = 1000,
+    steps: int = 20,
+) -> dict[str, dict[str, str]]:
     """Conditional accuracy and Fréchet distance by guidance scale; `images` from each seed, as many of every digit."""
     labels = torch.arange(10, device=device).repeat(images // 10)
     was_training = net.training
@@ -44,8 +53,8 @@ def evaluate(lab: dict, net: torch.nn.Module, yardstick: DigitClassifier, real: 
             with torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device)):
                 parts = zip(noise.split(100), labels.split(100))
                 x = torch.cat([simulator.simulate(n, grid, y=y) for n, y in parts]).float()
-            features = in_batches(yardstick.features, x)
-            hits.append(float((yardstick.head(features).argmax(1) == labels).double().mean()))
+            features = in_batches(reference_classifier.features, x)
+            hits.append(float((reference_classifier.head(features).argmax(1) == labels).double().mean()))
             distances.append(frechet_distance(features, real))
         table[f"{w:g}"] = {"accuracy": str(over_seeds(hits)), "Frechet distance": str(over_seeds(distances))}
     net.train(was_training)
@@ -70,9 +79,10 @@ def main(arguments: list[str] | None = None) -> None:
     data = load_digits("train", device=device)
     path = lab["GaussianConditionalPath"](data, (1, 32, 32), LinearAlpha(), LinearBeta()).to(device)
     net = UNet()
-    yardstick = DigitClassifier().to(device)
-    load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
-    real = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+    reference_classifier = DigitClassifier().to(device)
+    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    reference_card = json.loads((CHECKPOINTS / "reference_classifier.json").read_text())
+    real = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
     trainer = lab["CFGTrainer"](path, net, 0.1, NULL)
     resume, log = args.runs / f"{args.out.stem}.resume", args.runs / f"{args.out.stem}.log.jsonl"
 
@@ -90,8 +100,10 @@ def main(arguments: list[str] | None = None) -> None:
             "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
             "seconds": round(trainer.seconds),
             "sampler": f"Euler, {euler} uniform steps; {images} images, as many of each digit; {seeds} seed(s)",
-            "by guidance scale": evaluate(lab, weights, yardstick, real, device, scales, seeds, images, euler),
-            "Frechet distance of real training images": json.loads((CHECKPOINTS / "yardstick.json").read_text())[FLOOR],
+            "by guidance scale": evaluate(
+                lab, weights, reference_classifier, real, device, scales, seeds, images, euler
+            ),
+            "Frechet distance of real training images": reference_card[FLOOR],
         }
 
     def keep(trainer) -> None:

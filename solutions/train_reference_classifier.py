@@ -1,4 +1,6 @@
-"""Trains the yardstick: `python -m solutions.train_reference_classifier`. Writes utils/checkpoints/yardstick.safetensors and its card.
+"""Train the reference classifier: `python -m solutions.train_reference_classifier`.
+
+The command writes utils/checkpoints/reference_classifier.safetensors and its card.
 
 The classifier reads clean digits at 32×32 pixels. Its 64 features are where Fréchet distances are measured.
 """
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
-    parser.add_argument("--out", type=Path, default=CHECKPOINTS / "yardstick.safetensors")
+    parser.add_argument("--out", type=Path, default=CHECKPOINTS / "reference_classifier.safetensors")
     args = parser.parse_args()
     seed_everything(args.seed)
     device = current_device()

@@ -77,7 +77,7 @@ def draw_rosetta() -> plt.Figure:
         show(ax, density, (0, 1, x[0], x[-1]), 1.3)
         ax.set(title=title, xlabel=label, yticks=[-1, 1])
 
-    show_spins(axes[0], vp.a(t), vp.sigma(t), "variance preserving\nlabs 1 and 3", "t, data → noise")
+    show_spins(axes[0], vp.alpha(t), vp.sigma(t), "variance preserving\nlabs 1 and 3", "t, data → noise")
     show_spins(axes[2], t, 1 - t, "flow, straight path\nlab 4", "t, noise → data")
     ring, widths = np.linspace(0, 1, 160), np.maximum(0.001 * 200 ** t.numpy(), 0.012)
     copies = [centre + k for centre in (0.25, 0.75) for k in (-1, 0, 1)]

@@ -48,7 +48,7 @@ class Schedule(NamedTuple):
         return len(self.betas)
 
 
-def at(values: Tensor, t: Tensor, x: Tensor) -> Tensor:
+def gather_per_sample(values: Tensor, t: Tensor, x: Tensor) -> Tensor:
     """Look up one number for each sample, shaped so that it broadcasts against x.
 
     Args:
@@ -61,7 +61,7 @@ def at(values: Tensor, t: Tensor, x: Tensor) -> Tensor:
 
     Example:
         >>> import torch
-        >>> at(torch.tensor([0.1, 0.2]), torch.tensor([1, 0, 1]), torch.zeros(3, 2)).tolist()
+        >>> gather_per_sample(torch.tensor([0.1, 0.2]), torch.tensor([1, 0, 1]), torch.zeros(3, 2)).tolist()
         [[0.20000000298023224], [0.10000000149011612], [0.20000000298023224]]
     """
     return values[t].reshape(-1, *[1] * (x.dim() - 1))

@@ -90,9 +90,9 @@ class Simulator(ABC):
         Raises:
             ValueError: `ts` does not fit the batch.
         """
-        wanted = set(record_every(times_of(ts, x).shape[1], every).tolist())
+        recorded = set(record_every(times_of(ts, x).shape[1], every).tolist())
         states = [x.clone()]
-        states += [state.clone() for i, state in self.walk(x, ts, **kwargs) if i in wanted]
+        states += [state.clone() for i, state in self.walk(x, ts, **kwargs) if i in recorded]
         return torch.stack(states, dim=1)
 
     def walk(self, x: Tensor, ts: Tensor, **kwargs):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from utils.diffusion import Schedule, at
+from utils.diffusion import Schedule, gather_per_sample
 
 
 class Mixture:
@@ -49,7 +49,7 @@ class Mixture:
         Returns:
             Logits, shape (b, classes).
         """
-        bar = at(schedule.alpha_bars, t, x)
+        bar = gather_per_sample(schedule.alpha_bars, t, x)
         variance = bar * self.stds**2 + 1 - bar  # (b, classes)
         distance = (x[:, None] - bar.sqrt()[..., None] * self.means).square().sum(-1)
         return self.prior.log() - x.shape[1] / 2 * variance.log() - distance / (2 * variance)
@@ -65,7 +65,7 @@ class Mixture:
         Returns:
             The noise, shape (b, d).
         """
-        bar = at(schedule.alpha_bars, t, x)
+        bar = gather_per_sample(schedule.alpha_bars, t, x)
         variance = (bar * self.stds**2 + 1 - bar)[..., None]
         each = (1 - bar).sqrt()[..., None] * (x[:, None] - bar.sqrt()[..., None] * self.means) / variance
         return (self.logits(x, t, schedule).softmax(-1)[..., None] * each).sum(1)

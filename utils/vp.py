@@ -1,7 +1,7 @@
 """The variance preserving noise of lab 1 and of lab 3's pictures in continuous time: data at t = 0, noise at t = 1.
 
-The process is dx = -beta(t) x / 2 dt + sqrt(beta(t)) dW, with a linear beta. Given the data, x_t = a(t) x_0 + sigma(t)
-noise.
+The process is dx = -beta(t) x / 2 dt + sqrt(beta(t)) dW, with a linear beta.
+Given the data, x_t = alpha(t) x_0 + sigma(t) noise.
 
 References:
     Song et al. (2021), "Score-based generative modeling through SDEs", equations 11 and 33.
@@ -28,7 +28,7 @@ def beta(t: Tensor) -> Tensor:
     return BETA_MIN + (BETA_MAX - BETA_MIN) * t
 
 
-def a(t: Tensor) -> Tensor:
+def alpha(t: Tensor) -> Tensor:
     """Return the factor of the data, exp(-1/2 of the integral of beta from 0 to t).
 
     Args:
@@ -39,14 +39,14 @@ def a(t: Tensor) -> Tensor:
 
     Example:
         >>> t = torch.tensor([0.0, 0.3, 1.0])
-        >>> (a(t) ** 2 + sigma(t) ** 2).tolist()
+        >>> (alpha(t) ** 2 + sigma(t) ** 2).tolist()
         [1.0, 1.0, 1.0]
     """
     return torch.exp(-0.5 * (BETA_MIN * t + (BETA_MAX - BETA_MIN) * t**2 / 2))
 
 
 def sigma(t: Tensor) -> Tensor:
-    """Return the standard deviation of the noise, sqrt(1 - a²), accurate for small t too.
+    """Return the standard deviation of the noise, sqrt(1 - alpha²), accurate for small t too.
 
     Args:
         t: times in [0, 1], any shape.

@@ -35,7 +35,6 @@ STUDENT_DEPENDENCIES = {
     "safetensors": "",
     "scikit-learn": "",
     "tqdm": "",
-    "einops": "",
     "omegaconf": "",
     "tensorboard": "",
     "imageio": "",

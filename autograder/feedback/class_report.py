@@ -166,9 +166,11 @@ def common_findings(graded: list[StudentRun]) -> list[dict]:
     counts: Counter = Counter()
     example: dict = {}
     for entry in graded:
-        seen = {(name, f.code): f.message for name, verdict in entry.grade.verdicts.items() for f in verdict.findings}
-        counts.update(seen.keys())
-        for key, message in seen.items():
+        messages = {
+            (name, f.code): f.message for name, verdict in entry.grade.verdicts.items() for f in verdict.findings
+        }
+        counts.update(messages.keys())
+        for key, message in messages.items():
             example.setdefault(key, without_name(message, entry, "this student"))
     return [
         {"exercise": name, "code": code, "students": count, "message": example[name, code]}

@@ -17,13 +17,19 @@ AS_MANY = "its length is the number of samples, too"
 INDICES = "indices may lie on the CPU, whatever they index"
 ONES = "the last element is 1, however many of them follow"
 
+
+def with_kick(index: str, like: str = "x") -> str:
+    """Return the last line of the model answer of lab3.guided_ddpm_step with other arguments."""
+    return f"return mean + gather_per_sample(t > 0, {index}, {like}) * beta.sqrt() * noise"
+
+
 EQUIVALENT: dict[str, dict[str, str]] = {
     "lab1.class_posterior": {
-        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "distance = (alpha(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
         "return torch.softmax(setting.prior.log() + log_classes, dim=1)": LAST,
     },
     "lab1.conditional_score": {
-        "distance = (a(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
+        "distance = (alpha(t)[..., None] * setting.points - x[:, :, None, :]).square().sum(-1)": SQUARED,
         "shares = torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=1)": LAST,
     },
     "lab1.classifier_loss": {
@@ -53,7 +59,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "lab3.schedule": {
         "return Schedule(betas, alphas, alphas.cumprod(dim=-1))": LAST,
-        "alpha_bar = at(schedule.alpha_bars, t, noise)": SAME_SHAPE,
+        "alpha_bar = gather_per_sample(schedule.alpha_bars, t, noise)": SAME_SHAPE,
     },
     "lab3.classifier_loss": {
         "return nn.functional.cross_entropy(self.model(x, t), y).squeeze()": NO_AXES,
@@ -64,23 +70,22 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "log_probability = classifier(x, t).log_softmax(dim=1)[torch.arange(len(t), device=y.device), y]": AS_MANY,
     },
     "lab3.guided_ddpm_step": {
-        "return noise_estimate - w * (1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt() * gradient": SAME_SHAPE,
-        "beta, alpha, alpha_bar = (at(values, t, noise_estimate) for values in schedule)": SAME_SHAPE,
-        "beta, alpha, alpha_bar = (at(values, t, noise) for values in schedule)": SAME_SHAPE,
-        "return mean + at(t > 0, torch.arange(len(t)), x) * beta.sqrt() * noise": INDICES,
-        "return mean + at(t > 0, torch.arange(len(x), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
-        "return mean + at(t > 0, torch.arange(len(noise_estimate), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
-        "return mean + at(t > 0, torch.arange(len(noise), device=t.device), x) * beta.sqrt() * noise": AS_MANY,
-        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise_estimate) * beta.sqrt() * noise": (
-            SAME_SHAPE
-        ),
-        "return mean + at(t > 0, torch.arange(len(t), device=t.device), noise) * beta.sqrt() * noise": SAME_SHAPE,
+        "return noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt() "
+        "* gradient": SAME_SHAPE,
+        "beta, alpha, alpha_bar = (gather_per_sample(values, t, noise_estimate) for values in schedule)": SAME_SHAPE,
+        "beta, alpha, alpha_bar = (gather_per_sample(values, t, noise) for values in schedule)": SAME_SHAPE,
+        with_kick("torch.arange(len(t))"): INDICES,
+        with_kick("torch.arange(len(x), device=t.device)"): AS_MANY,
+        with_kick("torch.arange(len(noise_estimate), device=t.device)"): AS_MANY,
+        with_kick("torch.arange(len(noise), device=t.device)"): AS_MANY,
+        with_kick("torch.arange(len(t), device=t.device)", "noise_estimate"): SAME_SHAPE,
+        with_kick("torch.arange(len(t), device=t.device)", "noise"): SAME_SHAPE,
     },
     "lab3.ddim_step": {
-        "alpha_bar = at(schedule.alpha_bars, t, noise_estimate)": SAME_SHAPE,
+        "alpha_bar = gather_per_sample(schedule.alpha_bars, t, noise_estimate)": SAME_SHAPE,
         "with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars)])": ONES,
         "with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars[:2])])": ONES,
-        "alpha_bar_prev = at(with_data, t_prev, noise_estimate)": SAME_SHAPE,
+        "alpha_bar_prev = gather_per_sample(with_data, t_prev, noise_estimate)": SAME_SHAPE,
     },
     "lab3.spot_the_bugs": {
         "t = torch.full((len(y),), step, device=x.device)": AS_MANY,

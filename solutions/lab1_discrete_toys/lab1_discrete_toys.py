@@ -31,22 +31,22 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from utils import plotting, simplex
+from utils.fallback import drawn
 from utils.nets import WordClassifier
 from utils.runtime import setup
-from utils.settings import (
-    Setting,
+from utils.toy_problems import (
+    ToyProblem,
     all_down,
     biased_letters,
     dirichlet_letters,
     disjoint_letters,
     ferromagnet,
-    law_of_ups,
     noisy_spins,
     redrawn_letters,
+    up_spin_pmf,
 )
-from utils.stored import drawn
 from utils.training import Trainer
-from utils.vp import T_MIN, a, beta, sigma, times
+from utils.vp import T_MIN, alpha, beta, sigma, times
 
 device, budget = setup("lab1_discrete_toys", seed=0)
 plotting.use_style()
@@ -60,13 +60,13 @@ r"""
 | $t$ | `t`, shape `(b, 1, 1)` | time. **Data at $t = 0$, noise at $t = 1$.** Sampling runs backwards, and stops at `T_MIN` $= 0.001$ |
 | $x_0$ | `x0`, shape `(b, sites, d)` | data: a spin is one number, $-1$ or $+1$ ($d = 1$); a letter is a one-hot vector ($d$ = size of the alphabet) |
 | $x_t$ | `x`, shape `(b, sites, d)` | the same, with noise |
-| $a(t), \sigma(t)$ | `a(t)`, `sigma(t)` | how much data and how much noise is in $x_t$; $a^2 + \sigma^2 = 1$ |
+| $\alpha(t), \sigma(t)$ | `alpha(t)`, `sigma(t)` | how much data and how much noise is in $x_t$; $\alpha^2 + \sigma^2 = 1$ |
 | $\beta(t)$ | `beta(t)` | the rate at which noise comes in |
 | $y$ | `y`, shape `(b,)` | the class, an integer |
 | $c$ | | a component: a class is a mixture of components |
 | $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, more is guidance |
 
-`b` is the batch size. A world is a `Setting` (read `utils/settings.py`, it is short):
+`b` is the batch size. A world is a `ToyProblem` (read `utils/toy_problems.py`, it is short):
 
 | field | shape | meaning |
 |---|---|---|
@@ -86,7 +86,7 @@ A class is a **mixture**, and drawing from it takes two steps. First a component
 site draws its letter **on its own**, with the probabilities of that component. That is all there is to these worlds, and that is
 why we shall know everything about them.
 
-Three of them will be with us (in code, a world is a `Setting`). Spins point down (white) or up (black).
+Three of them will be with us (in code, a world is a `ToyProblem`). Spins point down (white) or up (black).
 
 1. **noisy / noisy**: both classes are fair coins. Nothing tells them apart.
 2. **FM / noisy**: class 0 is all down or all up, clean or with each spin flipped with probability 0.1 (a quarter each); class 1 is fair coins. (FM stands for
@@ -121,7 +121,7 @@ result its shape back.
 """
 
 # %% answer="lab1.sample_ensemble"
-def sample_ensemble(setting: Setting, label: int, n: int, generator: torch.Generator) -> Int[Tensor, "n sites"]:
+def sample_ensemble(setting: ToyProblem, label: int, n: int, generator: torch.Generator) -> Int[Tensor, "n sites"]:
     """`n` words of class `label`, as letters 0, 1, …"""
     ### BEGIN SOLUTION
     component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
@@ -210,9 +210,9 @@ r"""
 Spins cannot move by small steps, from $-1$ to $-0.99$. So we let them: we add Gaussian noise, and work in the continuous space around them. The
 noise process of this lab is called *variance preserving*:
 
-$$x_t = a(t)\, x_0 + \sigma(t)\, \varepsilon,\qquad \varepsilon\sim\mathcal N(0, I),\qquad a(t)^2 + \sigma(t)^2 = 1 .$$
+$$x_t = \alpha(t)\, x_0 + \sigma(t)\, \varepsilon,\qquad \varepsilon\sim\mathcal N(0, I),\qquad \alpha(t)^2 + \sigma(t)^2 = 1 .$$
 
-At $t = 0$ it is the data, at $t = 1$ nothing but noise ($a(1) = 0.007$). Both functions are given: `a(t)` and `sigma(t)`.
+At $t = 0$ it is the data, at $t = 1$ nothing but noise ($\alpha(1) = 0.007$). Both functions are given: `alpha(t)` and `sigma(t)`.
 
 > ### Exercise 1.2 · Noise
 > **2 points** · difficulty ●○○○○ · 5 minutes
@@ -221,7 +221,7 @@ At $t = 0$ it is the data, at $t = 1$ nothing but noise ($a(1) = 0.007$). Both f
 
 <details><summary>A nudge</summary>
 
-`t` has the shape `(b, 1, 1)`, and so have `a(t)` and `sigma(t)`: they are broadcast by themselves.
+`t` has the shape `(b, 1, 1)`, and so have `alpha(t)` and `sigma(t)`: they are broadcast by themselves.
 </details>
 <details><summary>The shape of the answer</summary>
 
@@ -235,7 +235,7 @@ def add_noise(
 ) -> Float[Tensor, "b sites d"]:
     """x_t, made of the data x0 and of the noise."""
     ### BEGIN SOLUTION
-    return a(t) * x0 + sigma(t) * noise
+    return alpha(t) * x0 + sigma(t) * noise
     ### END SOLUTION
 
 
@@ -274,7 +274,7 @@ $$p(y \mid x_t) = \frac{p(y)\, p_t(x_t \mid y)}{\sum_{y'} p(y')\, p_t(x_t \mid y
 
 and the density of a class is a sum over all words that it can make. For 36 spins these are $2^{36}$ words. That sounds hopeless, and it is easy, because **within a component the sites are independent**:
 
-$$p_t(x \mid c) = \prod_{i} \sum_{k} p_c(i, k)\ \mathcal N\big(x_i;\ a\,e_k,\ \sigma^2 I\big),\qquad
+$$p_t(x \mid c) = \prod_{i} \sum_{k} p_c(i, k)\ \mathcal N\big(x_i;\ \alpha\,e_k,\ \sigma^2 I\big),\qquad
 p_t(x \mid y) = \sum_c \omega_{c\mid y}\ p_t(x \mid c).$$
 
 Here $p_c(i, k)$ is `setting.probs[c, i, k]`, $\omega_{c\mid y}$ is `setting.weights[y, c]` and $e_k$ is `setting.points[k]`. Inside: a sum over letters. Then a product over sites. Then a sum over components. **The order matters**: a lattice has one
@@ -304,18 +304,18 @@ the classes, `(b, classes)`; a `softmax` with the prior.
 </details>
 <details><summary>"I run out of memory", "my shapes do not fit"</summary>
 
-`x[:, :, None, :]` has a place for the letters, `setting.probs.log()[None]` one for the batch. `a(t)` has three axes; where there are four, write `a(t)[..., None]`. If memory runs out, some axis was broadcast against the wrong one, and made a tensor `(b, b, …)`: print the shapes. The largest that you need is
+`x[:, :, None, :]` has a place for the letters, `setting.probs.log()[None]` one for the batch. `alpha(t)` has three axes; where there are four, write `alpha(t)[..., None]`. If memory runs out, some axis was broadcast against the wrong one, and made a tensor `(b, b, …)`: print the shapes. The largest that you need is
 `(b, components, sites, letters)`.
 </details>
 """
 
 # %% answer="lab1.class_posterior"
 def class_posterior(
-    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], setting: Setting
+    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], setting: ToyProblem
 ) -> Float[Tensor, "b classes"]:
     """p(y | x_t), exact, for all classes."""
     ### BEGIN SOLUTION
-    distance = (x[:, :, None, :] - a(t)[..., None] * setting.points).square().sum(-1)  # (b, sites, letters)
+    distance = (x[:, :, None, :] - alpha(t)[..., None] * setting.points).square().sum(-1)  # (b, sites, letters)
     log_sites = setting.probs.log() - (distance / (2 * sigma(t) ** 2))[:, None]  # (b, components, sites, letters)
     log_components = log_sites.logsumexp(-1).sum(-1)
     log_classes = (setting.weights.log() + log_components[:, None]).logsumexp(-1)
@@ -358,10 +358,10 @@ nothing to say about the class, after it the class is decided. Keep it in mind f
 # 4 · The score
 
 Sampling will need the **score**, $\nabla_x \log p_t(x \mid y)$: the direction in which $x$ becomes more probable fastest. Automatic differentiation could compute
-it from the log densities inside your last answer (not from the posterior, in which $p_t(x)$ has been divided out). The closed form is worth more, because it can be read. For one Gaussian with mean $a\,\mu$ and variance $\sigma^2$ the score is $(a\mu - x)/\sigma^2$. For any mixture of such
+it from the log densities inside your last answer (not from the posterior, in which $p_t(x)$ has been divided out). The closed form is worth more, because it can be read. For one Gaussian with mean $\alpha\,\mu$ and variance $\sigma^2$ the score is $(\alpha\mu - x)/\sigma^2$. For any mixture of such
 Gaussians it is the same, with the mean replaced by **the best guess of the data, having seen $x$**:
 
-$$\nabla_x \log p_t(x\mid y) = \frac{a\ \mathbb E[x_0 \mid x_t = x, y] - x}{\sigma^2},\qquad
+$$\nabla_x \log p_t(x\mid y) = \frac{\alpha\ \mathbb E[x_0 \mid x_t = x, y] - x}{\sigma^2},\qquad
 \mathbb E[x_0 \mid x, y] = \sum_c p(c \mid x, y)\ \mathbb E[x_0 \mid x, c].$$
 
 (This is *Tweedie's formula*.) In a component the sites are independent, so $\mathbb E[x_{0,i}\mid x, c] = \sum_k p(k \mid x_i, c)\, e_k$. For a spin that is a `tanh`.
@@ -383,23 +383,23 @@ From 1.3 you need two things: the log of probability times Gaussian, `(b, compon
 
 # %% answer="lab1.conditional_score"
 def conditional_score(
-    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], y: Int[Tensor, " b"], setting: Setting
+    x: Float[Tensor, "b sites d"], t: Float[Tensor, "b 1 1"], y: Int[Tensor, " b"], setting: ToyProblem
 ) -> Float[Tensor, "b sites d"]:
     """The gradient in x of log p_t(x | y), exact."""
     ### BEGIN SOLUTION
-    distance = (x[:, :, None, :] - a(t)[..., None] * setting.points).square().sum(-1)
+    distance = (x[:, :, None, :] - alpha(t)[..., None] * setting.points).square().sum(-1)
     log_sites = setting.probs.log() - (distance / (2 * sigma(t) ** 2))[:, None]
     shares = torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=-1)
     means = torch.softmax(log_sites, dim=-1) @ setting.points  # (b, components, sites, d)
     best_guess = torch.einsum("bc,bcld->bld", shares, means)
-    return (a(t) * best_guess - x) / sigma(t) ** 2
+    return (alpha(t) * best_guess - x) / sigma(t) ** 2
     ### END SOLUTION
 
 
 # %% check="lab1.conditional_score"
 
 # %% role="definitions"
-def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> tuple[Tensor, Tensor]:
+def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: ToyProblem) -> tuple[Tensor, Tensor]:
     """The score of the whole world and the score of the class y, by your formulas."""
     p = class_posterior(x, t, setting)
     of_class = [conditional_score(x, t, torch.full_like(y, k), setting) for k in range(setting.classes)]
@@ -409,7 +409,7 @@ def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> tuple[Tens
 
 # %% [markdown]
 r"""
-What does the best guess look like? Solve the formula for it: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/a$. Below, six noisy lattices at five times, and your best guess of where each came from, if it came from class 0 of world 2. **Predict, then
+What does the best guess look like? Solve the formula for it: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/\alpha$. Below, six noisy lattices at five times, and your best guess of where each came from, if it came from class 0 of world 2. **Predict, then
 run:** what is the best guess at $t = 1$, where nothing is known: up, down, or grey?
 """
 
@@ -422,7 +422,7 @@ def draw_best_guess():
     for s in shown:
         t = torch.full((6, 1, 1), s, dtype=torch.float64)
         x = add_noise(x0, t, noise)
-        guess = (sigma(t) ** 2 * conditional_score(x, t, y, FM) + x) / a(t)
+        guess = (sigma(t) ** 2 * conditional_score(x, t, y, FM) + x) / alpha(t)
         rows += [lattices(x), lattices(guess)]
         names += [f"x at t = {s:g}", "best guess"]
     plotting.show_table(rows, names, title="Six lattices of world 2, class 0")
@@ -509,7 +509,7 @@ class ClassifierTrainer(Trainer):
 class Fresh:
     """An endless supply of a world's words with their classes, embedded, float32."""
 
-    def __init__(self, setting: Setting, seed: int = 0):
+    def __init__(self, setting: ToyProblem, seed: int = 0):
         self.setting, self.generator = setting, generator(seed)
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
@@ -523,7 +523,7 @@ class Fresh:
 class Stored:
     """A data set as one has it in real life: `n` words of each class, drawn once, and used again and again."""
 
-    def __init__(self, setting: Setting, n: int, seed: int = 0):
+    def __init__(self, setting: ToyProblem, n: int, seed: int = 0):
         words = [sample_ensemble(setting, k, n, generator(seed + k)) for k in range(setting.classes)]
         self.x0 = setting.embed(torch.cat(words)).float()
         self.y = torch.arange(setting.classes).repeat_interleave(n)
@@ -534,7 +534,7 @@ class Stored:
         return self.x0[rows], self.y[rows]
 
 
-def train_classifier(data, steps: int, setting: Setting, width: int = 128):
+def train_classifier(data, steps: int, setting: ToyProblem, width: int = 128):
     """A classifier of noisy words, trained by your loss."""
     torch.manual_seed(0)
     trainer = ClassifierTrainer(WordClassifier(setting.sites, setting.points.shape[1], setting.classes, width), data, add_noise, T_MIN)
@@ -639,7 +639,7 @@ def guided_step(
 
 # %% role="definitions"
 @torch.no_grad()
-def sample_guided(setting: Setting, label: int, n: int, w: float, steps: int, seed: int = 0, scores=both_scores, every: int = 0):
+def sample_guided(setting: ToyProblem, label: int, n: int, w: float, steps: int, seed: int = 0, scores=both_scores, every: int = 0):
     """Your steps from noise to (nearly) data, in float32. With `every`, the states on the way too, (times, n, sites, d)."""
     setting, source = setting.to(torch.float32), generator(seed)
     shape = (n, setting.sites, setting.points.shape[1])
@@ -664,24 +664,24 @@ def histogram(counts: Tensor, sites: int) -> Tensor:
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:
-    """Half the sum of absolute differences: 0 for equal laws, 1 for laws that never meet."""
+    """Half the sum of absolute differences: 0 for equal distributions, 1 for distributions that never meet."""
     return float((p - q).abs().sum() / 2)
 
 
-def tilted(setting: Setting, label: int, w: float) -> Tensor:
-    """The law p(k) p(y | k)^w, normalised: what many believe that guidance samples. Exact, (sites + 1,)."""
-    per_class = law_of_ups(setting)
+def tilted(setting: ToyProblem, label: int, w: float) -> Tensor:
+    """The distribution p(k) p(y | k)^w, normalised: what many believe that guidance samples. Exact, (sites + 1,)."""
+    per_class = up_spin_pmf(setting)
     whole = setting.prior @ per_class
     posterior = setting.prior[label] * per_class[label] / whole.clamp_min(1e-300)
-    law = whole * posterior**w
-    return law / law.sum()
+    pmf = whole * posterior**w
+    return pmf / pmf.sum()
 
 
 # %% [markdown]
 r"""
 ## First where the answer is known
 
-At $w = 0$ the sampler must give the whole world, at $w = 1$ the class. The number of up spins has only 37 possible values, and its exact law is known (`law_of_ups`). How far may an honest sample be from it?
+At $w = 0$ the sampler must give the whole world, at $w = 1$ the class. The number of up spins has only 37 possible values, and its exact law is known (`up_spin_pmf`). How far may an honest sample be from it?
 With $n$ samples, chance alone makes a distance: the **floor**. What is above the floor comes from the step size, and must shrink when the steps double.
 """
 
@@ -718,7 +718,7 @@ then run:** will your samples at $w = 3$ follow it?
 SCALES = [0.0, 1.0, 2.0, 4.0, 8.0]
 
 
-def draw_laws():
+def draw_distributions():
     fig, axes = plt.subplots(2, len(SCALES), figsize=(12, 4.6), sharex=True)
     for row, world in zip(axes, (FM, DOWN)):
         for ax, w in zip(row, SCALES):
@@ -741,13 +741,13 @@ def in_numbers():
     for world in (FM, DOWN):
         for w in (1.0, 3.0):
             x = sample_guided(world, 0, SAMPLES, w, STEPS)
-            seen, tilt = histogram(ups(x), world.sites), tilted(world, 0, w)
+            actual, tilt = histogram(ups(x), world.sites), tilted(world, 0, w)
             k = torch.arange(world.sites + 1).double()
-            print(f"{world.name:<27} w = {w:g}: P(no spin up) {float(seen[0]):.3f}, tilted law {float(tilt[0]):.3f}; "
-                  f"mean number up {float(seen @ k):.2f}, tilted law {float(tilt @ k):.2f}; distance {total_variation(seen, tilt):.2f}")  # fmt: skip
+            print(f"{world.name:<27} w = {w:g}: P(no spin up) {float(actual[0]):.3f}, tilted law {float(tilt[0]):.3f}; "
+                  f"mean number up {float(actual @ k):.2f}, tilted law {float(tilt @ k):.2f}; distance {total_variation(actual, tilt):.2f}")  # fmt: skip
 
 
-drawn(draw_laws, "1.1 to 1.6")
+drawn(draw_distributions, "1.1 to 1.6")
 drawn(in_numbers, "1.1 to 1.6")
 
 # %% [markdown]
@@ -896,15 +896,15 @@ plt.show()
 r"""
 | | lab | clock | $x_t$ | what is learned |
 |---|---|---|---|---|
-| variance preserving | 1, 3 | data at 0 | $a\,x_0 + \sigma\varepsilon$, $a^2+\sigma^2=1$ | score, or the noise |
+| variance preserving | 1, 3 | data at 0 | $\alpha\,x_0 + \sigma\varepsilon$, $\alpha^2+\sigma^2=1$ | score, or the noise |
 | variance exploding, on a ring | 2 | data at 0 | $x_0 + \sigma\varepsilon$, wrapped | score |
 | flow (straight path) | 4 | **data at 1** | $t\,z + (1-t)\,\varepsilon$ ($z$: data) | velocity |
-| Dirichlet, on the simplex | below | noise at $\alpha = 1$ | $\mathrm{Dir}(1, \ldots, \alpha, \ldots, 1)$ | posterior of the letter |
+| Dirichlet, on the simplex | below | noise at $\alpha = 1$ | $\mathrm{Dir}(1, \ldots, \alpha, \ldots, 1)$, $\alpha$: its concentration | posterior of the letter |
 
 ---
 # Beyond · Noise that never leaves the simplex
 
-*Ungraded.* Gaussian noise makes points that are no letters and no probabilities. For discrete data one can do without: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$ with $\alpha$ at place $i$. At $\alpha = 1$ that is the uniform law on the
+*Ungraded.* Gaussian noise makes points that are no letters and no probabilities. For discrete data one can do without: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$ with $\alpha$ at place $i$. (This $\alpha$ is a concentration, not the factor $\alpha(t)$ of part 2.) At $\alpha = 1$ that is the uniform law on the
 simplex, whatever the letter. As $\alpha$ grows, $x$ moves into corner $i$.
 
 The point that moves with $\alpha$ so that its law is always this one has the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. The speed $C$ comes from a derivative of the incomplete beta function, and has a closed form, which floating-point numbers bear for small $K$ only (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
@@ -915,11 +915,11 @@ def draw_simplex():
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]], dtype=torch.float64)
     fig, axes = plt.subplots(1, 4, figsize=(12, 3.1))
     letters = torch.multinomial(torch.tensor([0.6, 0.3, 0.1]), 900, replacement=True, generator=generator(1))
-    for ax, alpha in zip(axes[:3], (1.0, 2.5, 8.0)):
-        at = simplex.sample(letters, alpha, 3, generator(2)) @ corners
+    for ax, concentration in zip(axes[:3], (1.0, 2.5, 8.0)):
+        points = simplex.sample(letters, concentration, 3, generator(2)) @ corners
         for k, (color, marker) in enumerate(zip((plotting.BLUE, plotting.ORANGE, plotting.GREEN), "o^s")):
-            ax.scatter(*at[letters == k].T, s=5, color=color, marker=marker, alpha=0.6)
-        ax.set_title(f"α = {alpha:g}")
+            ax.scatter(*points[letters == k].T, s=5, color=color, marker=marker, alpha=0.6)
+        ax.set_title(f"α = {concentration:g}")
     side = torch.linspace(0.04, 0.92, 10, dtype=torch.float64)
     grid = torch.stack([torch.stack([p, q, 1 - p - q]) for p in side for q in side if p + q < 0.97])
     arrows = simplex.velocity(grid, simplex.posterior(grid, torch.tensor([0.6, 0.3, 0.1]).double(), 2.5), 2.5) @ corners
@@ -953,13 +953,13 @@ def guided_letters():
     for w in (0.0, 1.0, 3.0):
         x = simplex.sample(torch.zeros(n, dtype=torch.long), 1.0, 3, generator(4))
         for now, then in zip(grid, grid[1:]):
-            alpha = max(float(now), 1.0 + 1e-3)
-            p = simplex.posterior(x, whole, alpha)
+            concentration = max(float(now), 1.0 + 1e-3)
+            p = simplex.posterior(x, whole, concentration)
             z = x.clone().requires_grad_()
-            logs = torch.stack([(q.log() + (alpha - 1) * z.log()).logsumexp(-1) for q in per_class], dim=-1).log_softmax(-1)
+            logs = torch.stack([(q.log() + (concentration - 1) * z.log()).logsumexp(-1) for q in per_class], dim=-1).log_softmax(-1)
             (gradient,) = torch.autograd.grad(logs[:, 0].sum(), z)
-            q = simplex.project(simplex.guided_posterior(x, p, w * gradient, alpha))
-            x = simplex.project(x + (then - now) * simplex.velocity(x, q, alpha)).clamp_min(1e-9)
+            q = simplex.project(simplex.guided_posterior(x, p, w * gradient, concentration))
+            x = simplex.project(x + (then - now) * simplex.velocity(x, q, concentration)).clamp_min(1e-9)
             x = x / x.sum(-1, keepdim=True)
         share = torch.bincount(x.argmax(-1), minlength=3).double() / n
         tilt = whole * (per_class[0] / (2 * whole)) ** w

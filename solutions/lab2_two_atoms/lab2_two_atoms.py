@@ -43,9 +43,9 @@ from utils.atoms import (
     uniform_states,
 )
 from utils.experiments import EXPERIMENTS, TRAINED, Answers, analysis, run
+from utils.fallback import or_precomputed, show_or_say
 from utils.nets import EquivariantMLP, count_parameters
 from utils.runtime import seed_everything, setup
-from utils.stored import or_stored, show_or_say
 from utils.training import Trainer
 
 device, budget = setup("lab2_two_atoms", seed=0)
@@ -381,10 +381,10 @@ def best_loss() -> float:
 
 answers = Answers.of(globals())
 runs = budget.pick(full="runs/lab2", ci=None)  # where training keeps its state: a run that was cut off goes on
-plain = or_stored(lambda: run("no_regularizer", answers, runs=runs), lambda: None, "Training")
+plain = or_precomputed(lambda: run("no_regularizer", answers, runs=runs), lambda: None, "Training")
 history = plain.history if plain else analysis.stored_results()["no_regularizer"]["history"].tolist()
 ax = plotting.plot_loss(history, label="your loss, running mean")
-floor = or_stored(best_loss, lambda: 0.469, "Floor")
+floor = or_precomputed(best_loss, lambda: 0.469, "Floor")
 ax.axhline(floor, color=plotting.ORANGE, linestyle="--", label=f"the exact score: {floor:.3f}")
 ax.set_ylim(0.3, 1.1)
 ax.set_title("Score matching")
@@ -700,11 +700,11 @@ def measured(name: str) -> dict:
     return analysis.measure(experiment, states=budget.pick(cpu=2000, ci=100), grid=budget.pick(cpu=50, ci=8), frames=frames)
 
 
-def measured_or_stored(name: str) -> dict:
-    return or_stored(lambda: measured(name), lambda: analysis.stored_results()[name], analysis.title_of(name))
+def measured_or_precomputed(name: str) -> dict:
+    return or_precomputed(lambda: measured(name), lambda: analysis.stored_results()[name], analysis.title_of(name))
 
 
-results = {name: measured_or_stored(name) for name in EXPERIMENTS}
+results = {name: measured_or_precomputed(name) for name in EXPERIMENTS}
 trained = {name: results[name] for name in TRAINED}
 analysis.print_table(trained)
 analysis.draw_errors(trained)

@@ -35,13 +35,13 @@ from torch import Tensor, nn
 from utils import plotting
 from utils.captions import TinyCLIP, captions, contrastive_loss
 from utils.data import find_cifar, load_cifar, load_digits
-from utils.diffusion import Schedule, at
-from utils.memory import peak_memory
+from utils.diffusion import Schedule, gather_per_sample
+from utils.fallback import drawn, stored_table
 from utils.metrics import frechet_distance, in_batches, over_seeds, precision_recall
 from utils.mixture import Mixture
 from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDigitClassifier, count_parameters
+from utils.peak_memory import peak_memory
 from utils.runtime import fast_bf16, setup
-from utils.stored import drawn, stored_table
 from utils.training import CHECKPOINTS, Trainer, load_weights
 
 device, budget = setup("lab3_classifier_guidance", seed=0)
@@ -64,7 +64,7 @@ r"""
 | $y$ | `y`, shape `(b,)` | the class, an integer |
 | $w$ | `w` | the guidance scale: 0 ignores the class, 1 is the honest conditional law, beyond 1 the class is exaggerated |
 
-`b` is the batch size. A `Schedule` holds the three lists, and `at(schedule.betas, t, x)` looks one of them up at `t`, with as many axes as `x`: shape
+`b` is the batch size. A `Schedule` holds the three lists, and `gather_per_sample(schedule.betas, t, x)` looks one of them up at `t`, with as many axes as `x`: shape
 `(b, 1, …, 1)`, ready to be multiplied. Steps are *counted* in this lab; in labs 1, 2 and 4 time is a real number.
 """
 
@@ -105,11 +105,11 @@ $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \b
 </details>
 <details><summary>The shape of the answer</summary>
 
-(b) One line with `at(schedule.alpha_bars, t, x0)` in it twice. (c) `alpha_bars` moved by one place, with a 1 in front, is the list of $\bar\alpha_{t-1}$.
+(b) One line with `gather_per_sample(schedule.alpha_bars, t, x0)` in it twice. (c) `alpha_bars` moved by one place, with a 1 in front, is the list of $\bar\alpha_{t-1}$.
 </details>
 <details><summary>"The size of tensor a must match the size of tensor b"</summary>
 
-`schedule.alpha_bars[t]` has the shape `(b,)`, and is broadcast along the *last* axis of a picture. Use `at`. If the sizes happen to agree, the wrong shape raises nothing and gives every pixel column the noise of another sample.
+`schedule.alpha_bars[t]` has the shape `(b,)`, and is broadcast along the *last* axis of a picture. Use `gather_per_sample`. If the sizes happen to agree, the wrong shape raises nothing and gives every pixel column the noise of another sample.
 </details>
 """
 
@@ -128,7 +128,7 @@ def add_noise(
 ) -> Float[Tensor, "b *shape"]:
     """x_t, made of the data x0 and of the noise."""
     ### BEGIN SOLUTION
-    alpha_bar = at(schedule.alpha_bars, t, x0)
+    alpha_bar = gather_per_sample(schedule.alpha_bars, t, x0)
     return alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
     ### END SOLUTION
 
@@ -228,7 +228,7 @@ def score_from_noise(
 ) -> Float[Tensor, "b *shape"]:
     """The score that belongs to an estimate of the noise."""
     ### BEGIN SOLUTION
-    return -noise_estimate / (1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt()
+    return -noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()
     ### END SOLUTION
 
 
@@ -237,7 +237,7 @@ def noise_from_score(
 ) -> Float[Tensor, "b *shape"]:
     """The noise that belongs to a score."""
     ### BEGIN SOLUTION
-    return -score * (1 - at(schedule.alpha_bars, t, score)).sqrt()
+    return -score * (1 - gather_per_sample(schedule.alpha_bars, t, score)).sqrt()
     ### END SOLUTION
 
 
@@ -415,7 +415,7 @@ def draw_accuracy():
     noise = torch.randn(x0.shape, generator=generator(1)).to(device)
     levels = sorted({50, 150, *range(0, STEPS, budget.pick(full=50, cpu=100, ci=400))})
     ordinary = DigitClassifier().to(device)
-    load_weights(ordinary, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(ordinary, CHECKPOINTS / "reference_classifier.safetensors")
     aware, clean = [], []
     for t in levels:
         x = add_noise(x0, every(t, x0), noise, schedule)
@@ -527,20 +527,20 @@ gradient towards the three be, where the classifier sees a three already?
 def draw_gradients():
     x0, _ = digits[(digits.labels == 3).nonzero()[7]]
     noise = torch.randn(x0.shape, generator=generator(5)).to(device)
-    shown, wanted = (50, 200, 500, 800), (3, 8, 7)
+    shown, targets = (50, 200, 500, 800), (3, 8, 7)
     noisy = {t: add_noise(x0, every(t, x0), noise, schedule) for t in shown}
-    steered = {(t, k): classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu() for t, x in noisy.items() for k in wanted}
-    fig, axes = plt.subplots(len(wanted) + 1, len(shown), figsize=(7.2, 7.9))
+    steered = {(t, k): classifier_gradient(classifier, x, every(t, x), torch.tensor([k], device=device))[0, 0].cpu() for t, x in noisy.items() for k in targets}
+    fig, axes = plt.subplots(len(targets) + 1, len(shown), figsize=(7.2, 7.9))
     for column, t in zip(axes.T, shown):
         column[0].imshow(noisy[t][0, 0].cpu(), cmap="gray_r", vmin=-1.5, vmax=1.5)
         column[0].set_title(f"t = {t}")
-        for ax, k in zip(column[1:], wanted):
+        for ax, k in zip(column[1:], targets):
             g = steered[t, k]
             ax.imshow(g, cmap="PuOr", vmin=-g.abs().max(), vmax=g.abs().max())
             ax.set_xlabel(f"{float(g.abs().max()):.1g}")
     for ax in axes.flat:
         plotting.bare(ax)
-    for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in wanted))):
+    for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in targets))):
         ax.set_ylabel(name)
     plt.show()
 
@@ -580,7 +580,7 @@ and no $z$ at $t = 0$: the last step ends on the data. Why this factor before $\
 </details>
 <details><summary>The shape of the answer</summary>
 
-(a) One line. Which sigma, which sign? At $w = 0$ nothing changes. (b) Look up three numbers with `at`; a mean; a kick.
+(a) One line. Which sigma, which sign? At $w = 0$ nothing changes. (b) Look up three numbers with `gather_per_sample`; a mean; a kick.
 </details>
 """
 
@@ -594,7 +594,7 @@ def guided_noise(
 ) -> Float[Tensor, "b *shape"]:
     """The noise estimate of the score s + w g."""
     ### BEGIN SOLUTION
-    return noise_estimate - w * (1 - at(schedule.alpha_bars, t, gradient)).sqrt() * gradient
+    return noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt() * gradient
     ### END SOLUTION
 
 
@@ -607,9 +607,9 @@ def ddpm_step(
 ) -> Float[Tensor, "b *shape"]:
     """From x_t to x_{t-1}."""
     ### BEGIN SOLUTION
-    beta, alpha, alpha_bar = (at(values, t, x) for values in schedule)
+    beta, alpha, alpha_bar = (gather_per_sample(values, t, x) for values in schedule)
     mean = (x - beta / (1 - alpha_bar).sqrt() * noise_estimate) / alpha.sqrt()
-    return mean + at(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise
+    return mean + gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise
     ### END SOLUTION
 
 
@@ -681,9 +681,9 @@ def ddim_step(
 ) -> Float[Tensor, "b *shape"]:
     """From x at step t to x at the earlier step t_prev, or to the data where t_prev is -1."""
     ### BEGIN SOLUTION
-    alpha_bar = at(schedule.alpha_bars, t, x)
+    alpha_bar = gather_per_sample(schedule.alpha_bars, t, x)
     with_data = torch.cat([schedule.alpha_bars, torch.ones_like(schedule.alpha_bars[:1])])  # index -1 is the data
-    alpha_bar_prev = at(with_data, t_prev, x)
+    alpha_bar_prev = gather_per_sample(with_data, t_prev, x)
     x0 = (x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()
     return alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev).sqrt() * noise_estimate
     ### END SOLUTION
@@ -961,7 +961,7 @@ First a few digits of your own, then the table that was computed once with the c
 def my_sweep():
     n = budget.pick(full=500, cpu=100, ci=10)
     ruler = DigitClassifier().to(device)
-    load_weights(ruler, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(ruler, CHECKPOINTS / "reference_classifier.safetensors")
     reference = in_batches(ruler.features, load_digits("test", device=device)[:][0])
     labels, noise = torch.arange(10, device=device).repeat(n // 10), torch.randn(n, 1, 32, 32, generator=generator(3))
     print(f"{n} digits for each w, {DIGIT_STEPS} steps, one seed")
@@ -1063,7 +1063,7 @@ def walk_gaussian(S: float, s: float, w: float, particles: int) -> dict[str, Ten
     schedule = linear_schedule(STEPS).to(torch.float64)
 
     def estimate(x: Tensor, t: Tensor) -> Tensor:
-        bar = at(schedule.alpha_bars, t, x)
+        bar = gather_per_sample(schedule.alpha_bars, t, x)
         all_data, of_class = (-x / (bar * variance + 1 - bar) for variance in (S, s))  # two exact scores
         return guided_noise(noise_from_score(all_data, t, schedule), of_class - all_data, t, w, schedule)
 
@@ -1117,12 +1117,12 @@ def walk_clouds(w: float, particles: int) -> dict[str, Tensor]:
     return {"DDIM": walk_ddim(start, estimate, schedule, STEPS), "DDPM": walk_ddpm(start, estimate, schedule, generator(2))}
 
 
-def claimed_law(w: float) -> tuple[Tensor, Tensor]:
+def claimed_density(w: float) -> tuple[Tensor, Tensor]:
     """Places and the density of p(x) p(right | x)^w there."""
     x = torch.linspace(-4, 4, 4001, dtype=torch.float64)
     right, left = (torch.exp(-((x - m) ** 2) / (2 * 0.25)) for m in (1.0, -1.0))
-    law = (right + left) * (right / (right + left)) ** w
-    return x, law / torch.trapezoid(law, x)
+    density = (right + left) * (right / (right + left)) ** w
+    return x, density / torch.trapezoid(density, x)
 
 
 def compare_clouds():
@@ -1130,17 +1130,17 @@ def compare_clouds():
     print(f"{'':<6}{'claimed':>16}{'DDIM':>18}{'DDPM':>18}     (mean, standard deviation)")
     found = {}
     for w in (1.0, 3.0, 5.0):
-        x, law = claimed_law(w)
-        mean = float(torch.trapezoid(x * law, x))
-        spread = float(torch.trapezoid((x - mean) ** 2 * law, x)) ** 0.5
+        x, density = claimed_density(w)
+        mean = float(torch.trapezoid(x * density, x))
+        spread = float(torch.trapezoid((x - mean) ** 2 * density, x)) ** 0.5
         samples = found[w] = walk_clouds(w, particles)
-        seen = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
-        print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{seen}")
+        row = "".join(f"{float(v.mean()):>12.3f}{float(v.std()):>6.3f}" for v in samples.values())
+        print(f"w = {w:<2g}{mean:>10.3f}{spread:>6.3f}{row}")
     fig, axes = plt.subplots(1, 3, figsize=(11, 3), sharey=True)
     for ax, (w, samples) in zip(axes, found.items()):
         for (name, values), color in zip(samples.items(), (plotting.SKY, plotting.YELLOW)):
             ax.hist(values[:, 0].numpy(), bins=80, range=(-1, 3), density=True, color=color, alpha=0.6, label=name)
-        ax.plot(*claimed_law(w), "--", color=plotting.RED, label="the claim")
+        ax.plot(*claimed_density(w), "--", color=plotting.RED, label="the claim")
         ax.set(title=f"w = {w:g}", xlim=(-1, 3), xlabel="x")
     axes[0].set_ylabel("density")
     axes[0].legend(loc="upper left")
@@ -1220,7 +1220,7 @@ def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: floa
             x0 = ddim_step(x, t, torch.full_like(t, -1), estimate, schedule)
             return sharpness * model.encode_image(x0.clamp(-1.5, 1.5)) @ directions.T
 
-        if at(schedule.alpha_bars, t[:1], t[:1]) > 0.01:  # before that the estimate is a blur, and words say nothing
+        if gather_per_sample(schedule.alpha_bars, t[:1], t[:1]) > 0.01:  # before that the estimate is a blur, and words say nothing
             estimate = guided_noise(estimate, classifier_gradient(fits, x, t, torch.zeros_like(t)), t, w, schedule)
         x = ddim_step(x, t, every(then, x), estimate, schedule)
     return x
@@ -1229,12 +1229,12 @@ def sample_by_words(model, noise: Tensor, text: str, against: list[str], w: floa
 def draw_words():
     model = train_words()
     noise = torch.randn(10, 1, 32, 32, generator=generator(21))
-    wanted = ["a fine upright seven", "a fine slanted seven", "a bold slanted seven", "a bold upright zero"]
+    captions = ["a fine upright seven", "a fine slanted seven", "a bold slanted seven", "a bold upright zero"]
     kinds = [f"a {ink} {lean} {digit}" for ink in ("bold", "fine") for lean in ("upright", "slanted") for digit in ("zero", "one", "three", "four", "seven", "eight")]
     rows = [sample_by_words(model, noise, "a", [], 0.0, DIGIT_STEPS).cpu()]
-    for text in wanted:
+    for text in captions:
         rows.append(sample_by_words(model, noise, text, [k for k in kinds if k != text], 4.0, DIGIT_STEPS).cpu())
-    plotting.show_table(rows, ["no words", *wanted])
+    plotting.show_table(rows, ["no words", *captions])
     plt.show()
 
 
@@ -1260,7 +1260,7 @@ def on_cifar():
     NoiseTrainer(noise_net, data, schedule).train(steps, device, batch_size=batch, ema=0.999, bf16=True)
     reader = NoisyDigitClassifier(STEPS, image_channels=3)
     NoisyClassifierTrainer(reader, data, schedule, add_noise).train(steps, device, batch_size=batch, bf16=True)
-    ruler = DigitClassifier(image_channels=3)  # a yardstick for this data: the same loss without noise
+    ruler = DigitClassifier(image_channels=3)  # a reference classifier for this data: the same loss without noise
 
     class Clean(Trainer):
         def get_train_loss(self, batch_size: int) -> Tensor:

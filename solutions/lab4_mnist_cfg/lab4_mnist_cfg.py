@@ -32,11 +32,11 @@ from utils import plotting
 from utils.data import load_digits
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE, Simulator
+from utils.fallback import or_precomputed, stored_images, stored_table, stored_tensors
 from utils.metrics import frechet_distance, in_batches, real_distance
 from utils.nets import DigitClassifier, LabelledMLP, UNet, count_parameters
 from utils.paths import GaussianPath, LinearAlpha, LinearBeta
 from utils.runtime import fast_bf16, setup
-from utils.stored import or_stored, stored_images, stored_table, stored_tensors
 from utils.training import CHECKPOINTS, Trainer, load_weights
 
 device, budget = setup("lab4_mnist_cfg", seed=0)
@@ -306,7 +306,7 @@ def train_toy():
     return trainer.model, trainer.history
 
 
-toy_net, toy_history = or_stored(train_toy, lambda: (None, stored_tensors("lab4_results")["toy_history"].tolist()), "Toy")
+toy_net, toy_history = or_precomputed(train_toy, lambda: (None, stored_tensors("lab4_results")["toy_history"].tolist()), "Toy")
 ax = plotting.plot_loss(toy_history, label="loss, running mean")
 ax.axhline(TOY_FLOOR, color=plotting.ORANGE, linestyle="--", label="what no network can beat")
 ax.set_ylim(0.4, 1.2)
@@ -463,7 +463,7 @@ def toy_samples(w: float) -> Tensor:
 
 
 toy_scales = [0.0, 1.0, 3.0]
-toy_paths = or_stored(
+toy_paths = or_precomputed(
     lambda: torch.stack([toy_samples(w) for w in toy_scales]),
     lambda: stored_tensors("lab4_results")["toy_paths"].float(),
     "Blobs",
@@ -590,7 +590,7 @@ def train_digits():
     return trainer.model, trainer.history
 
 
-my_net, my_history = or_stored(train_digits, lambda: (None, stored_tensors("lab4_results")["digits_history"].tolist()), "Training")
+my_net, my_history = or_precomputed(train_digits, lambda: (None, stored_tensors("lab4_results")["digits_history"].tolist()), "Training")
 ax = plotting.plot_loss(my_history)
 ax.set_ylim(0, min(1.2, max(my_history)))
 ax.set_title("Your loss on digits. Where its floor is, nobody knows")
@@ -600,7 +600,7 @@ plt.show()
 r"""
 The curve drops fast and then seems to stand still, and yet the samples keep getting better for a long time. That is typical: most
 of the loss is the part that nobody can predict, and the part that matters hides in the second and third digit. **For a generative model the loss is a
-thermometer for bugs, not a measure of quality.** We shall need another yardstick.
+thermometer for bugs, not a measure of quality.** We shall need another measure for that.
 """
 
 # %% role="illustration"
@@ -609,7 +609,7 @@ def my_digits():
     return sample_digits(my_net, fixed_noise(30, size), labels, w=3.0, steps=budget.pick(cpu=20, full=20, ci=2))
 
 
-mine = or_stored(my_digits, lambda: stored_images("lab4_results", "small_grid"), "Your digits")
+mine = or_precomputed(my_digits, lambda: stored_images("lab4_results", "small_grid"), "Your digits")
 plotting.show_images(mine, columns=10, title="Digits 0 to 9 from the network that you just trained, w = 3")
 plt.show()
 
@@ -652,7 +652,7 @@ def by_scale():
     return torch.stack([sample_digits(net, fixed_noise(11), torch.arange(11), w, euler_steps) for w in scales])
 
 
-sheets = or_stored(by_scale, lambda: stored_images("lab4_results", "by_scale"), "Digits by scale")
+sheets = or_precomputed(by_scale, lambda: stored_images("lab4_results", "by_scale"), "Digits by scale")
 plotting.show_table(list(sheets), [f"w = {w:g}" for w in scales], columns, title="")
 plt.show()
 
@@ -674,7 +674,7 @@ def film():
     return torch.cat(frames).transpose(0, 1)  # (time, 33, 1, 32, 32)
 
 
-frames = or_stored(film, lambda: stored_images("lab4_results", "film"), "Film")
+frames = or_precomputed(film, lambda: stored_images("lab4_results", "film"), "Film")
 plotting.show_gif(frames, columns=11)
 
 # %% [markdown]
@@ -685,7 +685,7 @@ its say.
 ---
 # 8 · Measuring it
 
-"Cleaner", "more alike": let us count. The **yardstick** is a classifier of clean digits (99.65 % right on MNIST's test set).
+"Cleaner", "more alike": let us count. The **reference classifier** was trained on clean digits (99.65 % right on MNIST's test set).
 Ask for a seven, and let it say what it sees: the share of samples for which it agrees with the label is the **conditional accuracy**.
 
 > ### Exercise 4.6 · Accuracy by guidance scale
@@ -731,31 +731,31 @@ def conditional_accuracy(
 # %% check="lab4.accuracy_sweep"
 
 # %% role="illustration"
-yardstick = DigitClassifier().to(device)
-load_weights(yardstick, CHECKPOINTS / "yardstick.safetensors")
+reference_classifier = DigitClassifier().to(device)
+load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
 n = budget.pick(full=1000, cpu=60, ci=10)
 
 
 def my_sweep():
     return conditional_accuracy(
         lambda noise, labels, w: sample_digits(net, noise, labels, w, budget.pick(full=50, cpu=12, ci=2)),
-        lambda images: in_batches(yardstick, images),
+        lambda images: in_batches(reference_classifier, images),
         torch.arange(10, device=device).repeat(n // 10), scales, fixed_noise(n), NULL,
     )  # fmt: skip
 
 
 stored_sweep = stored_table("lab4_sweep")
-accuracy = or_stored(my_sweep, lambda: {w: float(np.mean(stored_sweep["by scale"][f"{w:g}"]["accuracy"])) for w in scales}, "Sweep")
+accuracy = or_precomputed(my_sweep, lambda: {w: float(np.mean(stored_sweep["by scale"][f"{w:g}"]["accuracy"])) for w in scales}, "Sweep")
 print(f"conditional accuracy, {n} images for each w")
 for w, value in accuracy.items():
     print(f"  w = {w:<5g} {value:6.1%}  ± {math.sqrt(max(value * (1 - value), 1 / n) / n):.1%}")
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the yardstick calls more than half right. And a machine that knew one perfect picture of each digit, and printed it again and again, would have an accuracy of
+Up to $w = 10$, accuracy alone says: guide as much as you can. Even of the ruins at $w = 100$ the reference classifier calls more than half right. And a machine that knew one perfect picture of each digit, and printed it again and again, would have an accuracy of
 100 %. So we need a second number that compares the *whole cloud* of samples with the cloud of real digits.
 
-- **Fréchet distance** (FD): put both clouds through the yardstick's 64 features, fit a Gaussian to each, and measure the squared distance of
+- **Fréchet distance** (FD): put both clouds through the reference classifier's 64 features, fit a Gaussian to each, and measure the squared distance of
   the two Gaussians. It punishes wrong *and* missing variety. The dashed line is the distance of as many *real* training images, equally many of each digit as in our samples.
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. To lie
   *among* points means: to be as near to one of them as its own third neighbour is.
@@ -849,7 +849,7 @@ def midpoint_bent(velocity, x, calls, w=2.0):
 
 
 # %% role="illustration"
-test_features = in_batches(yardstick.features, load_digits("test", device=device)[:][0])
+test_features = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
 
 
 @torch.no_grad()
@@ -871,18 +871,18 @@ def few_step_score(sampler, images: int) -> dict[int, float]:
 
             parts.append(sampler(velocity, x, calls))
             assert used <= calls, f"{used} calls of the velocity, and only {calls} were allowed"
-        result[calls] = frechet_distance(in_batches(yardstick.features, torch.cat(parts).float()), test_features)
+        result[calls] = frechet_distance(in_batches(reference_classifier.features, torch.cat(parts).float()), test_features)
     return result
 
 
 challenge_images = budget.pick(full=1000, cpu=200, ci=10)
 baselines = dict(Euler=euler, Heun=heun, Midpoint=midpoint_bent)
-board = or_stored(
+board = or_precomputed(
     lambda: {name: few_step_score(sampler, challenge_images) for name, sampler in baselines.items()},
     lambda: {name: {int(k): v for k, v in row.items()} for name, row in stored_table("lab4_sweep")["few steps"].items()},
     "Few steps",
 )
-challenge_floor = real_distance(yardstick.features, digits, test_features, challenge_images, draws=budget.pick(cpu=10, ci=2)).value
+challenge_floor = real_distance(reference_classifier.features, digits, test_features, challenge_images, draws=budget.pick(cpu=10, ci=2)).value
 plotting.print_leaderboard(board, challenge_floor, challenge_images)
 
 # %% [markdown]

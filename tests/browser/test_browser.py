@@ -71,9 +71,9 @@ def test_a_student_runs_a_lab_sees_a_check_pass_and_one_fail_and_hands_in(browse
     menu(browser, "Run", "Run All Cells")
     outputs = ".jp-Notebook .jp-OutputArea-output"
     wait(browser, lambda b: "Written:" in text_of(b, outputs) or "Error" in text_of(b, outputs), 90)
-    seen = text_of(browser, outputs)
-    assert PASSES in seen and FAILS in seen and "eta" in seen
-    assert "Traceback" not in seen
+    text = text_of(browser, outputs)
+    assert PASSES in text and FAILS in text and "eta" in text
+    assert "Traceback" not in text
     # The last cells: the state of all exercises, damaged cells, and the zip.
     state = next(text for text in browser.execute_script(ALL_TEXTS, outputs) if "Checks pass" in text)
     assert "worth 10 of 14 automatic points" in state and "No cell is damaged" in state, state

@@ -164,10 +164,10 @@ def test_help_imports_nothing_heavy():
 
 
 def test_completion_names_commands_and_labs():
-    for words, wanted in (("autograder va", "validate"), ("autograder grade lab4", "lab4_mnist_cfg")):
+    for words, expected in (("autograder va", "validate"), ("autograder grade lab4", "lab4_mnist_cfg")):
         ask = {"_AUTOGRADER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         done = subprocess.run(command(), env=environment() | ask, capture_output=True, text=True)
-        assert done.returncode == 0 and wanted in done.stdout, done.stderr
+        assert done.returncode == 0 and expected in done.stdout, done.stderr
 
 
 def test_a_closed_pipe_is_no_noise():

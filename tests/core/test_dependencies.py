@@ -30,8 +30,11 @@ def test_every_dependency_has_a_tested_version_within_its_range(root, project):
         (pin,) = requirement.specifier
         assert pin.operator == "==", requirement
         pins[canonicalize_name(requirement.name)] = pin.version
-    wanted = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
-    for requirement in map(Requirement, wanted):
+    requirements = [
+        *project["dependencies"],
+        *(d for extra in project["optional-dependencies"].values() for d in extra),
+    ]
+    for requirement in map(Requirement, requirements):
         assert pins.get(canonicalize_name(requirement.name)) in requirement.specifier, requirement
 
 

@@ -15,7 +15,7 @@ from autograder.course.source import read_source
 from utils.checks.exercise import load
 
 EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus
-# What a cell says where an answer that it needs is missing or fails: `utils.stored` catches the error.
+# What a cell says where an answer that it needs is missing or fails: `utils.fallback` catches the error.
 EXCUSES = (
     "These are stored results, not yours",
     "This picture needs",
@@ -55,7 +55,7 @@ def test_instructor_notebook_was_executed_without_errors(lab):
     outputs = [output for cell in code for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     said = "".join(output.text for output in outputs if output.output_type == "stream")
-    assert not [excuse for excuse in EXCUSES if excuse in said], "a cell failed, and `utils.stored` hid it"
+    assert not [excuse for excuse in EXCUSES if excuse in said], "a cell failed, and `utils.fallback` hid it"
     assert [output for output in outputs if "image/png" in output.get("data", {})], "not a single figure"
 
 

@@ -71,12 +71,12 @@ def test_the_summary_stands_first(graded):
     assert words(page).index("11.5 of 18 points") < words(page).index("Your notebook")
     assert "written answers worth 2 more have not been graded yet" in words(page)
     assert "2 points were deducted because the submission was late" in words(page)
-    seen = rows(page)
-    assert len(seen) == len(load("lab4"))
-    assert re.match(r"◐ 4\.2 .* 1\.5 of 4 You keep &lt;b&gt;labels&lt;/b&gt; .* eta_inverted$", seen[1])
-    assert re.match(r"✓ 4\.1 .* 3 of 3 All checks", seen[0])
-    assert re.match(r"✗ 4\.5 .* 0 of 2 Graded manually", seen[4]) and re.match(
-        r"… 4\.7 .* – of 2 Not graded yet", seen[6]
+    actual = rows(page)
+    assert len(actual) == len(load("lab4"))
+    assert re.match(r"◐ 4\.2 .* 1\.5 of 4 You keep &lt;b&gt;labels&lt;/b&gt; .* eta_inverted$", actual[1])
+    assert re.match(r"✓ 4\.1 .* 3 of 3 All checks", actual[0])
+    assert re.match(r"✗ 4\.5 .* 0 of 2 Graded manually", actual[4]) and re.match(
+        r"… 4\.7 .* – of 2 Not graded yet", actual[6]
     )
     assert "the missing cell setup was restored" in page and "Cell 7 &lt;i&gt;" in page
     assert words(page).count("Nicely done") == 2, "a comment at the top, and where the exercise is"

@@ -160,7 +160,7 @@ def test_damaged_evidence_is_judged_without_an_error_of_the_grader(lab, entry, b
     cases = damages(good)
     if DAMAGES is not None and len(cases) > DAMAGES:
         cases = random.Random(entry.name).sample(cases, DAMAGES)
-    broken, by_hand, seen = [], [], 0
+    broken, by_hand, found = [], [], 0
     for name, what, how in cases:
         for which in ("hidden", "public"):
             evidence = copy.copy(good)
@@ -169,13 +169,13 @@ def test_damaged_evidence_is_judged_without_an_error_of_the_grader(lab, entry, b
             how(evidence, name)
             try:
                 codes = [finding.code for finding in judged(entry, which, challenge, evidence).findings]
-                seen += bool(codes)
+                found += bool(codes)
                 by_hand += [f"{which} verdict, {name} {what}"] if "needs_a_person" in codes else []
             except Exception as error:
                 broken.append(f"{which} verdict, {name} {what}: {type(error).__name__}: {error}")
     assert not broken, f"{len(broken)} of {2 * len(cases)}:\n" + "\n".join(broken[:40])
     assert len(by_hand) <= 0.05 * 2 * len(cases), "left to a person:\n" + "\n".join(by_hand)
-    assert seen > len(cases) // 2, "most damages are found"
+    assert found > len(cases) // 2, "most damages are found"
 
 
 # --- answers that return odd things
@@ -264,8 +264,8 @@ def test_odd_results_are_findings_each_its_own(lab, entry, bench):
     for what, change in ODD.items():
         namespace = with_changed(bench(lab), entry, change)
         for which, challenge in (("hidden", challenge_number(entry, 0)), ("public", Challenge.public(entry.name))):
-            seen = run_probe(entry, namespace, challenge)
-            arrived = unpack(entry, seen.to_json(), seen.to_safetensors())
+            evidence = run_probe(entry, namespace, challenge)
+            arrived = unpack(entry, evidence.to_json(), evidence.to_safetensors())
             verdict = judged(entry, which, challenge, arrived)
             assert verdict.points < verdict.max_points, f"{which}: {what} gets all points"
             assert "needs_a_person" not in {finding.code for finding in verdict.findings}, f"{which}: {what}"

@@ -24,13 +24,13 @@ CHALLENGE = Challenge.public(ENTRY.name)
 def judged(probe, namespace, monkeypatch):
     """Probe, transport and a verdict that asks only whether the probe ran."""
     monkeypatch.setattr(faults, "COURSE", faults.Path(__file__).parent)  # this file plays the part of a probe
-    seen = run_probe(dataclasses.replace(ENTRY, probe=probe), namespace, CHALLENGE)
+    evidence = run_probe(dataclasses.replace(ENTRY, probe=probe), namespace, CHALLENGE)
 
     def verdict(judge: Judge) -> None:
         with judge.part("all", ENTRY.points):
             judge.attempt("probe")
 
-    return judge_with(verdict, CHALLENGE, unpack(ENTRY, seen.to_json(), seen.to_safetensors()))
+    return judge_with(verdict, CHALLENGE, unpack(ENTRY, evidence.to_json(), evidence.to_safetensors()))
 
 
 def call_answer(student, challenge, evidence):

@@ -11,7 +11,9 @@ from utils import vp
 def test_the_schedule_solves_its_equations(t):
     a, v = oracles.mean_and_variance(t)
     time = torch.tensor(t, dtype=torch.float64)
-    assert float(vp.a(time)) == pytest.approx(a, rel=1e-8) and float(vp.sigma(time)) ** 2 == pytest.approx(v, rel=1e-7)
+    assert float(vp.alpha(time)) == pytest.approx(a, rel=1e-8) and float(vp.sigma(time)) ** 2 == pytest.approx(
+        v, rel=1e-7
+    )
 
 
 def test_times_fall_from_noise_to_data():

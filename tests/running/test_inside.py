@@ -27,8 +27,8 @@ def test_the_package_inside_imports_nothing_of_the_grader():
 
 def test_both_ways_show_the_same_modules(sandbox, unprotected):
     look = "import sys; sorted(m for m in sys.modules if m.endswith(('inside.shell', 'utils.checks')))"
-    seen = []
+    actual = []
     for box in (sandbox, unprotected):
         outcome = box.run([{"index": 0, "source": look}], {})
-        seen.append(outcome.outputs[0]["outputs"][0]["data"]["text/plain"])
-    assert seen == ["['inside.shell', 'utils.checks']", "['autograder.running.inside.shell', 'utils.checks']"]
+        actual.append(outcome.outputs[0]["outputs"][0]["data"]["text/plain"])
+    assert actual == ["['inside.shell', 'utils.checks']", "['autograder.running.inside.shell', 'utils.checks']"]

@@ -63,21 +63,21 @@ def by_runner(sources, sandbox):
 
 def simplify(outputs):
     """What people see: kinds, texts, data types; not addresses, times, colours or file names."""
-    seen = []
+    simplified = []
     for output in outputs:
         if output["output_type"] == "stream":
             text = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)? (ns|\w?s)\b", "TIME", output["text"])
             text = re.sub(r"^(/\S*|<ipython-input\S*>):\d+: ", "FILE ", text, flags=re.MULTILINE)
-            seen.append(("stream", output["name"], text))
+            simplified.append(("stream", output["name"], text))
         elif output["output_type"] == "error":
-            seen.append(("error", output["ename"], re.sub(r"\(.*?\)", "", output["evalue"])))
+            simplified.append(("error", output["ename"], re.sub(r"\(.*?\)", "", output["evalue"])))
         else:
             data = {k: (v if k.startswith("text/") else "binary") for k, v in output["data"].items()}
             data = {k: re.sub(r"0x[0-9a-f]+|<bound method.*", "ADDRESS", v) for k, v in data.items()}
-            seen.append((output["output_type"], data))
+            simplified.append((output["output_type"], data))
     # A kernel buffers each stream: between two other outputs only the order within a stream is kept.
     joined: list = []
-    for item in seen:
+    for item in simplified:
         before = []
         for earlier in reversed(joined):
             if earlier[0] != "stream":

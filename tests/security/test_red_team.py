@@ -127,7 +127,7 @@ def test_forged_outputs_do_not_fill_the_store(box, honest):
 
 def nothing_hidden(run):
     """Check that the outputs hold neither the secret, nor the source of a verdict, nor a path of the instructor."""
-    seen = json.dumps(run.outputs)
+    outputs = json.dumps(run.outputs)
     for word in (
         SECRET.decode(),
         "judge.compare",
@@ -136,8 +136,8 @@ def nothing_hidden(run):
         str(ROOT / "solutions"),
         str(ROOT / "tests"),
     ):
-        assert word not in seen.replace("import autograder.judging.judge", "")
-    assert len(seen) < 8 * 2**20
+        assert word not in outputs.replace("import autograder.judging.judge", "")
+    assert len(outputs) < 8 * 2**20
 
 
 def test_an_honest_neighbour_keeps_the_grade_after_all_that(box):

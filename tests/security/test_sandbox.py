@@ -23,9 +23,9 @@ def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
     look = f"import os\nprint('SEEN', os.listdir({str(ROOT)!r}))\nopen({str(ROOT / 'x')!r}, 'w')"
     with Sandbox(Limits(cell_s=8)) as box:
         outcome = box.run([{"index": 0, "source": look}], {})
-    seen = json.dumps(outcome.outputs[0]["outputs"])
-    assert outcome.finished and ("SEEN []" in seen or "SEEN ['.venv']" in seen), seen
-    assert "Read-only file system" in seen
+    printed = json.dumps(outcome.outputs[0]["outputs"])
+    assert outcome.finished and ("SEEN []" in printed or "SEEN ['.venv']" in printed), printed
+    assert "Read-only file system" in printed
 
 
 def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_path, monkeypatch):

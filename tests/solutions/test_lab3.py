@@ -90,7 +90,7 @@ def test_the_fixed_sampler_draws_the_class_and_the_suspicious_one_does_not(lab):
 )
 def test_two_clouds_end_elsewhere_than_claimed(lab, w, claim, ode, sde):
     """4,000 particles: a mean's standard error is at most 0.008, a standard deviation's 0.006; T = 1000 adds 0.005."""
-    x, density = lab["claimed_law"](w)
+    x, density = lab["claimed_density"](w)
     mean = float(torch.trapezoid(x * density, x))
     spread = float(torch.trapezoid((x - mean) ** 2 * density, x)) ** 0.5
     assert (mean, spread) == pytest.approx(claim, abs=0.003)

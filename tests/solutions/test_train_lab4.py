@@ -36,17 +36,17 @@ def card(name: str) -> dict:
 
 
 def test_checkpoints_are_small_and_have_cards():
-    for name in ("yardstick", "lab4_cfg"):
+    for name in ("reference_classifier", "lab4_cfg"):
         assert (CHECKPOINTS / f"{name}.safetensors").stat().st_size < 5e6
         facts = card(name)
         assert {"data", "made by", "seconds", "device", "parameters"} <= set(facts)
-    assert card("yardstick")["test accuracy"] >= 0.993
+    assert card("reference_classifier")["test accuracy"] >= 0.993
 
 
 @pytest.mark.skipif(find_mnist() is None, reason="needs MNIST")
-def test_the_yardstick_measures_what_its_card_says():
+def test_the_reference_classifier_measures_what_its_card_says():
     model = DigitClassifier()
-    load_weights(model, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(model, CHECKPOINTS / "reference_classifier.safetensors")
     images, labels = load_digits("test")[:2000]
     features = in_batches(model.features, images)
     assert (model.head(features).argmax(1) == labels).double().mean() > 0.985
@@ -63,7 +63,7 @@ def test_the_yardstick_measures_what_its_card_says():
 def test_the_checkpoint_draws_the_digit_that_was_asked_for(lab):
     net, judge = UNet(**card("lab4_cfg")["settings"]), DigitClassifier()
     load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
-    load_weights(judge, CHECKPOINTS / "yardstick.safetensors")
+    load_weights(judge, CHECKPOINTS / "reference_classifier.safetensors")
     labels = torch.arange(10).repeat(3)
     images = lab["sample_digits"](net, torch.randn(30, 1, 32, 32), labels, w=3.0, steps=8)
     assert (in_batches(judge, images).argmax(1) == labels).sum() >= 27

@@ -44,7 +44,7 @@ def read(pdf):
 
 def assert_inside(pdf):
     """No letter and no figure beyond the margins; half a millimetre is rounding."""
-    edge, seen = (MARGIN - 0.5) * POINTS, 0
+    edge, boxes_checked = (MARGIN - 0.5) * POINTS, 0
     for page in pdf:
         width, height = page.get_size()
         text = page.get_textpage()
@@ -52,10 +52,10 @@ def assert_inside(pdf):
         boxes += [item.get_bounds() for item in page.get_objects() if item.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE]
         for left, bottom, right, top in boxes:
             if right > left:
-                seen += 1
+                boxes_checked += 1
                 assert left >= edge - 3 and right <= width - edge + 3, (left, right, width)
                 assert bottom >= 10 and top <= height - edge + 3, (bottom, top, height)
-    assert seen
+    assert boxes_checked
 
 
 def test_long_lines_go_on_in_the_next(tmp_path):

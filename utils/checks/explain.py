@@ -89,7 +89,7 @@ def broken_promise(words: str) -> str:
     Returns:
         The argument, what was given, and what the annotation promises.
     """
-    name, seen, wanted = (
+    name, actual, expected = (
         re.search(pattern, words)
         for pattern in (
             r"typechecking parameter '(\w+)'",
@@ -97,7 +97,7 @@ def broken_promise(words: str) -> str:
             r"Expected type: (?:<class ')?(.+?)(?:'>)?\.?(?:\n|$)",
         )
     )
-    if seen is None or wanted is None:
+    if actual is None or expected is None:
         return gist(words)
     thing = f"`{name[1]}`" if name else "what comes back"
-    return f"{thing} is {seen[1]}, expected `{wanted[1]}`"
+    return f"{thing} is {actual[1]}, expected `{expected[1]}`"

@@ -221,8 +221,8 @@ class Judge:
         if shape is None and tensor.numel() == 0:
             raise Failure("wrong_shape", f"{what} has no numbers in it: its shape is {tuple(tensor.shape)}.")
         if dtype is not None and tensor.dtype != dtype:
-            seen, wanted = (str(d).removeprefix("torch.") for d in (tensor.dtype, dtype))
-            raise Failure("wrong_dtype", f"{what} should have the dtype {wanted}, and came with {seen}.")
+            actual, expected = (str(d).removeprefix("torch.") for d in (tensor.dtype, dtype))
+            raise Failure("wrong_dtype", f"{what} should have the dtype {expected}, and came with {actual}.")
         if tensor.is_floating_point():
             tensor = tensor.double()
             if finite and not bool(torch.isfinite(tensor).all()):
@@ -231,23 +231,23 @@ class Judge:
                 )
         return tensor
 
-    def require_precision(self, name: str, wanted: torch.dtype, what: str = "The result") -> None:
-        """End the part if a stored tensor has lost digits: if it holds integers, or shorter floats than wanted.
+    def require_precision(self, name: str, expected: torch.dtype, what: str = "The result") -> None:
+        """End the part if a stored tensor has lost digits: if it holds integers, or shorter floats than expected.
 
         Args:
             name: `attempt/thing`.
-            wanted: the shortest dtype that is accepted.
+            expected: the shortest dtype that is accepted.
             what: how messages call it.
 
         Raises:
             Failure: digits were lost.
         """
-        seen = self.evidence.tensors[name].dtype
-        if torch.promote_types(seen, wanted) != seen:
-            came, asked = (str(d).removeprefix("torch.") for d in (seen, wanted))
+        actual = self.evidence.tensors[name].dtype
+        if torch.promote_types(actual, expected) != actual:
+            returned, given = (str(d).removeprefix("torch.") for d in (actual, expected))
             raise Failure(
                 "wrong_dtype",
-                f"{what} came back as {came}, where the inputs were {asked}: digits are lost. "
+                f"{what} came back as {returned}, where the inputs were {given}: digits are lost. "
                 "Create new tensors in the dtype of the inputs, and convert none.",
             )
 

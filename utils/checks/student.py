@@ -95,8 +95,8 @@ def require_signature(thing: object, name: str, *parameters: str) -> None:
     try:
         signature.bind(*parameters)
     except TypeError as error:
-        wanted = ", ".join(parameters)
-        raise WrongSignature(f"{name} is called as {name}({wanted}), but {error}") from None
+        expected = ", ".join(parameters)
+        raise WrongSignature(f"{name} is called as {name}({expected}), but {error}") from None
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from utils.diffusion import Schedule, at
+from utils.diffusion import Schedule, gather_per_sample
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class NoiseLevels:
             t: (b,) steps, integers.
             x: (b, …), only its rank counts.
         """
-        beta, alpha, alpha_bar = (at(values, t, x).double() for values in schedule)
+        beta, alpha, alpha_bar = (gather_per_sample(values, t, x).double() for values in schedule)
         before = torch.cat([torch.ones(1, dtype=torch.float64), schedule.alpha_bars.double()[:-1]])
         return cls(
             beta=beta,
             alpha=alpha,
             alpha_bar=alpha_bar,
             total=(1 - alpha_bar).sqrt(),
-            posterior=(beta * (1 - at(before, t, x)) / (1 - alpha_bar)).sqrt(),
+            posterior=(beta * (1 - gather_per_sample(before, t, x)) / (1 - alpha_bar)).sqrt(),
             moving=(t > 0).double().reshape(beta.shape),
         )
 

@@ -17,13 +17,15 @@ class NoisedMixture:
 
     def __init__(self, inputs: Inputs):
         self.setting, self.x, self.y = inputs.setting.to(torch.float64), inputs.x.double(), inputs.y
-        self.a, self.sigma = vp.a(inputs.t.double()), vp.sigma(inputs.t.double())  # (b, 1, 1)
+        self.alpha, self.sigma = vp.alpha(inputs.t.double()), vp.sigma(inputs.t.double())  # (b, 1, 1)
 
-    def log_sites(self, a: Tensor | None = None, variance: Tensor | None = None, probs: Tensor | None = None) -> Tensor:
+    def log_sites(
+        self, alpha: Tensor | None = None, variance: Tensor | None = None, probs: Tensor | None = None
+    ) -> Tensor:
         """Return the log of probability times density, (b, components, sites, letters)."""
-        a = self.a if a is None else a
+        alpha = self.alpha if alpha is None else alpha
         variance = self.sigma**2 if variance is None else variance
-        distance = (self.x[:, :, None, :] - a[..., None] * self.setting.points).square().sum(-1)
+        distance = (self.x[:, :, None, :] - alpha[..., None] * self.setting.points).square().sum(-1)
         probs = self.setting.probs if probs is None else probs
         return probs.log() - (distance / (2 * variance))[:, None]
 
@@ -66,7 +68,7 @@ class NoisedMixture:
 
     def score(self, mean: Tensor | None = None) -> Tensor:
         """Return the score of the class, or the score that belongs to another mean of x_0, (b, sites, d)."""
-        return (self.a * (self.mean() if mean is None else mean) - self.x) / self.sigma**2
+        return (self.alpha * (self.mean() if mean is None else mean) - self.x) / self.sigma**2
 
 
 def possible(tensor: Tensor) -> Tensor:

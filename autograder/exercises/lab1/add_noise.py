@@ -10,9 +10,9 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils import vp
 from utils.checks.judging import Judge
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.kits.toy_problems import WHERE
 from utils.checks.lab1.add_noise import RUNS, Inputs, require_sample
 
 
@@ -23,7 +23,7 @@ class Terms:
     x0: Tensor  # (b, sites, d)
     t: Tensor  # (b, 1, 1), as the factors below
     noise: Tensor  # (b, sites, d)
-    a: Tensor
+    alpha: Tensor
     sigma: Tensor
     beta: Tensor
 
@@ -31,7 +31,7 @@ class Terms:
     def of(cls, inputs: Inputs) -> Terms:
         """Return the terms of one run."""
         x0, t, noise = (tensor.double() for tensor in inputs.tensors())
-        return cls(x0, t, noise, vp.a(t), vp.sigma(t), vp.beta(t))
+        return cls(x0, t, noise, vp.alpha(t), vp.sigma(t), vp.beta(t))
 
     def mixed(self, data_factor: Tensor, noise_factor: Tensor) -> Tensor:
         """Return data and noise mixed with these factors."""
@@ -41,80 +41,80 @@ class Terms:
 MISTAKES = [
     Mistake(
         "swapped",
-        lambda s: s.mixed(s.sigma, s.a),
+        lambda s: s.mixed(s.sigma, s.alpha),
         "Data and noise have each other's factor, so that you return noise at t = 0.",
     ),
     Mistake(
         "variance_for_sigma",
-        lambda s: s.mixed(s.a, s.sigma**2),
+        lambda s: s.mixed(s.alpha, s.sigma**2),
         "You multiply the noise by its variance. sigma(t) is already the standard deviation.",
     ),
     Mistake(
         "root_of_sigma",
-        lambda s: s.mixed(s.a, s.sigma.sqrt()),
+        lambda s: s.mixed(s.alpha, s.sigma.sqrt()),
         "You take a square root of sigma(t), but it is a standard deviation, not a variance.",
     ),
     Mistake(
         "a_squared",
-        lambda s: s.mixed(s.a**2, s.sigma),
-        "You multiply the data by a², which is the factor of its variance. The factor of the data is a(t).",
+        lambda s: s.mixed(s.alpha**2, s.sigma),
+        "You multiply the data by alpha², which is the factor of its variance. The factor of the data is alpha(t).",
     ),
     Mistake(
         "root_of_a",
-        lambda s: s.mixed(s.a.sqrt(), s.sigma),
-        "You take a square root of a(t), but the factor of the data is a(t) itself.",
+        lambda s: s.mixed(s.alpha.sqrt(), s.sigma),
+        "You take a square root of alpha(t), but the factor of the data is alpha(t) itself.",
     ),
     Mistake(
         "data_not_scaled",
-        lambda s: s.mixed(torch.ones_like(s.a), s.sigma),
+        lambda s: s.mixed(torch.ones_like(s.alpha), s.sigma),
         "Your data keeps its full size, so the variance grows above 1. This kind of noising shrinks the data.",
     ),
     Mistake(
         "noise_not_scaled",
-        lambda s: s.mixed(s.a, torch.ones_like(s.a)),
+        lambda s: s.mixed(s.alpha, torch.ones_like(s.alpha)),
         "Your noise has its full size at every time.",
     ),
     Mistake(
         "linear",
         lambda s: s.mixed(1 - s.t, s.t),
-        "You mix with 1 - t and t. The schedule of this lab is a(t) and sigma(t).",
+        "You mix with 1 - t and t. The schedule of this lab is alpha(t) and sigma(t).",
     ),
-    Mistake("one_minus_a", lambda s: s.mixed(s.a, 1 - s.a), "sigma(t) is sqrt(1 - a²), not 1 - a."),
+    Mistake("one_minus_a", lambda s: s.mixed(s.alpha, 1 - s.alpha), "sigma(t) is sqrt(1 - alpha²), not 1 - alpha."),
     Mistake(
         "time_reversed",
-        lambda s: s.mixed(vp.a(1 - s.t), vp.sigma(1 - s.t)),
+        lambda s: s.mixed(vp.alpha(1 - s.t), vp.sigma(1 - s.t)),
         "With your factors the noise grows as t falls. In this lab the data is at t = 0.",
     ),
     Mistake(
         "noise_subtracted",
-        lambda s: s.mixed(s.a, -s.sigma),
+        lambda s: s.mixed(s.alpha, -s.sigma),
         "You subtract the noise. The result has the same distribution, but this noise was given: add it.",
     ),
     Mistake(
         "beta_for_sigma",
-        lambda s: s.mixed(s.a, s.beta.sqrt()),
+        lambda s: s.mixed(s.alpha, s.beta.sqrt()),
         "You multiply the noise by a root of beta(t). "
         "beta is the rate at which noise comes in, not how much has come in.",
     ),
     Mistake(
-        "rotated", lambda s: s.a * s.x0 + s.sigma * s.noise * s.x0, "You multiply the noise with the data as well."
+        "rotated", lambda s: s.alpha * s.x0 + s.sigma * s.noise * s.x0, "You multiply the noise with the data as well."
     ),
 ]
 
 
 def verdict(judge: Judge) -> None:
-    """Compare every run with a(t) x_0 + sigma(t) noise."""
+    """Compare every run with alpha(t) x_0 + sigma(t) noise."""
     with judge.part("noise", points=2):
         for run, sizes in RUNS.items():
             inputs = Inputs.of(judge.challenge, run)
             sample, terms = require_sample(judge, run, inputs), Terms.of(inputs)
             otherwise = (
                 "wrong_mixture",
-                f"Your sample is not a(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
+                f"Your sample is not alpha(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
                 "Compare at a time where both factors count, such as t = 0.3.",
             )
             rtol = 1e-9 if sizes.dtype == torch.float64 else 1e-4
-            compare(judge, sample, terms.mixed(terms.a, terms.sigma), MISTAKES, terms, otherwise, rtol)
+            compare(judge, sample, terms.mixed(terms.alpha, terms.sigma), MISTAKES, terms, otherwise, rtol)
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "letters")
         judge.device()

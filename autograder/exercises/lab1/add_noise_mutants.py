@@ -6,44 +6,45 @@ from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab1.add_noise")
 
-MIX = "a(t) * x0 + sigma(t) * noise"
+MIX = "alpha(t) * x0 + sigma(t) * noise"
 for name, finds, new in (
-    ("swapped", ("swapped",), "sigma(t) * x0 + a(t) * noise"),
-    ("variance", ("variance_for_sigma",), "a(t) * x0 + sigma(t) ** 2 * noise"),
-    ("root_of_sigma", ("root_of_sigma",), "a(t) * x0 + sigma(t).sqrt() * noise"),
-    ("a_squared", ("a_squared",), "a(t) ** 2 * x0 + sigma(t) * noise"),
-    ("root_of_a", ("root_of_a",), "a(t).sqrt() * x0 + sigma(t) * noise"),
+    ("swapped", ("swapped",), "sigma(t) * x0 + alpha(t) * noise"),
+    ("variance", ("variance_for_sigma",), "alpha(t) * x0 + sigma(t) ** 2 * noise"),
+    ("root_of_sigma", ("root_of_sigma",), "alpha(t) * x0 + sigma(t).sqrt() * noise"),
+    ("a_squared", ("a_squared",), "alpha(t) ** 2 * x0 + sigma(t) * noise"),
+    ("root_of_a", ("root_of_a",), "alpha(t).sqrt() * x0 + sigma(t) * noise"),
     ("data_not_scaled", ("data_not_scaled",), "x0 + sigma(t) * noise"),
-    ("noise_not_scaled", ("noise_not_scaled",), "a(t) * x0 + noise"),
+    ("noise_not_scaled", ("noise_not_scaled",), "alpha(t) * x0 + noise"),
     ("linear", ("linear",), "(1 - t) * x0 + t * noise"),
-    ("one_minus_a", ("one_minus_a",), "a(t) * x0 + (1 - a(t)) * noise"),
-    ("time_reversed", ("time_reversed",), "a(1 - t) * x0 + sigma(1 - t) * noise"),
-    ("noise_subtracted", ("noise_subtracted",), "a(t) * x0 - sigma(t) * noise"),
-    ("beta", ("beta_for_sigma",), "a(t) * x0 + beta(t).sqrt() * noise"),
-    ("own_noise", ("fresh_noise",), "a(t) * x0 + sigma(t) * torch.randn_like(noise)"),
-    ("one_time", ("wrong_mixture",), "a(t[0]) * x0 + sigma(t[0]) * noise"),
-    ("on_the_cpu", ("hard_coded_device",), "a(t) * x0 + sigma(t) * noise * torch.ones(noise.shape, device='cpu')"),
-    ("in_place", ("input_altered",), "noise.mul_(sigma(t)).add_(a(t) * x0)"),
-    ("rounded", ("wrong_dtype",), "(a(t) * x0 + sigma(t) * noise).float()"),
-    ("dtype_of_x0", ("wrong_dtype",), "(a(t) * x0 + sigma(t) * noise).to(x0.dtype)"),
+    ("one_minus_a", ("one_minus_a",), "alpha(t) * x0 + (1 - alpha(t)) * noise"),
+    ("time_reversed", ("time_reversed",), "alpha(1 - t) * x0 + sigma(1 - t) * noise"),
+    ("noise_subtracted", ("noise_subtracted",), "alpha(t) * x0 - sigma(t) * noise"),
+    ("beta", ("beta_for_sigma",), "alpha(t) * x0 + beta(t).sqrt() * noise"),
+    ("own_noise", ("fresh_noise",), "alpha(t) * x0 + sigma(t) * torch.randn_like(noise)"),
+    ("one_time", ("wrong_mixture",), "alpha(t[0]) * x0 + sigma(t[0]) * noise"),
+    ("on_the_cpu", ("hard_coded_device",), "alpha(t) * x0 + sigma(t) * noise * torch.ones(noise.shape, device='cpu')"),
+    ("in_place", ("input_altered",), "noise.mul_(sigma(t)).add_(alpha(t) * x0)"),
+    ("rounded", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).float()"),
+    ("dtype_of_x0", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).to(x0.dtype)"),
     (
         "memory",
         ("memory_layout", "raised"),
-        "a(t) * x0 + sigma(t) * noise.as_strided(noise.shape, (noise.shape[1] * noise.shape[2], noise.shape[2], 1))",
+        "alpha(t) * x0 + sigma(t) * noise.as_strided("
+        "noise.shape, (noise.shape[1] * noise.shape[2], noise.shape[2], 1))",
     ),
-    ("flat", ("wrong_shape",), "(a(t) * x0 + sigma(t) * noise).flatten(1)"),
+    ("flat", ("wrong_shape",), "(alpha(t) * x0 + sigma(t) * noise).flatten(1)"),
     ("none", ("returned_none",), "None"),
 ):
     wrong(name, finds, edit=(MIX, new))
-right("clone", edit=(MIX, "noise.clone().mul_(sigma(t)).add_(a(t) * x0)"))
-right("by_definition", edit=(MIX, "a(t) * x0 + torch.sqrt(1 - a(t).double() ** 2) * noise"))
-right("lerp_like", edit=(MIX, "torch.addcmul(a(t) * x0, sigma(t).expand_as(noise), noise)"))
-right("loop", edit=(MIX, "torch.stack([a(s) * z + sigma(s) * e for s, z, e in zip(t, x0, noise)])"))
+right("clone", edit=(MIX, "noise.clone().mul_(sigma(t)).add_(alpha(t) * x0)"))
+right("by_definition", edit=(MIX, "alpha(t) * x0 + torch.sqrt(1 - alpha(t).double() ** 2) * noise"))
+right("lerp_like", edit=(MIX, "torch.addcmul(alpha(t) * x0, sigma(t).expand_as(noise), noise)"))
+right("loop", edit=(MIX, "torch.stack([alpha(s) * z + sigma(s) * e for s, z, e in zip(t, x0, noise)])"))
 right(
     "einsum",
     edit=(
         MIX,
-        "torch.einsum('bij,bkl->bkl', a(t), x0.to(noise.dtype)) + torch.einsum('bij,bkl->bkl', sigma(t), noise)",
+        "torch.einsum('bij,bkl->bkl', alpha(t), x0.to(noise.dtype)) + torch.einsum('bij,bkl->bkl', sigma(t), noise)",
     ),
 )
-right("cat", edit=(MIX, "(torch.stack([a(t) * x0, sigma(t) * noise])).sum(0)"))
+right("cat", edit=(MIX, "(torch.stack([alpha(t) * x0, sigma(t) * noise])).sum(0)"))

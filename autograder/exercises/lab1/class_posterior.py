@@ -64,17 +64,17 @@ MISTAKES = [
     ),
     Mistake(
         "data_not_scaled",
-        lambda m: m.posterior(a=torch.ones_like(m.a)),
-        "Your Gaussians are centred at the letters. At time t they are centred at a(t) times the letters.",
+        lambda m: m.posterior(a=torch.ones_like(m.alpha)),
+        "Your Gaussians are centred at the letters. At time t they are centred at alpha(t) times the letters.",
     ),
     Mistake(
         "a_squared",
-        lambda m: m.posterior(a=m.a**2),
-        "Your Gaussians are centred at a² times the letters, but the factor is a(t).",
+        lambda m: m.posterior(alpha=m.alpha**2),
+        "Your Gaussians are centred at alpha² times the letters, but the factor is alpha(t).",
     ),
     Mistake(
         "unit_variance",
-        lambda m: m.posterior(variance=torch.ones_like(m.a)),
+        lambda m: m.posterior(variance=torch.ones_like(m.alpha)),
         "Your Gaussians have width 1, but their width is sigma(t).",
     ),
     Mistake(

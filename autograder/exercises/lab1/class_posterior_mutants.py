@@ -7,7 +7,7 @@ from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab1.class_posterior")
 
-PLACE = "a(t)[..., None] * setting.points"
+PLACE = "alpha(t)[..., None] * setting.points"
 WIDTH = "(2 * sigma(t) ** 2)"
 LOG_SITES = f"setting.probs.log() - (distance / {WIDTH})[:, None]"
 COMPONENTS = "log_sites.logsumexp(-1).sum(-1)"
@@ -21,7 +21,7 @@ for name, finds, old, new in (
     ("variance_not_squared", "variance_not_squared", WIDTH, "(2 * sigma(t))"),
     ("half_missing", "half_missing", WIDTH, "sigma(t) ** 2"),
     ("data_not_scaled", "data_not_scaled", PLACE, "setting.points"),
-    ("a_squared", "a_squared", PLACE, "a(t)[..., None] ** 2 * setting.points"),
+    ("a_squared", "a_squared", PLACE, "alpha(t)[..., None] ** 2 * setting.points"),
     ("unit_variance", "unit_variance", WIDTH, "2"),
     ("sites_before_components", "sites_before_components", COMPONENTS, "log_sites.logsumexp(-1)"),
     (
@@ -86,7 +86,7 @@ for y in range(len(setting.prior)):
         for i in range(x.shape[1]):
             terms = []
             for k, point in enumerate(setting.points):
-                gap = x[:, i] - a(t)[:, 0] * point
+                gap = x[:, i] - alpha(t)[:, 0] * point
                 terms.append(setting.probs[c, i, k].log() - (gap**2).sum(-1) / (2 * sigma(t)[:, 0, 0] ** 2))
             total = total + torch.logsumexp(torch.stack(terms), dim=0)
         parts.append(setting.weights[y, c].log() + total)
@@ -95,13 +95,12 @@ return torch.softmax(torch.stack(answer, dim=1), dim=1)
 """),
 )
 right(
-    "einops_and_normal",
+    "normal_log_prob",
     source=posterior("""
-from einops import rearrange, reduce
-place = rearrange(a(t), "b i j -> b i j 1") * setting.points
-width = rearrange(sigma(t), "b i j -> b i j 1").double()
-logs = torch.distributions.Normal(place.double(), width).log_prob(rearrange(x, "b s d -> b s 1 d").double())
-logs = reduce(logs, "b s k d -> b 1 s k", "sum") + setting.probs.log()
+place = alpha(t).unsqueeze(-1) * setting.points
+width = sigma(t).unsqueeze(-1).double()
+logs = torch.distributions.Normal(place.double(), width).log_prob(x.unsqueeze(2).double())
+logs = logs.sum(-1).unsqueeze(1) + setting.probs.log()
 logs = torch.logsumexp(logs, -1).sum(-1)
 logs = torch.logsumexp(logs[:, None] + setting.weights.log(), -1) + setting.prior.log()
 return (logs - logs.logsumexp(-1, keepdim=True)).exp()
@@ -110,7 +109,7 @@ return (logs - logs.logsumexp(-1, keepdim=True)).exp()
 right(
     "expanded_square",
     source=posterior("""
-ratio, half = a(t) / sigma(t) ** 2, a(t) ** 2 / (2 * sigma(t) ** 2)
+ratio, half = alpha(t) / sigma(t) ** 2, alpha(t) ** 2 / (2 * sigma(t) ** 2)
 logs = ratio * (x @ setting.points.T) - half * (setting.points**2).sum(-1)   # |x|^2 is the same for all
 components = torch.logsumexp(logs[:, None] + torch.log(setting.probs), dim=3).sum(2)
 joint = torch.logsumexp(components[:, None, :] + torch.log(setting.weights) + torch.log(setting.prior)[:, None], dim=2)
@@ -125,7 +124,7 @@ def lse(v):
     top = torch.where(torch.isfinite(top), top, torch.zeros_like(top))
     return (top + (v - top).exp().sum(-1, keepdim=True).log())[..., 0]
 
-d2 = ((x.unsqueeze(2) - a(t).unsqueeze(3) * setting.points) ** 2).sum(3)
+d2 = ((x.unsqueeze(2) - alpha(t).unsqueeze(3) * setting.points) ** 2).sum(3)
 comp = lse(torch.log(setting.probs)[None] - (d2 / 2 / sigma(t) ** 2)[:, None]).sum(2)
 cls = lse(torch.log(setting.weights)[None] + comp[:, None]) + torch.log(setting.prior)
 e = (cls - cls.max(1, keepdim=True).values).exp()

@@ -45,13 +45,13 @@ MISTAKES = [
     Mistake("wrong_sign", lambda m: -m.score(), "Your score points away from the data."),
     Mistake(
         "not_divided",
-        lambda m: m.a * m.mean() - m.x,
+        lambda m: m.alpha * m.mean() - m.x,
         "You do not divide by the variance sigma².",
     ),
     Mistake(
         "a_missing",
         lambda m: (m.mean() - m.x) / m.sigma**2,
-        "The factor a is missing before the mean: the Gaussians are centred at a(t) times the data.",
+        "The factor alpha is missing before the mean: the Gaussians are centred at alpha(t) times the data.",
     ),
     Mistake(
         "unconditional",
@@ -60,7 +60,7 @@ MISTAKES = [
     ),
     Mistake(
         "gradient_of_posterior",
-        lambda m: m.a * (m.mean() - m.mean_of_all()) / m.sigma**2,
+        lambda m: m.alpha * (m.mean() - m.mean_of_all()) / m.sigma**2,
         "This is the gradient of log p(y | x), which a classifier would give. "
         "The exercise asks for the gradient of log p_t(x | y), so do not normalise over the classes.",
     ),
@@ -95,7 +95,7 @@ MISTAKES = [
         "half_exponent",
         lambda m: m.score(m.mean(variance=m.sigma**2 / 2)),
         "The exponent in the softmax over the letters is twice too large. "
-        "The difference of two Gaussians' logarithms has a / sigma².",
+        "The difference of two Gaussians' logarithms has alpha / sigma².",
     ),
     Mistake(
         "half_exponent",

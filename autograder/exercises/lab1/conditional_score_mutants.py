@@ -8,15 +8,15 @@ from autograder.exercises.kits.sources import function
 right, wrong = mutants_of("lab1.conditional_score")
 
 WIDTH = "(2 * sigma(t) ** 2)"
-BEST = "(a(t) * best_guess - x) / sigma(t) ** 2"
+BEST = "(alpha(t) * best_guess - x) / sigma(t) ** 2"
 SHARES = "torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=-1)"
 MEANS = "torch.softmax(log_sites, dim=-1) @ setting.points"
 for name, finds, old, new in (
     ("world_in_place", "input_altered", "    distance =", "    setting.weights.clamp_(min=1e-300)\n    distance ="),
-    ("divided_by_sigma", "variance_not_squared", BEST, "(a(t) * best_guess - x) / sigma(t)"),
-    ("sign", "wrong_sign", BEST, "(x - a(t) * best_guess) / sigma(t) ** 2"),
-    ("noise", "noise_instead", BEST, "(x - a(t) * best_guess) / sigma(t)"),
-    ("not_divided", "not_divided", BEST, "a(t) * best_guess - x"),
+    ("divided_by_sigma", "variance_not_squared", BEST, "(alpha(t) * best_guess - x) / sigma(t)"),
+    ("sign", "wrong_sign", BEST, "(x - alpha(t) * best_guess) / sigma(t) ** 2"),
+    ("noise", "noise_instead", BEST, "(x - alpha(t) * best_guess) / sigma(t)"),
+    ("not_divided", "not_divided", BEST, "alpha(t) * best_guess - x"),
     ("a_missing", "a_missing", BEST, "(best_guess - x) / sigma(t) ** 2"),
     ("shares_not_updated", "shares_not_updated", SHARES, "setting.weights[y].expand(len(x), -1)"),
     (
@@ -70,7 +70,7 @@ for name, finds, old, new in (
         "log_sites.logsumexp(-1).sum(-1)",
         "log_sites.logsumexp(-1).mean(-1)",
     ),
-    ("none", "returned_none", "return (a(t)", "(a(t)"),
+    ("none", "returned_none", "return (alpha(t)", "(alpha(t)"),
 ):
     wrong(name, finds, edit=old if new is None else (old, new))
 
@@ -85,7 +85,7 @@ wrong(
     "gradient_of_posterior",
     source=score("""
 z = x.detach().requires_grad_()
-d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+d2 = (z[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
 logs = (setting.probs.log() - (d2 / (2 * sigma(t) ** 2))[:, None]).logsumexp(-1).sum(-1)
 classes = setting.prior.log() + (setting.weights.log() + logs[:, None]).logsumexp(-1)
 return torch.autograd.grad(classes.log_softmax(-1)[torch.arange(len(y)), y].sum(), z)[0]
@@ -95,7 +95,7 @@ right(
     "autograd",
     source=score("""
 z = x.detach().double().requires_grad_()
-d2 = (z[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+d2 = (z[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
 logs = (setting.probs.log() - (d2 / (2 * sigma(t).double() ** 2))[:, None]).logsumexp(-1).sum(-1)
 total = (setting.weights[y].log() + logs).logsumexp(-1).sum()
 return torch.autograd.grad(total, z)[0]
@@ -104,13 +104,13 @@ return torch.autograd.grad(total, z)[0]
 right(
     "component_scores",
     source=score("""
-d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+d2 = (x[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
 logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
 r = torch.softmax(torch.log(setting.weights[y]) + torch.logsumexp(logs, 3).sum(2), 1)
 answer = 0
 for c in range(len(setting.probs)):
     p = torch.softmax(logs[:, c], dim=2)
-    own = ((p[..., None] * setting.points).sum(2) * a(t) - x) / sigma(t) ** 2
+    own = ((p[..., None] * setting.points).sum(2) * alpha(t) - x) / sigma(t) ** 2
     answer = answer + r[:, c, None, None] * own
 return answer
 """),
@@ -118,13 +118,13 @@ return answer
 right(
     "by_class",
     source=score("""
-d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+d2 = (x[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
 logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
 answer = torch.zeros(x.shape, dtype=torch.float64, device=x.device)
 for k in range(len(setting.prior)):
     r = torch.softmax(torch.log(setting.weights[k]) + logs.logsumexp(-1).sum(-1), -1)
     m = (r[..., None, None] * (torch.softmax(logs, -1) @ setting.points)).sum(1)
-    answer = torch.where((y == k)[:, None, None], (a(t) * m - x) / sigma(t) ** 2, answer)
+    answer = torch.where((y == k)[:, None, None], (alpha(t) * m - x) / sigma(t) ** 2, answer)
 return answer
 """),
 )
@@ -135,12 +135,12 @@ right(
 right(
     "joint_softmax",
     source=score("""
-d2 = (x[:, :, None] - a(t)[..., None] * setting.points).square().sum(-1)
+d2 = (x[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
 logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
 shares = (torch.log(setting.weights)[y] + logs.logsumexp(-1).sum(-1)).softmax(-1)
 letters = (shares[:, :, None, None] * logs.softmax(-1)).sum(1)
 exact = x.dtype == torch.float64 and t.min() > 0.01
-variance = 1 - a(t).double() ** 2 if exact else sigma(t) ** 2
-return (a(t) * (letters @ setting.points) - x) / variance
+variance = 1 - alpha(t).double() ** 2 if exact else sigma(t) ** 2
+return (alpha(t) * (letters @ setting.points) - x) / variance
 """),
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake, evaluated
 from utils.checks.judging import Judge
-from utils.checks.kits.toy_problems import CLASSES, COMPONENTS
+from utils.checks.kits.random_problems import CLASSES, COMPONENTS
 from utils.checks.lab1.sample_ensemble import Inputs, require_ensemble, require_majority
 
 

@@ -134,8 +134,8 @@ wrong(
     "component_per_site",
     "sites_from_other_components",
     source=ensemble("""
-law = torch.einsum("c,clk->lk", setting.weights[label], setting.probs)
-return torch.stack([torch.multinomial(row, n, replacement=True, generator=generator) for row in law], dim=1)
+pmf = torch.einsum("c,clk->lk", setting.weights[label], setting.probs)
+return torch.stack([torch.multinomial(row, n, replacement=True, generator=generator) for row in pmf], dim=1)
 """),
 )
 wrong("returns_none", "returned_none", edit=("return torch.multinomial(probs", "torch.multinomial(probs"))

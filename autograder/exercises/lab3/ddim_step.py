@@ -15,7 +15,7 @@ from utils.checks.kits.batches import BATCHES
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.schedules import made_up_schedule
 from utils.checks.lab3.ddim_step import Inputs, require_step
-from utils.diffusion import at
+from utils.diffusion import gather_per_sample
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Jump:
             t=inputs.t,
             t_prev=inputs.t_prev,
             alpha_bars=alpha_bars,
-            alpha_bar=at(alpha_bars, inputs.t, inputs.x),
-            alpha_bar_prev=at(with_data(alpha_bars), inputs.t_prev, inputs.x),
+            alpha_bar=gather_per_sample(alpha_bars, inputs.t, inputs.x),
+            alpha_bar_prev=gather_per_sample(with_data(alpha_bars), inputs.t_prev, inputs.x),
         )
 
     def x0(self, sigma: Tensor | float | None = None, root: Tensor | float | None = None) -> Tensor:
@@ -76,7 +76,7 @@ def with_data(alpha_bars: Tensor) -> Tensor:
 MISTAKES = [
     Mistake(
         "wrapped",
-        lambda j: j.land_at(at(j.alpha_bars, j.t_prev, j.x)),
+        lambda j: j.land_at(gather_per_sample(j.alpha_bars, j.t_prev, j.x)),
         "You read alpha_bars[-1], which is the *last* element, the noisiest. "
         "At t_prev = -1 there is no noise, so alpha_bar is 1.",
     ),
@@ -92,7 +92,7 @@ MISTAKES = [
     ),
     Mistake(
         "single_steps",
-        lambda j: j.land_at(at(with_data(j.alpha_bars), j.t - 1, j.x)),
+        lambda j: j.land_at(gather_per_sample(with_data(j.alpha_bars), j.t - 1, j.x)),
         "You always step to t - 1 and ignore t_prev. Large jumps are the purpose of DDIM.",
     ),
     Mistake(

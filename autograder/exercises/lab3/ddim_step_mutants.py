@@ -9,14 +9,15 @@ right, wrong = mutants_of("lab3.ddim_step")
 
 X0 = "(x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()"
 BACK = "alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev).sqrt() * noise_estimate"
-LAST = "at(with_data, t_prev, x)"
+LAST = "gather_per_sample(with_data, t_prev, x)"
 for name, finds, old, new in (
-    ("wraps", "wrapped", LAST, "at(schedule.alpha_bars, t_prev, x)"),
-    ("clamped_index", "clamped_index", LAST, "at(schedule.alpha_bars, t_prev.clamp(min=0), x)"),
+    ("wraps", "wrapped", LAST, "gather_per_sample(schedule.alpha_bars, t_prev, x)"),
+    ("clamped_index", "clamped_index", LAST, "gather_per_sample(schedule.alpha_bars, t_prev.clamp(min=0), x)"),
     ("schedule_overwritten", "input_altered", LAST,
-     "at(schedule.alpha_bars.mul_(1.0).clamp_(max=0.5), t_prev.clamp(min=0), x) * 0 + at(with_data, t_prev, x)"),
-    ("data_too_early", "data_too_early", LAST, "at(with_data, torch.where(t_prev > 0, t_prev, -1), x)"),
-    ("single_steps", "single_steps", LAST, "at(with_data, t - 1, x)"),
+     "gather_per_sample(schedule.alpha_bars.mul_(1.0).clamp_(max=0.5), t_prev.clamp(min=0), x) * 0 "
+     "+ gather_per_sample(with_data, t_prev, x)"),
+    ("data_too_early", "data_too_early", LAST, "gather_per_sample(with_data, torch.where(t_prev > 0, t_prev, -1), x)"),
+    ("single_steps", "single_steps", LAST, "gather_per_sample(with_data, t - 1, x)"),
     ("clean_only", "clean_estimate", f"return {BACK}", "return x0"),
     ("no_noise_back", "noise_not_put_back", BACK, "alpha_bar_prev.sqrt() * x0"),
     ("data_full", "data_not_scaled", "alpha_bar_prev.sqrt() * x0 +", "x0 +"),
@@ -30,11 +31,14 @@ for name, finds, old, new in (
     ("swapped", "swapped", "    x0 = ", "    alpha_bar, alpha_bar_prev = alpha_bar_prev, alpha_bar\n    x0 = "),
     ("old_noise", "old_noise", "(1 - alpha_bar_prev).sqrt()", "(1 - alpha_bar).sqrt()"),
     ("clamped", "clamped", f"x0 = {X0}", f"x0 = ({X0}).clamp(-1, 1)"),
-    ("alphas", "wrong_step", "at(schedule.alpha_bars, t, x)", "at(schedule.alphas, t, x)"),
+    ("alphas", "wrong_step", "gather_per_sample(schedule.alpha_bars, t, x)",
+     "gather_per_sample(schedule.alphas, t, x)"),
     ("fresh_noise", "wrong_step", "(1 - alpha_bar_prev).sqrt() * noise_estimate",
      "(1 - alpha_bar_prev).sqrt() * torch.randn_like(x)"),
-    ("one_t_prev", ("wrong_step", "clean_estimate"), LAST, "at(with_data, t_prev[:1].expand_as(t_prev), x)"),
-    ("not_broadcast", ("wrong_step", "raised"), "at(schedule.alpha_bars, t, x)", "schedule.alpha_bars[t]"),
+    ("one_t_prev", ("wrong_step", "clean_estimate"), LAST,
+     "gather_per_sample(with_data, t_prev[:1].expand_as(t_prev), x)"),
+    ("not_broadcast", ("wrong_step", "raised"), "gather_per_sample(schedule.alpha_bars, t, x)",
+     "schedule.alpha_bars[t]"),
     ("in_place", "input_altered", f"return {BACK}", f"out = {BACK}\n    x.zero_()\n    return out"),
     ("none", "returned_none", f"return {BACK}", BACK),
     ("on_the_cpu", "hard_coded_device", f"return {BACK}", f"return torch.zeros(x.shape) + {BACK}"),
@@ -44,15 +48,16 @@ right(
     "where",
     edit=(
         LAST,
-        "at(torch.where(t_prev >= 0, schedule.alpha_bars[t_prev], 1.0), torch.arange(len(t), device=t.device), x)",
+        "gather_per_sample("
+        "torch.where(t_prev >= 0, schedule.alpha_bars[t_prev], 1.0), torch.arange(len(t), device=t.device), x)",
     ),
 )
 right("by_score", edit=(X0, "(x + (1 - alpha_bar) * (-noise_estimate / (1 - alpha_bar).sqrt())) / alpha_bar.sqrt()"))
 DDIM_HEAD = "ddim_step(x, t, t_prev, noise_estimate, schedule)"
 right("affine", source=function(DDIM_HEAD, """
 bars = schedule.alpha_bars
-a = at(bars, t, x)
-b = at(torch.cat([torch.ones_like(bars[:1]), bars]), t_prev + 1, x)
+a = gather_per_sample(bars, t, x)
+b = gather_per_sample(torch.cat([torch.ones_like(bars[:1]), bars]), t_prev + 1, x)
 scale = torch.sqrt(b / a)
 return scale * x + (torch.sqrt(1 - b) - scale * torch.sqrt(1 - a)) * noise_estimate
 """))  # fmt: skip
@@ -69,7 +74,8 @@ for row, i, j, e in zip(x, t, t_prev, noise_estimate):
 return torch.stack(rows)
 """))  # fmt: skip
 right("masked", source=function(DDIM_HEAD, """
-a, b = at(schedule.alpha_bars, t, x), at(schedule.alpha_bars, t_prev.clamp(min=0), x).clone()
+a = gather_per_sample(schedule.alpha_bars, t, x)
+b = gather_per_sample(schedule.alpha_bars, t_prev.clamp(min=0), x).clone()
 b[t_prev == -1] = 1
 clean = x / a.sqrt() - noise_estimate * ((1 - a) / a).sqrt()
 return b.sqrt() * clean + (1 - b).sqrt() * noise_estimate

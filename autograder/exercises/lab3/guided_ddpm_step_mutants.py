@@ -6,17 +6,17 @@ from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.guided_ddpm_step")
 
-GUIDED = "noise_estimate - w * (1 - at(schedule.alpha_bars, t, gradient)).sqrt() * gradient"
-SIGMA = "(1 - at(schedule.alpha_bars, t, gradient)).sqrt()"
+GUIDED = "noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt() * gradient"
+SIGMA = "(1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt()"
 MEAN = "(x - beta / (1 - alpha_bar).sqrt() * noise_estimate) / alpha.sqrt()"
-KICK = "at(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise"
+KICK = "gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) * beta.sqrt() * noise"
 for name, finds, old, new in (
     ("plus", "wrong_sign", "noise_estimate - w", "noise_estimate + w"),
-    ("one_step_sigma", "sigma_of_one_step", SIGMA, "at(schedule.betas, t, gradient).sqrt()"),
-    ("variance", "variance_for_sigma", SIGMA, "(1 - at(schedule.alpha_bars, t, gradient))"),
-    ("root_of_bar", "root_of_bar", SIGMA, "at(schedule.alpha_bars, t, gradient).sqrt()"),
-    ("alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "at(schedule.alpha_bars, t, gradient)",
-     "at(schedule.alphas, t, gradient)"),
+    ("one_step_sigma", "sigma_of_one_step", SIGMA, "gather_per_sample(schedule.betas, t, gradient).sqrt()"),
+    ("variance", "variance_for_sigma", SIGMA, "(1 - gather_per_sample(schedule.alpha_bars, t, gradient))"),
+    ("root_of_bar", "root_of_bar", SIGMA, "gather_per_sample(schedule.alpha_bars, t, gradient).sqrt()"),
+    ("alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "gather_per_sample(schedule.alpha_bars, t, gradient)",
+     "gather_per_sample(schedule.alphas, t, gradient)"),
     ("no_sigma", "sigma_missing", f"w * {SIGMA}", "w"),
     ("inverted", "inverted", f"w * {SIGMA} * gradient", f"w * gradient / {SIGMA}"),
     ("mixed", "difference", "noise_estimate - w", "(1 - w) * noise_estimate - w"),
@@ -28,17 +28,19 @@ for name, finds, old, new in (
     ("scale_rounded", "scale_altered", "- w *", "- int(w) *"),
     ("scale_without_sign", "scale_altered", "- w *", "- abs(w) *"),
     ("unguided", "unguided", GUIDED, "noise_estimate.clone()"),
-    ("not_broadcast", ("wrong_guidance", "raised"), "at(schedule.alpha_bars, t, gradient)", "schedule.alpha_bars[t]"),
+    ("not_broadcast", ("wrong_guidance", "raised"), "gather_per_sample(schedule.alpha_bars, t, gradient)",
+     "schedule.alpha_bars[t]"),
     ("guided_in_place", "input_altered", GUIDED, f"noise_estimate.sub_(w * {SIGMA} * gradient)"),
     ("guided_none", "returned_none", f"return {GUIDED}", GUIDED),
-    ("noise_at_the_end", "noise_at_the_end", "at(t > 0, torch.arange(len(t), device=t.device), x) * ", ""),
+    ("noise_at_the_end", "noise_at_the_end", "gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) * ",
+     ""),
     ("noise_if_first_moves", ("noise_at_the_end", "noise_missing", "wrong_step"), KICK,
      "(0 if t[0] == 0 else 1) * beta.sqrt() * noise"),
     ("no_noise", "noise_missing", f" + {KICK}", ""),
     ("beta_kick", "variance_for_sigma", "* beta.sqrt() * noise", "* beta * noise"),
     ("total_kick", "total_sigma", "* beta.sqrt() * noise", "* (1 - alpha_bar).sqrt() * noise"),
     ("full_kick", "noise_unscaled", "* beta.sqrt() * noise", "* noise"),
-    ("minus_kick", "noise_subtracted", "mean + at(t", "mean - at(t"),
+    ("minus_kick", "noise_subtracted", "mean + gather_per_sample(t", "mean - gather_per_sample(t"),
     ("whole_estimate", "factor_missing", "beta / (1 - alpha_bar).sqrt() * noise_estimate", "noise_estimate"),
     ("no_root", "no_root", "(1 - alpha_bar).sqrt()", "(1 - alpha_bar)"),
     ("one_minus_alpha", ("one_minus_alpha", "sigma_of_one_step"), "(1 - alpha_bar).sqrt()", "(1 - alpha).sqrt()"),
@@ -64,7 +66,7 @@ wrong(
     "posterior_variance",
     edit=(
         KICK,
-        "at(t > 0, torch.arange(len(t), device=t.device), x) "
+        "gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) "
         "* (beta * (1 - alpha_bar / alpha) / (1 - alpha_bar)).clamp(min=0).sqrt() * noise",
     ),
 )
@@ -72,17 +74,18 @@ right(
     "where",
     edit=(
         f"return mean + {KICK}",
-        "return torch.where(at(t, torch.arange(len(t), device=t.device), x) > 0, mean + beta**0.5 * noise, mean)",
+        "return torch.where("
+        "gather_per_sample(t, torch.arange(len(t), device=t.device), x) > 0, mean + beta**0.5 * noise, mean)",
     ),
 )
 right("by_clean_estimate", source='''
 def guided_noise(noise_estimate, gradient, t, w, schedule):
-    sigma = torch.sqrt(1 - at(schedule.alpha_bars, t, gradient))
+    sigma = torch.sqrt(1 - gather_per_sample(schedule.alpha_bars, t, gradient))
     score = -noise_estimate / sigma + w * gradient
     return -score * sigma
 
 def ddpm_step(x, t, noise_estimate, noise, schedule):
-    beta, alpha, bar = (at(values, t, x) for values in schedule)
+    beta, alpha, bar = (gather_per_sample(values, t, x) for values in schedule)
     score = -noise_estimate / torch.sqrt(1 - bar)
     moving = (t != 0).to(x.dtype).reshape(beta.shape)
     return (x + beta * score) / torch.sqrt(alpha) + moving * torch.sqrt(beta) * noise

@@ -9,7 +9,7 @@ right, wrong = mutants_of("lab3.schedule")
 BETAS = "torch.linspace(1e-4, 0.02, T)"
 BARS = "alphas.cumprod(dim=0))"
 MIX = "alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise"
-LOOK = "at(schedule.alpha_bars, t, x0)"
+LOOK = "gather_per_sample(schedule.alpha_bars, t, x0)"
 SIGMAS = "return beta.sqrt(), (1 - alpha_bar).sqrt(), (beta * (1 - before) / (1 - alpha_bar)).sqrt()"
 for name, finds, old, new in (
     ("backwards", "backwards", BETAS, "torch.linspace(0.02, 1e-4, T)"),
@@ -31,8 +31,9 @@ for name, finds, old, new in (
     ("no_root", "no_root", MIX, "alpha_bar * x0 + (1 - alpha_bar) * noise"),
     ("no_root_on_data", "no_root_on_data", MIX, "alpha_bar * x0 + (1 - alpha_bar).sqrt() * noise"),
     ("no_root_on_noise", "no_root_on_noise", MIX, "alpha_bar.sqrt() * x0 + (1 - alpha_bar) * noise"),
-    ("alpha_for_alpha_bar", "alpha_for_alpha_bar", LOOK, "at(schedule.alphas, t, x0)"),
-    ("beta_noise", "sigma_of_one_step", MIX, "alpha_bar.sqrt() * x0 + at(schedule.betas, t, x0).sqrt() * noise"),
+    ("alpha_for_alpha_bar", "alpha_for_alpha_bar", LOOK, "gather_per_sample(schedule.alphas, t, x0)"),
+    ("beta_noise", "sigma_of_one_step", MIX,
+     "alpha_bar.sqrt() * x0 + gather_per_sample(schedule.betas, t, x0).sqrt() * noise"),
     ("swapped", "swapped", MIX, "(1 - alpha_bar).sqrt() * x0 + alpha_bar.sqrt() * noise"),
     ("noise_missing", "noise_missing", f"return {MIX}", "return alpha_bar.sqrt() * x0"),
     ("noise_not_scaled", "noise_not_scaled", MIX, "alpha_bar.sqrt() * x0 + noise"),
@@ -40,9 +41,9 @@ for name, finds, old, new in (
     ("noise_subtracted", "noise_subtracted", ".sqrt() * x0 + (1", ".sqrt() * x0 - (1"),
     ("one_minus_root", "one_minus_root", MIX, "alpha_bar.sqrt() * x0 + (1 - alpha_bar.sqrt()) * noise"),
     ("not_broadcast", ("not_broadcast", "raised"), LOOK, "schedule.alpha_bars[t]"),
-    ("first_time_for_all", "wrong_mixture", LOOK, "at(schedule.alpha_bars, t[:1], x0)"),
+    ("first_time_for_all", "wrong_mixture", LOOK, "gather_per_sample(schedule.alpha_bars, t[:1], x0)"),
     ("own_noise", "wrong_mixture", "* noise", "* torch.randn_like(x0)"),
-    ("off_by_one", "wrong_mixture", LOOK, "at(schedule.alpha_bars, t - 1, x0)"),
+    ("off_by_one", "wrong_mixture", LOOK, "gather_per_sample(schedule.alpha_bars, t - 1, x0)"),
     ("in_place", "input_altered", f"return {MIX}",
      "return x0.mul_(alpha_bar.sqrt()).add_((1 - alpha_bar).sqrt() * noise)"),
     ("noise_none", "returned_none", f"return {MIX}", MIX),

@@ -6,52 +6,54 @@ from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.score_and_noise")
 
-SCORE = "-noise_estimate / (1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt()"
-NOISE = "-score * (1 - at(schedule.alpha_bars, t, score)).sqrt()"
+SCORE = "-noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()"
+NOISE = "-score * (1 - gather_per_sample(schedule.alpha_bars, t, score)).sqrt()"
 for name, finds, old, new in (
     ("score_sign", "wrong_sign", SCORE, SCORE[1:]),
     ("noise_sign", "wrong_sign", NOISE, NOISE[1:]),
-    ("score_beta", "sigma_of_one_step", "1 - at(schedule.alpha_bars, t, noise_estimate)",
-     "at(schedule.betas, t, noise_estimate)"),
-    ("noise_beta", "sigma_of_one_step", "1 - at(schedule.alpha_bars, t, score)", "at(schedule.betas, t, score)"),
+    ("score_beta", "sigma_of_one_step", "1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)",
+     "gather_per_sample(schedule.betas, t, noise_estimate)"),
+    ("noise_beta", "sigma_of_one_step", "1 - gather_per_sample(schedule.alpha_bars, t, score)",
+     "gather_per_sample(schedule.betas, t, score)"),
     ("score_variance", "variance_for_sigma", "noise_estimate)).sqrt()", "noise_estimate))"),
     ("noise_variance", "variance_for_sigma", "score)).sqrt()", "score))"),
-    ("score_alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "at(schedule.alpha_bars, t, noise",
-     "at(schedule.alphas, t, noise"),
-    ("noise_alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "at(schedule.alpha_bars, t, score",
-     "at(schedule.alphas, t, score"),
-    ("score_bar", "root_of_bar", "(1 - at(schedule.alpha_bars, t, noise_estimate))",
-     "at(schedule.alpha_bars, t, noise_estimate)"),
+    ("score_alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "gather_per_sample(schedule.alpha_bars, t, noise",
+     "gather_per_sample(schedule.alphas, t, noise"),
+    ("noise_alpha", ("alpha_for_alpha_bar", "sigma_of_one_step"), "gather_per_sample(schedule.alpha_bars, t, score",
+     "gather_per_sample(schedule.alphas, t, score"),
+    ("score_bar", "root_of_bar", "(1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate))",
+     "gather_per_sample(schedule.alpha_bars, t, noise_estimate)"),
     ("score_inverted", "inverted", "-noise_estimate / (1", "-noise_estimate * (1"),
     ("noise_inverted", "inverted", "-score * (1", "-score / (1"),
     ("score_plain", "sigma_missing", SCORE, "-noise_estimate"),
     ("noise_plain", "sigma_missing", NOISE, "-score"),
-    ("score_not_broadcast", ("wrong_score", "raised"), "at(schedule.alpha_bars, t, noise_estimate)",
+    ("score_not_broadcast", ("wrong_score", "raised"), "gather_per_sample(schedule.alpha_bars, t, noise_estimate)",
      "schedule.alpha_bars[t]"),
     ("score_in_place", "input_altered", SCORE,
-     "noise_estimate.neg_().div_((1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt())"),
+     "noise_estimate.neg_().div_((1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt())"),
     ("none", "returned_none", f"return {SCORE}", SCORE),
-    ("last_t", "wrong_noise", "at(schedule.alpha_bars, t, score)", "at(schedule.alpha_bars, t - 1, score)"),
+    ("last_t", "wrong_noise", "gather_per_sample(schedule.alpha_bars, t, score)",
+     "gather_per_sample(schedule.alpha_bars, t - 1, score)"),
     ("on_the_cpu", "hard_coded_device", f"return {SCORE}",
      f"noise_estimate = noise_estimate * torch.ones(noise_estimate.shape)\n    return {SCORE}"),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
 right(
     "small_constant",
-    edit=(SCORE, "-noise_estimate / ((1 - at(schedule.alpha_bars, t, noise_estimate)).sqrt() + 1e-8)"),
+    edit=(SCORE, "-noise_estimate / ((1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt() + 1e-8)"),
 )
 right(
     "power",
     edit=[
-        (SCORE, "-noise_estimate * (1 - at(schedule.alpha_bars, t, noise_estimate)) ** -0.5"),
-        (NOISE, "-((1 - at(schedule.alpha_bars, t, score)) ** 0.5) * score"),
+        (SCORE, "-noise_estimate * (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)) ** -0.5"),
+        (NOISE, "-((1 - gather_per_sample(schedule.alpha_bars, t, score)) ** 0.5) * score"),
     ],
 )
 right(
     "double",
     edit=(
         SCORE,
-        "-(noise_estimate.double() / (1 - at(schedule.alpha_bars.double(), t, noise_estimate)).sqrt())"
+        "-(noise_estimate.double() / (1 - gather_per_sample(schedule.alpha_bars.double(), t, noise_estimate)).sqrt())"
         ".to(noise_estimate.dtype)",
     ),
 )

@@ -59,7 +59,7 @@ for step in range(len(schedule.betas) - 1, -1, -1):
     t = torch.full((x.shape[0],), step, device=x.device, dtype=torch.long)
     e = model(x=x, t=t)
     g = classifier_gradient(classifier=classifier, x=x, t=t, y=y)
-    e = e - w * (1 - at(schedule.alpha_bars, t, x)).sqrt() * g
+    e = e - w * (1 - gather_per_sample(schedule.alpha_bars, t, x)).sqrt() * g
     x = ddpm_step(x=x, t=t, noise_estimate=e, noise=noises[step], schedule=schedule)
 return x
 """))  # fmt: skip

@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from utils.checks.kits.noised_words import RUNS
-from utils.settings import Setting
+from utils.toy_problems import ToyProblem
 from utils.vp import beta
 
 # Runs with few enough words to add up.
@@ -28,15 +28,15 @@ def mean_and_variance(t: float) -> tuple[float, float]:
     return float(end[0]), float(end[1])
 
 
-def all_words(setting: Setting) -> Tensor:
+def all_words(setting: ToyProblem) -> Tensor:
     """Return every word of the alphabet, (words, sites)."""
     return torch.tensor(list(itertools.product(range(setting.letters), repeat=setting.sites)))
 
 
-def word_probs(setting: Setting) -> Tensor:
+def word_probs(setting: ToyProblem) -> Tensor:
     """Return p(word | y) of every word, (classes, words)."""
     words, setting = all_words(setting), setting.to(torch.float64)
-    laws = []
+    probabilities = []
     for weights in setting.weights:
         total = torch.zeros(len(words), dtype=torch.float64)
         for share, probs in zip(weights, setting.probs):
@@ -44,11 +44,11 @@ def word_probs(setting: Setting) -> Tensor:
             for site in range(setting.sites):
                 product = product * probs[site, words[:, site]]
             total = total + share * product
-        laws.append(total)
-    return torch.stack(laws)
+        probabilities.append(total)
+    return torch.stack(probabilities)
 
 
-def log_densities(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+def log_densities(x: Tensor, t: Tensor, setting: ToyProblem) -> Tensor:
     """Return log p_t(x | y), (b, classes): a sum over all words of their probability times a Gaussian around each."""
     setting = setting.to(torch.float64)
     places = setting.points[all_words(setting)]  # (words, sites, d)
@@ -60,12 +60,12 @@ def log_densities(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
     return torch.stack(rows)
 
 
-def posterior(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+def posterior(x: Tensor, t: Tensor, setting: ToyProblem) -> Tensor:
     """Return p(y | x_t), (b, classes)."""
     return torch.softmax(setting.prior.double().log() + log_densities(x, t, setting), dim=1)
 
 
-def posterior_in_decimals(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
+def posterior_in_decimals(x: Tensor, t: Tensor, setting: ToyProblem) -> Tensor:
     """Return p(y | x_t) without any logarithm, in numbers of 60 digits that do not underflow."""
     with decimal.localcontext() as context:
         context.prec, context.Emin, context.Emax = 60, decimal.MIN_EMIN, decimal.MAX_EMAX
@@ -92,7 +92,7 @@ def posterior_in_decimals(x: Tensor, t: Tensor, setting: Setting) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def score(x: Tensor, t: Tensor, y: Tensor, setting: Setting) -> Tensor:
+def score(x: Tensor, t: Tensor, y: Tensor, setting: ToyProblem) -> Tensor:
     """Return the gradient of log p_t(x | y), by automatic differentiation of the sum over all words."""
     x = x.detach().double().requires_grad_()
     logs = log_densities(x, t, setting)[torch.arange(len(y)), y]

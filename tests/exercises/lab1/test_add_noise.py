@@ -29,4 +29,4 @@ def test_the_public_numbers_come_from_the_oracle():
 def test_the_hidden_formula_solves_the_equations(run):
     inputs = Inputs.of(Challenge("lab1.test", b"a key"), run)
     terms = Terms.of(inputs)
-    assert torch.allclose(terms.mixed(terms.a, terms.sigma), noised(inputs), atol=1e-6 if run == "single" else 1e-8)
+    assert torch.allclose(terms.mixed(terms.alpha, terms.sigma), noised(inputs), atol=1e-6 if run == "single" else 1e-8)

@@ -6,7 +6,7 @@ import torch
 from autograder.exercises.lab1.sample_ensemble import MISTAKES
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.toy_problems import random_setting
+from utils.checks.kits.random_problems import random_problem
 from utils.checks.lab1.sample_ensemble import SIZES, Inputs, is_runs_random, pairs_agree
 
 CHALLENGE = Challenge("lab1.test", b"a key")
@@ -31,7 +31,7 @@ def test_every_mistake_gives_a_distribution(run):
 
 
 def test_independent_draws_pass_and_dependent_ones_fail():
-    probs = random_setting(CHALLENGE, "pairs", 6, 3).probs[2]
+    probs = random_problem(CHALLENGE, "pairs", 6, 3).probs[2]
     rows = torch.multinomial(probs, 2000, replacement=True, generator=CHALLENGE.generator("rows")).T
     assert pairs_agree(rows, probs, 1e-7)
     assert not pairs_agree(rows[:, :1].expand(-1, 6), probs[:1].expand(6, 3), 1e-7)

@@ -8,7 +8,7 @@ from torch import Tensor
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.correlation import are_correlated
-from utils.checks.kits.statistics import is_binomial, is_same_law
+from utils.checks.kits.statistics import is_binomial, is_same_distribution
 
 LEVEL = 1e-7  # the chance that one of the tests below refuses independent coins
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
@@ -61,20 +61,20 @@ def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: flo
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
     if is_binomial(count, total, eta, judge.spend_alpha(LEVEL)):
         return
-    seen = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
+    found = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
     at_zero = float(null_at_zero.double().mean())
     if HALF[0] < at_zero < HALF[1] and is_binomial(count, total, float(stats.norm.cdf(eta)), LEVEL):
         judge.fail(
             "normal_coin",
-            f"{seen}; with eta = 0 about half were dropped. "
+            f"{found}; with eta = 0 about half were dropped. "
             "Is your coin uniform on [0, 1]? `rand` and `randn` differ by one letter.",
         )
     if is_binomial(count, total, 1 - eta, LEVEL):
         judge.fail(
             "eta_inverted",
-            f"{seen}. You keep labels with probability eta, but eta is the probability to drop them.",
+            f"{found}. You keep labels with probability eta, but eta is the probability to drop them.",
         )
-    judge.fail("dropped_fraction", f"{seen}.")
+    judge.fail("dropped_fraction", f"{found}.")
 
 
 def require_independent_coins(judge: Judge, null: Tensor) -> None:
@@ -113,13 +113,13 @@ def require_unrelated_coins(judge: Judge, null: Tensor, t: Tensor, y: Tensor) ->
         y: The samples' own labels, (calls, b).
     """
     judge.require(
-        is_same_law(t[null], t[~null], judge.spend_alpha(LEVEL)),
+        is_same_distribution(t[null], t[~null], judge.spend_alpha(LEVEL)),
         "time_tied_to_mask",
         "The samples that lost their label have other times than the rest. Do not use one random number for both.",
     )
     y = y.double()
     judge.require(
-        is_same_law(y[null], y[~null], judge.spend_alpha(LEVEL)),
+        is_same_distribution(y[null], y[~null], judge.spend_alpha(LEVEL)),
         "mask_depends_on_label",
         "Some classes lose their labels more often than others.",
     )

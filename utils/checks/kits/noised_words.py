@@ -9,9 +9,9 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
+from utils.checks.kits.random_problems import CLASSES, COMPONENTS, random_problem, same_problem, with_probs
 from utils.checks.kits.same_answer import strided
-from utils.checks.kits.toy_problems import CLASSES, COMPONENTS, random_setting, same_setting, with_probs
-from utils.settings import Setting
+from utils.toy_problems import ToyProblem
 from utils.vp import T_MIN
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
@@ -51,14 +51,14 @@ class Inputs:
     x: Tensor  # (b, sites, d)
     t: Tensor  # (b, 1, 1)
     y: Tensor  # (b,) labels, int64
-    setting: Setting
+    setting: ToyProblem
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return noised random words with their times, labels and toy problem."""
         sizes = RUNS[run]
         batch, sites, dtype = sizes.batch, sizes.sites, sizes.dtype
-        setting = random_setting(challenge, run, sites, sizes.letters, dtype)
+        setting = random_problem(challenge, run, sites, sizes.letters, dtype)
         t = challenge.rand(f"{run} t", (batch, 1, 1), sizes.low, sizes.high, dtype=dtype)
         noise = challenge.randn(f"{run} noise", (batch, sites, setting.points.shape[1]), dtype)
         y = challenge.randint(f"{run} labels", 0, CLASSES, (batch,))
@@ -66,7 +66,7 @@ class Inputs:
             return cls(1.5 * noise, t, y, setting)
         words = challenge.randint(f"{run} words", 0, sizes.letters, (batch, sites))
         if sizes.where == "impossible":  # every component must make equally many letters that are forbidden to it
-            setting = forbidding_setting(challenge, run, setting)
+            setting = forbidding_problem(challenge, run, setting)
             words = (2 * torch.arange(sites, device=words.device) + words[:, :1]) % 3
         else:
             words[: batch // 3] = 0  # the word of component 0, which cannot make another
@@ -83,10 +83,10 @@ class Inputs:
     def equals(self, other: Inputs) -> bool:
         """Return whether all numbers of two runs are equal."""
         tensors = ((self.x, other.x), (self.t, other.t), (self.y, other.y))
-        return all(torch.equal(a, b) for a, b in tensors) and same_setting(self.setting, other.setting)
+        return all(torch.equal(a, b) for a, b in tensors) and same_problem(self.setting, other.setting)
 
 
-def forbidding_setting(challenge: Challenge, run: str, setting: Setting) -> Setting:
+def forbidding_problem(challenge: Challenge, run: str, setting: ToyProblem) -> ToyProblem:
     """Return the toy problem with one of its three letters forbidden at each site: letter (site + component) mod 3."""
     sites = setting.sites
     probs = challenge.on("cpu").rand(f"{run} allowed", (COMPONENTS, sites, 3), 0.1, 1.0)

@@ -45,7 +45,7 @@ def is_normal(sample: Tensor, level: float) -> bool:
     return min(shape, mean, square) >= level / 3
 
 
-def is_same_law(one: Tensor, other: Tensor, level: float) -> bool:
+def is_same_distribution(one: Tensor, other: Tensor, level: float) -> bool:
     """Two-sample Kolmogorov-Smirnov test; samples of fewer than 8 say nothing."""
     from scipy import stats
 

@@ -11,9 +11,9 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
-from utils.checks.kits.toy_problems import WHERE
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
@@ -107,7 +107,7 @@ def check(judge: Judge) -> None:
             judge.require(
                 abs(mean - number) < 1e-4,
                 "wrong_mixture",
-                f"Data and noise are not mixed as x_t = a(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
+                f"Data and noise are not mixed as x_t = alpha(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
                 "Which factor is a standard deviation, and which a variance?",
             )
         require_layout_ignored(judge, "letters")

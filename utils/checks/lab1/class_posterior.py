@@ -9,9 +9,9 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, probe_words
+from utils.checks.kits.random_problems import CLASSES, WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.kits.toy_problems import CLASSES, WHERE
 from utils.checks.student import Student
 
 NOT_NORMALISED = "not_normalised", "Your probabilities do not add up to 1 over the classes."
@@ -87,7 +87,7 @@ def check(judge: Judge) -> None:
             (judge.tensor("late/value") - prior).abs().max() < 0.1,
             "not_the_prior",
             "At t = 1 nothing is known about x_0, so the posterior must be the prior p(y), but yours is not. "
-            "Does the prior enter, and where are your Gaussians centred when a(t) is nearly 0?",
+            "Does the prior enter, and where are your Gaussians centred when alpha(t) is nearly 0?",
         )
         for run, number in PUBLIC_NUMBERS.items():
             posterior = judge.tensor(f"{run}/value")

@@ -9,9 +9,9 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.noised_words import RUNS, Inputs, probe_words
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.kits.toy_problems import WHERE
 from utils.checks.student import Student
 
 

@@ -12,10 +12,10 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
 from utils.checks.kits.statistics import is_binomial
-from utils.checks.kits.toy_problems import CLASSES, COMPONENTS, WHERE, random_setting, with_probs
 from utils.checks.student import Student
-from utils.settings import Setting
+from utils.toy_problems import ToyProblem
 
 SAMPLES = 4000
 SIZES = {"spins": (7, 2), "letters": (5, 4), "marked": (6, COMPONENTS)}  # run: sites, letters
@@ -26,13 +26,13 @@ MAJORITY_SITES, MAJORITY_SAMPLES = 9, 1000
 class Inputs:
     """The toy problem and the class of one run, fixed by the challenge."""
 
-    setting: Setting
+    setting: ToyProblem
     label: int
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return a random toy problem; in `marked` the first letter of a sample tells its component."""
-        setting = random_setting(challenge, run, *SIZES[run])
+        setting = random_problem(challenge, run, *SIZES[run])
         if run == "marked":
             probs = setting.probs.clone()
             probs[:, 0] = torch.eye(COMPONENTS, dtype=probs.dtype)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from utils.checks.challenge import Challenge
-from utils.settings import SPINS, Setting
+from utils.toy_problems import SPINS, ToyProblem
 
 COMPONENTS, CLASSES = 4, 3
-TENSORS = ("probs", "weights", "prior", "points")  # of a Setting
+TENSORS = ("probs", "weights", "prior", "points")  # of a ToyProblem
 
 # What is special about a run, for messages: "(seen on spins)".
 WHERE = {
@@ -26,9 +26,9 @@ WHERE = {
 }
 
 
-def random_setting(
+def random_problem(
     challenge: Challenge, name: str, sites: int, letters: int, dtype: torch.dtype = torch.float64
-) -> Setting:
+) -> ToyProblem:
     """Return a random toy problem, on the device of the challenge.
 
     Each site has probabilities of its own, some letters are impossible, and the components have unequal shares.
@@ -49,17 +49,17 @@ def random_setting(
     weights[0, 1] = weights[1, 0] = 0  # no class has all components
     prior = cpu.rand(f"{name} prior", (CLASSES,)) + 0.2
     points = torch.tensor(SPINS).double() if letters == 2 else torch.eye(letters).double()
-    setting = Setting(name, probs, weights / weights.sum(-1, keepdim=True), prior / prior.sum(), points).to(dtype)
+    problem = ToyProblem(name, probs, weights / weights.sum(-1, keepdim=True), prior / prior.sum(), points).to(dtype)
     if challenge.device == "cpu":
-        return setting
-    return Setting(name, **{key: getattr(setting, key).to(challenge.device) for key in TENSORS})
+        return problem
+    return ToyProblem(name, **{key: getattr(problem, key).to(challenge.device) for key in TENSORS})
 
 
-def with_probs(setting: Setting, probs: torch.Tensor) -> Setting:
+def with_probs(problem: ToyProblem, probs: torch.Tensor) -> ToyProblem:
     """Return the same toy problem with other probabilities of the letters, (components, sites, letters)."""
-    return Setting(setting.name, probs, setting.weights, setting.prior, setting.points)
+    return ToyProblem(problem.name, probs, problem.weights, problem.prior, problem.points)
 
 
-def same_setting(one: Setting, other: Setting) -> bool:
+def same_problem(one: ToyProblem, other: ToyProblem) -> bool:
     """Return whether all numbers of two toy problems are equal."""
     return all(torch.equal(getattr(one, key), getattr(other, key)) for key in TENSORS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from utils.stored import or_stored
+from utils.fallback import or_precomputed
 from utils.training import CHECKPOINTS
 
 
@@ -12,7 +12,7 @@ def test_a_missing_answer_is_printed(capsys):
     def blank():
         raise NotImplementedError
 
-    assert or_stored(blank, lambda: 7, "The grid") == 7
+    assert or_precomputed(blank, lambda: 7, "The grid") == 7
     assert "The grid" in capsys.readouterr().out
 
 

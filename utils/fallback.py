@@ -29,19 +29,19 @@ def reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ").splitlines()[0][:200]
 
 
-def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T:
-    """Return compute(). If that raises, print one line that says so, and return stored().
+def or_precomputed(compute: Callable[[], T], precomputed: Callable[[], T], what: str) -> T:
+    """Return compute(). If that raises, print one line that says so, and return precomputed().
 
     Args:
         compute: uses the student's answers, and may raise any exception.
-        stored: loads the stored result.
+        precomputed: loads the result that was computed in advance.
         what: the name of the result, for the line.
 
     Returns:
-        The computed or the stored result.
+        The student's result or the precomputed one.
 
     Example:
-        >>> or_stored(lambda: 1 / 0, lambda: 7, "The grid")  # doctest: +ELLIPSIS
+        >>> or_precomputed(lambda: 1 / 0, lambda: 7, "The grid")  # doctest: +ELLIPSIS
         The grid: an earlier answer is missing or fails (ZeroDivisionError: division by zero). These are stored ...
         7
     """
@@ -49,7 +49,7 @@ def or_stored(compute: Callable[[], T], stored: Callable[[], T], what: str) -> T
         return compute()
     except Exception as error:  # a student's answer may raise anything
         print(f"{what}: an earlier answer is missing or fails ({reason(error)}). These are stored results, not yours.")
-        return stored()
+        return precomputed()
 
 
 def show_or_say(show: Callable[[], object], needs: str) -> None:

@@ -16,7 +16,7 @@ SPINS = ((-1.0,), (1.0,))  # letter 0 is a spin that points down, letter 1 one t
 
 
 @dataclass(frozen=True)
-class Setting:
+class ToyProblem:
     """A toy problem: sequences (or lattices) of letters, with classes.
 
     Args:
@@ -111,23 +111,23 @@ class Setting:
         points = self.points.to(x)
         return (x @ points.T - points.square().sum(1) / 2).argmax(-1)
 
-    def to(self, dtype: torch.dtype) -> Setting:
+    def to(self, dtype: torch.dtype) -> ToyProblem:
         """Return the same problem with numbers of another type.
 
         Args:
             dtype: a floating-point type.
 
         Returns:
-            A new setting.
+            A new problem.
         """
         tensors = {name: getattr(self, name).to(dtype) for name in ("probs", "weights", "prior", "points")}
-        return Setting(self.name, side=self.side, **tensors)
+        return ToyProblem(self.name, side=self.side, **tensors)
 
 
 # --- lattices of spins
 
 
-def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: int = 6) -> Setting:
+def spin_problem(name: str, ups: list[float], weights: list[list[float]], side: int = 6) -> ToyProblem:
     """Make a problem of side × side spins. In component c, every spin points up with probability `ups[c]`.
 
     Args:
@@ -147,12 +147,12 @@ def spin_setting(name: str, ups: list[float], weights: list[list[float]], side: 
         raise ValueError(f"ups: probabilities lie between 0 and 1, not {ups}")
     probs = torch.stack([1 - up, up], dim=-1)[:, None, :].expand(-1, side * side, -1).clone()
     shares = torch.tensor(weights, dtype=torch.float64)
-    return Setting(
+    return ToyProblem(
         name, probs, shares, torch.full((len(shares),), 1 / len(shares)).double(), torch.tensor(SPINS).double(), side
     )
 
 
-def noisy_spins(side: int = 6) -> Setting:
+def noisy_spins(side: int = 6) -> ToyProblem:
     """Make world 1: both classes are fair coins. They cannot be told apart, which makes it the negative control.
 
     Args:
@@ -161,10 +161,10 @@ def noisy_spins(side: int = 6) -> Setting:
     Returns:
         The problem.
     """
-    return spin_setting("World 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
+    return spin_problem("World 1: noisy / noisy", [0.5], [[1.0], [1.0]], side)
 
 
-def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
+def ferromagnet(side: int = 6, flip: float = 0.1) -> ToyProblem:
     """Make world 2: class 0 is all down or all up, with or without flips; class 1 is fair coins.
 
     It is called FM after the ferromagnet, but it is a mixture of two states: the spins do not interact.
@@ -176,7 +176,7 @@ def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
     Returns:
         The problem.
     """
-    return spin_setting(
+    return spin_problem(
         "World 2: FM / noisy",
         [0.0, 1.0, flip, 1 - flip, 0.5],
         [[0.25, 0.25, 0.25, 0.25, 0.0], [0, 0, 0, 0, 1.0]],
@@ -184,7 +184,7 @@ def ferromagnet(side: int = 6, flip: float = 0.1) -> Setting:
     )
 
 
-def all_down(side: int = 6, flip: float = 0.1) -> Setting:
+def all_down(side: int = 6, flip: float = 0.1) -> ToyProblem:
     """Make world 3: class 0 is down, with or without flips; class 1 is fair coins, or up with or without flips.
 
     Args:
@@ -194,7 +194,7 @@ def all_down(side: int = 6, flip: float = 0.1) -> Setting:
     Returns:
         The problem.
     """
-    return spin_setting(
+    return spin_problem(
         "World 3: down / noisy or up",
         [0.0, flip, 0.5, 1.0, 1 - flip],
         [[0.5, 0.5, 0, 0, 0], [0, 0, 0.5, 0.25, 0.25]],
@@ -202,7 +202,7 @@ def all_down(side: int = 6, flip: float = 0.1) -> Setting:
     )
 
 
-def majority(side: int = 6, ratio: float | None = None) -> Setting:
+def majority(side: int = 6, ratio: float | None = None) -> ToyProblem:
     """Make the problem of mostly down against mostly up.
 
     Args:
@@ -218,13 +218,13 @@ def majority(side: int = 6, ratio: float | None = None) -> Setting:
     if ratio is not None and not 0.5 <= ratio <= 1:
         raise ValueError(f"ratio: a majority is at least one half and at most 1, not {ratio}")
     down = 0.0 if ratio is None else 1 - ratio
-    return spin_setting("Majority down / majority up", [down, 1 - down], [[1.0, 0.0], [0.0, 1.0]], side)
+    return spin_problem("Majority down / majority up", [down, 1 - down], [[1.0, 0.0], [0.0, 1.0]], side)
 
 
 # --- sequences of letters: four ways to make two classes differ
 
 
-def letter_setting(name: str, probs: Tensor) -> Setting:
+def letter_problem(name: str, probs: Tensor) -> ToyProblem:
     """Make a problem of two equally likely classes of one component each, with letters as one-hot vectors.
 
     Args:
@@ -235,12 +235,12 @@ def letter_setting(name: str, probs: Tensor) -> Setting:
         The problem.
     """
     letters = probs.shape[-1]
-    return Setting(
+    return ToyProblem(
         name, probs.double(), torch.eye(2).double(), torch.full((2,), 0.5).double(), torch.eye(letters).double()
     )
 
 
-def disjoint_letters(sites: int = 12, letters: int = 6) -> Setting:
+def disjoint_letters(sites: int = 12, letters: int = 6) -> ToyProblem:
     """Make a problem in which class 0 uses the first letters // 2 letters, and class 1 the others.
 
     Args:
@@ -256,10 +256,10 @@ def disjoint_letters(sites: int = 12, letters: int = 6) -> Setting:
     require_alphabet(sites, letters)
     probs, half = torch.zeros(2, sites, letters), letters // 2
     probs[0, :, :half], probs[1, :, half:] = 1 / half, 1 / (letters - half)
-    return letter_setting("Disjoint letters", probs)
+    return letter_problem("Disjoint letters", probs)
 
 
-def dirichlet_letters(sites: int = 12, letters: int = 6, seed: int = 0) -> Setting:
+def dirichlet_letters(sites: int = 12, letters: int = 6, seed: int = 0) -> ToyProblem:
     """Make a problem in which each class has its own letter probabilities, drawn once from Dirichlet(1, …, 1).
 
     Args:
@@ -275,10 +275,10 @@ def dirichlet_letters(sites: int = 12, letters: int = 6, seed: int = 0) -> Setti
     """
     require_alphabet(sites, letters)
     waits = -torch.rand(2, letters, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).log()
-    return letter_setting("Different letter probabilities", (waits / waits.sum(1, True))[:, None].expand(-1, sites, -1))
+    return letter_problem("Different letter probabilities", (waits / waits.sum(1, True))[:, None].expand(-1, sites, -1))
 
 
-def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> Setting:
+def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> ToyProblem:
     """Make a problem in which class 0 is uniform, and class 1 prefers the first letters // 2 letters.
 
     Args:
@@ -297,10 +297,10 @@ def biased_letters(sites: int = 12, letters: int = 6, bias: float = 3.0) -> Sett
         raise ValueError(f"bias: a positive factor, not {bias}")
     odds = torch.ones(2, letters, dtype=torch.float64)
     odds[1, : letters // 2] = bias
-    return letter_setting("Biased letters", (odds / odds.sum(1, True))[:, None].expand(-1, sites, -1))
+    return letter_problem("Biased letters", (odds / odds.sum(1, True))[:, None].expand(-1, sites, -1))
 
 
-def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, float] = (0.1, 0.6)) -> Setting:
+def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, float] = (0.1, 0.6)) -> ToyProblem:
     """Make a problem of the repeated word 0, 1, 2, … with some letters redrawn uniformly.
 
     The probability that a letter is redrawn depends on the class.
@@ -320,10 +320,10 @@ def redrawn_letters(sites: int = 12, letters: int = 6, redraw: tuple[float, floa
     if not all(0 <= p <= 1 for p in redraw):
         raise ValueError(f"redraw: two probabilities between 0 and 1, not {redraw}")
     word = torch.eye(letters, dtype=torch.float64)[torch.arange(sites) % letters]
-    return letter_setting("Redrawn letters", torch.stack([(1 - p) * word + p / letters for p in redraw]))
+    return letter_problem("Redrawn letters", torch.stack([(1 - p) * word + p / letters for p in redraw]))
 
 
-def uniform_letters(sites: int = 12, letters: int = 6) -> Setting:
+def uniform_letters(sites: int = 12, letters: int = 6) -> ToyProblem:
     """Make world 1 for letters: both classes are uniform.
 
     Args:
@@ -337,7 +337,7 @@ def uniform_letters(sites: int = 12, letters: int = 6) -> Setting:
         ValueError: `sites` or `letters` is too small.
     """
     require_alphabet(sites, letters)
-    return letter_setting("Uniform letters", torch.full((2, sites, letters), 1 / letters, dtype=torch.float64))
+    return letter_problem("Uniform letters", torch.full((2, sites, letters), 1 / letters, dtype=torch.float64))
 
 
 def require_alphabet(sites: int, letters: int) -> None:
@@ -359,14 +359,14 @@ def require_alphabet(sites: int, letters: int) -> None:
 # --- the distribution of the number of up spins
 
 
-def law_of_ups(setting: Setting) -> Tensor:
+def up_spin_pmf(problem: ToyProblem) -> Tensor:
     """Return the exact distribution of the number of up spins in each class, p(number = k | y) for k = 0 … sites.
 
     All sites of a component must be alike. Then the number is binomial in a component, and a mixture of binomials in a
     class.
 
     Args:
-        setting: a problem of spins.
+        problem: a problem of spins.
 
     Returns:
         Probabilities, shape (classes, sites + 1), float64.
@@ -375,14 +375,14 @@ def law_of_ups(setting: Setting) -> Tensor:
         ValueError: the sites are not alike, or there are more than two letters.
 
     Example:
-        >>> law_of_ups(majority(side=1)).tolist()
+        >>> up_spin_pmf(majority(side=1)).tolist()
         [[1.0, 0.0], [0.0, 1.0]]
     """
-    up = setting.probs[:, :, 1].double()
-    if setting.letters != 2 or not torch.equal(up, up[:, :1].expand_as(up)):
+    up = problem.probs[:, :, 1].double()
+    if problem.letters != 2 or not torch.equal(up, up[:, :1].expand_as(up)):
         raise ValueError("the number of up spins is binomial only where there are two letters and all sites are alike")
-    n, k = setting.sites, torch.arange(setting.sites + 1, dtype=torch.float64)
+    n, k = problem.sites, torch.arange(problem.sites + 1, dtype=torch.float64)
     ways = math.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
     p = up[:, :1]
     logs = ways + torch.special.xlogy(k, p) + torch.special.xlogy(n - k, 1 - p)
-    return setting.weights.double() @ logs.exp()
+    return problem.weights.double() @ logs.exp()

@@ -1,10 +1,10 @@
-"""The ledger of memory, against sums that can be done by hand."""
+"""The peak of memory, against sums that can be done by hand."""
 
 import pytest
 import torch
 from torch import nn
 
-from utils.memory import peak_memory
+from utils.peak_memory import peak_memory
 
 MB = 250_000  # numbers in float32
 
