@@ -3,14 +3,8 @@
 import pytest
 
 from autograder.course import releases as archive
-from autograder.course.labs import find_lab
 from autograder.course.source import read_source, release_hash
 from autograder.intake.repair import repair
-
-
-@pytest.fixture(scope="module")
-def lab4():
-    return find_lab("lab4")
 
 
 def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "instructor.md"
 # Commands that this test leaves to others, and who runs them.
 ELSEWHERE = {
     "make sandbox": ".ci/run",
-    "make demo": "tests/core and tests/scale run the same commands on the same class",
+    "make demo": "tests/cli and tests/gradebook run the same commands on the same class",
     "make course": "tests/browser",
 }
 LAB = find_lab("lab4")

@@ -33,11 +33,12 @@ def ci(monkeypatch):
 @pytest.fixture(scope="module")
 def finished(answers, tmp_path_factory):
     """A folder with two finished runs and one that was stopped."""
-    os.environ["LAB_BUDGET"] = "ci"
     folder = tmp_path_factory.mktemp("runs")
-    for name in ("no_regularizer", "fokker_planck"):
-        run(name, answers, SMALL, runs=folder)
-    stopped_run("consistency", answers, folder, 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_BUDGET", "ci")
+        for name in ("no_regularizer", "fokker_planck"):
+            run(name, answers, SMALL, runs=folder)
+        stopped_run("consistency", answers, folder, 8)
     return folder
 
 
