@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as image
 
 from utils.distributions import Sampleable
 from utils.runtime import SETUP_FACTS, current_budget
@@ -114,6 +113,8 @@ def load_digits(split: str = "train", size: int = 32, device: torch.device | str
     else:
         prefix = "train" if split == "train" else "t10k"
         pixels, labels = (read_idx(root, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
+    from torchvision.transforms.v2 import functional as image  # its import takes seconds: it brings a compiler
+
     pixels = image.resize(torch.from_numpy(pixels)[:, None], [size, size], antialias=True)
     return LabelledImages(pixels, torch.from_numpy(labels), OFFLINE if root is None else "MNIST").to(device)
 
@@ -217,6 +218,7 @@ def read_offline_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     from sklearn.datasets import load_digits as sklearn_digits
     from sklearn.model_selection import train_test_split
+    from torchvision.transforms.v2 import functional as image
 
     digits = sklearn_digits()
     parts = train_test_split(digits.images, digits.target, test_size=360, random_state=0, stratify=digits.target)

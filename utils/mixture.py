@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int, jaxtyped
+from jaxtyping import Float, Int
 from torch import Tensor
-from typeguard import typechecked
 
 from utils.diffusion import Schedule, at
 
@@ -39,7 +38,6 @@ class Mixture:
         noise = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
         return self.means[y] + self.stds[y, None] * noise, y
 
-    @jaxtyped(typechecker=typechecked)
     def logits(self, x: Float[Tensor, "b d"], t: Int[Tensor, " b"], schedule: Schedule) -> Float[Tensor, "b classes"]:
         """Return log p_t(x, k) up to a constant: the logits of an exact classifier of noisy points.
 
@@ -56,7 +54,6 @@ class Mixture:
         distance = (x[:, None] - bar.sqrt()[..., None] * self.means).square().sum(-1)
         return self.prior.log() - x.shape[1] / 2 * variance.log() - distance / (2 * variance)
 
-    @jaxtyped(typechecker=typechecked)
     def noise(self, x: Float[Tensor, "b d"], t: Int[Tensor, " b"], schedule: Schedule) -> Float[Tensor, "b d"]:
         """Return the mean of the noise in x given x, which is what a perfect noise network returns.
 
