@@ -104,6 +104,8 @@ def load_digits(split: str = "train", size: int = 32, device: torch.device | str
         DamagedFile: MNIST was found but is damaged.
         ValueError: `split` is neither `train` nor `test`.
     """
+    from torchvision.transforms.v2 import functional as image  # here, because its import takes seconds
+
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")
     root = find_mnist() or download_mnist()
@@ -113,8 +115,6 @@ def load_digits(split: str = "train", size: int = 32, device: torch.device | str
     else:
         prefix = "train" if split == "train" else "t10k"
         pixels, labels = (read_idx(root, f"{prefix}-{kind}-ubyte") for kind in ("images-idx3", "labels-idx1"))
-    from torchvision.transforms.v2 import functional as image  # its import takes seconds: it brings a compiler
-
     pixels = image.resize(torch.from_numpy(pixels)[:, None], [size, size], antialias=True)
     return LabelledImages(pixels, torch.from_numpy(labels), OFFLINE if root is None else "MNIST").to(device)
 
