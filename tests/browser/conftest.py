@@ -67,6 +67,7 @@ def environment(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
+    """A headless Chromium."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
         pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")

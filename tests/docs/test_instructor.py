@@ -19,6 +19,8 @@ from autograder.course.labs import find_lab
 from autograder.demo import CLASS, as_colab_saves
 from autograder.running.bubblewrap import bubblewrap
 
+pytestmark = pytest.mark.sandbox  # without bubblewrap they run, too
+
 PAGE = ROOT / "docs" / "instructor.md"
 # Commands that this test leaves to others, and who runs them.
 ELSEWHERE = {
@@ -36,6 +38,7 @@ def commands():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """The folder in which an instructor works."""
     return tmp_path_factory.mktemp("instructor")
 
 

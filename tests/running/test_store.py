@@ -12,6 +12,7 @@ KEY = "ab" + "0" * 62
 
 @pytest.fixture
 def store(tmp_path):
+    """An empty store, which knows one exercise."""
     return Store(tmp_path / "store", {"lab4.cfg_drift": 1})
 
 

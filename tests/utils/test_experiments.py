@@ -22,11 +22,13 @@ SMALL = ["steps=12", "batch=16"]
 
 @pytest.fixture(scope="module")
 def answers() -> Answers:
+    """The model answers of lab 2."""
     return Answers.from_notebook(find_lab("lab2").solution)
 
 
 @pytest.fixture(autouse=True)
 def ci(monkeypatch):
+    """Run with the smallest budget."""
     monkeypatch.setenv("LAB_BUDGET", "ci")
 
 
@@ -218,6 +220,7 @@ def test_a_blank_notebook_cannot_train_and_is_told(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def stored():
+    """The stored results of the course."""
     return analysis.stored_results()
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from autograder.course.labs import find_lab, labs
+from autograder.course.labs import find_lab
 from autograder.course.solved import answers_of
 from autograder.exercises.kits import mutants
 from autograder.exercises.registry import find_verdict
@@ -24,6 +24,7 @@ from autograder.validation.kill_matrix import (
     row_of,
     verdicts,
 )
+from tests.syllabus import FINISHED, minimum
 from tests.validation.teaching import faults, formulas, sentences, statement_of
 from utils.checks import public_verdict
 from utils.checks.exercise import find, load, run_probe
@@ -146,7 +147,7 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 
 
 def test_levels_that_add_up_to_too_much_are_an_error():
-    name = automatic(labs()[-1])[0].name
+    name = automatic(find_lab("lab4"))[0].name
     judge = Judge(challenge_number(find(name), 0), run_probe(find(name), {}, challenge_number(find(name), 0)))
     judge.spend_alpha(FALSE_ALARM / 2)
     with pytest.raises(AssertionError, match="levels add up"):
@@ -164,7 +165,10 @@ def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, solved
 
 def test_a_loss_that_takes_one_sample_at_a_time_is_right(lab):
     """The full run takes a few at a time: 10,000 challenges of this would last two hours."""
-    [few] = [task for task in plan(lab) if task.mutant.name == "a_few_at_a_time"]
+    tasks = [task for task in plan(lab) if task.mutant.name == "a_few_at_a_time"]
+    if not tasks and lab.short not in FINISHED:
+        pytest.skip("this lab trains nothing yet")
+    [few] = tasks
     source = re.sub(r"\.split\(\d+\)", ".split(1)", few.mutant.source)
     assert source != few.mutant.source
     row = row_of(replace(few, mutant=replace(few.mutant, source=source), challenges=3))
@@ -186,7 +190,8 @@ def test_adding_an_exercise_costs_a_probe_a_verdict_and_mutants(lab):
     for entry in automatic(lab):
         assert callable(entry.probe) and callable(entry.public) and callable(find_verdict(entry))
         mine = [task.mutant for task in plan(lab) if task.mutant.exercise == entry.name]
-        assert sum(not m.right for m in mine) >= 10, f"{entry.name}: at least ten wrong answers"
-        assert sum(m.right for m in mine if m.kind != "model") >= 5, f"{entry.name}: at least five right ones"
+        least = minimum(lab)
+        assert sum(not m.right for m in mine) >= least.wrong, f"{entry.name}: more wrong answers"
+        assert sum(m.right for m in mine if m.kind != "model") >= least.right, f"{entry.name}: more right ones"
         assert all(m.finds for m in mine if not m.right)
     assert named == {entry.name for entry in automatic(lab)}

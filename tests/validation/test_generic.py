@@ -1,6 +1,6 @@
 """Wrong answers made by a program: how they are made, and that none survives."""
 
-from autograder.course.labs import labs
+from autograder.course.labs import find_lab
 from autograder.course.solved import answers_of
 from autograder.validation.equivalent import EQUIVALENT
 from autograder.validation.generic import changes_of
@@ -9,6 +9,7 @@ from autograder.validation.kill_matrix import (
     run,
     stale_rows,
 )
+from tests.syllabus import FINISHED
 
 SAMPLE = 24  # of each exercise's changes; `make validate` and `make validate-full` run all
 
@@ -48,12 +49,13 @@ def test_no_generic_change_survives(lab):
     listed = {(name, change) for name, table in EQUIVALENT.items() for change in table}
     whole = [task for task in plan(lab, generic=True) if (task.mutant.exercise, task.mutant.name) in listed]
     rows = list(run({t.mutant: t for t in tasks + whole}.values()))
-    assert len(rows) >= 5 * len({row.exercise for row in rows})
+    if lab.short in FINISHED:
+        assert len(rows) >= 5 * len({row.exercise for row in rows})
     assert not [f"{row.exercise}: {row.name}: {row.misses}" for row in rows if not row.ok]
 
 
 def test_an_entry_of_the_table_that_nothing_makes_is_told(monkeypatch):
-    lab = labs()[-1]
+    lab = find_lab("lab4")
     name = next(iter(answers_of(lab)))
     monkeypatch.setitem(EQUIVALENT, name, {"return 42": "no reason"})
     assert [(row.exercise, row.name, row.ok) for row in stale_rows(lab)] == [(name, "return 42", False)]
