@@ -1,40 +1,78 @@
-"""Shared by all tests: the labs that exist, one warm sandbox, notebooks made in memory."""
+"""Shared by all tests: the labs that exist, one warm sandbox, notebooks made in memory, and a guard of global state."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+# Defaults of the whole process, before anything is imported. A test that needs another value uses `monkeypatch`.
 os.environ.setdefault("LAB_BUDGET", "ci")
 os.environ.setdefault("LAB_SECRET", "the tests' secret")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import nbformat
 import pytest
+import torch
 
 from autograder import ROOT
-from autograder.course.labs import Lab, labs
+from autograder.course.labs import Lab, find_lab, labs
+from autograder.course.solved import SolvedLab
 from autograder.course.source import read_source
 from autograder.running.bubblewrap import bubblewrap
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
 
+# A test that uses one of these fixtures, itself or through another fixture, gets the marker.
+MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
+# Set by pytest for each phase of a test, or by a library when it is imported for the first time.
+SET_BY_OTHERS = ("PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_")
+
 
 def pytest_configure(config):
-    # Programs of the environment (alembic, jupyter) are called by name; the environment need not be activated.
-    import sys
-
+    """Put the environment's programs on PATH: alembic and jupyter are called by name, also without activation."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that start bubblewrap or drive Chromium."""
+    for item in items:
+        for fixture, marker in MARKER_OF_FIXTURE.items():
+            if fixture in item.fixturenames:
+                item.add_marker(marker)
+
+
+def global_state() -> dict[str, object]:
+    """Return what tests share: torch's default type, the working directory, the import path, the environment."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(SET_BY_OTHERS)}
+    folder = Path.cwd()
+    return {"default dtype": torch.get_default_dtype(), "cwd": folder, "sys.path": [*sys.path]} | environment
+
+
+@pytest.fixture(autouse=True)
+def global_state_is_restored():
+    """Fail a test that leaves global state changed. The state of torch's random numbers is restored."""
+    before, numbers = global_state(), torch.get_rng_state()
+    yield
+    torch.set_rng_state(numbers)
+    after = global_state()
+    torch.set_default_dtype(before["default dtype"])
+    os.chdir(before["cwd"])
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    assert not changed, f"the test left changed: {', '.join(changed)}; use monkeypatch, or a fixture that restores"
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
+    """The repository's folder."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def needs_bubblewrap() -> None:
-    """CI must have it; elsewhere its lack skips."""
+    """Skip the test where bubblewrap is missing. In CI it fails."""
     if bubblewrap() is None:
         if os.environ.get("CI"):
             pytest.fail("bubblewrap is missing in CI: `make sandbox` installs it")
@@ -50,16 +88,40 @@ def sandbox(needs_bubblewrap):
 
 @pytest.fixture(scope="session")
 def unprotected():
+    """The same as `sandbox`, without bubblewrap."""
     with Sandbox(Limits(), protected=False) as box:
         yield box
 
 
 @pytest.fixture(params=labs(), ids=lambda lab: lab.short)
 def lab(request) -> Lab:
+    """Each lab of the registry in turn."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def lab4() -> Lab:
+    """Lab 4, the example of most tests that need one lab."""
+    return find_lab("lab4")
 
 
 @pytest.fixture
 def solved(lab) -> nbformat.NotebookNode:
-    """The instructor's notebook, freshly made: every answer is the model's."""
+    """The instructor's notebook, freshly made: every answer is the model answer."""
     return read_source(lab)
+
+
+@pytest.fixture(scope="session")
+def solved_lab() -> Callable[[Lab], SolvedLab]:
+    """A function that executes the model answers of a lab, once for each lab and process."""
+    return cache(SolvedLab)
+
+
+@pytest.fixture
+def float64():
+    """Compute in float64 by default, from a fixed seed."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional as image
 
 from utils.distributions import Sampleable
 from utils.runtime import SETUP_FACTS, current_budget
@@ -105,6 +104,8 @@ def load_digits(split: str = "train", size: int = 32, device: torch.device | str
         DamagedFile: MNIST was found but is damaged.
         ValueError: `split` is neither `train` nor `test`.
     """
+    from torchvision.transforms.v2 import functional as image  # here, because its import takes seconds
+
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', not {split!r}")
     root = find_mnist() or download_mnist()
@@ -217,6 +218,7 @@ def read_offline_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     """
     from sklearn.datasets import load_digits as sklearn_digits
     from sklearn.model_selection import train_test_split
+    from torchvision.transforms.v2 import functional as image
 
     digits = sklearn_digits()
     parts = train_test_split(digits.images, digits.target, test_size=360, random_state=0, stratify=digits.target)

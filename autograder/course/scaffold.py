@@ -89,7 +89,6 @@ def new_lab(name: str, root: Path = ROOT) -> list[Path]:
         / "exercises"
         / lab.short
         / "__init__.py": f'"""The hidden halves of lab {lab.short[3:]}."""\n',
-        root / "tests" / "exercises" / lab.short / "__init__.py": "",
     }
     write_new(files)
     register_lab(root / REGISTRY, lab)

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import find_lab
 from autograder.demo import CLASS, LOSS, make_class, with_mutant
 from autograder.running.bubblewrap import bubblewrap
+from tests.events import await_event
 
 TOKEN = "a-token-for-tests"
 # Closed networks refuse what Chromium asks for in the background; root needs --no-sandbox.
@@ -67,6 +67,7 @@ def environment(root: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
+    """A headless Chromium."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
         pytest.skip("chromium and chromedriver are not installed (Debian: apt-get install chromium chromium-driver)")
@@ -137,16 +138,17 @@ def server(course):
         process = subprocess.Popen(
             command, cwd=course.root, env=environment(course.root), stdout=file, stderr=file, start_new_session=True
         )
-    address, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
-    while True:
+    address = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
         try:
             urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
-            break
+            return True
         except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                os.killpg(process.pid, signal.SIGKILL)
-                pytest.fail(f"`make course` did not start JupyterLab:\n{log.read_text()[-3000:]}")
-            time.sleep(0.3)
+            return False
+
+    if not await_event(answers, process, "JupyterLab's first answer", 90):
+        pytest.fail(f"`make course` did not start JupyterLab:\n{log.read_text()[-3000:]}")
     yield Server(address)
     os.killpg(process.pid, signal.SIGTERM)
     try:

@@ -18,6 +18,7 @@ LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complet
 
 @pytest.fixture(scope="module")
 def site(browser, tmp_path_factory):
+    """The folder of the site, built once."""
     spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "site" / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -122,3 +122,10 @@ def test_without_bubblewrap_validate_says_what_it_left_out(monkeypatch, capsys):
     monkeypatch.setattr("autograder.validation.matrix_run.bubblewrap", lambda: None)
     assert main(FEW[:-1]) == 0
     assert "the model answers were not run in the sandbox" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--only", "nope"], ["--only", "cfg_drift", "--full"]])
+def test_an_exercise_that_is_not_there_or_not_asked_for_is_told_in_a_sentence(words, capsys):
+    assert main(["validate", "lab4", *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1

@@ -10,11 +10,10 @@ import pytest
 from autograder import ROOT
 from autograder.course.build import FORBIDDEN, build_lab
 from autograder.course.cells import HAND_IN_TAGS, role_of
-from autograder.course.labs import labs
 from autograder.course.source import read_source
+from tests.syllabus import FINISHED, minimum
 from utils.checks.exercise import load
 
-EXERCISES = {"lab1": 7, "lab2": 7, "lab3": 9, "lab4": 7}  # as in the syllabus
 # What a cell says where an answer that it needs is missing or fails: `utils.fallback` catches the error.
 EXCUSES = (
     "These are stored results, not yours",
@@ -32,9 +31,14 @@ def test_generated_notebooks_are_fresh(lab):
     assert build_lab(lab, check=True) == [], "run `make labs` and commit what it writes"
 
 
-def test_each_lab_has_its_exercises_and_is_worth_18_points(lab):
-    assert len(load(lab.short)) == EXERCISES[lab.short]
-    assert sum(entry.points for entry in load(lab.short)) == 18
+def test_each_finished_lab_has_its_exercises_and_points():
+    exercises = {short: load(short) for short in FINISHED}
+    assert {short: len(entries) for short, entries in exercises.items()} == {
+        short: lab.exercises for short, lab in FINISHED.items()
+    }
+    assert {short: sum(entry.points for entry in entries) for short, entries in exercises.items()} == {
+        short: lab.points for short, lab in FINISHED.items()
+    }
 
 
 def test_student_notebook_has_no_solution_and_no_output(lab):
@@ -51,12 +55,15 @@ def test_instructor_notebook_was_executed_without_errors(lab):
     code = [
         cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip() and not is_hand_in(cell)
     ]
+    if not minimum(lab).executed and not any(cell.execution_count for cell in code):
+        pytest.skip("a new lab, not executed yet: `make execute`")
     assert all(cell.execution_count for cell in code), "run `make execute`"
     outputs = [output for cell in code for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     said = "".join(output.text for output in outputs if output.output_type == "stream")
     assert not [excuse for excuse in EXCUSES if excuse in said], "a cell failed, and `utils.fallback` hid it"
-    assert [output for output in outputs if "image/png" in output.get("data", {})], "not a single figure"
+    figures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert figures or not minimum(lab).figures, "not a single figure"
 
 
 def test_sources_are_equal_to_the_committed_notebook(lab):
@@ -64,7 +71,6 @@ def test_sources_are_equal_to_the_committed_notebook(lab):
     assert [cell.source for cell in committed.cells] == [cell.source for cell in read_source(lab).cells]
 
 
-@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 def test_instructor_notebook_runs_under_nbval(lab):
     """Lax, at the `ci` budget; each test cell also compares its points."""
     command = [

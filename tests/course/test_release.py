@@ -9,6 +9,7 @@ from autograder.course.publish import find_leaks, release
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory):
+    """The folder of a release, as students get it."""
     target = tmp_path_factory.mktemp("release") / "student"
     assert release(target).folder == target
     return target

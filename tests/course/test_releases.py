@@ -3,14 +3,8 @@
 import pytest
 
 from autograder.course import releases as archive
-from autograder.course.labs import find_lab
 from autograder.course.source import read_source, release_hash
 from autograder.intake.repair import repair
-
-
-@pytest.fixture(scope="module")
-def lab4():
-    return find_lab("lab4")
 
 
 def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch):
@@ -31,7 +25,7 @@ def test_a_submission_is_repaired_by_its_own_release(lab4, tmp_path, monkeypatch
     mended = repair(submitted, lab4)
     assert mended.release == name
     assert "OLD_RELEASE = True" in next(c for c in mended.notebook.cells if c.id == "setup").source
-    assert "the locked cell setup was changed; the original was put back" in mended.repairs
+    assert "the locked cell setup was changed; the original was restored" in mended.repairs
     archive.find_release.cache_clear()
 
 
@@ -39,7 +33,7 @@ def test_a_release_that_the_archive_lacks_is_said(lab4, tmp_path, monkeypatch):
     monkeypatch.setenv("LAB_ARCHIVE", str(tmp_path))
     submitted = read_source(lab4)
     submitted.metadata["guidance_labs"]["release"] = "0123456789ab"
-    assert any("0123456789ab, which the archive does not have" in line for line in repair(submitted, lab4).repairs)
+    assert any("its release 0123456789ab is not in the archive" in line for line in repair(submitted, lab4).repairs)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "x" * 5000, "0123456789AB"])

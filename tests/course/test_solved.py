@@ -8,6 +8,7 @@ from autograder.course.solved import SolvedLab, execute_source
 
 @pytest.fixture(scope="module")
 def solved():
+    """Lab 4 with all model answers."""
     return SolvedLab(find_lab("lab4"))
 
 

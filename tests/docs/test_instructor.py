@@ -19,11 +19,13 @@ from autograder.course.labs import find_lab
 from autograder.demo import CLASS, as_colab_saves
 from autograder.running.bubblewrap import bubblewrap
 
+pytestmark = pytest.mark.sandbox  # without bubblewrap they run, too
+
 PAGE = ROOT / "docs" / "instructor.md"
 # Commands that this test leaves to others, and who runs them.
 ELSEWHERE = {
     "make sandbox": ".ci/run",
-    "make demo": "tests/core and tests/scale run the same commands on the same class",
+    "make demo": "tests/cli and tests/gradebook run the same commands on the same class",
     "make course": "tests/browser",
 }
 LAB = find_lab("lab4")
@@ -36,6 +38,7 @@ def commands():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """The folder in which an instructor works."""
     return tmp_path_factory.mktemp("instructor")
 
 

@@ -17,6 +17,8 @@ from autograder.gradebook.spreadsheets import without_formula, write_private
 from tests.gradebook.small_class import LAB, autograder, grade, grade_manually
 from tests.intake.archives import METADATA, archive, notebook, own_zip
 
+pytestmark = pytest.mark.sandbox  # without bubblewrap they run, too
+
 LOSS = "lab4.cfg_train_loss"
 
 

@@ -18,6 +18,8 @@ from autograder.gradebook.gradescope_zip import write_autograder
 from autograder.running.bubblewrap import bubblewrap
 from tests.gradebook.small_class import LAB
 
+pytestmark = pytest.mark.sandbox  # without bubblewrap they run, too
+
 LOSS = "lab4.cfg_train_loss"
 
 

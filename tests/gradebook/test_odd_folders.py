@@ -12,7 +12,6 @@ from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.judging.class_run import find_submissions, open_class
-from autograder.running.bubblewrap import bubblewrap
 
 LAB = find_lab("lab4")
 NOTEBOOK = f"{LAB.name}.ipynb"
@@ -48,7 +47,7 @@ def grade(course):
     return done.stdout + done.stderr
 
 
-@pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap is not installed")
+@pytest.mark.usefixtures("needs_bubblewrap")
 def test_an_odd_folder_affects_no_other_student(tmp_path):
     submitted, text = tmp_path / "submitted", solved()
     (tmp_path / "private.txt").write_text("the instructor's")

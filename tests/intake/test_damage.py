@@ -65,9 +65,9 @@ def test_a_long_cell_is_read_in_linear_time(source, tmp_path):
     notebook.cells.insert(1, nbformat.v4.new_code_cell("# GRADED: lab4.cfg_drift\n" + source))
     path = tmp_path / "long.ipynb"
     path.write_text(json.dumps(notebook))
-    start = time.monotonic()
+    start = time.process_time()  # of this process alone: other work on the machine does not count
     open_submission(path, LAB)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_a_text_cell_between_code_cells_moves_the_outputs(sandbox):

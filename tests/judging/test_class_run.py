@@ -1,21 +1,13 @@
 """A class: finding submissions, and saying why one has no grade."""
 
-import pytest
-
-from autograder.course.labs import find_lab
 from autograder.errors import SandboxError
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
-from tests.scale.conftest import make_class, secret  # noqa: F401, the secret is used by each test
-
-
-@pytest.fixture(scope="module")
-def lab4():
-    return find_lab("lab4")
+from tests.lab4_class import make_class
 
 
 def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
-    class_run = open_class(lab4, make_class(tmp_path, lab4, 1) / "submitted", tmp_path)
+    class_run = open_class(lab4, make_class(tmp_path, 1) / "submitted", tmp_path)
     error = SandboxError("the sandbox did not start:\nbwrap: No permissions to create a new namespace")
     monkeypatch.setattr(class_module, "run_all", lambda tasks, *_: ((key, error) for key in tasks))
     run_class(class_run, protected=True)

@@ -9,7 +9,7 @@ import pytest
 
 from autograder import ROOT
 from autograder.course.build import with_bin_on_path
-from autograder.course.labs import labs
+from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.exercises.kits.mutants import load as load_mutants
 from autograder.intake.repair import repair
@@ -30,7 +30,8 @@ def answered(lab, exercise, mutant_name):
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    lab = next(lab for lab in labs() if lab.short == "lab4")
+    """A lab, the folder of a course that stock nbgrader has graded, and what its students submitted."""
+    lab = find_lab("lab4")
     folder = tmp_path_factory.mktemp("course")
     (folder / "source" / lab.name).mkdir(parents=True)
     nbformat.write(read_source(lab), folder / "source" / lab.name / f"{lab.name}.ipynb")

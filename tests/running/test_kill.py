@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -15,10 +14,14 @@ from autograder import ROOT
 from autograder.judging.class_run import judge_class, open_class, run_class
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
-from tests.scale.conftest import SECRET, command, make_class, secret  # noqa: F401, the secret is used by each test
+from tests.events import await_event
+from tests.lab4_class import make_class, start_autograder
+
+pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
 
 STUDENTS = 12
 STAGES = ("started", "sandbox", "stored", "stored", "started", "stored")
+MANY_STAGES = ("started", "sandbox", "stored", "stored", "stored") * 4
 
 
 def points_of(class_run):
@@ -37,26 +40,20 @@ def stored(course):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The grades of a run that nobody disturbs."""
-    os.environ["LAB_SECRET"] = SECRET.decode()
-    from autograder.course.labs import find_lab
-
-    lab = find_lab("lab4")
-    course = make_class(tmp_path_factory.mktemp("calm"), lab, STUDENTS)
-    class_run = open_class(lab, course / "submitted", course)
-    run_class(class_run, protected=True, workers=2)
+def undisturbed(needs_bubblewrap, lab4, tmp_path_factory):
+    """The grades of three students in a run that is not interrupted. Those of larger classes repeat them."""
+    course = make_class(tmp_path_factory.mktemp("calm"), 3)
+    class_run = open_class(lab4, course / "submitted", course)
+    run_class(class_run, protected=True, workers=1)
     judge_class(class_run)
-    assert {points for points, _ in points_of(class_run).values()} == {10.0, 14.0}
-    return course, points_of(class_run)
+    grades = points_of(class_run)
+    assert [points for points, _ in grades.values()] == [14.0, 10.0, 14.0]
+    return list(grades.values())
 
 
-def await_event(happened, process, what, seconds=200):
-    """Wait until something has happened, or the process has ended."""
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and not happened():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
+def expected(undisturbed, students):
+    """Return the grades of a class of this size."""
+    return {f"student{number:02d}": undisturbed[number % 3] for number in range(students)}
 
 
 def family_of(process):
@@ -74,39 +71,53 @@ def has_sandbox(process):
     return False
 
 
-def test_sigkill_at_every_stage_of_a_run(undisturbed, tmp_path, lab4):
+def await_stage(stage, process, course, finished):
+    """Wait until the workers start, a worker starts a sandbox, or one more run is stored."""
+    happened = {
+        "started": lambda: len(family_of(process)) > 0,
+        "sandbox": lambda: has_sandbox(process),
+        "stored": lambda: len(stored(course)) > len(finished),
+    }
+    await_event(happened[stage], process, stage)
+
+
+def kill_at(stage, words, course, finished):
+    """Start grading, kill it at a stage, and return what is stored. No process is left, and no stored run is lost."""
+    process = start_autograder(*words)
+    await_stage(stage, process, course, finished)
+    family = family_of(process)
+    process.kill()
+    process.communicate()
+    _gone, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
+    now = stored(course)
+    assert finished.items() <= now.items(), "a finished submission was lost, or run again"
+    return now
+
+
+@pytest.mark.parametrize(
+    ("students", "stages"),
+    [
+        pytest.param(STUDENTS, STAGES, id="6 kills"),
+        pytest.param(20, MANY_STAGES, id="20 kills", marks=pytest.mark.slow),  # the same, for minutes
+    ],
+)
+def test_sigkill_at_every_stage_of_a_run(students, stages, undisturbed, tmp_path, lab4):
     """While workers start, while a sandbox starts, and again and again just after one more run was stored."""
-    course = make_class(tmp_path, lab4, STUDENTS)
+    course = make_class(tmp_path, students)
     words = ["grade", lab4.name, "--course", course, "--no-gradebook", "--workers", "2"]
     finished: dict[str, int] = {}
-    for stage in STAGES:
-        process = command(*words)
-        await_event(
-            {
-                "started": lambda process=process: len(family_of(process)) > 0,
-                "sandbox": lambda process=process: has_sandbox(process),
-                "stored": lambda finished=finished: len(stored(course)) > len(finished),
-            }[stage],
-            process,
-            stage,
-        )
-        family = family_of(process)
-        process.kill()
-        process.wait()
-        _gone, alive = psutil.wait_procs(family, timeout=20)
-        assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
-        now = stored(course)
-        assert finished.items() <= now.items(), "a finished submission was lost, or run again"
-        finished = now
-    last = command(*words)
+    for stage in stages:
+        finished = kill_at(stage, words, course, finished)
+    last = start_autograder(*words)
     output, _ = last.communicate(timeout=300)
     assert last.returncode == 0, output
     ran = int(re.search(r"(\d+) of them run now", output)[1])
-    assert ran == STUDENTS - len(finished)
-    assert finished.items() <= stored(course).items() and len(stored(course)) == STUDENTS
+    assert ran == students - len(finished)
+    assert finished.items() <= stored(course).items() and len(stored(course)) == students
     class_run = open_class(lab4, course / "submitted", course)
     judge_class(class_run)
-    assert points_of(class_run) == undisturbed[1]
+    assert points_of(class_run) == expected(undisturbed, students)
 
 
 def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
@@ -131,8 +142,8 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
         worker = ("dask_worker", "--scheduler-file", str(address), "--nthreads", "1", "--no-nanny", "--no-dashboard")
         workers = [start(*worker), start(*worker)]
         url = re.search(r'"address": "([^"]+)"', address.read_text())[1]
-        course = make_class(tmp_path / "course", lab4, STUDENTS)
-        grading = command("grade", lab4.name, "--course", course, "--no-gradebook", "--scheduler", url)
+        course = make_class(tmp_path / "course", STUDENTS)
+        grading = start_autograder("grade", lab4.name, "--course", course, "--no-gradebook", "--scheduler", url)
         await_event(lambda: len(stored(course)) >= 4, grading, "four stored runs")
         assert 4 <= len(stored(course)) < STUDENTS, "the worker has to die in the middle"
         workers[0].send_signal(signal.SIGKILL)
@@ -140,7 +151,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
         assert grading.returncode == 0, output
         class_run = open_class(lab4, course / "submitted", course)
         judge_class(class_run)
-        assert points_of(class_run) == undisturbed[1]
+        assert points_of(class_run) == expected(undisturbed, STUDENTS)
     finally:
         for process in (scheduler, *workers):
             process.kill()

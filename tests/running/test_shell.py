@@ -93,6 +93,7 @@ def simplify(outputs):
 
 @pytest.fixture(scope="module")
 def both(sandbox):
+    """The outputs of all cells, by a kernel and by the runner."""
     return by_kernel(CELLS), by_runner(CELLS, sandbox)
 
 

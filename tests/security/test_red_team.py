@@ -11,7 +11,7 @@ import pytest
 
 from autograder import ROOT
 from autograder.course.cells import role_of
-from autograder.course.labs import labs
+from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission
@@ -20,7 +20,7 @@ from autograder.running.sandbox import Sandbox
 from tests.security.corpus import ATTACKS, expecting, load
 
 SECRET = b"the instructor's secret, 7f3a"
-LAB = next(lab for lab in labs() if lab.short == "lab4")
+LAB = find_lab("lab4")
 LOSS = "lab4_cfg_train_loss"
 
 

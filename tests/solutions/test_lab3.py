@@ -30,6 +30,7 @@ def lab():
 
 @pytest.fixture(scope="module")
 def schedule(lab):
+    """The model answer's schedule of 1000 steps."""
     return lab["linear_schedule"](1000)
 
 

@@ -5,6 +5,7 @@ import importlib
 import pytest
 import torch
 
+from tests.syllabus import FINISHED
 from utils.atoms import SIGMA_MAX, SIGMA_MIN
 from utils.conventions import CONVENTIONS
 from utils.diffusion import Schedule
@@ -31,8 +32,9 @@ def time(convention, words: str) -> torch.Tensor:
     return torch.tensor(value) if "int" in convention.time else torch.tensor(float(value))
 
 
-def test_every_lab_has_a_row():
-    assert [row.lab for row in CONVENTIONS] == list(LABS)
+def test_every_finished_lab_has_a_row():
+    rows = [row.lab for row in CONVENTIONS]
+    assert rows == [short for short in LABS if short in rows] and set(FINISHED) <= set(rows)
 
 
 @pytest.mark.parametrize("row", CONVENTIONS, ids=lambda row: row.lab)

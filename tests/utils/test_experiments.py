@@ -22,22 +22,25 @@ SMALL = ["steps=12", "batch=16"]
 
 @pytest.fixture(scope="module")
 def answers() -> Answers:
+    """The model answers of lab 2."""
     return Answers.from_notebook(find_lab("lab2").solution)
 
 
 @pytest.fixture(autouse=True)
 def ci(monkeypatch):
+    """Run with the smallest budget."""
     monkeypatch.setenv("LAB_BUDGET", "ci")
 
 
 @pytest.fixture(scope="module")
 def finished(answers, tmp_path_factory):
     """A folder with two finished runs and one that was stopped."""
-    os.environ["LAB_BUDGET"] = "ci"
     folder = tmp_path_factory.mktemp("runs")
-    for name in ("no_regularizer", "fokker_planck"):
-        run(name, answers, SMALL, runs=folder)
-    stopped_run("consistency", answers, folder, 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAB_BUDGET", "ci")
+        for name in ("no_regularizer", "fokker_planck"):
+            run(name, answers, SMALL, runs=folder)
+        stopped_run("consistency", answers, folder, 8)
     return folder
 
 
@@ -217,6 +220,7 @@ def test_a_blank_notebook_cannot_train_and_is_told(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def stored():
+    """The stored results of the course."""
     return analysis.stored_results()
 
 

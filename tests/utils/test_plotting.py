@@ -13,6 +13,7 @@ from utils import diagrams, plotting
 
 @pytest.fixture(autouse=True)
 def closed_figures():
+    """Close all figures after each test."""
     yield
     plt.close("all")
 

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from autograder import ROOT
-from autograder.course.labs import labs, wheel_address
+from autograder.course.labs import wheel_address
 from autograder.course.publish import release
 
 
@@ -38,7 +38,7 @@ def run(python, code, cwd, **environment):
 
 
 def setup_cell(lab=None):
-    notebook = nbformat.read((lab or labs()[-1]).student, as_version=4)
+    notebook = nbformat.read((lab or find_lab("lab4")).student, as_version=4)
     return next(c.source for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "setup")
 
 

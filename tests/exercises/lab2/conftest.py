@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from autograder.course.labs import find_lab
 from utils.experiments.answers import run_cells
@@ -16,11 +15,5 @@ def lab2() -> dict:
 
 
 @pytest.fixture(autouse=True)
-def double():
-    """Float64 by default, and a fixed seed; both are restored afterwards."""
-    dtype, state = torch.get_default_dtype(), torch.get_rng_state()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(dtype)
-    torch.set_rng_state(state)
+def always_float64(float64):
+    """Every test of this folder computes in float64."""

@@ -6,7 +6,6 @@ import contextlib
 import io
 
 import pytest
-import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
@@ -20,10 +19,5 @@ def lab() -> dict:
 
 
 @pytest.fixture(autouse=True)
-def double():
-    """Compute in float64, from a fixed seed."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
+def always_float64(float64):
+    """Every test of this folder computes in float64."""

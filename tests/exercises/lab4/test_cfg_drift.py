@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.exercises.lab4.oracles import GRID, euler_gain, velocity
 from utils.checks.challenge import Challenge
 from utils.checks.lab4.cfg_drift import PUBLIC_DRIFTS, Inputs, drift_probe
 from utils.checks.stubs import RandomField
-
-from .oracles import GRID, euler_gain, velocity
 
 
 def test_guided_means_are_extrapolated(lab):

@@ -7,10 +7,9 @@ import math
 import pytest
 import torch
 
+from tests.exercises.lab4.oracles import velocity
 from utils.distributions import GaussianClasses
 from utils.paths import LinearAlpha, LinearBeta
-
-from .oracles import velocity
 
 
 @pytest.mark.parametrize("std", [0.3, 1.0])

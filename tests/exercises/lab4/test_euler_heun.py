@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.exercises.lab4.oracles import GRID, GaussianFlow, euler_gain
 from utils.checks.challenge import Challenge
 from utils.checks.lab4.euler_heun import PUBLIC_STATES, RUNS, Inputs, state_probe
 from utils.checks.stubs import RandomField
-
-from .oracles import GRID, GaussianFlow, euler_gain
 
 
 @pytest.mark.parametrize("std", [0.5, 2.0])

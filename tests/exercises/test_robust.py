@@ -154,9 +154,9 @@ def damages(evidence: Evidence) -> list[tuple[str, str, object]]:
 
 
 @by_exercise
-def test_damaged_evidence_is_judged_without_an_error_of_the_grader(lab, entry, bench):
+def test_damaged_evidence_is_judged_without_an_error_of_the_grader(lab, entry, solved_lab):
     challenge = challenge_number(entry, 0)
-    good = run_probe(entry, bench(lab).namespace, challenge)
+    good = run_probe(entry, solved_lab(lab).namespace, challenge)
     cases = damages(good)
     if DAMAGES is not None and len(cases) > DAMAGES:
         cases = random.Random(entry.name).sample(cases, DAMAGES)
@@ -254,15 +254,15 @@ def altered(thing, change, inputs=lambda value: value):
     return type(thing.__name__, (thing,), own)
 
 
-def with_changed(bench, entry, change, **options):
-    return bench.namespace | {name: altered(bench.namespace[name], change, **options) for name in entry.names}
+def with_changed(solved, entry, change, **options):
+    return solved.namespace | {name: altered(solved.namespace[name], change, **options) for name in entry.names}
 
 
 @by_exercise
-def test_odd_results_are_findings_each_its_own(lab, entry, bench):
+def test_odd_results_are_findings_each_its_own(lab, entry, solved_lab):
     said = {}
     for what, change in ODD.items():
-        namespace = with_changed(bench(lab), entry, change)
+        namespace = with_changed(solved_lab(lab), entry, change)
         for which, challenge in (("hidden", challenge_number(entry, 0)), ("public", Challenge.public(entry.name))):
             evidence = run_probe(entry, namespace, challenge)
             arrived = unpack(entry, evidence.to_json(), evidence.to_safetensors())
@@ -278,9 +278,9 @@ def test_odd_results_are_findings_each_its_own(lab, entry, bench):
 
 
 @by_exercise
-def test_gaps_between_numbers_make_no_difference(lab, entry, bench):
+def test_gaps_between_numbers_make_no_difference(lab, entry, solved_lab):
     """Inputs and results as tensors that are not contiguous."""
-    namespace = with_changed(bench(lab), entry, functools.partial(deep, apart), inputs=apart)
+    namespace = with_changed(solved_lab(lab), entry, functools.partial(deep, apart), inputs=apart)
     for which, challenge in (("hidden", challenge_number(entry, 1)), ("public", Challenge.public(entry.name))):
         verdict = judged(entry, which, challenge, run_probe(entry, namespace, challenge))
         assert not verdict.findings and verdict.points == verdict.max_points, verdict.findings
@@ -296,7 +296,7 @@ def test_without_evidence_every_part_says_so(lab, entry):
 
 @by_exercise
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_challenge_on_the_gpu_gets_the_same_verdict(lab, entry, bench):
+def test_a_challenge_on_the_gpu_gets_the_same_verdict(lab, entry, solved_lab):
     challenge = challenge_number(entry, 0)
-    verdict = judged(entry, "hidden", challenge, run_probe(entry, bench(lab).namespace, challenge.on("cuda")))
+    verdict = judged(entry, "hidden", challenge, run_probe(entry, solved_lab(lab).namespace, challenge.on("cuda")))
     assert verdict.points == entry.points, verdict.findings

@@ -1,6 +1,6 @@
 """Findings teach, and the chance of refusing a right answer is what is declared.
 
-That public check and hidden verdict agree on all right answers is a part of the kill matrix: tests/core/test_validate.py.
+That public check and hidden verdict agree on all right answers is a part of the kill matrix: tests/validation/test_kill_matrix.py.
 """
 
 import random
@@ -9,9 +9,8 @@ import sys
 from dataclasses import replace
 
 import pytest
-from teaching import faults, formulas, sentences, statement_of
 
-from autograder.course.labs import find_lab, labs
+from autograder.course.labs import find_lab
 from autograder.course.solved import answers_of
 from autograder.exercises.kits import mutants
 from autograder.exercises.registry import find_verdict
@@ -25,28 +24,27 @@ from autograder.validation.kill_matrix import (
     row_of,
     verdicts,
 )
+from tests.syllabus import FINISHED, minimum
+from tests.validation.teaching import faults, formulas, sentences, statement_of
 from utils.checks import public_verdict
 from utils.checks.exercise import find, load, run_probe
 from utils.checks.judging import FALSE_ALARM, Judge, explain, judge_with
 from utils.checks.kits import statistics
-
-by_lab = pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 
 
 def automatic(lab):
     return [entry for entry in load(lab.short) if not entry.manual]
 
 
-@by_lab
-def test_public_findings_say_little_and_not_the_answer(lab, bench):
-    """Of a dozen wrong answers to each exercise. The kill matrix looks at all hidden ones: tests/core/test_validate.py."""
+def test_public_findings_say_little_and_not_the_answer(lab, solved_lab):
+    """Of a dozen wrong answers to each exercise. The kill matrix looks at all hidden ones: tests/validation/test_kill_matrix.py."""
     answers, statement, bad = answers_of(lab), statement_of(lab), []
     wrong = [task.mutant for task in plan(lab) if not task.mutant.right]
     dozens = [[m for m in wrong if m.exercise == name] for name in answers]
     for mutant in (m for dozen in dozens for m in random.Random(lab.short).sample(dozen, min(12, len(dozen)))):
         entry = find(mutant.exercise)
         try:
-            namespace = namespace_of(bench(lab), mutant)
+            namespace = namespace_of(solved_lab(lab), mutant)
         except Exception:
             continue  # a miss of the kill matrix
         with limited():
@@ -71,12 +69,12 @@ def test_the_rules_see_what_they_forbid():
     assert len(sentences("The loss is 3.5. Use `a. B. c`. Why?")) == 3
 
 
-def test_a_mended_fault_of_the_sampler_has_its_part_though_another_is_left(bench):
+def test_a_mended_fault_of_the_sampler_has_its_part_though_another_is_left(solved_lab):
     """Lab 3's sampler has four faults. Who leaves one of them is told of that one, by check and grader alike."""
     lab, entry = find_lab("lab3"), find("lab3.spot_the_bugs")
     answers = {mutant.name: mutant for mutant in mutants.load("lab3") if mutant.exercise == entry.name}
     for name in ("sign_only", "clamp_only", "outside_total"):
-        namespace = namespace_of(bench(lab), answers[name])
+        namespace = namespace_of(solved_lab(lab), answers[name])
         for verdict in (public_verdict(entry, namespace), next(verdicts(entry, namespace, 1))):
             assert [finding.code for finding in verdict.findings] == list(answers[name].finds), name
             assert verdict.points == entry.points - 0.5
@@ -102,7 +100,6 @@ def test_messages_of_python_and_torch_are_one_line():
     assert message.endswith("`y` is f32[3](torch), expected `Float[Tensor, 'b']`.") and "\n" not in message
 
 
-@by_lab
 def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkeypatch):
     """Every statistical test that a right answer goes through has its level declared; the sum is at most 1e-6."""
     spent = []
@@ -150,27 +147,28 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
 
 
 def test_levels_that_add_up_to_too_much_are_an_error():
-    name = automatic(labs()[-1])[0].name
+    name = automatic(find_lab("lab4"))[0].name
     judge = Judge(challenge_number(find(name), 0), run_probe(find(name), {}, challenge_number(find(name), 0)))
     judge.spend_alpha(FALSE_ALARM / 2)
     with pytest.raises(AssertionError, match="levels add up"):
         judge.spend_alpha(FALSE_ALARM)
 
 
-@by_lab
-def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, bench):
+def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, solved_lab):
     for entry in automatic(lab):
         for index in range(2):
             challenge = challenge_number(entry, index)
-            evidence = run_probe(entry, bench(lab).namespace, challenge)
+            evidence = run_probe(entry, solved_lab(lab).namespace, challenge)
             verdict = judge_with(find_verdict(entry), challenge, evidence)
             assert verdict.points == entry.points and not verdict.findings
 
 
-@by_lab
 def test_a_loss_that_takes_one_sample_at_a_time_is_right(lab):
     """The full run takes a few at a time: 10,000 challenges of this would last two hours."""
-    [few] = [task for task in plan(lab) if task.mutant.name == "a_few_at_a_time"]
+    tasks = [task for task in plan(lab) if task.mutant.name == "a_few_at_a_time"]
+    if not tasks and lab.short not in FINISHED:
+        pytest.skip("this lab trains nothing yet")
+    [few] = tasks
     source = re.sub(r"\.split\(\d+\)", ".split(1)", few.mutant.source)
     assert source != few.mutant.source
     row = row_of(replace(few, mutant=replace(few.mutant, source=source), challenges=3))
@@ -186,14 +184,14 @@ def test_a_gradient_that_cancels_is_no_mistake():
     assert len(rows) > 5 and all(row.ok for row in rows), [row.misses for row in rows if not row.ok]
 
 
-@by_lab
 def test_adding_an_exercise_costs_a_probe_a_verdict_and_mutants(lab):
     """Nothing but the names of an exercise ties the four together: no list elsewhere has to be kept."""
     named = {task.mutant.exercise for task in plan(lab)}
     for entry in automatic(lab):
         assert callable(entry.probe) and callable(entry.public) and callable(find_verdict(entry))
         mine = [task.mutant for task in plan(lab) if task.mutant.exercise == entry.name]
-        assert sum(not m.right for m in mine) >= 10, f"{entry.name}: at least ten wrong answers"
-        assert sum(m.right for m in mine if m.kind != "model") >= 5, f"{entry.name}: at least five right ones"
+        least = minimum(lab)
+        assert sum(not m.right for m in mine) >= least.wrong, f"{entry.name}: more wrong answers"
+        assert sum(m.right for m in mine if m.kind != "model") >= least.right, f"{entry.name}: more right ones"
         assert all(m.finds for m in mine if not m.right)
     assert named == {entry.name for entry in automatic(lab)}

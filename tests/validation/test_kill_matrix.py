@@ -4,17 +4,12 @@ import importlib
 import inspect
 import pkgutil
 
-import pytest
-from teaching import faults, statement_of
-
 import utils
-from autograder.cli import main
-from autograder.course.labs import labs
 from autograder.validation.kill_matrix import answers_of, plan, run, verdicts
+from tests.validation.teaching import faults, statement_of
 from utils.checks.exercise import load
 
 
-@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 def test_every_wrong_answer_is_caught_and_every_right_one_accepted(lab):
     rows = list(run(plan(lab)))
     assert rows
@@ -45,19 +40,11 @@ def public_things():
                             yield f"{module.name}.{name}.{method}", function
 
 
-@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
-def test_no_public_function_of_utils_scores(lab):
+def test_no_public_function_of_utils_scores(lab, solved_lab):
     """Each is put in place of each graded function, and of each method of each graded class."""
-    base = SolvedLab(lab).namespace
+    base = solved_lab(lab).namespace
     for entry in (e for e in load(lab.short) if not e.manual):
         for name, thing in public_things():
             namespace = dict(base) | dict.fromkeys(entry.names, thing)
             verdict = next(verdicts(entry, namespace, 1))
             assert verdict.points == 0, f"{name} scores {verdict.points} as an answer to {entry.name}"
-
-
-@pytest.mark.parametrize("words", [["--only", "nope"], ["--only", "cfg_drift", "--full"]])
-def test_an_exercise_that_is_not_there_or_not_asked_for_is_told_in_a_sentence(words, capsys):
-    assert main(["validate", "lab4", *words]) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.count("\n") == 1

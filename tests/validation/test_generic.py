@@ -1,0 +1,61 @@
+"""Wrong answers made by a program: how they are made, and that none survives."""
+
+from autograder.course.labs import find_lab
+from autograder.course.solved import answers_of
+from autograder.validation.equivalent import EQUIVALENT
+from autograder.validation.generic import changes_of
+from autograder.validation.kill_matrix import (
+    plan,
+    run,
+    stale_rows,
+)
+from tests.syllabus import FINISHED
+
+SAMPLE = 24  # of each exercise's changes; `make validate` and `make validate-full` run all
+
+ANSWER = '''
+def f(x, y, eta):
+    """Given: 1 + 1 must stay."""
+    given = x * 2
+    ### BEGIN SOLUTION
+    if torch.rand(()) < eta:
+        x = x.detach()
+    return -torch.mean(x - y, dim=0)
+    ### END SOLUTION
+'''
+
+
+def test_changes_are_small_named_and_inside_the_markers():
+    changes = {change.name: change.source for change in changes_of(ANSWER)}
+    assert {
+        "if torch.rand(()) > eta:",
+        "if torch.randn(()) < eta:",
+        "without: x = x.detach()",
+        "x = x",
+        "return torch.mean(x - y, dim=0)",
+        "return -torch.mean(x + y, dim=0)",
+        "return -torch.mean(y - x, dim=0)",
+        "return -torch.mean(x, dim=0)",
+        "return -torch.sum(x - y, dim=0)",
+        "return -torch.mean(x - y, dim=1)",
+        "return -torch.mean(x - y)",
+    } <= set(changes)
+    assert all("given = x * 2" in source and "1 + 1" in source for source in changes.values())
+    assert len(set(changes.values())) == len(changes)
+
+
+def test_no_generic_change_survives(lab):
+    tasks = [task for task in plan(lab, generic=True, sample=SAMPLE) if task.mutant.kind == "generic"]
+    listed = {(name, change) for name, table in EQUIVALENT.items() for change in table}
+    whole = [task for task in plan(lab, generic=True) if (task.mutant.exercise, task.mutant.name) in listed]
+    rows = list(run({t.mutant: t for t in tasks + whole}.values()))
+    if lab.short in FINISHED:
+        assert len(rows) >= 5 * len({row.exercise for row in rows})
+    assert not [f"{row.exercise}: {row.name}: {row.misses}" for row in rows if not row.ok]
+
+
+def test_an_entry_of_the_table_that_nothing_makes_is_told(monkeypatch):
+    lab = find_lab("lab4")
+    name = next(iter(answers_of(lab)))
+    monkeypatch.setitem(EQUIVALENT, name, {"return 42": "no reason"})
+    assert [(row.exercise, row.name, row.ok) for row in stale_rows(lab)] == [(name, "return 42", False)]
