@@ -1,3 +1,5 @@
+"""Solved labs, shared by the tests of the verdicts."""
+
 from functools import cache
 
 import pytest

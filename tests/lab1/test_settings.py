@@ -12,7 +12,8 @@ from utils.checks.challenge import Challenge
 CHALLENGE = Challenge("lab1.test", b"a key")
 
 WORLDS = [
-    settings.noisy_spins(), settings.ferromagnet(), settings.all_down(), settings.majority(), settings.majority(ratio=0.75),
+    settings.noisy_spins(), settings.ferromagnet(), settings.all_down(), settings.majority(),
+    settings.majority(ratio=0.75),
     *(make(sites, letters) for make in (
         settings.disjoint_letters, settings.dirichlet_letters, settings.biased_letters, settings.redrawn_letters,
         settings.uniform_letters,
