@@ -1,7 +1,7 @@
 """Lab 4 side by side with a plain rendering of the same lab: `python -m bench.bench_lab4 [--curve SECONDS]`.
 
 The plain rendering is how such a lab is usually written: batches of 250, images decoded one by one with PIL, BatchNorm,
-float32, two network calls for guidance, 99 Euler steps, Adam at 1e-3, the last weights. The networks have the same size.
+float32, two network calls for guidance, 99 Euler steps, Adam at 1e-3, the last weights. Both networks have one size.
 Times are CPU seconds of this process on a CPU, where other processes disturb them little, and wall seconds on a GPU.
 The recipes take turns. Results go to bench/results/lab4.json.
 """
