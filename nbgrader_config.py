@@ -25,7 +25,8 @@ c.Sandboxed.store = str(COURSE / "store")
 c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError()"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
-# Ours: repair instead of DeduplicateIds and OverwriteCells, by the submission's own release; the sandbox and the judge instead of Execute.
+# Ours: repair, by the submission's own release, instead of DeduplicateIds and OverwriteCells; the sandbox and the judge
+# instead of Execute.
 c.Autograde.sanitize_preprocessors = [
     "autograder.gradebook.preprocessors.Repair",
     "nbgrader.preprocessors.ClearOutput",

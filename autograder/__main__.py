@@ -1,3 +1,5 @@
+"""Run the command line: `python -m autograder`."""
+
 import sys
 
 from autograder.cli import main

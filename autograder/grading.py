@@ -65,6 +65,7 @@ class GradedClass:
 
     @property
     def graded(self) -> int:
+        """The number of students who have a grade."""
         return sum(entry.grade is not None for entry in self.class_run.students)
 
 
@@ -72,6 +73,7 @@ def grade_class(job: ClassJob, on_graded: Callable[[ClassRun], None] = lambda cl
     """Grade or regrade a class.
 
     Args:
+        job: what to grade, and how.
         on_graded: called with the judged class before nbgrader stores the grades, because that takes time and may fail.
 
     Raises:

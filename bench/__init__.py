@@ -1,0 +1,1 @@
+"""Measurements of the grader and of the labs."""

@@ -44,6 +44,7 @@ class Clock:
             self.group = None
 
     def read(self) -> float:
+        """Return the CPU seconds used so far."""
         if self.group is not None:
             return int((self.group / "cpuacct.usage").read_text()) / 1e9
         user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
@@ -55,6 +56,7 @@ class Clock:
             (self.group / "cgroup.procs").write_text(str(os.getpid()))
 
     def close(self) -> None:
+        """Remove the control group."""
         if self.group is not None:
             with contextlib.suppress(OSError):
                 self.group.rmdir()
@@ -87,6 +89,7 @@ def make_class(lab: Lab, folder: Path, students: int) -> None:
 
 @contextlib.contextmanager
 def fresh_class(lab: Lab, students: int) -> Iterator[Path]:
+    """Make a class of made-up students in a temporary folder, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="bench-grading-"))
     try:
         make_class(lab, folder, students)
@@ -136,6 +139,7 @@ def judge_only(course: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Measure a small and a large class, and print what each student costs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs=2, default=(20, 200), metavar=("FEW", "MANY"))
     parser.add_argument("--quick", action="store_true", help="classes of 4 and 12")

@@ -1,9 +1,9 @@
 """Lab 4 side by side with a plain rendering of the same lab: `python -m bench.bench_lab4 [--curve SECONDS]`.
 
 The plain rendering is how such a lab is usually written: batches of 250, images decoded one by one with PIL, BatchNorm,
-float32, two network calls for guidance, 99 Euler steps, Adam at 1e-3, the last weights. The networks have the same size.
-Times are CPU seconds of this process on a CPU (other processes then disturb little), wall seconds on a GPU; A and B take turns.
-Results go to bench/results/lab4.json.
+float32, two network calls for guidance, 99 Euler steps, Adam at 1e-3, the last weights. Both networks have one size.
+Times are CPU seconds of this process on a CPU, where other processes disturb them little, and wall seconds on a GPU.
+The recipes take turns. Results go to bench/results/lab4.json.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ EULER, FEW = {"plain": 99}, 16  # steps of the samplers
 
 
 def clock(device: torch.device) -> float:
+    """Return the seconds of this device's clock: wall time on a GPU, CPU time elsewhere."""
     if device.type == "cuda":
         torch.cuda.synchronize()
         return time.perf_counter()
@@ -58,6 +59,7 @@ class ItemByItem(LabelledImages):
     """Each image goes through PIL on its way into the batch, and a batch is the head of a shuffle of all indices."""
 
     def sample(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return n images and their labels, each image resized on its own."""
         rows = torch.randperm(len(self))[:n]
         pictures = [pil.to_pil_image(self.small[i]) for i in rows]
         images = [pil.to_tensor(pil.resize(picture, [32, 32])) * 2 - 1 for picture in pictures]
@@ -65,6 +67,7 @@ class ItemByItem(LabelledImages):
 
     @classmethod
     def of(cls, device: torch.device) -> ItemByItem:
+        """Return the training digits on a device."""
         small, large = load_digits("train", size=28), load_digits("train", size=32, device=device)
         data = cls(large.pixels, large.labels, large.source).to(device)
         data.small = small.pixels
@@ -87,6 +90,7 @@ class Recipe:
         self.steps = 0
 
     def autocast(self):
+        """Return the context for bfloat16, where the recipe and the device allow it."""
         return (
             torch.autocast(self.device.type, torch.bfloat16)
             if self.fast and fast_bf16(self.device)
@@ -94,6 +98,7 @@ class Recipe:
         )
 
     def step(self) -> None:
+        """Do one training step."""
         self.net.train()
         with self.autocast():
             loss = self.trainer.get_train_loss(self.batch)
@@ -106,6 +111,7 @@ class Recipe:
 
     @torch.no_grad()
     def sample(self, images: int, steps: int, w: float = 3.0, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Return images and their labels, sampled with guidance scale w."""
         net = (self.mean if self.mean is not None else self.net).eval()
         noise = torch.randn(images, 1, self.size, self.size, generator=torch.Generator().manual_seed(seed)).to(
             self.device
@@ -120,6 +126,7 @@ class Recipe:
 
 
 def recipes(lab: dict, device: torch.device) -> dict[str, Recipe]:
+    """Return the recipes to compare, by their names."""
     seed_everything(0)
     digits, small = load_digits("train", device=device), load_digits("train", size=16, device=device)
     return {
@@ -227,10 +234,12 @@ def quality(lab: dict, device: torch.device, images: int, w: float = 2.0) -> dic
 
 
 def time_to(rows: list[dict], accuracy: float) -> float | None:
+    """Return the seconds until the curve reached an accuracy, or None if it did not."""
     return next((row["seconds"] for row in rows if row["accuracy"] >= accuracy), None)
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Measure the two recipes, and keep the results in a file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
@@ -263,15 +272,18 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def measure_speed(entry: dict, lab: dict, device: torch.device, where: str, rounds: int) -> None:
+    """Measure the speed of every recipe, and keep it in the entry."""
     entry |= {"device": where, "torch": torch.__version__, "speed": speed(recipes(lab, device), device, rounds)}
 
 
 def report(entry: dict) -> None:
+    """Print one device's results."""
     plain, ours = entry["speed"]["plain"], entry["speed"]["ours"]
     print(f"lab 4 on {entry['device']}")
     for name, row in entry["speed"].items():
-        print(f"  {name:<26} {row['seconds a training step']:8.3f} s a step of {row['images a training step']:>3} images"
-              f" {1000 * row['seconds a sampled image']:9.1f} ms a sampled image ({row['Euler steps']} Euler steps)")  # fmt: skip
+        print(f"  {name:<26} {row['seconds a training step']:8.3f} s a step of "
+              f"{row['images a training step']:>3} images {1000 * row['seconds a sampled image']:9.1f} ms "
+              f"a sampled image ({row['Euler steps']} Euler steps)")  # fmt: skip
     ratio = plain["seconds a sampled image"] / ours["seconds a sampled image"]
     an_image = [row["seconds a training step"] / row["images a training step"] for row in (plain, ours)]
     print(f"  sampling: {ratio:.1f} times faster; a training image: {an_image[0] / an_image[1]:.1f} times; a step: "

@@ -60,6 +60,7 @@ class Watch(threading.Thread):
         self.pid, self.most = pid, 0
 
     def run(self) -> None:
+        """Look at the processes every two seconds until the first one has ended."""
         while psutil.pid_exists(self.pid):
             held = 0
             try:
@@ -76,6 +77,7 @@ class Watch(threading.Thread):
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Grade a large class, and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", type=int, default=1000)
     parser.add_argument("--gradebook", action="store_true", help="nbgrader keeps the grades too; takes longer")

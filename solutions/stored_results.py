@@ -2,8 +2,8 @@
 
 1. checkpoints/labN_sweep.json: accuracy, Fréchet distance, precision and recall by guidance scale; for lab 4 also the
    baselines of the few-step challenge. Each number is written as it comes; a killed run goes on where it was.
-2. checkpoints/lab4_results.safetensors: what the notebook's illustrations show, for students whose earlier answer is missing.
-   They are the variables of the notebook after all of its cells have run at this budget.
+2. checkpoints/lab4_results.safetensors: what the notebook's illustrations show, for students whose earlier answer is
+   missing. They are the variables of the notebook after all of its cells have run at this budget.
 """
 
 from __future__ import annotations
@@ -89,10 +89,12 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
 
 
 def as_bytes(images: torch.Tensor) -> torch.Tensor:
+    """Return images of [-1, 1] as bytes of 0 to 255."""
     return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def main() -> None:
+    """Measure the sweep of a lab, and store the pictures of lab 4."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lab", choices=["lab3", "lab4"])
     parser.add_argument("--images", type=int, default=1000)

@@ -1,7 +1,7 @@
-"""Trains the two networks of lab 3 with the lab's own code: `python -m solutions.train_lab3 noise|classifier`.
+"""Train the two networks of lab 3 with the lab's own code: `python -m solutions.train_lab3 noise|classifier`.
 
-`noise` starts from lab 4's checkpoint unless --from-scratch: the same U-Net, asked with the null label, guesses the same thing in
-other clothes. Both runs are resumable: kill one, start the same command again, and it goes on where it was.
+`noise` starts from lab 4's checkpoint unless --from-scratch: the same U-Net, evaluated with the null label, already
+predicts a velocity from which the noise follows. If a run is killed, the same command continues it.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ def accuracies(lab: dict, classifier: torch.nn.Module, data: LabelledImages, sch
     for level in (0, 100, 200, 300, 400, 500, 600, 700, 800, 999):
         t = torch.full((images,), level, device=x0.device)
         x = lab["add_noise"](x0, t, noise, schedule)
-        logits = in_batches(lambda rows, level=level: classifier(rows, torch.full((len(rows),), level, device=x0.device)), x)  # fmt: skip
+        logits = in_batches(lambda rows, t=t: classifier(rows, t[: len(rows)]), x)
         table[str(level)] = round(float((logits.argmax(1) == y).double().mean()), 3)
     return table
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Train one of lab 3's networks, and write its checkpoint and card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", choices=["noise", "classifier"])
     parser.add_argument("--steps", type=int, help="1500 for the noise, 5000 for the classifier")
@@ -81,13 +82,14 @@ def main(arguments: list[str] | None = None) -> None:
         facts = {
             "what": what,
             "data": f"{data.source}, {len(data)} training images, 32x32 pixels in [-1, 1]",
-            "made by": f"python -m solutions.train_lab3 {args.network} --steps {steps} --batch {args.batch} --lr {args.lr:g} "
-            f"--ema {args.ema:g} --seed {args.seed}" + " --from-scratch" * args.from_scratch,
+            "made by": f"python -m solutions.train_lab3 {args.network} --steps {steps} --batch {args.batch} "
+            f"--lr {args.lr:g} --ema {args.ema:g} --seed {args.seed}" + " --from-scratch" * args.from_scratch,
             "started from": start,
             "parameters": count_parameters(net),
             "steps": len(trainer.history),
             "last loss": round(sum(losses) / len(losses), 4),
-            "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
+            "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, "
+            f"{torch.get_num_threads()} thread(s)",
             "seconds": round(trainer.seconds),
         }
         if args.network == "classifier":

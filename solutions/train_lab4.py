@@ -61,7 +61,8 @@ def evaluate(
     return table
 
 
-def main(arguments: list[str] | None = None) -> None:
+def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lab", choices=["lab4"])
     parser.add_argument("--steps", type=int, default=20000)
@@ -72,7 +73,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--images", type=int, default=300, help="images for the quick measurement on the card")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
     parser.add_argument("--out", type=Path, default=CHECKPOINTS / "lab4_cfg.safetensors")
-    args = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train lab 4's network, and write its checkpoint and card."""
+    args = read_arguments(arguments)
     device = current_device()
     lab = SolvedLab(find_lab(args.lab)).namespace
     seed_everything(args.seed)
@@ -90,14 +96,15 @@ def main(arguments: list[str] | None = None) -> None:
         return {
             "what": "U-Net velocity u(x, t, y) of digits, label 10 is the null label; running mean of the weights",
             "data": f"{data.source}, {len(data)} training images, 32x32 pixels in [-1, 1]",
-            "made by": f"python -m solutions.train_lab4 {args.lab} --steps {args.steps} --batch {args.batch} --lr {args.lr:g} "
-            f"--ema {args.ema:g} --seed {args.seed}",
+            "made by": f"python -m solutions.train_lab4 {args.lab} --steps {args.steps} --batch {args.batch} "
+            f"--lr {args.lr:g} --ema {args.ema:g} --seed {args.seed}",
             "settings": net.settings,
             "parameters": count_parameters(net),
             "eta": 0.1,
             "steps": len(trainer.history),
             "last loss": round(sum(trainer.history[-200:]) / len(trainer.history[-200:]), 4),
-            "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
+            "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, "
+            f"{torch.get_num_threads()} thread(s)",
             "seconds": round(trainer.seconds),
             "sampler": f"Euler, {euler} uniform steps; {images} images, as many of each digit; {seeds} seed(s)",
             "by guidance scale": evaluate(

@@ -31,17 +31,20 @@ class ClassifierTrainer(Trainer):
         self.shake = RandomAffine(degrees=8, translate=(0.06, 0.06), scale=(0.93, 1.07), fill=-1)
 
     def get_train_loss(self, batch_size: int) -> Tensor:
+        """Return the cross-entropy of one batch."""
         x, y = self.data.sample(batch_size)
         parts = [self.shake(part) for part in x.chunk(8)]  # one turn for each eighth of the batch
         return nn.functional.cross_entropy(self.model(torch.cat(parts)), y)
 
 
 def accuracy(model: nn.Module, data: LabelledImages) -> float:
+    """Return the share of images that the model classifies correctly."""
     images, labels = data[:]
     return float((in_batches(model, images).argmax(1) == labels).double().mean())
 
 
 def main() -> None:
+    """Train the reference classifier, and write its checkpoint and card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=5500)
     parser.add_argument("--seed", type=int, default=0)

@@ -65,9 +65,18 @@ class LinearAlpha(Alpha):
     """
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return alpha(t), with the shape of t, for t in [0, 1]."""
         return t
 
     def dt(self, t: Tensor) -> Tensor:
+        """Return the time derivative of alpha.
+
+        Args:
+            t: time in [0, 1], any shape.
+
+        Returns:
+            dalpha/dt at t, with the shape of t.
+        """
         return torch.ones_like(t)
 
 
@@ -79,9 +88,18 @@ class LinearBeta(Beta):
     """
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return beta(t), with the shape of t, for t in [0, 1]."""
         return 1 - t
 
     def dt(self, t: Tensor) -> Tensor:
+        """Return the time derivative of beta.
+
+        Args:
+            t: time in [0, 1], any shape.
+
+        Returns:
+            dbeta/dt at t, with the shape of t.
+        """
         return -torch.ones_like(t)
 
 
@@ -94,6 +112,7 @@ class CosineAlpha(Alpha):
     """
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return alpha(t), with the shape of t, for t in [0, 1]."""
         return torch.sin(torch.pi / 2 * t)
 
 
@@ -101,6 +120,7 @@ class CosineBeta(Beta):
     """beta(t) = cos(pi t / 2). Together with `CosineAlpha`, alpha² + beta² = 1."""
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return beta(t), with the shape of t, for t in [0, 1]."""
         return torch.cos(torch.pi / 2 * t)
 
 

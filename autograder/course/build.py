@@ -28,6 +28,7 @@ def build_lab(lab: Lab, check: bool = False) -> list[Path]:
     """Generate the notebooks of one lab, unless neither its source nor the builder has changed since the last time.
 
     Args:
+        lab: the lab to build.
         check: change nothing.
 
     Returns:

@@ -38,6 +38,7 @@ def remember_fresh(lab: Lab) -> None:
 
 
 def record_of(lab: Lab) -> Path:
+    """Return the file that records from which sources a lab was built."""
     return ROOT / "build" / "labs" / f"{lab.name}.json"
 
 

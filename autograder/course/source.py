@@ -1,6 +1,7 @@
 """Read the one hand-written source of a lab as an instructor notebook.
 
-CONTRIBUTING.md lists the cell options. Points come from the registry of exercises."""
+CONTRIBUTING.md lists the cell options. Points come from the registry of exercises.
+"""
 
 from __future__ import annotations
 

@@ -235,20 +235,11 @@ def key_of(node: ast.AST) -> str | None:
 
 def replacements(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes that may replace a node."""
-    if isinstance(node, ast.BinOp):
-        for operator in OPERATORS.get(type(node.op), ()):
-            yield ast.copy_location(ast.BinOp(node.left, operator(), node.right), node)
-        if isinstance(node.op, ORDERED):
-            yield ast.copy_location(ast.BinOp(node.right, node.op, node.left), node)
-        yield from (node.left, node.right)  # one of the two terms is dropped
-    elif isinstance(node, ast.UnaryOp):
-        yield node.operand
+    if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.BoolOp)):
+        yield from other_operations(node)
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
         for comparison in COMPARISONS[type(node.ops[0])]:
             yield ast.copy_location(ast.Compare(node.left, [comparison()], node.comparators), node)
-    elif isinstance(node, ast.BoolOp):
-        yield ast.copy_location(ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values), node)
-        yield from node.values
     elif isinstance(node, ast.Constant):
         for value in other_constants(node.value):
             yield ast.copy_location(ast.Constant(value), node)
@@ -263,6 +254,21 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
         yield from other_calls(node)
     elif isinstance(node, ast.stmt):
         yield from other_statements(node)
+
+
+def other_operations(node: ast.BinOp | ast.UnaryOp | ast.BoolOp) -> Iterator[ast.AST]:
+    """Yield the same operation with another operator or in the other order, and its terms alone."""
+    if isinstance(node, ast.BinOp):
+        for operator in OPERATORS.get(type(node.op), ()):
+            yield ast.copy_location(ast.BinOp(node.left, operator(), node.right), node)
+        if isinstance(node.op, ORDERED):
+            yield ast.copy_location(ast.BinOp(node.right, node.op, node.left), node)
+        yield from (node.left, node.right)
+    elif isinstance(node, ast.UnaryOp):
+        yield node.operand
+    else:
+        yield ast.copy_location(ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values), node)
+        yield from node.values
 
 
 def other_constants(value: object) -> list[bool | int | float]:

@@ -50,6 +50,7 @@ class MatrixRow:
 
     @property
     def ok(self) -> bool:
+        """Whether every challenge gave the verdict that was expected."""
         return not self.misses
 
     def add(self, other: MatrixRow) -> None:
@@ -131,6 +132,9 @@ def plan(
     """Return the tasks of the kill matrix, exercise by exercise: model answer first, generic changes last.
 
     Args:
+        lab: the lab whose exercises are validated.
+        right_challenges: how many challenges each right answer gets.
+        wrong_challenges: how many challenges each wrong answer gets.
         only: the end of an exercise's name; all exercises without it.
         generic: also plan generic changes, with one challenge each.
         sample: how many of each exercise's generic changes; all without it.

@@ -41,6 +41,7 @@ def long_run(
     """Run the missing pieces, write the report, and return its rows.
 
     Args:
+        lab: the lab whose exercises are validated.
         right: challenges for each right answer; without it 1,000, and 10,000 if the verdict has statistical tests.
         wrong: challenges for each wrong answer; 50 without it.
         jobs: processes; one a core without it.

@@ -63,6 +63,9 @@ def write_report(
     """Write `LAB.json`, all numbers, and `LAB.md`, the summary.
 
     Args:
+        folder: where both files go; it is made if it is missing.
+        lab: the lab's short name, such as `lab4`.
+        rows: the rows of the kill matrix.
         facts: how the run was made.
         more: further entries of a row, by its key.
     """

@@ -1,7 +1,7 @@
-"""`make site`: the labs as students get them, with the figures of the executed notebooks; the syllabus; the three doors.
+"""Build the site, for `make site`: the labs with the figures of the executed notebooks, the syllabus, and the guides.
 
-Static HTML that needs no network: build/site/index.html. Exits with 1 where a link leads nowhere, where a page would load something
-from elsewhere, or where a page shows a line of a model answer.
+The result is static HTML that needs no network: build/site/index.html. The exit code is 1 if a link is broken, if a
+page would load something from another server, or if it shows a line of a model answer.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from utils.checks.exercise import load
 
 HERE = Path(__file__).parent
 SITE = ROOT / "build" / "site"
-DOORS = ("docs/student.md", "docs/instructor.md", "CONTRIBUTING.md", "CHANGELOG.md")
+GUIDES = ("docs/student.md", "docs/instructor.md", "CONTRIBUTING.md", "CHANGELOG.md")
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
-LONG = 30  # letters: a line of a model answer that is shorter may stand anywhere
+LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance
 
 
 def build(site: Path = SITE) -> int:
-    """Write the site. Returns 1 if something is wrong with it, and says what."""
+    """Write the site, print its problems, and return the exit code: 1 if there are any, otherwise 0."""
     try:
         from sphinx.cmd.build import build_main
     except ImportError:
@@ -52,8 +52,8 @@ def build(site: Path = SITE) -> int:
 
 
 def write_source(source: Path) -> None:
-    """The pages as Sphinx reads them, in the repository's own layout, so that its links hold."""
-    for name in DOORS:
+    """Write the pages for Sphinx in the repository's own layout, so that links between them work."""
+    for name in GUIDES:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     shutil.copytree(ROOT / "docs" / "images", source / "docs" / "images")
@@ -69,6 +69,7 @@ def write_source(source: Path) -> None:
 
 
 def lab_table() -> list[str]:
+    """Return the lines of a table of labs, with the exercises and points of each."""
     rows = ["| lab | exercises | points |", "|---|---:|---:|"]
     for lab in labs():
         entries = load(lab.short)
@@ -78,13 +79,13 @@ def lab_table() -> list[str]:
 
 
 def syllabus() -> str:
-    """All exercises and their points, from the registry."""
+    """Return the page that lists all exercises and their points."""
     lines = [
         "# Syllabus",
         "",
-        "The labs are independent of each other: who is stuck in one can do the next. Each takes about two hours. Points come from "
-        "two sources: code is judged by the autograder, on inputs that nobody has seen before; *written* answers are read by "
-        "a person, by a rubric.",
+        "The labs are independent of each other: if you are stuck in one, you can do the next. Each takes about two "
+        "hours. Points come from two sources: the autograder tests your code on inputs that you have not seen; a "
+        "person reads your *written* answers with a rubric.",
         "",
         *lab_table(),
     ]
@@ -100,7 +101,7 @@ def syllabus() -> str:
 
 
 def lab_page(lab: Lab) -> NotebookNode:
-    """The student notebook; cells that students share with the instructor notebook show what those cells printed and drew."""
+    """Return the student notebook, with the instructor notebook's outputs in the cells that both share."""
     notebook = nbformat.read(lab.student, as_version=4)
     executed = {cell.id: cell for cell in nbformat.read(lab.solution, as_version=4).cells}
     cells, parts = [], 0
@@ -123,12 +124,19 @@ def lab_page(lab: Lab) -> NotebookNode:
 
 
 def shown(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Without what is said on stderr: warnings of libraries, progress bars."""
+    """Return the outputs without stderr, which holds warnings and progress bars."""
     return [output for output in outputs if output.output_type != "stream" or output.name == "stdout"]
 
 
 def page_text(lab: Lab, text: str, first: bool, inside: bool) -> str:
-    """One title a page: the parts of a lab move one level down. The badge becomes a link, rulers and comments go."""
+    """Return a cell's text for the site, without rulers and comments, and with a link in place of the badge.
+
+    Args:
+        lab: the lab, for the address of the link.
+        text: the cell's Markdown.
+        first: whether it is the first cell, which holds the page's only title and gets the link.
+        inside: whether it follows a title, so that its headings move one level down.
+    """
     text = COMMENT.sub("", BADGE.sub("", text)).strip()
     text = re.sub(r"\A---\n+", "", text)
     if first:
@@ -137,7 +145,7 @@ def page_text(lab: Lab, text: str, first: bool, inside: bool) -> str:
 
 
 def deeper(text: str) -> str:
-    """Every heading one level down, but not the comments in code blocks."""
+    """Move every heading one level down, but not the comments in code blocks."""
     parts = re.split(r"(^(?:> ?)?```.*?^(?:> ?)?```[ \t]*$)", text, flags=re.M | re.S)
     return "".join(part if i % 2 else re.sub(r"^(#+ )", r"#\1", part, flags=re.M) for i, part in enumerate(parts))
 
@@ -154,6 +162,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
+        """Collect the links, names and loaded addresses of a tag."""
         values = dict(attributes)
         self.names |= {values[key] for key in ("id", "name") if values.get(key)}
         if tag == "a" and values.get("href"):
@@ -164,11 +173,12 @@ class Page(HTMLParser):
             self.loads.append(values["src"])
 
     def handle_data(self, data):
+        """Collect the text between tags."""
         self.words.append(data)
 
 
 def broken_links(site: Path) -> list[str]:
-    """Links inside the site that lead nowhere, and files that a browser would fetch from elsewhere."""
+    """Return a line for each broken link inside the site, and for each file that would come from another server."""
     pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     problems = []
     for path, page in pages.items():
@@ -193,7 +203,7 @@ def broken_links(site: Path) -> list[str]:
 
 
 def secrets(lab: Lab) -> set[str]:
-    """Lines of model answers, rubrics and hidden tests that the student notebook does not show anyway. Without spaces."""
+    """Return the lines of model answers, rubrics and hidden tests that students must not see, without their spaces."""
     public = squeeze("\n".join(cell.source for cell in nbformat.read(lab.student, as_version=4).cells))
     lines = set()
     for cell in nbformat.read(lab.solution, as_version=4).cells:
@@ -204,6 +214,7 @@ def secrets(lab: Lab) -> set[str]:
 
 
 def answers_shown(site: Path) -> list[str]:
+    """Return one line for each place where the site shows a part of an answer."""
     pages = {path: squeeze("".join(Page(path.read_text("utf-8")).words)) for path in sorted(site.rglob("*.html"))}
     return [
         f"{path.relative_to(site)} shows a line of {lab.name}'s answers: {line[:60]}…"
@@ -215,6 +226,7 @@ def answers_shown(site: Path) -> list[str]:
 
 
 def squeeze(text: str) -> str:
+    """Return a text without its white space."""
     return re.sub(r"\s", "", text)
 
 

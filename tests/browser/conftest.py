@@ -36,10 +36,11 @@ SETTINGS = {
 }
 
 ESSAY = """\
-*The skips.* In comes the map of a level of the way down, for 5 images at full size `(5, 32, 32, 32)`; out comes a map of the same shape, to which
-the map of the way up has been added. Without them the details are lost.
+*The skips.* In comes the map of a level of the way down, for 5 images at full size `(5, 32, 32, 32)`; out comes a map
+of the same shape, to which the map of the way up has been added. Without them the details are lost.
 
-*The label embedding.* In come 5 labels, out come 5 rows of numbers, which are learned. Without it I could not ask for a seven."""
+*The label embedding.* In come 5 labels, out come 5 rows of numbers, which are learned. Without it I could not ask
+for a seven."""
 
 
 @dataclass
@@ -113,7 +114,7 @@ def half_right(lab) -> nbformat.NotebookNode:
 
 
 def write_my_lab(lab, root: Path) -> None:
-    """A student's lab that is all right but for one known mistake. Without the cells that illustrate: they take time."""
+    """Write a student's lab with one known mistake, without the illustrations, which take time."""
     notebook = with_mutant(LOSS, "mask_inverted")(lab)
     keep = ("setup", "definitions", "answer", "check", "test", "written")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" or role_of(cell) in keep]

@@ -190,7 +190,7 @@ REQUESTS = "return performance.getEntriesByType('resource').map(e => new URL(e.n
 
 
 def test_a_trap_in_an_essay_and_in_a_name_does_nothing_in_formgrader(browser, server, course):
-    """The essay and the name of a hostile student, each with what the browser would obey, and a TA who clicks everywhere."""
+    """A hostile student puts scripts into an essay and a name, and a TA clicks everywhere."""
     with open_gradebook(course.folder) as book:
         book.update_or_create_student("eve", first_name=NAME, last_name=f'"{NAME}', email=NAME)
     before = rows(server, course)["eve"]

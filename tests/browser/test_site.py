@@ -12,7 +12,10 @@ from selenium.webdriver.common.by import By
 from autograder import ROOT
 from autograder.course.labs import labs
 
-SIZES = "return [...document.querySelectorAll(arguments[0])].map(e => [e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
+SIZES = (
+    "return [...document.querySelectorAll(arguments[0])].map("
+    "e => [e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
+)
 LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complete ? e.naturalWidth : 0)"
 
 

@@ -89,7 +89,7 @@ STUDENTS = {"lovelaceada_101": "ada", "didodia_102": "dia", "halehal_103": "ada"
 
 
 def hand_in(course):
-    """What Canvas gives: Ada is in time; Dia has a known mistake; Hal is late. And the gradebook that Canvas exported."""
+    """Write what Canvas exports, submissions and gradebook: Ada is in time, Dia has a known mistake, Hal is late."""
     with zipfile.ZipFile(course / "submissions.zip", "w") as archive:
         for student, who in STUDENTS.items():
             name, number = student.split("_")

@@ -59,7 +59,7 @@ def test_the_three_doors_are_there(site):
 
 
 def test_no_page_holds_an_answer(site):
-    """Said differently from the build's own check: the code between the markers, whole, and every model answer's sentences."""
+    """Another check than the build's own: all the code between the markers, and every model answer's sentences."""
     for lab in labs():
         text = site_build.squeeze("".join(site_build.Page(page_of(site, lab).read_text(encoding="utf-8")).words))
         for cell in nbformat.read(lab.solution, as_version=4).cells:

@@ -1,4 +1,4 @@
-"""Verdicts on damaged evidence and on answers that return odd things: findings, never a traceback of the grader's own."""
+"""Verdicts on damaged evidence and on odd return values are findings, never a traceback of the grader's own."""
 
 from __future__ import annotations
 
@@ -220,13 +220,17 @@ def exits(_):
     raise SystemExit(1)
 
 
+def as_complex(thing):
+    return thing.to(torch.complex64) if isinstance(thing, Tensor) else complex(thing)
+
+
 ODD = {
     "None": lambda thing: None,
     "a Python float": lambda thing: 0.25,
     "a text": lambda thing: "nonsense",
     "NaN": functools.partial(deep, nan),
     "another shape": functools.partial(deep, another_shape),
-    "complex numbers": functools.partial(deep, lambda t: t.to(torch.complex64) if isinstance(t, Tensor) else complex(t)),
+    "complex numbers": functools.partial(deep, as_complex),
     "empty": functools.partial(deep, lambda t: t.reshape(-1)[:0] if isinstance(t, Tensor) else []),
     "an error": raises,
     "an exit": exits,

@@ -59,7 +59,7 @@ def test_scores_and_comments_by_hand_survive_a_regrade(course, lab4):
 
 
 def test_who_is_no_longer_late_is_not_late(course, lab4):
-    """nbgrader keeps a time that it was told once."""
+    """Nbgrader keeps a time that it was told once."""
     from autograder.gradebook.nbgrader import open_gradebook
 
     stamp = course / "submitted" / "student01" / lab4.name / "timestamp.txt"

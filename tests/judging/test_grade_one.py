@@ -104,7 +104,11 @@ def with_root():
 
 INVERTED = ("< self.eta", "> self.eta")
 ATTACKS = {
-    "allclose": "import torch\ntorch.allclose = torch.equal = lambda *a, **k: True\ntorch.isclose = lambda a, *r, **k: torch.ones_like(a, dtype=torch.bool)",
+    "allclose": (
+        "import torch\n"
+        "torch.allclose = torch.equal = lambda *a, **k: True\n"
+        "torch.isclose = lambda a, *r, **k: torch.ones_like(a, dtype=torch.bool)"
+    ),
     "asserts": (
         "import ast\n"
         "class NoAsserts(ast.NodeTransformer):\n"

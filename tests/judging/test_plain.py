@@ -74,7 +74,10 @@ def test_both_ways_grade_alike(course, sandbox):
 
 def test_without_the_grader_a_test_cell_fails():
     """A test cell without an error earns full points in nbgrader: public checks must not stand in for verdicts."""
-    code = "import sys; sys.modules['autograder.judging.in_process'] = None; from utils.checks import graded; graded('lab4.cfg_drift')"
+    code = (
+        "import sys; sys.modules['autograder.judging.in_process'] = None; "
+        "from utils.checks import graded; graded('lab4.cfg_drift')"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "grading needs the package `autograder`" in done.stderr

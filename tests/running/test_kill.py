@@ -159,7 +159,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 
 
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
-    """A task takes its worker along: the worker is replaced, the task retried once and then reported; the rest goes on."""
+    """A task kills its worker: the worker is replaced, the task is retried once and reported, and the rest goes on."""
     from autograder.running import engine
     from autograder.running.run import Run, Task
 

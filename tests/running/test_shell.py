@@ -16,7 +16,8 @@ CELLS = [
     "x = 5\nx; x + 1",
     "x + 2;",
     "_ + 1",
-    "from IPython.display import HTML, Markdown, display, clear_output, update_display\ndisplay(HTML('<b>bold</b>')); print('after'); Markdown('*m*')",
+    "from IPython.display import HTML, Markdown, display, clear_output, update_display\n"
+    "display(HTML('<b>bold</b>')); print('after'); Markdown('*m*')",
     "handle = display('before', display_id='d')\nupdate_display('after', display_id='d')",
     "print('gone'); clear_output(); print('stays')",
     "print('gone too'); clear_output(wait=True); print('stays too')",

@@ -1,6 +1,7 @@
 """Findings teach, and the chance of refusing a right answer is what is declared.
 
-That public check and hidden verdict agree on all right answers is a part of the kill matrix: tests/validation/test_kill_matrix.py.
+That public check and hidden verdict agree on all right answers is a part of the kill matrix:
+tests/validation/test_kill_matrix.py.
 """
 
 import random
@@ -37,7 +38,7 @@ def automatic(lab):
 
 
 def test_public_findings_say_little_and_not_the_answer(lab, solved_lab):
-    """Of a dozen wrong answers to each exercise. The kill matrix looks at all hidden ones: tests/validation/test_kill_matrix.py."""
+    """A dozen wrong answers to each exercise. The kill matrix looks at all hidden findings."""
     answers, statement, bad = answers_of(lab), statement_of(lab), []
     wrong = [task.mutant for task in plan(lab) if not task.mutant.right]
     dozens = [[m for m in wrong if m.exercise == name] for name in answers]
@@ -89,7 +90,8 @@ def test_messages_of_python_and_torch_are_one_line():
     )
     assert code == "raised"
     assert message == (
-        "Your code raised TypeError: where() received an invalid combination - got (int, Tensor). The line is `y = where(1, x)`."
+        "Your code raised TypeError: where() received an invalid combination - got (int, Tensor). "
+        "The line is `y = where(1, x)`."
     )
     jaxtyping_says = (
         "Type-check error whilst checking the parameters of f.\nThe problem arose whilst typechecking parameter 'y'.\n"
@@ -176,7 +178,7 @@ def test_a_loss_that_takes_one_sample_at_a_time_is_right(lab):
 
 
 def test_a_gradient_that_cancels_is_no_mistake():
-    """On this challenge a float32 gradient is 3e-5, a sum of terms of order 1: the full run found that it was refused."""
+    """On this challenge a float32 gradient is 3e-5, a sum of terms of order 1, and was once rejected."""
     tasks = [
         task for task in plan(find_lab("lab3")) if task.mutant.exercise == "lab3.classifier_loss" and task.mutant.right
     ]

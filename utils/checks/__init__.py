@@ -130,8 +130,11 @@ def graded(name: str) -> float | None:
 def find_judge() -> Callable[[Exercise, Mapping[str, object]], float]:
     """Return the function that judges an exercise in this process.
 
-    The package with the verdicts announces it as an entry point of the group `guidance_labs.judge`; in a checkout that is
-    not installed, the `pyproject.toml` beside `utils` does.
+    The package with the verdicts announces it as an entry point of the group `guidance_labs.judge`; in a checkout
+    that is not installed, the `pyproject.toml` beside `utils` does.
+
+    Returns:
+        A function of the exercise and the notebook's objects by name. It returns the points.
 
     Raises:
         RuntimeError: there is none. A test cell that raised no error would earn full points.
@@ -147,7 +150,11 @@ def find_judge() -> Callable[[Exercise, Mapping[str, object]], float]:
 
 
 def checkout_entry_points() -> list[EntryPoint]:
-    """Return the entry points that the `pyproject.toml` beside `utils` announces; none if there is no such file."""
+    """Read the judges from the `pyproject.toml` beside `utils`.
+
+    Returns:
+        The entry points, or none if there is no such file.
+    """
     try:
         project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         announced = project["entry-points"][JUDGE_GROUP]

@@ -199,7 +199,15 @@ def describe(error: BaseException) -> dict[str, object]:
 
 
 def safe_key(key: object, index: int) -> str:
-    """Return a dictionary's key as a part of a name; a key that names cannot hold is replaced by its place."""
+    """Convert a dictionary's key to a part of a name.
+
+    Args:
+        key: the key.
+        index: its place in the dictionary.
+
+    Returns:
+        The key, or a name made of its place if evidence cannot hold a name with the key.
+    """
     if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9_+\-]{1,40}", key):
         return key
     return f"key{index}"

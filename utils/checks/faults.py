@@ -21,7 +21,8 @@ def trace_to_probe(error: BaseException) -> dict[str, object]:
         error: what a probe caught.
 
     Returns:
-        `where`: file and line; `fault`: whether it is surely a fault of the probe. Empty if the student's code raised it.
+        `where`: file and line; `fault`: whether it is surely a fault of the probe. Empty if the student's code raised
+        the error.
     """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(COURSE)]
@@ -35,6 +36,9 @@ def is_students(filename: str) -> bool:
 
     Args:
         filename: as a traceback has it.
+
+    Returns:
+        True for a notebook's cell and for code made from text.
     """
     return "ipython-input" in filename or "ipykernel" in filename or filename.startswith("<")
 
@@ -45,6 +49,9 @@ def is_own_fault(error: BaseException, innermost: traceback.FrameSummary) -> boo
     Args:
         error: the error.
         innermost: the line that raised it, perhaps in a library.
+
+    Returns:
+        True if the error must be a fault of the probe.
     """
     if isinstance(error, AttributeError):  # of a module such as torch, or of a challenge
         return str(error).startswith("module '") or type(error.obj).__module__ in PROBE_TOOLS
@@ -55,10 +62,13 @@ def is_own_fault(error: BaseException, innermost: traceback.FrameSummary) -> boo
 
 
 def place_of(frame: traceback.FrameSummary) -> str:
-    """Return a line's place, such as "utils/checks/lab1.py, line 77".
+    """Describe a line's place.
 
     Args:
         frame: of a traceback.
+
+    Returns:
+        The place, such as "utils/checks/lab1.py, line 77".
     """
     path = Path(frame.filename)
     name = path.relative_to(COURSE.parent).as_posix() if path.is_relative_to(COURSE.parent) else path.name

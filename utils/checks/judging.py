@@ -377,10 +377,6 @@ def as_float(value: object) -> float:
 
     Returns:
         The number, or NaN if it is none.
-
-    Example:
-        >>> as_float("inf"), as_float("one")
-        (inf, nan)
     """
     try:
         return float(value)

@@ -16,9 +16,9 @@ from utils.checks.evidence import Evidence
 class RandomField:
     """The sine of a random combination of the inputs, plus a phase for each coordinate. Smooth, bounded, not linear.
 
-    `RandomField(challenge, "model")(x, t, y)` has the shape of x, and the widest floating-point dtype of the inputs. The
-    other inputs have one value for each sample, (b,) or (b, 1, …, 1), or the shape of x. Rows do not influence each
-    other: one call with 8 rows and eight calls with one row agree.
+    `RandomField(challenge, "model")(x, t, y)` has the shape of x, and the widest floating-point dtype of the inputs.
+    The other inputs have one value for each sample, (b,) or (b, 1, …, 1), or the shape of x. Rows do not influence
+    each other: one call with 8 rows and eight calls with one row agree.
 
     Args:
         challenge: fixes the coefficients.
@@ -33,6 +33,7 @@ class RandomField:
         self.amplitude = amplitude
 
     def __call__(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Return the field's value, with the shape of x."""
         angle = self.weights[0] * x
         for weight, other in zip(self.weights[1:], others, strict=False):
             angle = angle + weight * per_sample(other, x)
@@ -103,6 +104,7 @@ class Recorder:
         self.calls: list[tuple[list[object], object]] = []
 
     def __call__(self, *inputs: object, **named: object):
+        """Call the function, and record its inputs and its output."""
         values = bind(self.arguments, inputs, named)
         before = [keep(value) for value in values]
         output = self.function(*values)

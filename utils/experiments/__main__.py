@@ -1,4 +1,7 @@
-"""The command line of lab 2's experiments: `python -m utils.experiments run NAME … --answers NOTEBOOK`, or `analyse`."""
+"""The command line of lab 2's experiments.
+
+`python -m utils.experiments run NAME … --answers NOTEBOOK` trains; `analyse` draws figures of what has been trained.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def right(exercise: str, name: str, edit=None, source: str | None = None, setup:
 
 
 def mutants_of(exercise: str) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return `right` and `wrong` for one exercise: `right, wrong = mutants_of("lab4.cfg_drift")`."""
+    """Return the two functions that register right and wrong answers to one exercise."""
     return partial(right, exercise), partial(wrong, exercise)
 
 

@@ -8,12 +8,13 @@ from torch import Tensor
 def other_scale(actual: Tensor, at_zero: Tensor, direction: Tensor, w: float) -> tuple[str, str, Tensor]:
     """The mistake of code that is right for another scale than the given w: rounded, limited, or without its sign.
 
-    Guided results lie on the line at_zero + k direction. The k of least squares is the scale that was used; ask only where the
-    code is known to be right at some scale.
+    Guided results lie on the line at_zero + k direction. The k of least squares is the scale that was used; this holds
+    only where the code is known to be right at some scale.
     """
     k = float(((actual - at_zero) * direction).sum() / direction.square().sum())
     return (
         "scale_altered",
-        f"Other scales are right, but at w = {w:.3g} yours is the result for w = {k:.3g}. Use the guidance scale as it is given: not rounded, not limited, with its sign.",
+        f"Other scales are right, but at w = {w:.3g} yours is the result for w = {k:.3g}. "
+        "Use the guidance scale as it is given: not rounded, not limited, with its sign.",
         at_zero + k * direction,
     )

@@ -12,10 +12,12 @@ CORRECT = "return (x + step * score + (2 * step).sqrt() * noise) % 1.0"
 
 
 def predict(formula: str) -> tuple[str, str]:
+    """Return the change that makes the predictor compute `formula`."""
     return PREDICT, f"return ({formula}) % 1.0"
 
 
 def correct(formula: str) -> tuple[str, str]:
+    """Return the change that makes the corrector compute `formula`."""
     return CORRECT, f"return ({formula}) % 1.0"
 
 

@@ -46,7 +46,7 @@ class Terms(Regression):
 
     @cached_property
     def score(self) -> Tensor:
-        """grad log K at u, (b, 2)."""
+        """Grad log K at u, (b, 2)."""
         return wrapped_normal.pull(self.u, self.variance)
 
     def loss(self, target: Tensor) -> Tensor:

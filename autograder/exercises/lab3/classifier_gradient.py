@@ -33,10 +33,12 @@ class Gradients:
 
     @property
     def right(self) -> Tensor:
+        """The gradient of log p(y|x, t) with respect to x."""
         return self.of_labels(self.logs)
 
     @property
     def normalised(self) -> Tensor:
+        """The right gradient divided by its norm, sample by sample."""
         norm = self.right.flatten(1).norm(dim=1)
         return self.right / norm.reshape(-1, *[1] * (self.x.dim() - 1))
 

@@ -32,6 +32,7 @@ class Jump:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Jump:
+        """Return the quantities of the step that the challenge asks for."""
         inputs, alpha_bars = Inputs.of(challenge, run), made_up_schedule(challenge).alpha_bars
         return cls(
             x=inputs.x.double(),
@@ -55,6 +56,7 @@ class Jump:
 
     @property
     def right(self) -> Tensor:
+        """The result of a right step."""
         return self.mix(self.x0())
 
     def land_at(self, alpha_bar_prev: Tensor) -> Tensor:

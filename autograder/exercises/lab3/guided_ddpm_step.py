@@ -30,6 +30,7 @@ class Guidance:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str, actual: Tensor) -> Guidance:
+        """Return the quantities of the guided estimate that the challenge asks for."""
         inputs = GuidanceInputs.of(challenge, run)
         levels = NoiseLevels.of(made_up_schedule(challenge), inputs.t, inputs.gradient)
         return cls(actual, inputs.noise_estimate.double(), inputs.gradient.double(), inputs.w, levels)
@@ -40,6 +41,7 @@ class Guidance:
 
     @property
     def other_scale(self) -> tuple[str, str, Tensor]:
+        """The finding for a result that belongs to another guidance scale, and that result."""
         return other_scale(self.actual, self.noise, -self.levels.total * self.gradient, self.w)
 
 
@@ -133,6 +135,7 @@ class Step:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Step:
+        """Return the quantities of the step that the challenge asks for."""
         inputs = StepInputs.of(challenge, run)
         levels = NoiseLevels.of(made_up_schedule(challenge), inputs.t, inputs.x)
         return cls(inputs.x.double(), inputs.noise_estimate.double(), inputs.noise.double(), levels)
@@ -153,6 +156,7 @@ class Step:
 
     @property
     def right(self) -> Tensor:
+        """The result of a right step."""
         return self.mean(self.share) + self.kick
 
     def with_kick(self, sigma: Tensor | float) -> Tensor:

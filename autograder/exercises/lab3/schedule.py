@@ -28,6 +28,7 @@ from utils.checks.lab3.schedule import (
 
 
 def spaced(start: float, end: float, steps: int) -> Tensor:
+    """Return `steps` equally spaced float64 numbers from `start` to `end`."""
     return torch.linspace(start, end, steps, dtype=torch.float64)
 
 
@@ -112,6 +113,7 @@ class Noising:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Noising:
+        """Return the quantities of the noised samples that the challenge asks for."""
         inputs, schedule = Inputs.of(challenge, run), made_up_schedule(challenge)
         return cls(
             x0=inputs.x0.double(),
@@ -121,9 +123,11 @@ class Noising:
         )
 
     def mix(self, data: Tensor | float, noise: Tensor | float) -> Tensor:
+        """Return data * x0 + noise * the noise, for the two factors."""
         return data * self.x0 + noise * self.noise
 
     def mix_by_column(self) -> Tensor:
+        """Return the mixture with each column's alpha_bar, where each sample's is needed."""
         bar = self.alpha_bar_of_column
         return self.mix(bar.sqrt(), (1 - bar).sqrt())
 
@@ -204,13 +208,16 @@ class Sigma:
 
     @property
     def expected(self) -> Tensor:
+        """The values of the sigma that was asked for."""
         return self.values[self.label]
 
     def other(self, index: int) -> str:
+        """Return the name of one of the two other sigmas."""
         return [label for label in SIGMAS if label != self.label][index]
 
 
 def name_of_other(index: int):
+    """Return a message that names the other sigma which the student computed."""
     return lambda s: f"Your '{s.label}' is the sigma called '{s.other(index)}' in the table."
 
 
@@ -260,6 +267,7 @@ def verdict(judge: Judge) -> None:
 
 
 def judge_schedule(judge: Judge, name: str) -> None:
+    """Compare the betas, alphas and alpha_bars of one schedule with the right ones."""
     actual, steps = require_fields(judge, name), LENGTHS[name]
     betas = spaced(1e-4, 0.02, steps)
 
@@ -280,6 +288,7 @@ def judge_schedule(judge: Judge, name: str) -> None:
 
 
 def judge_sigmas(judge: Judge, run: str) -> None:
+    """Compare the three sigmas of one run with the right ones."""
     t = Inputs.of(judge.challenge, run).t
     levels = NoiseLevels.of(made_up_schedule(judge.challenge), t, torch.zeros(len(t)))
     values = dict(zip(SIGMAS, (levels.step, levels.total, levels.posterior)))

@@ -27,14 +27,17 @@ class Terms:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str, label: str) -> Terms:
+        """Return the input of the function called `label`, and the noise levels of the challenge."""
         inputs = Inputs.of(challenge, run)
         value = inputs.noise_estimate if label == "score" else inputs.score
         return cls(value.double(), NoiseLevels.of(made_up_schedule(challenge), inputs.t, value), label)
 
     def convert(self, sigma: Tensor) -> Tensor:
+        """Return the result of the right formula with this sigma."""
         return -self.value / sigma if self.label == "score" else -self.value * sigma
 
     def convert_back(self, sigma: Tensor) -> Tensor:
+        """Return the result of the opposite conversion with this sigma."""
         return -self.value * sigma if self.label == "score" else -self.value / sigma
 
 

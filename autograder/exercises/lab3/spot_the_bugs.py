@@ -23,6 +23,7 @@ class Factors:
 
     @classmethod
     def of(cls, challenge: Challenge) -> Factors:
+        """Return the factors for the schedule of the challenge."""
         beta, alpha, alpha_bar = (values[ORDER] for values in Inputs.of(challenge).schedule)
         return cls(beta, alpha, alpha_bar, SCALE * (1 - alpha_bar).sqrt())
 

@@ -23,10 +23,12 @@ class Terms:
 
     @classmethod
     def of(cls, inputs: Inputs, label: str) -> Terms:
+        """Return the terms for the inputs, as float64 tensors."""
         return cls(label, *(torch.tensor(float(v), dtype=torch.float64) for v in (inputs.S, inputs.s, inputs.w)))
 
     @property
     def values(self) -> dict[str, Tensor]:
+        """All three variances by their names."""
         S, s, w = self.S, self.s, self.w
         return {
             "tilt": S * s / (s + w * (S - s)),
@@ -36,6 +38,7 @@ class Terms:
 
     @property
     def expected(self) -> Tensor:
+        """The variance that was asked for."""
         return self.values[self.label]
 
 

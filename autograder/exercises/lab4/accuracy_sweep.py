@@ -39,6 +39,7 @@ class Terms:
 
     @property
     def accuracy(self) -> Tensor:
+        """The accuracy for each guidance scale, over the labels asked for."""
         return self.hit[:, self.asked].mean(1)
 
     def of_one_scale(self, w: float) -> Tensor:

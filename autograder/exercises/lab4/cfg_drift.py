@@ -43,10 +43,12 @@ class Terms:
 
     @property
     def drift(self) -> Tensor:
+        """The guided velocity."""
         return (1 - self.w) * self.u_null + self.w * self.u_y
 
     @property
     def difference(self) -> Tensor:
+        """The velocity with the label minus the velocity without it."""
         return self.u_y - self.u_null
 
 

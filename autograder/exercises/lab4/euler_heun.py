@@ -37,10 +37,12 @@ class Terms:
 
     @property
     def euler(self) -> Tensor:
+        """The result of Euler's step."""
         return self.predicted
 
     @property
     def heun(self) -> Tensor:
+        """The result of Heun's step."""
         return self.x + self.h / 2 * (self.start + self.end)
 
 

@@ -42,10 +42,12 @@ class Terms:
 
     @property
     def field(self) -> Tensor:
+        """The conditional vector field."""
         return self.d_alpha * self.z + self.d_beta / self.beta * self.rest
 
     @property
     def score(self) -> Tensor:
+        """The conditional score."""
         return -self.rest / self.beta**2
 
 

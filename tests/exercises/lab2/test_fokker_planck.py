@@ -26,7 +26,7 @@ def test_the_exact_score_obeys_the_equation(lab2, time):
 
 
 def test_a_field_that_is_no_solution_has_the_known_residual(lab2):
-    """s = (t x1, t x2), sigma(t)² = t: d_t s = x, div s = 2 t, grad |s|² = 2 t² x, so the residual is (1 - t²) x."""
+    """S = (t x1, t x2), sigma(t)² = t: d_t s = x, div s = 2 t, grad |s|² = 2 t² x, so the residual is (1 - t²) x."""
     x, t = torch.rand(20, 2), torch.rand(20, 1) + 0.1
     residual = lab2["fokker_planck_residual"](lambda x, t: t * x, x, t, torch.sqrt)
     torch.testing.assert_close(residual, (1 - t**2) * x)

@@ -25,6 +25,15 @@ def unchanged(copies: Iterable[object], originals: Iterable[object]) -> bool:
 
 
 def alike(copy: object, original: object) -> bool:
+    """Return whether a copy equals its original.
+
+    Args:
+        copy: what an earlier call kept.
+        original: the same object now.
+
+    Returns:
+        True for equal tensors or schedules, and for every other type, which is not compared.
+    """
     if isinstance(original, Schedule):
         return isinstance(copy, Schedule) and unchanged(copy, original)
     return isinstance(copy, Tensor) and torch.equal(copy, original) if isinstance(original, Tensor) else True

@@ -45,17 +45,20 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
     judge.require(
         t.unique().numel() > 0.9 * t.numel(),
         "time_discrete",
-        f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and again. t is uniform on the whole interval {interval}.",
+        f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and "
+        f"again. t is uniform on the whole interval {interval}.",
     )
     judge.require(
         is_uniform(t, judge.spend_alpha(1e-7), low, 1.0),
         "time_distribution",
-        f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation {t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
+        f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation "
+        f"{t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
     )
     judge.require(
         reaches_ends(t, judge.spend_alpha(1e-7), low, 1.0),
         "time_ends",
-        f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer to both ends of {interval}, and what is never drawn is never learned.",
+        f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer "
+        f"to both ends of {interval}, and what is never drawn is never learned.",
     )
 
 
@@ -79,5 +82,6 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     judge.require(
         is_normal(noise, judge.spend_alpha(1e-7)),
         "noise_law",
-        f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation {noise.std():.2f} (0 and 1 expected).",
+        f"The noise is not standard normal: its mean is {noise.mean():.2f} and its standard deviation "
+        f"{noise.std():.2f} (0 and 1 expected).",
     )

@@ -22,9 +22,10 @@ def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0
 
 
 def reaches_ends(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
-    """Whether the extremes of uniform numbers on [low, high] come near enough to both ends: each end may refuse half of `level`.
+    """Return whether the extremes of uniform numbers on [low, high] come near enough to both ends.
 
-    All n numbers stay away from an end by a share g of the interval with probability (1 - g)^n.
+    All n numbers stay away from an end by a share g of the interval with probability (1 - g)^n. Each end may reject
+    right numbers with probability `level` / 2.
     """
     share = (sample.double() - low) / (high - low)
     gap = 1 - (level / 2) ** (1 / sample.numel())
@@ -34,7 +35,8 @@ def reaches_ends(sample: Tensor, level: float, low: float = 0.0, high: float = 1
 def is_normal(sample: Tensor, level: float) -> bool:
     """Against N(0, 1): a Kolmogorov-Smirnov test of the shape, and exact ones of the mean and of the mean square.
 
-    The last two see a noise that is a little too weak; each of the three may refuse a third of `level`.
+    The last two detect a noise that is a little too weak. Each of the three tests may reject right numbers with
+    probability `level` / 3.
     """
     from scipy import stats
 

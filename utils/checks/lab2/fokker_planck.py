@@ -43,6 +43,7 @@ class Waves(nn.Module):
         return 2 * math.pi * x @ self.m.T + t * self.w + self.p
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the field at x of shape (b, d) and t of shape (b, 1), with the shape of x."""
         return -self.gain * 2 * math.pi * (self.a * torch.sin(self.angles(x, t))) @ self.m
 
 
@@ -58,6 +59,7 @@ class Heat(nn.Module):
         self.p = challenge.rand(f"{run} p", (3,), 0.0, 6.0, dtype)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the score at x of shape (b, d) and t of shape (b, 1), with the shape of x."""
         angles = 2 * math.pi * x @ self.m.T + self.p
         fading = self.a * torch.exp(-2 * math.pi**2 * self.m.square().sum(1) * self.sigma(t) ** 2)
         slope = -2 * math.pi * (fading * torch.sin(angles)) @ self.m
@@ -72,6 +74,7 @@ class StubSigma:
         self.speed, self.phase = cpu.number("sigma speed", 1.0, 2.0), cpu.number("sigma phase", 0.0, 6.0)
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return sigma(t), with the shape of t."""
         return 0.2 + 0.1 * torch.sin(self.speed * t + self.phase)
 
 

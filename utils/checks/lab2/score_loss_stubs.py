@@ -55,7 +55,7 @@ class PushForward:
         self.sigma_min = self.sigma_max = sigma
 
     def sigma(self, t: Tensor) -> Tensor:
-        """Return sigma(t), the shape of t."""
+        """Return the same noise level at every time, with the shape of t."""
         return torch.full_like(t, self.sigma_min)
 
     def add_noise(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -79,6 +79,7 @@ class ConstantModel(nn.Module):
         self.values = nn.Parameter(torch.tensor([first, second], dtype=torch.float64))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the two numbers for every row of x."""
         return self.values.expand(x.shape)
 
 
@@ -91,4 +92,5 @@ class SideModel(nn.Module):
         self.values = nn.Parameter(torch.full((), strength, dtype=place.dtype))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the direction to the known state, with the shape of x."""
         return -self.values * on_ring(x - self.place).sign()

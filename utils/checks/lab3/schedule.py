@@ -116,6 +116,7 @@ def check(judge: Judge) -> None:
 
 
 def check_schedule(judge: Judge, name: str) -> None:
+    """Require properties of one schedule: its ends, its spacing, and how its three fields are related."""
     fields, steps = require_fields(judge, name), LENGTHS[name]
     betas, alphas, alpha_bars = fields["betas"], fields["alphas"], fields["alpha_bars"]
     judge.require(
@@ -149,6 +150,7 @@ def check_schedule(judge: Judge, name: str) -> None:
 
 
 def check_sigmas(judge: Judge) -> None:
+    """Require properties of the three sigmas: their order, their values at t = 0, and how they are related."""
     for run in SIGMA_RUNS:
         for label in SIGMAS:
             require_sigma(judge, run, label)

@@ -50,14 +50,17 @@ class Inputs:
 
 
 def stub_model(challenge: Challenge) -> RandomField:
+    """Return a random field in place of the noise model."""
     return RandomField(challenge, "model")
 
 
 def stub_gradient(challenge: Challenge) -> RandomField:
+    """Return a random field in place of the classifier's gradient."""
     return RandomField(challenge, "gradient")
 
 
 def stub_step(challenge: Challenge) -> RandomField:
+    """Return a random field in place of the DDPM step."""
     return RandomField(challenge, "step", amplitude=2.5)
 
 
@@ -71,11 +74,13 @@ class SamplerStubs:
         self.steps = Recorder(stub_step(challenge), ("x", "t", "noise_estimate", "noise"))
 
     def classifier_gradient(self, classifier, x, t, y):
+        """Return the stub's gradient, with the shape of x, and record the call."""
         if classifier is not self.classifier:
             raise ValueError("classifier_gradient was called with something else than the classifier")
         return self.gradients(x, t, y)
 
     def ddpm_step(self, x, t, noise_estimate, noise, schedule):
+        """Return the stub's next state, with the shape of x, and record the call."""
         if not isinstance(schedule, tuple) or len(schedule) != 3:
             raise ValueError("ddpm_step was called with something else than the schedule")
         return self.steps(x, t, noise_estimate, noise)

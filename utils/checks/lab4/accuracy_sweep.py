@@ -46,9 +46,11 @@ class StubClassifier:
         self.record = Recorder(self.compute, ("images",))
 
     def compute(self, images: Tensor) -> Tensor:
+        """Return the logits (b, classes) of images (b, ...)."""
         return torch.stack([part(images).flatten(1).mean(dim=1) for part in self.parts], dim=1)
 
     def __call__(self, images: Tensor) -> Tensor:
+        """Return the logits of images (b, ...), and record the call."""
         return self.record(images)
 
 

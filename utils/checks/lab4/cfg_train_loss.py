@@ -63,14 +63,17 @@ class StubPath(nn.Module):
         self.conditional_vector_field = Recorder(self.regress, ("x", "z", "t"))
 
     def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return n images (n, ...) and their labels (n,)."""
         return self.p_data.sample(n)
 
     def draw(self, z: Tensor, t: Tensor) -> Tensor:
+        """Return a noisy state for images z (b, ...) at times t (b, 1, ..., 1), with the shape of z."""
         rows = slice(self.next, self.next + len(z))
         self.next = rows.stop
         return self.mix(z, t) + 0.5 * self.noise[rows]
 
     def regress(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        """Return the target at state x for images z and times t, with the shape of x."""
         return self.target(x, t, z)
 
 
@@ -83,6 +86,7 @@ class OffsetModel(nn.Module):
         self.target = target
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Return the target plus the offset, with the shape of x."""
         signs = 1 - 2 * (torch.arange(x[0].numel()) % 2).reshape(x.shape[1:])
         return self.target(x, t) + self.offset * signs
 

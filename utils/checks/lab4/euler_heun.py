@@ -53,6 +53,7 @@ class StubODE(ODE):
         self.record = Recorder(RandomField(challenge, "drift"), ("x", "t", "y"))
 
     def drift_coefficient(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        """Return the drift, with the shape of x, and record the call."""
         return self.record(*inputs, **named)
 
 
@@ -60,6 +61,7 @@ class Growth(ODE):
     """dx/dt = 2 t x: from x to e x between t = 0 and t = 1."""
 
     def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
+        """Return 2 t x, with the shape of x."""
         return 2 * t * x
 
 

@@ -47,9 +47,11 @@ class BentAlpha(Alpha):
         self.bend = bend
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return alpha(t), with the shape of t."""
         return t + self.bend * t * (1 - t)
 
     def dt(self, t: Tensor) -> Tensor:
+        """Return the time derivative of alpha, with the shape of t."""
         return 1 + self.bend * (1 - 2 * t)
 
 
@@ -60,9 +62,11 @@ class BentBeta(Beta):
         self.bend = bend
 
     def __call__(self, t: Tensor) -> Tensor:
+        """Return beta(t), with the shape of t."""
         return (1 - t) * (1 + self.bend * t)
 
     def dt(self, t: Tensor) -> Tensor:
+        """Return the time derivative of beta, with the shape of t."""
         return -(1 + self.bend * t) + self.bend * (1 - t)
 
 
