@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from utils.checks import AFTER_CHECK_ALL
 from utils.checks.exercise import Exercise, load
 from utils.labs import LABS
 
@@ -389,3 +390,17 @@ def draw_pages(notebook: NotebookNode, page_file: Path) -> int:
     except Exception as error:  # another program has the old PDF open, the disk is full, a letter has no glyph
         print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
         return 0
+
+
+def print_how_to_submit(lab: str) -> None:
+    """Print what is damaged in the running notebook, and the call that submits it. While grading, print nothing.
+
+    Args:
+        lab: the lab, such as "lab4" or "lab4_mnist_cfg".
+    """
+    if not grading() and inspect(lab) is not None:
+        call = f'make_submission("{lab.split("_")[0]}")'
+        print(f"To submit: save the notebook, run `{call}`, and upload the zip that it writes.")
+
+
+AFTER_CHECK_ALL.append(print_how_to_submit)

@@ -154,7 +154,10 @@ ODD = {
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_odd_metadata_costs_nobody_else_anything(tmp_path, text):
-    good = "submission_2:\n  :submitters:\n  - :name: Ada\n    :sid: 00123\n  :created_at: 2026-11-30 21:14:00.000000000 Z\n"
+    good = (
+        "submission_2:\n  :submitters:\n  - :name: Ada\n    :sid: 00123\n"
+        "  :created_at: 2026-11-30 21:14:00.000000000 Z\n"
+    )
     files = {"submission_1/x.ipynb": notebook("odd"), "submission_2/x.ipynb": notebook("ada")}
     zipped = archive(tmp_path / "g.zip", {"submission_metadata.yml": (text + good).encode(), **files})
     collect(zipped, tmp_path / "in")

@@ -55,6 +55,10 @@ def public_verdict(entry: Exercise, namespace: Mapping[str, object]) -> Verdict:
     return judge_with(entry.public, challenge, run_probe(entry, namespace, challenge))
 
 
+# What other modules print after `check_all`: each is called with the lab. `utils.submission` adds how to submit.
+AFTER_CHECK_ALL: list[Callable[[str], None]] = []
+
+
 def check_all(lab: str) -> None:
     """Check every exercise of a lab, then print what is open or damaged in this notebook, and how to submit it.
 
@@ -77,11 +81,8 @@ def check_all(lab: str) -> None:
         state = "check passes" if passed else ", ".join(f.code for f in verdict.findings) or "check fails"
         print(f"{'✓' if passed else '✗'}  {entry.name:<28} {entry.points:g} points, {state}")
     print(f"\nChecks pass for exercises worth {good:g} of {possible:g} automatic points.")
-    from utils.submission import grading, inspect
-
-    if not grading() and inspect(lab) is not None:
-        call = f'make_submission("{lab.split("_")[0]}")'
-        print(f"To submit: save the notebook, run `{call}`, and upload the zip that it writes.")
+    for add in AFTER_CHECK_ALL:
+        add(lab)
 
 
 def describe(entry: Exercise, verdict: Verdict) -> str:
