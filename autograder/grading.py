@@ -21,7 +21,7 @@ class Execution:
 
     protected: bool = True
     scheduler: str | None = None  # address of a Dask scheduler; this machine without one
-    workers: int | None = None  # on this machine; one a core without a number
+    workers: int | None = None  # on this machine; one per core without a number
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line: thin commands that call services and print the results. One module a group of commands."""
+"""The command line: thin commands that call services and print the results. One module per group of commands."""
 
 from autograder.cli.boundary import main
 

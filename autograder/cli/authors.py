@@ -24,7 +24,7 @@ from autograder.errors import ExitCode, OptionError
 @click.option("--minutes", type=float, metavar="M", help="With --full: stop after M minutes, and report.")
 @click.option("--generic", is_flag=True, help="Also try changes made by a program.")
 @click.option("--sample", type=int, metavar="N", help="Try only N of each exercise's generic changes.")
-@click.option("--jobs", type=int, metavar="N", help="Processes; with --generic one a core, otherwise 1.")
+@click.option("--jobs", type=int, metavar="N", help="Processes; with --generic one per core, otherwise 1.")
 @click.option("--html", type=PATH, metavar="FILE", help="Also write the matrix as a page.")
 @click.option("--no-sandbox", is_flag=True, help="Do not run the model answers in the sandbox.")
 def validate(lab: str | None, html: Path | None, only: str | None, full: bool, no_sandbox: bool, **numbers) -> int:

@@ -31,8 +31,10 @@ EXPORTS = ("csv", "canvas", "gradescope", "gradescope-autograder", "feedback")
     metavar="DIR",
     help="Where to put them; `submitted` by default.",
 )
-@click.option("--late", metavar="TIME", help="When submissions came that Canvas marks LATE: '2026-12-01 00:00:00 UTC'.")
-@click.option("--times", type=PATH, metavar="CSV", help="Moodle's grading worksheet, which says when each came.")
+@click.option(
+    "--late", metavar="TIME", help="Time to record for files that Canvas marks LATE: '2026-12-01 00:00:00 UTC'."
+)
+@click.option("--times", type=PATH, metavar="CSV", help="Moodle's grading worksheet, with the time of each submission.")
 def collect(archive: Path, lab: str | None, submissions: Path, late: str | None, times: Path | None) -> int:
     """Take submissions from a zip of Canvas, Moodle or Gradescope."""
     from autograder import printing
@@ -61,7 +63,7 @@ def class_options(function: Callable) -> Callable:
 @class_options
 @sandbox_option("none: unprotected, for harmless classes.")
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler; this machine by default.")
-@click.option("--workers", type=int, metavar="N", help="Workers on this machine; one a core by default.")
+@click.option("--workers", type=int, metavar="N", help="Workers on this machine; one per core by default.")
 def grade(
     lab: str,
     submissions: Path | None,

@@ -25,7 +25,7 @@ EPILOG = (
 
 @dataclass
 class Invocation:
-    """What the one place that handles errors has to know of the command that ran."""
+    """The state of one invocation, for the error handler."""
 
     debug: bool = False
     command: str = ""

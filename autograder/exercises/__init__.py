@@ -1,1 +1,1 @@
-"""The hidden half of each exercise, with the answers on which the grader itself is tested beside it."""
+"""The hidden verdict of each exercise; beside it the right and wrong answers (mutants) that test the grader itself."""

@@ -38,7 +38,7 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
         notes = [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
     notebook = tidy(data)
     if (size := sum(len(cell.source) for cell in notebook.cells if cell.cell_type == "code")) > MAX_CODE:
-        raise NotANotebook(f"{name} has {size / 2**20:.1f} MB of code; the limit is {MAX_CODE // 2**20}")
+        raise NotANotebook(f"{name} has {size / 2**20:.1f} MB of code; the limit is {MAX_CODE // 2**20} MB")
     return notebook, notes
 
 
@@ -56,7 +56,7 @@ def read_file(path: Path, name: str) -> bytes:
         if not path.is_file():
             raise NotANotebook(f"{name} is not a file")
         if path.stat().st_size > MAX_BYTES:
-            raise NotANotebook(f"{name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20}")
+            raise NotANotebook(f"{name} has {path.stat().st_size // 2**20} MB; the limit is {MAX_BYTES // 2**20} MB")
         raw = path.read_bytes()
     except OSError as error:
         raise NotANotebook(f"{name} cannot be read: {error.strerror}") from error

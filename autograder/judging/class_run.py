@@ -148,7 +148,7 @@ def require_own_file(student: str, path: Path, folder: Path) -> None:
     flat = path.parent == folder
     if (taken := nbgrader_id(student, flat)) != student:
         raise NotANotebook(
-            f"{strip_control_characters(student)} would have the id {taken}, as another has: rename one of them"
+            f"{strip_control_characters(student)} maps to the id {taken}, which another submission uses: rename one of them"
         )
     own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
     if not path.resolve().is_relative_to(own_folder.resolve()):
@@ -162,7 +162,7 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
         class_run: the class; a student whose notebook could not be run gets a problem.
         protected: run in the sandbox, and use no stored run that was made without it.
         scheduler: the address of a running Dask scheduler.
-        workers: how many processes on this machine; one a core if not given.
+        workers: how many processes on this machine; one per core if not given.
 
     Raises:
         SandboxError: bubblewrap is missing or may not start, and `protected`.

@@ -40,7 +40,7 @@ def run_all(
         limits: what each of them may use.
         protected: run them in the sandbox.
         scheduler: the address of a running Dask scheduler; without one, workers are started on this machine.
-        workers: how many are started; one a core if not given.
+        workers: how many are started; one per core if not given.
 
     Yields:
         The name of a task and its run, as they finish; or the exception if the worker died twice or the task failed.

@@ -1,6 +1,6 @@
-"""The records of the running stage: a task goes in, passes are made over its cells, and a run comes out.
+"""The records of the running stage: `Task` (input), `Pass` (one pass over its cells), `Run` (the merged result).
 
-Workers import this module, and neither torch nor a verdict.
+Workers import this module; they need neither torch nor a verdict.
 """
 
 from __future__ import annotations

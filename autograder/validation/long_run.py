@@ -44,7 +44,7 @@ def long_run(
         lab: the lab whose exercises are validated.
         right: challenges for each right answer; without it 1,000, and 10,000 if the verdict has statistical tests.
         wrong: challenges for each wrong answer; 50 without it.
-        jobs: processes; one a core without it.
+        jobs: processes; one per core without it.
         minutes: start no further piece after so many minutes.
     """
     jobs = jobs or os.cpu_count() or 1
