@@ -1,4 +1,6 @@
-"""What instructors run; never shipped to students. A submission passes through the packages in this order:
+"""What instructors run; never shipped to students.
+
+A submission passes through the packages in this order:
 
     intake      an LMS's zip -> submitted/STUDENT/LAB/LAB.ipynb -> a repaired `Submission`
     running     a `Task` of code cells -> the sandbox -> a `Run`: outputs and evidence, kept in COURSE/store

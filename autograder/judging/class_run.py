@@ -148,7 +148,8 @@ def require_own_file(student: str, path: Path, folder: Path) -> None:
     flat = path.parent == folder
     if (taken := nbgrader_id(student, flat)) != student:
         raise NotANotebook(
-            f"{strip_control_characters(student)} maps to the id {taken}, which another submission uses: rename one of them"
+            f"{strip_control_characters(student)} maps to the id {taken}, which another submission uses: "
+            "rename one of them"
         )
     own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
     if not path.resolve().is_relative_to(own_folder.resolve()):

@@ -86,8 +86,8 @@ def test_two_students_of_one_id_are_told_apart(tmp_path, monkeypatch):
     assert set(find_submissions(tmp_path, LAB)) == {"a b", "a_b", "c d", "c+d", "ok"}
     problems = {entry.student: entry.problem for entry in open_class(LAB, tmp_path, tmp_path / "course").students}
     assert problems["a_b"] == problems["ok"] == ""
-    assert "a b would have the id a_b" in problems["a b"]
-    assert "c d would have the id c_d" in problems["c d"] and problems["c+d"]
+    assert "a b maps to the id a_b" in problems["a b"]
+    assert "c d maps to the id c_d" in problems["c d"] and problems["c+d"]
 
 
 def test_the_name_of_a_file_cannot_control_the_terminal(tmp_path, capsys):
