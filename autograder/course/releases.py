@@ -1,7 +1,8 @@
 """The archive of releases: what students were given, so that an old notebook is compared with its own release.
 
 One file per release, `archive/LAB/HASH.ipynb`, holds the instructor notebook without outputs. Beside it `HASH.json`
-says when it was released, and with which `utils`. The folder is git-ignored; back it up with the gradebook and the store.
+says when it was released, and with which `utils`. The folder is git-ignored; back it up with the gradebook and the
+store.
 """
 
 from __future__ import annotations
