@@ -42,7 +42,7 @@ class SolvedLab:
         self.lab = lab
         self.answers = answers_of(lab)
         self.namespace: dict[str, object] = {"__name__": "__main__"}
-        with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+        with keep_import_path(), contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
             for role, source in code_cells(lab, all_cells):
                 self.execute(role, source, all_cells)
                 if all_cells and "matplotlib.pyplot" in sys.modules:
@@ -75,6 +75,16 @@ class SolvedLab:
                 execute_source(setup, names)
             execute_source(source, names)
         return names
+
+
+@contextlib.contextmanager
+def keep_import_path() -> Iterator[None]:
+    """Restore `sys.path`, which a set-up cell changes, because this process imports `utils` from its own path."""
+    before = [*sys.path]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def answers_of(lab: Lab) -> dict[str, str]:

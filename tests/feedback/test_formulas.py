@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from autograder.course.labs import labs
 from autograder.feedback.formulas import mathml
+from tests.syllabus import minimum
 
 
 def letters(tex, **options):
@@ -40,7 +40,6 @@ def test_a_formula_is_never_a_program(tex):
     assert not [tag for tag in tags if re.search(r"\bon\w+=|href|style=|src=", tag)], page
 
 
-@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
 def test_every_formula_of_the_labs_is_translated(lab):
     found = 0
     for cell in nbformat.read(lab.student, as_version=4).cells:
@@ -49,4 +48,4 @@ def test_every_formula_of_the_labs_is_translated(lab):
             for display, inline in re.findall(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$]+)\$", text, re.DOTALL):
                 found += 1
                 assert mathml(display or inline, bool(display)).startswith("<math"), display or inline
-    assert found > 50
+    assert found >= minimum(lab).formulas

@@ -45,12 +45,13 @@ def test_changes_are_small_named_and_inside_the_markers():
 
 
 def test_no_generic_change_survives(lab):
+    if lab.short not in FINISHED:
+        pytest.skip("a new lab: its changes that make no difference are not listed yet")
     tasks = [task for task in plan(lab, generic=True, sample=SAMPLE) if task.mutant.kind == "generic"]
     listed = {(name, change) for name, table in EQUIVALENT.items() for change in table}
     whole = [task for task in plan(lab, generic=True) if (task.mutant.exercise, task.mutant.name) in listed]
     rows = list(run({t.mutant: t for t in tasks + whole}.values()))
-    if lab.short in FINISHED:
-        assert len(rows) >= 5 * len({row.exercise for row in rows})
+    assert len(rows) >= 5 * len({row.exercise for row in rows})
     assert not [f"{row.exercise}: {row.name}: {row.misses}" for row in rows if not row.ok]
 
 
