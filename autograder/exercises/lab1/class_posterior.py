@@ -64,7 +64,7 @@ MISTAKES = [
     ),
     Mistake(
         "data_not_scaled",
-        lambda m: m.posterior(a=torch.ones_like(m.alpha)),
+        lambda m: m.posterior(alpha=torch.ones_like(m.alpha)),
         "Your Gaussians are centred at the letters. At time t they are centred at alpha(t) times the letters.",
     ),
     Mistake(
