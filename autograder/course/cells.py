@@ -199,3 +199,15 @@ def exercise_of(cell: NotebookNode) -> str | None:
     """Return the exercise that an answer, test or check cell belongs to, from the marker in its source."""
     match = MARKER.search(cell.source)
     return match.group(1) if match else None
+
+
+def named_exercise_of(cell: NotebookNode) -> str:
+    """Return the exercise that a cell belongs to.
+
+    Raises:
+        ValueError: the cell names no exercise.
+    """
+    name = exercise_of(cell)
+    if name is None:
+        raise ValueError(f"this cell names no exercise: {cell.source[:60]!r}")
+    return name
