@@ -274,7 +274,7 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
     for line in damaged:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())
-    if unsaved:
+    if path is not None and unsaved:
         print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}.")
         print("Save it, and run this cell again.")
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ class Judge:
         finally:
             self._deducted = None
 
-    def fail(self, code: str, message: str) -> None:
+    def fail(self, code: str, message: str) -> NoReturn:
         """End the part with a finding.
 
         Args:
@@ -124,9 +125,7 @@ class Judge:
             AssertionError: the tests of the exercise add up to more than `FALSE_ALARM`.
         """
         self.false_alarm += alpha
-        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), (
-            f"{self.evidence.exercise}: levels add up to {self.false_alarm}"
-        )
+        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), f"levels of {self.evidence.exercise}: {self.false_alarm}"
         return alpha
 
     def verdict(self) -> Verdict:
@@ -369,7 +368,7 @@ class Judge:
         raise Failure(*otherwise)
 
 
-def as_float(value: object) -> float:
+def as_float(value: Any) -> float:
     """Convert a stored number, in which NaN and infinity are text.
 
     Args:
