@@ -125,7 +125,8 @@ class Judge:
             AssertionError: the tests of the exercise add up to more than `FALSE_ALARM`.
         """
         self.false_alarm += alpha
-        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), f"levels of {self.evidence.exercise}: {self.false_alarm}"
+        name = self.evidence.exercise
+        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), f"{name}: levels add up to {self.false_alarm}"
         return alpha
 
     def verdict(self) -> Verdict:
@@ -342,7 +343,7 @@ class Judge:
         actual: Tensor,
         expected: Tensor,
         mistakes: Mistakes | Callable[[], Mistakes] = (),
-        otherwise: tuple[str, str] = ("wrong_value", "The numbers differ from the formula in the statement."),
+        otherwise: tuple[str, str] = ("wrong_value", "The numbers differ from the formula in the exercise."),
         rtol: float = 1e-6,
         atol: float = 1e-9,
     ) -> None:
