@@ -106,7 +106,7 @@ def answer_cell(cell: NotebookNode, entry: Exercise) -> NotebookNode:
         SourceError: the solution is not marked, or the marks do not come in pairs.
     """
     if entry.manual:
-        # Comments, because people read this cell: nbgrader clears what stands between them.
+        # Comments, because people read this cell: nbgrader clears the text between them.
         source = f"<!-- GRADED: {entry.name} -->\n<!-- {BEGIN[4:]} -->\n{cell.source}\n<!-- {END[4:]} -->"
         return new_cell("markdown", source, entry.grade_id, grade=True, solution=True, points=entry.points)
     marks = [line.strip() for line in cell.source.splitlines() if line.strip() in (BEGIN, END)]

@@ -124,7 +124,7 @@ class ResultHook(DisplayHook):
 
 
 class Stream:
-    """Stands in for `sys.stdout` or `sys.stderr` while a cell runs."""
+    """Replaces `sys.stdout` or `sys.stderr` while a cell runs."""
 
     encoding, errors, closed = "utf-8", "replace", False
 
@@ -189,7 +189,7 @@ class Shell(InteractiveShell):
         super().init_history()
 
     def raw_input(self, prompt=""):
-        """Refuse: there is no person at the keyboard."""
+        """Raise an error, because there is no person at the keyboard."""
         raise RuntimeError("input() is not available while grading")
 
 
