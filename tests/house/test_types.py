@@ -17,7 +17,7 @@ def settings() -> dict:
 
 
 def modules_without_checks(config: dict) -> list[str]:
-    """Return the modules, perhaps with a star, whose errors mypy is told to ignore."""
+    """Return the modules, perhaps with a star, whose errors mypy ignores by configuration."""
     silent = []
     for override in config.get("overrides", []):
         if override.get("ignore_errors") or override.get("follow_imports") in ("skip", "silent"):
