@@ -121,7 +121,7 @@ def run_demo() -> bool:
     shutil.rmtree(DEMO, ignore_errors=True)
     make_class(lab, DEMO / "submitted")
     for student, make in CLASS.items():
-        print(f"  {student}: {make.__doc__.rstrip('.')}")
+        print(f"  {student}: {(make.__doc__ or '').rstrip('.')}")
     print("\n3. Grading\n")
     protected = bubblewrap() is not None
     if not protected:

@@ -88,6 +88,7 @@ def export_grades(
         changed=tuple(row.student for row in rows if row.changed),
     )
     if to == "feedback":
+        assert archive is not None  # require_consistent has checked it
         return replace(result, left_out=tuple(write_feedback(lab, rows, course, archive, target)))
     if to == "gradescope":
         write_gradescope(lab, rows, course, target)

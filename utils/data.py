@@ -54,6 +54,9 @@ class LabelledImages(nn.Module, Sampleable):
         ([-1.0, 1.0], [0, 1])
     """
 
+    pixels: Tensor
+    labels: Tensor
+
     def __init__(self, pixels: Tensor, labels: Tensor, source: str):
         super().__init__()
         if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) != len(labels):
@@ -279,8 +282,8 @@ def load_cifar(split: str = "train", device: torch.device | str = "cpu") -> Labe
             raise DamagedFile(f"{path} has labels above 9: it is not a file of CIFAR-10. Delete it.")
     if not records:
         raise DamagedFile(f"{folder} has no training files, data_batch_1.bin and so on. Delete the folder.")
-    records = torch.from_numpy(np.concatenate(records))
-    return LabelledImages(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0], "CIFAR-10").to(device)
+    rows = torch.from_numpy(np.concatenate(records))
+    return LabelledImages(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0], "CIFAR-10").to(device)
 
 
 def download_cifar(root: str | Path = "data") -> Path:

@@ -67,9 +67,9 @@ def draw_rosetta() -> plt.Figure:
     t = torch.linspace(0, 1, 120, dtype=torch.float64)
     x = np.linspace(-2.6, 2.6, 160)
 
-    def show(ax: plt.Axes, density: np.ndarray, extent: tuple[float, ...], largest: float) -> None:
-        look = dict(origin="lower", aspect="auto", cmap="Blues", vmax=largest)
-        ax.imshow(density**0.5, extent=extent, **look)  # the root shows thin parts
+    def show(ax: plt.Axes, density: np.ndarray, extent: tuple[float, float, float, float], largest: float) -> None:
+        root = density**0.5  # shows thin parts
+        ax.imshow(root, extent=extent, origin="lower", aspect="auto", cmap="Blues", vmax=largest)
 
     def show_spins(ax: plt.Axes, mean: torch.Tensor, spread: torch.Tensor, title: str, label: str) -> None:
         widths = np.maximum(spread.numpy(), 0.04)

@@ -37,6 +37,8 @@ class IsotropicGaussian(nn.Module, Sampleable):
         ValueError: `std` is negative.
     """
 
+    here: Tensor
+
     def __init__(self, shape: tuple[int, ...] | list[int], std: float = 1.0, mean: float = 0.0):
         super().__init__()
         if std < 0:
@@ -69,6 +71,8 @@ class GaussianClasses(nn.Module, Sampleable):
         means: the mean of each class, shape (classes, …).
         std: the standard deviation of every class, at least 0.
     """
+
+    means: Tensor
 
     @jaxtyped(typechecker=typechecked)
     def __init__(self, means: Float[Tensor, classes * shape], std: float = 1.0):

@@ -27,6 +27,8 @@ class FourierFeatures(nn.Module):
         torch.Size([3, 4])
     """
 
+    frequencies: Tensor
+
     def __init__(self, dim: int):
         super().__init__()
         if dim % 2:

@@ -30,14 +30,14 @@ def in_batches(function: Callable[[Tensor], Tensor], x: Tensor, batch: int = 250
         >>> in_batches(lambda rows: rows * 2, torch.arange(5.0), batch=2).tolist()
         [0.0, 2.0, 4.0, 6.0, 8.0]
     """
-    was_training = isinstance(function, nn.Module) and function.training
-    if was_training:
-        function.eval()
+    trained = function if isinstance(function, nn.Module) and function.training else None
+    if trained is not None:
+        trained.eval()
     try:
         return torch.cat([function(part) for part in x.split(batch)])
     finally:
-        if was_training:
-            function.train()
+        if trained is not None:
+            trained.train()
 
 
 @jaxtyped(typechecker=typechecked)
@@ -194,5 +194,5 @@ def over_seeds(values: Sequence[float]) -> Estimate:
         >>> print(over_seeds([1.0, 2.0, 3.0]))
         2 ± 0.6
     """
-    values = torch.tensor(list(values), dtype=torch.float64)
-    return Estimate(float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan)
+    runs = torch.tensor(list(values), dtype=torch.float64)
+    return Estimate(float(runs.mean()), float(runs.std() / math.sqrt(len(runs))) if len(runs) > 1 else math.nan)

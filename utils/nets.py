@@ -37,11 +37,13 @@ class ResidualLayer(nn.Module):
     def __init__(self, channels: int, t_dim: int, y_dim: int):
         super().__init__()
         self.block1 = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1))
-        self.block2 = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1))
+        last = nn.Conv2d(channels, channels, 3, padding=1)
+        self.block2 = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), last)
         self.t_adapter = adapter(t_dim, channels)
         self.y_adapter = adapter(y_dim, channels)
-        nn.init.zeros_(self.block2[-1].weight)  # the layer starts as the identity
-        nn.init.zeros_(self.block2[-1].bias)
+        nn.init.zeros_(last.weight)  # the layer starts as the identity
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         """Return the transformed images.
@@ -171,6 +173,8 @@ class NoiseUNet(nn.Module):
         layers: as in `UNet`.
         image_channels: 1 for grey images, 3 for colour images.
     """
+
+    alpha_bars: Tensor
 
     def __init__(
         self, alpha_bars: Tensor, channels: tuple[int, ...] = (32, 64, 128), layers: int = 2, image_channels: int = 1

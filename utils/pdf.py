@@ -217,7 +217,9 @@ def blocks(source: str) -> Iterator[tuple[str, str]]:
     end = 0
     for match in re.finditer(pattern, source):
         yield from (("text", part.strip()) for part in source[end : match.start()].split("\n\n") if part.strip())
-        yield match.lastgroup, match[match.lastgroup].rstrip()
+        kind = match.lastgroup
+        assert kind is not None  # every alternative is a named group
+        yield kind, match[kind].rstrip()
         end = match.end()
     yield from (("text", part.strip()) for part in source[end:].split("\n\n") if part.strip())
 

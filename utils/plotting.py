@@ -136,8 +136,8 @@ def draw_sheet(ax: plt.Axes, sheet: np.ndarray, side: int) -> None:
     """
     if side > LARGEST_LATTICE:
         rows, columns = sheet.shape
-        look = dict(vmin=-1, vmax=1, cmap="gray_r", extent=(0, columns, rows, 0))
-        ax.imshow(np.ma.masked_invalid(sheet), **look)
+        extent = (0, columns, rows, 0)
+        ax.imshow(np.ma.masked_invalid(sheet), vmin=-1, vmax=1, cmap="gray_r", extent=extent)
         return
     look = dict(vmin=-1, vmax=1, cmap="gray_r", cbar=False, square=True, linewidths=0.25, linecolor=GAP)
     sns.heatmap(sheet, mask=np.isnan(sheet), xticklabels=False, yticklabels=False, ax=ax, **look)
@@ -157,9 +157,9 @@ def smooth(values: Sequence[float], window: int) -> np.ndarray:
         >>> smooth([1, 2, 3, 4], 2).tolist()
         [1.5, 2.5, 3.5]
     """
-    values = np.asarray(values, dtype=float)
-    window = max(1, min(window, len(values)))
-    return np.convolve(values, np.ones(window) / window, mode="valid")
+    numbers = np.asarray(values, dtype=float)
+    window = max(1, min(window, len(numbers)))
+    return np.convolve(numbers, np.ones(window) / window, mode="valid")
 
 
 def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int = 50, label: str = "loss") -> plt.Axes:
@@ -297,5 +297,5 @@ def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: 
     print(f"Fréchet distance of {images:,} images; as many real ones: {floor:.2f}")
     print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")
     scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
-    for name in sorted(board, key=scores.get):
+    for name in sorted(board, key=scores.__getitem__):
         print(name.ljust(12) + "".join(f"{board[name][c]:>9.2f}" for c in calls) + f"{scores[name]:>9.2f}")

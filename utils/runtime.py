@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -139,7 +139,9 @@ def progress(iterable: Iterable[T], description: str = "", total: int | None = N
     Returns:
         An iterable over the same items.
     """
-    silence = {"disable": True} if current_budget().name in ("ci", "grade") else {}  # else tqdm asks TQDM_DISABLE
+    silence: dict[str, Any] = (
+        {"disable": True} if current_budget().name in ("ci", "grade") else {}
+    )  # else tqdm asks TQDM_DISABLE
     return tqdm(
         iterable, description, total, leave=False, file=sys.stdout, ncols=80, mininterval=0.5, delay=1, **silence
     )

@@ -129,7 +129,8 @@ def velocity(x: Float[Tensor, "*n k"], posterior: Float[Tensor, "*n k"], alpha: 
         The velocities, shape of x.
     """
     k = x.shape[-1]
-    return sum(posterior[..., i : i + 1] * conditional_velocity(x, i, alpha) for i in range(k))
+    parts = (posterior[..., i : i + 1] * conditional_velocity(x, i, alpha) for i in range(k))
+    return sum(parts, start=torch.zeros_like(x))
 
 
 @jaxtyped(typechecker=typechecked)

@@ -22,20 +22,12 @@ EMPTY_ANSWER = "*Your answer here.*"
 
 
 def in_colab() -> bool:
-    """Return whether the notebook runs in Google Colab.
-
-    Returns:
-        True in Colab.
-    """
+    """Return whether the notebook runs in Google Colab."""
     return "google.colab" in sys.modules
 
 
 def grading() -> bool:
-    """Return whether nbgrader or the autograder runs this notebook. Then there is nothing to submit.
-
-    Returns:
-        True while grading.
-    """
+    """Return whether nbgrader or the autograder runs this notebook. Then there is nothing to submit."""
     return "NBGRADER_EXECUTION" in os.environ or os.environ.get("LAB_BUDGET", "").lower() == "grade"
 
 
@@ -275,7 +267,7 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
     for line in damaged:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())
-    if unsaved:
+    if path is not None and unsaved:
         print(f"\nNot saved: {path.name} holds an older version of {', '.join(unsaved)}.")
         print("Save it, and run this cell again.")
         return None

@@ -153,7 +153,7 @@ def spin_problem(name: str, ups: list[float], weights: list[list[float]], side: 
 
 
 def noisy_spins(side: int = 6) -> ToyProblem:
-    """Make world 1: both classes are fair coins. They cannot be told apart, which makes it the negative control.
+    """Make world 1: both classes are fair coins. They cannot be distinguished, which makes it the negative control.
 
     Args:
         side: the side of the lattice, at least 1.

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +20,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from utils.runtime import fast_bf16, progress
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
@@ -52,7 +56,7 @@ class TrainingOptions:
     on_save: Callable[[Trainer], object] | None = None
 
 
-def split_options(arguments: dict[str, object]) -> tuple[TrainingOptions, dict[str, object]]:
+def split_options(arguments: dict[str, Any]) -> tuple[TrainingOptions, dict[str, Any]]:
     """Separate the options of the training loop from the arguments of the loss.
 
     Args:
@@ -174,7 +178,7 @@ class Trainer(ABC):
             loss = self.get_train_loss(**loss_arguments)
         loss.backward()
         optimizer.step()
-        if self.ema_model is not None:
+        if self.ema_model is not None and ema is not None:
             update_ema(self.ema_model, self.model, min(ema, (step + 1) / (step + 10)))  # forgets the start sooner
         self.history.append(float(loss.detach()))
         if not math.isfinite(self.history[-1]):
@@ -276,7 +280,7 @@ def update_ema(ema_model: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 @contextlib.contextmanager
-def optional_writer(logdir: str | Path | None) -> Iterator[object]:
+def optional_writer(logdir: str | Path | None) -> Iterator[SummaryWriter | None]:
     """Open TensorBoard's writer for the duration of a `with` block.
 
     Args:

@@ -32,7 +32,7 @@ class Invocation:
 
 
 def switch_debug_on(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    """Remember `--debug`, wherever it stands on the command line."""
+    """Remember `--debug`, at any place on the command line."""
     if value:
         context.find_root().obj.debug = True
 

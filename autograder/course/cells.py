@@ -106,7 +106,7 @@ def answer_cell(cell: NotebookNode, entry: Exercise) -> NotebookNode:
         SourceError: the solution is not marked, or the marks do not come in pairs.
     """
     if entry.manual:
-        # Comments, because people read this cell: nbgrader clears what stands between them.
+        # Comments, because people read this cell: nbgrader clears the text between them.
         source = f"<!-- GRADED: {entry.name} -->\n<!-- {BEGIN[4:]} -->\n{cell.source}\n<!-- {END[4:]} -->"
         return new_cell("markdown", source, entry.grade_id, grade=True, solution=True, points=entry.points)
     marks = [line.strip() for line in cell.source.splitlines() if line.strip() in (BEGIN, END)]
@@ -199,3 +199,15 @@ def exercise_of(cell: NotebookNode) -> str | None:
     """Return the exercise that an answer, test or check cell belongs to, from the marker in its source."""
     match = MARKER.search(cell.source)
     return match.group(1) if match else None
+
+
+def named_exercise_of(cell: NotebookNode) -> str:
+    """Return the exercise that a cell belongs to.
+
+    Raises:
+        ValueError: the cell names no exercise.
+    """
+    name = exercise_of(cell)
+    if name is None:
+        raise ValueError(f"this cell names no exercise: {cell.source[:60]!r}")
+    return name

@@ -86,7 +86,10 @@ def find_lab(name: str) -> Lab:
 def title(lab: Lab) -> str:
     """Return the lab's heading, as students read it."""
     first = nbformat.read(lab.student, as_version=4).cells[0].source
-    return re.search(r"^# (.+)$", first, re.M).group(1)
+    heading = re.search(r"^# (.+)$", first, re.M)
+    if heading is None:
+        raise ValueError(f"the first cell of {lab.student} has no heading")
+    return heading.group(1)
 
 
 def labs() -> list[Lab]:

@@ -77,7 +77,7 @@ Notebooks on guided generation, from a coin-flip lattice to digits drawn on requ
     .venv/bin/pip install {wheel} jupyterlab
     .venv/bin/jupyter lab labs
 
-A GPU is not needed: every lab says what it does without one. To hand in, run the last cell of a lab, and submit the zip
+A GPU is not needed: every lab says what it does without one. To submit, run the last cell of a lab, and upload the zip
 that it writes.
 
 [How the labs work, what to do when Colab disconnects, what an error means](STUDENT.md)

@@ -9,7 +9,7 @@ import linecache
 import sys
 from collections.abc import Iterator
 
-from autograder.course.cells import HAND_IN_TAGS, exercise_of, role_of
+from autograder.course.cells import HAND_IN_TAGS, named_exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.course.source import read_source
 from autograder.errors import SourceError
@@ -92,7 +92,7 @@ def answers_of(lab: Lab) -> dict[str, str]:
     answers: dict[str, str] = {}
     for cell in read_source(lab).cells:
         if role_of(cell) == "answer":
-            name = exercise_of(cell)
+            name = named_exercise_of(cell)
             answers[name] = answers.get(name, "") + cell.source + "\n"
     return answers
 

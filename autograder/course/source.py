@@ -66,7 +66,7 @@ def read_source(lab: Lab) -> NotebookNode:
 
 
 def build_cells(lab: Lab, cell: NotebookNode, exercises: dict[str, Exercise]) -> list[NotebookNode]:
-    """Return the notebook's cells that one cell of the source stands for.
+    """Return the notebook's cells that one cell of the source represents.
 
     Raises:
         SourceError: its options are wrong.
@@ -137,9 +137,9 @@ def require_all(lab: Lab, exercises: dict[str, Exercise], used: dict[tuple[str, 
 
 
 def lines_of_cells(text: str, cells: int) -> list[int | None]:
-    """Return the line on which each cell of a percent source begins; None of cells that cannot be told apart."""
+    """Return the line on which each cell of a percent source begins; None if cells cannot be distinguished."""
     markers = [number for number, line in enumerate(text.splitlines(), 1) if re.match(r"# ?%%", line)]
-    lead = cells - len(markers)  # jupytext makes a cell of what stands before the first marker
+    lead = cells - len(markers)  # jupytext makes a cell of the text before the first marker
     return [None] * cells if lead not in (0, 1) else [None] * lead + markers
 
 

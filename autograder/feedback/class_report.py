@@ -8,6 +8,7 @@ import os
 import re
 import statistics
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,11 +18,22 @@ from jinja2 import Environment, FileSystemLoader
 from autograder.feedback.markup import prose
 from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import ClassRun, StudentRun
+from autograder.judging.grade import Grade
+from autograder.running.run import Run
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
 COMMON = 12  # findings, and kinds of repairs, that are listed
 SLOW = 5  # slowest runs that are listed
+
+
+@dataclass(frozen=True)
+class GradedStudent:
+    """One graded student, with the grade and the run that it comes from."""
+
+    entry: StudentRun
+    grade: Grade
+    run: Run
 
 
 def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
@@ -36,8 +48,12 @@ def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
         entry.student: pseudonym(entry.student, secret) if secret else entry.student for entry in class_run.students
     }
     automatic = [exercise for exercise in load(class_run.lab.short) if not exercise.manual]
-    graded = [entry for entry in class_run.students if entry.grade is not None]
-    points = [entry.grade.points for entry in graded]
+    graded = [
+        GradedStudent(entry, entry.grade, entry.run)
+        for entry in class_run.students
+        if entry.grade is not None and entry.run is not None
+    ]
+    points = [one.grade.points for one in graded]
     return {
         "lab": class_run.lab.name,
         "submissions": len(class_run.students),
@@ -48,9 +64,9 @@ def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
         "distribution": distribution(points, sum(exercise.points for exercise in automatic)),
         "exercises": [success(exercise.name, exercise.title, exercise.points, graded) for exercise in automatic],
         "findings": common_findings(graded),
-        "repairs": Counter(kind_of(line) for entry in graded for line in entry.grade.repairs).most_common(COMMON),
+        "repairs": Counter(kind_of(line) for one in graded for line in one.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
-        "unprotected": sum(not entry.run.protected for entry in graded),
+        "unprotected": sum(not one.run.protected for one in graded),
         "look": [attention(entry, names[entry.student]) for entry in class_run.students if entry.problems],
         "students": sorted(
             (student_line(entry, names[entry.student], automatic) for entry in class_run.students),
@@ -92,7 +108,7 @@ def student_line(entry: StudentRun, name: str, automatic: list[Exercise]) -> dic
     }
     if entry.problem:
         line["problems"].append(without_name(entry.problem, entry, name))
-    if entry.grade is not None:
+    if entry.grade is not None and entry.run is not None:
         line["points"] = entry.grade.points
         line["exercises"] = {e.name: entry.grade.verdicts[e.name].points for e in automatic}
         line["findings"] = [
@@ -140,7 +156,7 @@ def distribution(points: list[float], most: float) -> list[dict]:
     return [{"points": value, "students": count} for value, count in enumerate(bars)]
 
 
-def success(name: str, title: str, most: float, graded: list[StudentRun]) -> dict:
+def success(name: str, title: str, most: float, graded: list[GradedStudent]) -> dict:
     """Return how many students earned all, some and none of the points of an exercise.
 
     Args:
@@ -149,7 +165,7 @@ def success(name: str, title: str, most: float, graded: list[StudentRun]) -> dic
         most: The points that it gives.
         graded: The graded submissions.
     """
-    earned = [entry.grade.verdicts[name].points for entry in graded]
+    earned = [one.grade.verdicts[name].points for one in graded]
     return {
         "exercise": name,
         "title": title,
@@ -161,17 +177,15 @@ def success(name: str, title: str, most: float, graded: list[StudentRun]) -> dic
     }
 
 
-def common_findings(graded: list[StudentRun]) -> list[dict]:
+def common_findings(graded: list[GradedStudent]) -> list[dict]:
     """Return the most frequent findings, with one student's message as an example; each student counts once."""
     counts: Counter = Counter()
     example: dict = {}
-    for entry in graded:
-        messages = {
-            (name, f.code): f.message for name, verdict in entry.grade.verdicts.items() for f in verdict.findings
-        }
+    for one in graded:
+        messages = {(name, f.code): f.message for name, verdict in one.grade.verdicts.items() for f in verdict.findings}
         counts.update(messages.keys())
         for key, message in messages.items():
-            example.setdefault(key, without_name(message, entry, "this student"))
+            example.setdefault(key, without_name(message, one.entry, "this student"))
     return [
         {"exercise": name, "code": code, "students": count, "message": example[name, code]}
         for (name, code), count in counts.most_common(COMMON)
@@ -183,7 +197,7 @@ def kind_of(repair: str) -> str:
     return re.sub(r"\bcell [\w-]+", "cell …", repair)
 
 
-def cost(graded: list[StudentRun], names: dict[str, str]) -> dict | None:
+def cost(graded: list[GradedStudent], names: dict[str, str]) -> dict | None:
     """Return time and memory of the runs, or None if there are none.
 
     Args:
@@ -199,7 +213,8 @@ def cost(graded: list[StudentRun], names: dict[str, str]) -> dict | None:
         "total_cpu_seconds": sum(e.run.cpu_s for e in graded),
         "megabytes": spread(memory),
         "slowest": [
-            {"student": names[e.student], "seconds": e.run.wall_s, "megabytes": e.run.memory_kb / 1024} for e in slow
+            {"student": names[e.entry.student], "seconds": e.run.wall_s, "megabytes": e.run.memory_kb / 1024}
+            for e in slow
         ],
     }
 

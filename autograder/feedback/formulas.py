@@ -56,7 +56,7 @@ def require_harmless(tree: Element) -> None:
     for element in tree.iter():
         if unknown := {element.tag} - TAGS or set(element.attrib) - ATTRIBUTES:
             raise ValueError(f"not a formula: {unknown}")
-        if element.tag in ("mi", "mo") and element.text.startswith("\\") and element.text not in LETTERS:
+        if element.tag in ("mi", "mo") and (element.text or "").startswith("\\") and element.text not in LETTERS:
             raise ValueError(f"an unknown command: {element.text}")
 
 
@@ -80,7 +80,7 @@ def polish_symbol(element: Element) -> None:
         element.attrib |= {"lspace": "0", "rspace": "0"}
     elif element.get("mathvariant") in ALPHABETS:
         alphabet = ALPHABETS[element.attrib.pop("mathvariant")]
-        element.text = "".join(styled(letter, alphabet) for letter in element.text)
+        element.text = "".join(styled(letter, alphabet) for letter in element.text or "")
 
 
 def polish_row(row: Element) -> None:
@@ -106,7 +106,8 @@ def is_function(element: Element) -> bool:
     """Tell whether an element is the name of a function, such as `log`, possibly with an index or a power."""
     if element.tag in SCRIPTS and len(element):
         return is_function(element[0])
-    return element.tag == "mi" and len(element.text) > 1 and element.text.isascii() and element.text.isalpha()
+    text = element.text or ""
+    return element.tag == "mi" and len(text) > 1 and text.isascii() and text.isalpha()
 
 
 def styled(letter: str, alphabet: str) -> str:

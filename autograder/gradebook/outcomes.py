@@ -1,4 +1,4 @@
-"""What a student earned in each exercise, and what the student is told about it outside the feedback page."""
+"""Summarise what a student earned in each exercise, for readers outside the feedback page."""
 
 from __future__ import annotations
 

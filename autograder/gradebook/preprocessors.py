@@ -14,7 +14,7 @@ from nbgrader.utils import compute_checksum
 from traitlets import Unicode
 
 from autograder import ROOT
-from autograder.course.cells import exercise_of, role_of
+from autograder.course.cells import named_exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
@@ -81,7 +81,7 @@ class Sandboxed(NbGraderPreprocessor):
             if cell.cell_type != "code":
                 continue
             if role_of(cell) == "test":
-                cell.outputs = verdict_outputs(grade.verdicts[exercise_of(cell)])
+                cell.outputs = verdict_outputs(grade.verdicts[named_exercise_of(cell)])
             else:
                 cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
             cell.execution_count = index + 1

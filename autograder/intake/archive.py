@@ -1,4 +1,4 @@
-"""Find the submissions in the archive of an LMS: whose they are, and which attempt of each student counts."""
+"""Find the submissions in the archive of an LMS, the student of each, and the attempt that counts."""
 
 from __future__ import annotations
 

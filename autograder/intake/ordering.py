@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbformat import NotebookNode
 
-from autograder.course.cells import exercise_of, role_of
+from autograder.course.cells import named_exercise_of, role_of
 from autograder.intake.matching import grade_id_of
 from utils.checks.exercise import REGISTRY
 
@@ -39,12 +39,12 @@ def put_in_order(cells: list[NotebookNode], release: list[NotebookNode]) -> list
     moved = []
     rank = {grade_id: i for i, cell in enumerate(release) if (grade_id := grade_id_of(cell)) is not None}
     for cell in [c for c in cells if role_of(c) in ("setup", "definitions")]:
-        own = rank[grade_id_of(cell)]
-        later = [i for i, c in enumerate(cells) if rank.get(grade_id_of(c), -1) > own]
+        own = rank[grade_id_of(cell) or ""]
+        later = [i for i, c in enumerate(cells) if rank.get(grade_id_of(c) or "", -1) > own]
         if later and min(later) < index_of(cells, cell):
             moved.append(move(cells, cell, min(later)))
     for cell in [c for c in cells if role_of(c) == "test"]:
-        answer_id = REGISTRY[exercise_of(cell)].answer_id
+        answer_id = REGISTRY[named_exercise_of(cell)].answer_id
         answer = next(i for i, c in enumerate(cells) if grade_id_of(c) == answer_id)
         if answer > index_of(cells, cell):
             moved.append(move(cells, cell, answer + 1))

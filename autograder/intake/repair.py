@@ -42,7 +42,7 @@ def guess_lab(notebook: NotebookNode) -> Lab | None:
     name = notebook.metadata.get("guidance_labs", {}).get("lab")
     if name in LABS.values():
         return find_lab(name)
-    votes = [exercise_of(cell).split(".")[0] for cell in notebook.cells if exercise_of(cell)]
+    votes = [name.split(".")[0] for cell in notebook.cells if (name := exercise_of(cell))]
     votes = [vote for vote in votes if vote in LABS]
     return find_lab(max(sorted(set(votes)), key=votes.count)) if votes else None
 

@@ -30,11 +30,12 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
     notebook, notes = open_notebook(path)
     name = strip_control_characters(path.name)
     found = guess_lab(notebook)
-    if found is None and lab is None:
+    wanted = lab or found
+    if wanted is None:
         raise NotANotebook(f"{name} is a notebook, but not of this course: none of its cells names an exercise")
-    if lab is not None and found is not None and found != lab:
-        raise NotANotebook(f"{name}{OTHER_LAB}{found.name}, not of {lab.name}")
-    submission = repair(notebook, lab or found)
+    if found is not None and found != wanted:
+        raise NotANotebook(f"{name}{OTHER_LAB}{found.name}, not of {wanted.name}")
+    submission = repair(notebook, wanted)
     return replace(submission, repairs=(*notes, *submission.repairs))
 
 

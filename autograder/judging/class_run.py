@@ -61,8 +61,8 @@ class ClassRun:
 
     lab: Lab
     course: Path  # the folder with gradebook, store and pages
+    store: Store
     students: list[StudentRun] = field(default_factory=list)
-    store: Store | None = None
     run_now: int = 0  # notebooks that were not in the store
 
 
@@ -121,7 +121,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
         FileNotFoundError: there is no submission.
     """
     versions = {entry.name: entry.version for entry in load(lab.short)}
-    class_run = ClassRun(lab, course, store=Store(store or course / "store", versions))
+    class_run = ClassRun(lab, course, Store(store or course / "store", versions))
     secret = read_secret()
     for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
         student_run = StudentRun(strip_control_characters(student), path)
@@ -171,10 +171,11 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
     if protected:
         require_bubblewrap()
     by_key: dict[str, list[StudentRun]] = {}
+    tasks: dict[str, Task] = {}
     for student_run in class_run.students:
         if student_run.task is not None and not class_run.store.can_use(student_run.key, protected):
             by_key.setdefault(student_run.key, []).append(student_run)
-    tasks = {key: same[0].task for key, same in by_key.items()}
+            tasks.setdefault(student_run.key, student_run.task)
     class_run.run_now = len(tasks)
     runs = run_all(tasks, Limits(), protected, scheduler, workers)
     for key, result in progress(runs, f"running {len(tasks)} notebooks", len(tasks)):

@@ -47,7 +47,7 @@ def require_bubblewrap() -> None:
 @functools.lru_cache
 def bubblewrap_knows(option: str) -> bool:
     """Return whether this version has an option. Older versions lack `--disable-userns`; the call filter covers it."""
-    return option in subprocess.run([bubblewrap(), "--help"], capture_output=True, text=True).stdout
+    return option in subprocess.run([bubblewrap() or "bwrap", "--help"], capture_output=True, text=True).stdout
 
 
 def template_environment(python_path: str, scratch: str) -> dict[str, str]:
@@ -82,8 +82,9 @@ def bubblewrap_command(limits: Limits) -> list[str]:
     Raises:
         SandboxError: the Python environment and the course are the same folder.
     """
+    program = bubblewrap() or "bwrap"
     command = [
-        bubblewrap(), "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--die-with-parent",
+        program, "--unshare-all", "--unshare-user", "--uid", "65534", "--gid", "65534", "--die-with-parent",
         "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--clearenv", "--proc", "/proc", "--dev", "/dev",
         "--size", str(limits.scratch_bytes), "--tmpfs", "/dev/shm",
         "--size", str(limits.scratch_bytes), "--tmpfs", "/tmp",

@@ -101,5 +101,5 @@ def cells_of_next_pass(cells: Sequence[Cell], outcome: Pass, answered: set[str],
 def describe_end(outcome: Pass, cell: Cell | None) -> str:
     """Say in a sentence which cell ended a pass, and how."""
     what = ENDS.get(outcome.ended_by, "did not finish")
-    where = f"The cell of {cell.exercise}" if cell and cell.exercise else f"Cell {outcome.last_cell + 1}"
+    where = f"The cell of {cell.exercise}" if cell and cell.exercise else f"Cell {(outcome.last_cell or 0) + 1}"
     return f"{where} {what}; it was left out, and the rest was graded without it."

@@ -46,12 +46,12 @@ class PassCollector:
 
     def add(self, header: dict, payloads: list[bytes]) -> bool:
         """Take in one frame, and return whether it starts a cell."""
-        kind, index, name = header.get("kind"), header.get("index"), header.get("name")
-        known = type(index) is int and index in self.cells
-        if kind == "start" and known:
+        kind, given, name = header.get("kind"), header.get("index"), header.get("name")
+        index = given if type(given) is int and given in self.cells else None
+        if kind == "start" and index is not None:
             self.last_cell = index
             return True
-        if kind == "cell" and known and len(payloads) == 1:
+        if kind == "cell" and index is not None and len(payloads) == 1:
             self.outputs[index] = read_outputs(payloads[0])
             self.output_bytes[index] = len(payloads[0])
         elif kind == "evidence" and isinstance(name, str) and name in self.exercises and len(payloads) == 2:
@@ -128,13 +128,19 @@ class Sandbox:
             command = [sys.executable, "-s", "-m", "autograder.running.inside.runner"]
             environment = template_environment(str(ROOT), self.scratch.name)
         self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment, pass_fds=kept
+            command,
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment,
+            pass_fds=kept,
         )
         theirs.close()
         for descriptor in kept:
             os.close(descriptor)
         if self.read_control(time.monotonic() + START_S) != b"ready":
             self.process.kill()
+            assert self.process.stderr is not None  # it is a pipe
             words = self.process.stderr.read()[-2000:].decode(errors="replace")
             self.close()
             raise SandboxError(f"the sandbox did not start:\n{words}")
@@ -147,7 +153,8 @@ class Sandbox:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stderr.close()
+            if self.process.stderr is not None:
+                self.process.stderr.close()
             self.process = None
         if self.scratch is not None:
             self.scratch.cleanup()
@@ -155,6 +162,7 @@ class Sandbox:
 
     def read_control(self, deadline: float) -> bytes | None:
         """Return one line from the template; None when it is dead or late."""
+        assert self.control is not None, "the template was not started"
         line = b""
         while not line.endswith(b"\n"):
             left = deadline - time.monotonic()
@@ -185,6 +193,7 @@ class Sandbox:
         ours, theirs = socket.socketpair()
         collector = PassCollector({cell["index"] for cell in cells}, set(challenges))
         try:
+            assert self.control is not None  # start has set it
             socket.send_fds(self.control, [b"run\n"], [theirs.fileno()])
             theirs.close()
             ours.settimeout(SEND_S)
@@ -212,6 +221,7 @@ class Sandbox:
 
     def supervise(self, channel: socket.socket, collector: PassCollector) -> None:
         """Collect frames until the notebook's end, or until a clock or a limit ends it."""
+        assert self.control is not None and self.process is not None  # `run` has started the template
         most = 2 * len(collector.cells)
         frames = Frames(channel, self.control, self.limits, most, Watch(self.process.pid, self.limits))
         notebook_end = time.monotonic() + self.limits.notebook_s
@@ -233,7 +243,7 @@ class Sandbox:
             answer = self.read_control(time.monotonic() + END_S)
             while answer == b"dead":
                 answer = self.read_control(time.monotonic() + END_S)
-            usage = json.loads(answer)
+            usage = json.loads(answer or b"")
             collector.cpu_s, collector.memory_kb = float(usage["cpu_s"]), float(usage["memory_kb"])
         except (OSError, TypeError, ValueError, KeyError):
             self.close()

@@ -1,4 +1,4 @@
-"""A seccomp filter that refuses the system calls that a notebook does not need."""
+"""A seccomp filter that denies the system calls that a notebook does not need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 # Calls that read other processes, allocate memory that no limit counts, leave something behind in the namespace, or
 # reach parts of the kernel that have had many faults. Name -> its number on each architecture.
-REFUSED_CALLS = {
+DENIED_CALLS = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -49,11 +49,11 @@ def call_filter() -> bytes | None:
         return None
     column = list(ARCHITECTURES).index(machine)
     load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06  # BPF: load a word, jump if ==, jump if >=, return
-    allow, refuse, kill = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # SECCOMP_RET_…; 1 is EPERM
-    calls = [numbers[column] for numbers in REFUSED_CALLS.values()]
+    allow, deny, kill = 0x7FFF0000, 0x00050000 | 1, 0x80000000  # SECCOMP_RET_…; 1 is EPERM
+    calls = [numbers[column] for numbers in DENIED_CALLS.values()]
     program = [(load, 0, 0, 4), (equal, 1, 0, ARCHITECTURES[machine]), (answer, 0, 0, kill), (load, 0, 0, 0)]
     # A test that succeeds jumps over the tests that are left and over "allow".
     program += [(at_least, len(calls) + 1, 0, 0x40000000)]  # the x32 numbering of the same calls
     program += [(equal, len(calls) - i, 0, number) for i, number in enumerate(calls)]
-    program += [(answer, 0, 0, allow), (answer, 0, 0, refuse)]
+    program += [(answer, 0, 0, allow), (answer, 0, 0, deny)]
     return b"".join(struct.pack("HBBI", *line) for line in program)

@@ -111,7 +111,7 @@ def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
         "",
         f"Made by `make validate-full LAB={lab}`. {facts['made']}",
         "",
-        "| exercise | right answers | challenges of these | refused | chance of a refusal | wrong answers "
+        "| exercise | right answers | challenges of these | rejected | chance of a rejection | wrong answers "
         "| challenges of these | caught | right finding | generic changes | caught | equivalent |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]

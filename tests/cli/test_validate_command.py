@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import pytest
 
 from autograder.cli import main
+from autograder.course import solved
 from autograder.course.labs import find_lab
-from autograder.course.solved import answers_of, execute_source
+from autograder.course.solved import SolvedLab, answers_of, execute_source
 from autograder.course.source import read_source
 from autograder.errors import SourceError
 from autograder.exercises.kits import mutants
@@ -91,10 +93,14 @@ def test_annotations_are_evaluated_as_in_a_notebook():
 
 
 def test_a_model_answer_that_does_not_run_is_a_miss_of_its_own_exercise_only(monkeypatch):
+    helper = "\n\ndef helper(x: Missing): ...\n"
     broken = dict(answers_of(LAB))
-    broken[DRIFT] += "\n\ndef helper(x: Missing): ...\n"
-    monkeypatch.setattr(kill_matrix, "model_answers", lambda cells: broken)
-    monkeypatch.setattr(kill_matrix, "BENCHES", {})
+    broken[DRIFT] += helper
+    cells = [(role, f"{code}{helper}" if DRIFT in code else code) for role, code in solved.code_cells(LAB, False)]
+    monkeypatch.setattr(solved, "code_cells", lambda lab, all_cells: cells)
+    solved_lab = SolvedLab(LAB)
+    monkeypatch.setattr(kill_matrix, "solved_lab", lambda name: solved_lab)
+    monkeypatch.setattr(sys.modules[__name__], "answers_of", lambda lab: broken)
     assert model_row().misses == ["its source does not run: NameError: name 'Missing' is not defined"]
     other = Mutant("lab4.vector_field", "model answer", True, source=broken["lab4.vector_field"], kind="model")
     assert row_of(MatrixTask("lab4", other, 1)).ok

@@ -20,8 +20,8 @@ LAB = find_lab("lab4")
 
 def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     """The scores are recorded, a page is missing, and the instructor is told whose."""
-    class_run = ClassRun(LAB, tmp_path, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
-    class_run.store = SimpleNamespace(folder=tmp_path / "store")
+    store = SimpleNamespace(folder=tmp_path / "store")
+    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
 

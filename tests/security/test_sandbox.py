@@ -67,10 +67,11 @@ def test_a_sandbox_that_the_system_forbids_is_reported_once_and_before_the_class
     """This is Ubuntu's default: bubblewrap is installed, but may not create namespaces."""
     from autograder.errors import SandboxError
     from autograder.judging.class_run import ClassRun, run_class
+    from autograder.running.store import Store
 
     forbidden = tmp_path / "bwrap"
     forbidden.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     forbidden.chmod(0o755)
     monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: str(forbidden))
     with pytest.raises(SandboxError, match=r"does not let it start \(bwrap: setting up uid map.*sysctl"):
-        run_class(ClassRun(find_lab("lab4"), tmp_path), protected=True)
+        run_class(ClassRun(find_lab("lab4"), tmp_path, Store(tmp_path / "store", {})), protected=True)

@@ -56,7 +56,7 @@ def returns_something(thing) -> bool:
     if inspect.isclass(thing):
         return False
     annotation = getattr(function, "__annotations__", {}).get("return", "None")
-    return str(annotation) not in ("None", "<class 'NoneType'>")
+    return str(annotation) not in ("None", "<class 'NoneType'>", "NoReturn")
 
 
 def section(text: str, name: str) -> str:

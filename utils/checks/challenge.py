@@ -1,6 +1,6 @@
 """The inputs of one exercise's probe, all derived from one key.
 
-The grader derives the key from the instructor's secret and from the submission, so nobody can know the inputs in
+The grader derives the key from the instructor's secret and from the submission, so students cannot know the inputs in
 advance. `check` in a student's notebook uses a public key and therefore the same inputs every time.
 """
 

@@ -106,7 +106,7 @@ class Evidence:
         self.kinds[name], number = kind.__name__, kind(number)  # NumPy's float64 is a float, too
         # JSON has no NaN and no unbounded integers: such numbers are stored as text.
         in_json = abs(number) < 2**53  # False for NaN
-        huge = isinstance(number, int) and number.bit_length() > 10_000  # str() refuses it
+        huge = isinstance(number, int) and number.bit_length() > 10_000  # str() rejects it
         self.values[name] = number if in_json else "inf" if huge else str(number)[:TEXT_LIMIT]
 
     def _put_items(self, name: str, items: dict[str, object]) -> None:

@@ -123,7 +123,12 @@ def run_probe(entry: Exercise, namespace: Mapping[str, object], challenge: Chall
 
     Returns:
         The evidence.
+
+    Raises:
+        ValueError: the exercise is graded by a person, so it has no probe.
     """
+    if entry.probe is None:
+        raise ValueError(f"{entry.name} has no probe: a person grades it")
     evidence = Evidence(entry.name)
     with pinned(challenge), evidence.attempt("probe"):
         entry.probe(Student(namespace), challenge, evidence)

@@ -46,7 +46,7 @@ def explain(error: dict[str, object]) -> tuple[str, str]:
     if kind == "MissingName":
         return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
     if kind == "WrongSignature":
-        return "wrong_signature", f"{words}. Keep the arguments as the statement gives them."
+        return "wrong_signature", f"{words}. Keep the arguments as the exercise gives them."
     if error.get("fault") is True:
         return "needs_a_person", PROBE_FAILED
     if "NotImplementedError" in bases:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ class Judge:
         finally:
             self._deducted = None
 
-    def fail(self, code: str, message: str) -> None:
+    def fail(self, code: str, message: str) -> NoReturn:
         """End the part with a finding.
 
         Args:
@@ -124,9 +125,8 @@ class Judge:
             AssertionError: the tests of the exercise add up to more than `FALSE_ALARM`.
         """
         self.false_alarm += alpha
-        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), (
-            f"{self.evidence.exercise}: levels add up to {self.false_alarm}"
-        )
+        name = self.evidence.exercise
+        assert self.false_alarm <= FALSE_ALARM * (1 + 1e-9), f"{name}: levels add up to {self.false_alarm}"
         return alpha
 
     def verdict(self) -> Verdict:
@@ -343,7 +343,7 @@ class Judge:
         actual: Tensor,
         expected: Tensor,
         mistakes: Mistakes | Callable[[], Mistakes] = (),
-        otherwise: tuple[str, str] = ("wrong_value", "The numbers differ from the formula in the statement."),
+        otherwise: tuple[str, str] = ("wrong_value", "The numbers differ from the formula in the exercise."),
         rtol: float = 1e-6,
         atol: float = 1e-9,
     ) -> None:
@@ -369,7 +369,7 @@ class Judge:
         raise Failure(*otherwise)
 
 
-def as_float(value: object) -> float:
+def as_float(value: Any) -> float:
     """Convert a stored number, in which NaN and infinity are text.
 
     Args:

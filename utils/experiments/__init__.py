@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -52,14 +53,32 @@ def load_config(name: str, overrides: Sequence[str] = ()) -> DictConfig:
     """
     if name not in EXPERIMENTS:
         raise KeyError(f"there is no experiment '{name}'; there are {', '.join(EXPERIMENTS)}")
-    config = OmegaConf.merge(OmegaConf.load(FOLDER / "base.yaml"), OmegaConf.load(FOLDER / f"{name}.yaml"))
+    config = merged(OmegaConf.load(FOLDER / "base.yaml"), OmegaConf.load(FOLDER / f"{name}.yaml"))
     budget = config.pop("budgets").get(current_budget().name, {})
     given = OmegaConf.from_dotlist(list(overrides))
     if unknown := set(given) - set(config):
         raise KeyError(f"unknown setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(config))}")
-    config = OmegaConf.merge(config, {} if name == "analytical" else budget, given, {"name": name})
+    config = merged(config, {} if name == "analytical" else budget, given, {"name": name})
     if config.regulariser is not None and config.regulariser not in REGULARISERS:
         raise KeyError(f"there is no regulariser '{config.regulariser}'; there are {', '.join(REGULARISERS)}")
+    return config
+
+
+def merged(*configs: Any) -> DictConfig:
+    """Merge configurations; later ones win.
+
+    Args:
+        *configs: mappings, or configurations of OmegaConf.
+
+    Returns:
+        A new configuration.
+
+    Raises:
+        ValueError: the result is a list, because a file holds one.
+    """
+    config = OmegaConf.merge(*configs)
+    if not isinstance(config, DictConfig):
+        raise ValueError("a configuration maps names to settings; this one is a list")
     return config
 
 
@@ -163,10 +182,11 @@ class RegularisedTrainer(Trainer):
         Returns:
             The loss, shape ().
         """
-        loss = self.trainer.get_train_loss(batch_size)
+        # By place, because the student's method may give its argument another name.
+        loss = self.trainer.get_train_loss(batch_size)  # type: ignore[call-arg]
         if self.config.regulariser is None:
             return loss
-        options = {"batch": batch_size} | OmegaConf.to_container(self.config.options)
+        options: dict[str, Any] = {"batch": batch_size, **self.config.options}
         regulariser = REGULARISERS[self.config.regulariser]
         extra = regulariser(self.model, self.schedule, self.answers, sigma_d=self.config.sigma_d, **options)
         return loss + self.config.weight * extra
@@ -202,12 +222,12 @@ def run(
     """
     config = load_config(name, overrides)
     experiment, trainer = prepare(config, answers, torch.device(device or current_device()))
-    if trainer is None:
+    if trainer is None or experiment.model is None:
         return experiment
     checkpoint = logdir = None
     if runs is not None:
         folder = Path(runs) / name
-        card = OmegaConf.merge(config, {"answers": answers.fingerprint(needed(config))})
+        card = merged(config, {"answers": answers.fingerprint(needed(config))})
         if folder.exists() and (fresh or not same_card(folder, card)):
             if not fresh:
                 print(f"{name}: settings or answers have changed since the last run; starting from the beginning.")
@@ -307,12 +327,14 @@ def load_run(
     hint = f"`python -m utils.experiments run {name} --answers NOTEBOOK` makes it"
     if not (folder / "state.safetensors").exists():
         raise FileNotFoundError(f"no run of {name} in {folder}; {hint}")
-    config = OmegaConf.load(folder / "config.yaml")
+    config = merged(OmegaConf.load(folder / "config.yaml"))
     tensors, facts = load_tensors(folder / "state.safetensors", device)
     done = len(tensors["history"])
     if done < config.steps:
         raise FileNotFoundError(f"{name} stopped after {done} of {config.steps} steps; {hint.replace('makes', 'ends')}")
     experiment, _ = prepare(config, answers, device)
+    if experiment.model is None:
+        raise ValueError(f"{folder / 'config.yaml'} has no training steps, so there is no network to load")
     experiment.model.load_state_dict(
         {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     )

@@ -49,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
             )
             return 0 if done else 1
         for name in TRAINED if names == ["all"] else names:
-            done = run(name, answers, settings, options.runs, options.fresh)
-            tail = done.history[-100:] or [float("nan")]
+            finished = run(name, answers, settings, options.runs, options.fresh)
+            tail = finished.history[-100:] or [float("nan")]
             print(
-                f"{name}: {len(done.history)} steps, {done.milliseconds_a_step:.1f} ms a step, "
+                f"{name}: {len(finished.history)} steps, {finished.milliseconds_a_step:.1f} ms a step, "
                 f"last loss {sum(tail) / len(tail):.4f}"
             )
     except (KeyError, ValueError, MissingAnswer, OSError, NotImplementedError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -145,7 +146,7 @@ def all_figures(results: Results, experiment: Experiment) -> dict[str, Callable[
         "samples": lambda: draw_samples(results),
         "line": lambda: draw_line(learned | exact_line(results)),
         "radii": lambda: draw_radii(results, config.sigma_d, config.sigma_min),
-        **{f"marginals_{name}": lambda name=name: draw_marginals(results[name], title_of(name)) for name in results},
+        **{f"marginals_{name}": partial(draw_marginals, results[name], title_of(name)) for name in results},
     }
     if trained:
         figures |= {"errors": lambda: draw_errors(trained), "losses": lambda: draw_losses(trained)}

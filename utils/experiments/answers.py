@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -59,7 +60,8 @@ class Answers:
             >>> Answers.of({"analytic_score": print}).analytic_score is print
             True
         """
-        return cls(**{field.name: names.get(field.name) for field in fields(cls)})
+        chosen: dict[str, Any] = {field.name: names.get(field.name) for field in fields(cls)}
+        return cls(**chosen)
 
     @classmethod
     def from_notebook(cls, path: str | Path) -> Answers:

@@ -291,7 +291,7 @@ def draw_losses(results: Results) -> plt.Figure:
     fig, ax = plt.subplots(figsize=(7, 3.2))
     for name, result in results.items():
         label, color, style, _ = STYLES[name]
-        running = plotting.smooth(result["history"], 100)
+        running = plotting.smooth(result["history"].tolist(), 100)
         steps = np.arange(len(running)) + len(result["history"]) - len(running)
         ax.plot(steps, running, color=color, linestyle=style, label=label)
     ax.set(xlabel="training step", ylabel="loss, running mean", yscale="log")

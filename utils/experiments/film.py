@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +33,8 @@ def film_frames(result: Mapping[str, Tensor], title: str, dpi: int = 72) -> list
         ax.clear()
         draw_field(ax, arrows, density, f"{title} · t = {t:.2f}")
         fig.canvas.draw()
-        pictures.append(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+        canvas: Any = fig.canvas  # Agg's, which has a buffer; the type that matplotlib declares has none
+        pictures.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     plt.close(fig)
     height, width = (side // 2 * 2 for side in pictures[0].shape[:2])
     return [picture[:height, :width] for picture in pictures]
@@ -51,10 +53,10 @@ def save_film(frames: list[np.ndarray], path: Path, rate: int = 8) -> Path:
     """
     import imageio.v2 as imageio
 
-    frames = frames + frames[-1:] * rate
+    film: list[Any] = [*frames, *frames[-1:] * rate]  # the last frame stays for a second
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        imageio.mimwrite(path.with_suffix(".mp4"), frames, fps=rate, codec="libx264", macro_block_size=2, quality=7)
+        imageio.mimwrite(path.with_suffix(".mp4"), film, fps=rate, codec="libx264", macro_block_size=2, quality=7)
         return path.with_suffix(".mp4")
     except Exception as error:  # no encoder on this machine, or one that does not know the codec
         print(f"no MP4 ({type(error).__name__}: {str(error)[:80]}); writing a GIF")

@@ -68,7 +68,7 @@ def wrong(
 ) -> None:
     """A wrong answer, and the finding that it must get (or several, of which one is enough).
 
-    `rate` is below 1 only where chance decides whether the mistake shows; the statement of the exercise then says so.
+    `rate` is below 1 only where chance decides whether the mistake shows; the text of the exercise then says so.
     """
     _add(exercise, name, False, finds, edit, source, setup, rate)
 

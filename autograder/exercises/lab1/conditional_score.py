@@ -22,7 +22,7 @@ def mean_of_sites(m: NoisedMixture) -> Tensor:
 
 
 def mean_with_shares_of_class(m: NoisedMixture) -> Tensor:
-    """The mean of x_0 if x told nothing about the component."""
+    """The mean of x_0 if x carried no information about the component."""
     return torch.einsum("bc,bcld->bld", m.setting.weights[m.y], m.component_means())
 
 
@@ -32,7 +32,7 @@ def mean_of_best_component(m: NoisedMixture) -> Tensor:
 
 
 def mean_before_x(m: NoisedMixture) -> Tensor:
-    """The mean of x_0 if x told nothing about the letters."""
+    """The mean of x_0 if x carried no information about the letters."""
     return torch.einsum("bc,cld->bld", m.component_shares(), m.setting.probs @ m.setting.points)
 
 
@@ -111,7 +111,7 @@ MISTAKES = [
     Mistake(
         "prior_mean",
         lambda m: m.score(mean_before_x(m)),
-        "You use each component's own mean, as if x told nothing about the letters. "
+        "You use each component's own mean, as if x carried no information about the letters. "
         "Given x, p(letter | x) takes the place of p(letter).",
     ),
     Mistake(

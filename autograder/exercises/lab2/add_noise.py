@@ -126,7 +126,7 @@ NOISE_MISTAKES = [
 ]
 WRONG_NOISE = (
     "wrong_noise",
-    "The noised state is not x0 plus sigma(t) times the noise, put back into the cell [0, 1).",
+    "The noised state is not x0 plus sigma(t) times the noise, wrapped into the cell [0, 1).",
 )
 
 
@@ -138,7 +138,7 @@ def own_sigma(judge: Judge, run: str, exact: Tensor) -> Tensor:
     own = own.double()
     if not bool((own > 0).all()) or (len(own) > 2 and float(own.std()) < 1e-3 * float(own.max())):
         return exact
-    if float(own.max()) < 1e-3 * float(exact.max()):  # with so little noise, mistakes cannot be told apart
+    if float(own.max()) < 1e-3 * float(exact.max()):  # with so little noise, mistakes cannot be distinguished
         return exact
     return own
 

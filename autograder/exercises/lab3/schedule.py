@@ -129,6 +129,7 @@ class Noising:
     def mix_by_column(self) -> Tensor:
         """Return the mixture with each column's alpha_bar, where each sample's is needed."""
         bar = self.alpha_bar_of_column
+        assert bar is not None, "only the square run can be mixed by column"
         return self.mix(bar.sqrt(), (1 - bar).sqrt())
 
 

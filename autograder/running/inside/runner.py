@@ -91,7 +91,8 @@ def report_death(control: socket.socket, child: int) -> None:
     """Tell the host when the child has died: its descendants may still hold the channel open."""
     handle = os.pidfd_open(child)
     try:
-        ready, _, _ = select.select([handle, control], [], [])
+        sources: list[int | socket.socket] = [handle, control]
+        ready, _, _ = select.select(sources, [], [])
         if handle in ready:
             control.sendall(b"dead\n")
     finally:

@@ -110,7 +110,7 @@ class ResultHook(DisplayHook):
 
     def write_format_data(self, format_dict, md_dict=None):
         """Collect the value in all its representations."""
-        self.shell.cell.add(
+        self.shell.cell.add(  # type: ignore[union-attr]  # IPython sets the shell when it makes the hook
             {
                 "output_type": "execute_result",
                 "data": format_dict,
@@ -124,7 +124,7 @@ class ResultHook(DisplayHook):
 
 
 class Stream:
-    """Stands in for `sys.stdout` or `sys.stderr` while a cell runs."""
+    """Replaces `sys.stdout` or `sys.stderr` while a cell runs."""
 
     encoding, errors, closed = "utf-8", "replace", False
 
@@ -169,7 +169,7 @@ class Shell(InteractiveShell):
     def begin(self) -> None:
         """Start a cell without outputs."""
         self.cell = CellOutputs(self.output_limit)
-        sys.stdout, sys.stderr = Stream(self, "stdout"), Stream(self, "stderr")  # type: ignore[assignment]
+        sys.stdout, sys.stderr = Stream(self, "stdout"), Stream(self, "stderr")
 
     def _showtraceback(self, etype, evalue, stb):
         self.cell.add(
@@ -189,7 +189,7 @@ class Shell(InteractiveShell):
         super().init_history()
 
     def raw_input(self, prompt=""):
-        """Refuse: there is no person at the keyboard."""
+        """Raise an error, because there is no person at the keyboard."""
         raise RuntimeError("input() is not available while grading")
 
 

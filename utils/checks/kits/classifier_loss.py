@@ -1,4 +1,4 @@
-"""The training loss of a classifier that is told how noisy its input is. Labs 1 and 3 ask for one each."""
+"""The training loss of a classifier that knows how noisy its input is. Labs 1 and 3 ask for one each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Stubs:
-    """The stand-ins from which a trainer is built."""
+    """The stubs from which a trainer is built."""
 
     challenge: Challenge
     dtype: torch.dtype
@@ -122,7 +122,7 @@ def stub_data(challenge: Challenge, run: str, sizes: Sizes) -> StubData:
 
 
 def stub_noising(challenge: Challenge) -> RandomField:
-    """Return the function that stands in for `add_noise(x0, t, noise)`."""
+    """Return the function that replaces `add_noise(x0, t, noise)`."""
     return RandomField(challenge, "noising")
 
 
@@ -267,7 +267,7 @@ def require_time(judge: Judge, loss: ClassifierLoss, run: str) -> Tensor:
 
 
 def require_same_time(judge: Judge, loss: ClassifierLoss, run: str, t: Tensor) -> None:
-    """Fail unless the model was told the times that the noising got."""
+    """Fail unless the model got the same times as the noising."""
     t_model = judge.tensor(f"{run}/model/t", what="The time that the model sees")
     judge.require(
         t_model.numel() == t.numel(),
@@ -277,7 +277,7 @@ def require_same_time(judge: Judge, loss: ClassifierLoss, run: str, t: Tensor) -
     t = t.reshape(-1).double()
     always_zero = (
         "time_zero",
-        "The model is always told t = 0. It has to know how noisy its input is.",
+        "The model always gets t = 0. It has to know how noisy its input is.",
         torch.zeros_like(t),
     )
     judge.compare(

@@ -10,7 +10,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.correlation import are_correlated
 from utils.checks.kits.statistics import is_binomial, is_same_distribution
 
-LEVEL = 1e-7  # the chance that one of the tests below refuses independent coins
+LEVEL = 1e-7  # the chance that one of the tests below rejects independent coins
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
 
 

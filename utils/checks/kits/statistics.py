@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def is_binomial(successes: int, trials: int, probability: float, level: float) -> bool:
-    """Exact two-sided binomial test: each tail may refuse half of `level`."""
+    """Exact two-sided binomial test: each tail may reject with probability `level` / 2."""
     from scipy import special
 
     at_most = special.bdtr(int(successes), int(trials), probability)

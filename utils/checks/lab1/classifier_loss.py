@@ -27,7 +27,7 @@ def require_uniform_times(judge: Judge, t: Tensor) -> None:
 
 def other_times(t: Tensor) -> Mistakes:
     """Return known wrong times for the model, from the right ones, (b,)."""
-    return [("time_reversed", "The model is told 1 - t, but the noise was added for time t.", 1 - t)]
+    return [("time_reversed", "The model gets 1 - t, but the noise was added for time t.", 1 - t)]
 
 
 LOSS = ClassifierLoss(

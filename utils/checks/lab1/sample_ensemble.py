@@ -225,7 +225,7 @@ def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
     Args:
         rows: Letters, (samples, sites).
         probs: Each letter's probability, (sites, letters).
-        level: The chance of refusing independent sites.
+        level: The chance of rejecting independent sites.
     """
     hits, p = rows == probs.argmax(-1), probs.amax(-1)
     pairs = range(len(p) - 1)
@@ -240,7 +240,7 @@ def is_runs_random(component: Tensor, level: float) -> bool:
 
     Args:
         component: The component of each sample, (samples,).
-        level: The chance of refusing independent draws.
+        level: The chance of rejecting independent draws.
     """
     from scipy import stats
 

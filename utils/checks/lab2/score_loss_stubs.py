@@ -1,4 +1,4 @@
-"""Exercise 2.3: stand-ins for dataset, schedule and model."""
+"""Exercise 2.3: stubs for dataset, schedule and model."""
 
 from __future__ import annotations
 

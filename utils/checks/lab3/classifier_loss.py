@@ -70,8 +70,8 @@ def require_uniform_steps(judge: Judge, t: Tensor) -> None:
 def other_times(t: Tensor) -> Mistakes:
     """Return known wrong times for the model, from the right ones, (b,)."""
     return [
-        ("time_reversed", "The model is told T - 1 - t, but the noise was added for t.", MADE_UP_STEPS - 1 - t),
-        ("time_scaled", "The model is told t / T, but it takes the index t itself.", t / MADE_UP_STEPS),
+        ("time_reversed", "The model gets T - 1 - t, but the noise was added for t.", MADE_UP_STEPS - 1 - t),
+        ("time_scaled", "The model gets t / T, but it takes the index t itself.", t / MADE_UP_STEPS),
     ]
 
 

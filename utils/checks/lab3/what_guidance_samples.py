@@ -32,11 +32,12 @@ class Inputs:
         return cls(S, s, challenge.number(f"{run} w", 1.2, 6.0))
 
 
-RUNS = {
+PLAIN, HONEST = Inputs(3.0, 0.5, 0.0), Inputs(3.0, 0.5, 1.0)
+RUNS: dict[str, Inputs | None] = {
     # None is drawn
     "example": Inputs(4.0, 1.0, 3.0),
-    "plain": Inputs(3.0, 0.5, 0.0),
-    "honest": Inputs(3.0, 0.5, 1.0),
+    "plain": PLAIN,
+    "honest": HONEST,
     "drawn0": None,
     "drawn1": None,
     "drawn2": None,
@@ -67,13 +68,13 @@ def require_variance(judge: Judge, run: str, label: str) -> float:
 def check(judge: Judge) -> None:
     """Judge the public challenge by w = 0, by w = 1, and by the example of the text."""
     with judge.part("variances", 1):
-        for run, expected in (("plain", RUNS["plain"].S), ("honest", RUNS["honest"].s)):
+        for run, w, expected in (("plain", PLAIN.w, PLAIN.S), ("honest", HONEST.w, HONEST.s)):
             for label in VARIANCES:
                 actual = require_variance(judge, run, label)
                 judge.require(
                     abs(actual - expected) < 1e-6,
                     "wrong_at_the_ends",
-                    f"At w = {RUNS[run].w:g} all three variances are {expected:g}, but your '{label}' is {actual:.5g}.",
+                    f"At w = {w:g} all three variances are {expected:g}, but your '{label}' is {actual:.5g}.",
                 )
         for run in RUNS:
             for label in VARIANCES:

@@ -155,7 +155,8 @@ def require_labels(judge: Judge, name: str) -> None:
     if judge.value(f"{name}/drift/count", int) == 0:
         return
     states, labels = (judge.evidence.tensors.get(f"{name}/drift/{key}") for key in ("x", "y"))
-    judge.require(labels is not None, "labels_lost", LABELS_LOST)
+    if labels is None:
+        judge.fail("labels_lost", LABELS_LOST)
     rows = len(states) if states is not None and states.dim() else 0
     judge.require(labels.numel() >= rows, "labels_lost", LABELS_LOST)
 
