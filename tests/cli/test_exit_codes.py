@@ -82,7 +82,7 @@ def test_an_error_is_a_sentence_and_an_exit_code(command, error, code, words, mo
 @pytest.mark.parametrize("command", [name for name, words in WORDS.items() if words and name != "collect"])
 def test_an_unknown_lab(command, capsys):
     words = ["--lab", "lab9"] if command in ("grade-one", "doctor") else []
-    arguments = [word.replace("lab4", "lab9") if word == "lab4" else word for word in WORDS[command]]
+    arguments = [re.sub(r"^lab4\b", "lab9", word) for word in WORDS[command]]
     assert main([command, *arguments, *words]) == 2
     assert sentence(capsys).startswith("there is no lab 'lab9'; there are lab1_")
 
