@@ -15,20 +15,11 @@ from nbformat import NotebookNode
 from utils.checks import AFTER_CHECK_ALL
 from utils.checks.exercise import Exercise, load
 from utils.labs import LABS
+from utils.runtime import grading, in_colab
 
 __all__ = ["damaged_cells", "make_submission", "running_notebook", "unsaved_answers"]
 
 EMPTY_ANSWER = "*Your answer here.*"
-
-
-def in_colab() -> bool:
-    """Return whether the notebook runs in Google Colab."""
-    return "google.colab" in sys.modules
-
-
-def grading() -> bool:
-    """Return whether nbgrader or the autograder runs this notebook. Then there is nothing to submit."""
-    return "NBGRADER_EXECUTION" in os.environ or os.environ.get("LAB_BUDGET", "").lower() == "grade"
 
 
 def running_notebook(lab: str) -> tuple[NotebookNode, Path | None] | None:
