@@ -45,18 +45,21 @@ def pytest_collection_modifyitems(items):
 
 
 def global_state() -> dict[str, object]:
-    """Return what tests share: torch's default type, the working directory, the import path, the environment."""
+    """Return what tests share: torch's default type, the working directory and the environment."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(SET_BY_OTHERS)}
-    folder = Path.cwd()
-    return {"default dtype": torch.get_default_dtype(), "cwd": folder, "sys.path": [*sys.path]} | environment
+    return {"default dtype": torch.get_default_dtype(), "cwd": Path.cwd()} | environment
 
 
 @pytest.fixture(autouse=True)
 def global_state_is_restored():
-    """Fail a test that leaves global state changed. The state of torch's random numbers is restored."""
-    before, numbers = global_state(), torch.get_rng_state()
+    """Fail a test that leaves global state changed.
+
+    The state of torch's random numbers and `sys.path` are restored without a word: nbgrader extends the latter.
+    """
+    before, numbers, import_path = global_state(), torch.get_rng_state(), [*sys.path]
     yield
     torch.set_rng_state(numbers)
+    sys.path[:] = import_path
     after = global_state()
     torch.set_default_dtype(before["default dtype"])
     os.chdir(before["cwd"])
