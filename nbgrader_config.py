@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autograder.feedback.formgrader import secure_formgrader
 
-c = get_config()
+c = get_config()  # noqa: F821 nbgrader defines it
 
 ROOT = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
 # A course's submissions, gradebook and feedback lie here, or in a folder of their own: `make course COURSE=demo`.

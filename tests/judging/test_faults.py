@@ -39,7 +39,7 @@ def call_answer(student, challenge, evidence):
 
 def misspelt(student, challenge, evidence):
     student["answer"]
-    magnetisation_leters  # noqa: B018
+    magnetisation_leters  # noqa: B018, F821
 
 
 def wrong_module_attribute(student, challenge, evidence):

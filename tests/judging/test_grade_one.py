@@ -10,7 +10,7 @@ import pytest
 from autograder import ROOT
 from autograder.cli import main
 from autograder.course.cells import role_of
-from autograder.course.labs import labs
+from autograder.course.labs import find_lab, labs
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission

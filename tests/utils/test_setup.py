@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from autograder import ROOT
-from autograder.course.labs import wheel_address
+from autograder.course.labs import find_lab, wheel_address
 from autograder.course.publish import release
 
 

@@ -1,5 +1,7 @@
 """Wrong answers made by a program: how they are made, and that none survives."""
 
+import pytest
+
 from autograder.course.labs import find_lab
 from autograder.course.solved import answers_of
 from autograder.validation.equivalent import EQUIVALENT
