@@ -6,6 +6,7 @@ READY  := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export JUPYTER_PLATFORM_DIRS := 1
 JUPYTER ?=
+PYTEST  ?=
 COURSE  ?=
 export PATH := $(abspath $(BIN)):$(PATH)
 
@@ -32,7 +33,7 @@ demo: $(READY)  ## the main job: release the labs, grade a sample class, feedbac
 	$(BIN)/python -m autograder demo
 
 test: $(READY)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 test-slow: $(READY)  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
