@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
+
+
+def editable(head: str, body: str) -> Callable[..., str]:
+    """Return a function that makes the source of a plain answer with edits: `plain((OLD, NEW), …)`.
+
+    Args:
+        head: The class up to and including the line `def …:`.
+        body: The lines of its last method, not indented.
+    """
+    return lambda *edits: with_body(head, edited(body, *edits))
 
 
 def with_body(head: str, body: str) -> str:

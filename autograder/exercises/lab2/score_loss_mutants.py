@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograder.exercises.kits.mutants import mutants_of
-from autograder.exercises.kits.sources import edited, with_body
+from autograder.exercises.kits.sources import editable, with_body
 
 right, wrong = mutants_of("lab2.score_loss")
 
@@ -29,11 +29,7 @@ error = self.model(x, t) - target
 return (error**2).mean()
 """
 
-
-def plain(*edits: tuple[str, str]) -> str:
-    """Return an answer cell: a plain model answer with edits."""
-    return with_body(HEAD, edited(PLAIN, *edits))
-
+plain = editable(HEAD, PLAIN)
 
 MEAN = "return (error**2).mean()"
 TIME = "t = torch.rand(batch_size, 1, device=x0.device, dtype=x0.dtype)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograder.exercises.kits.mutants import mutants_of
-from autograder.exercises.kits.sources import edited, with_body
+from autograder.exercises.kits.sources import editable, with_body
 
 right, wrong = mutants_of("lab4.cfg_train_loss")
 
@@ -26,11 +26,7 @@ error = self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)
 return (error**2).mean()
 """
 
-
-def plain(*edits: tuple[str, str]) -> str:
-    """Return an answer cell: a plain model answer with edits."""
-    return with_body(HEAD, edited(PLAIN, *edits))
-
+plain = editable(HEAD, PLAIN)
 
 MEAN = "return (error**2).mean()"
 DROP = "torch.rand(batch_size, device=z.device) < self.eta"
