@@ -8,6 +8,8 @@ import pytest
 
 from autograder import ROOT
 from autograder.course.labs import find_lab
+from autograder.errors import SandboxError
+from autograder.running import bubblewrap
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
 
@@ -15,11 +17,9 @@ from autograder.running.sandbox import Sandbox
 @pytest.mark.parametrize("place", [ROOT, ROOT.parent], ids=["itself", "around"])
 def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
     """Some container images put programs below /usr/src, for example."""
-    from autograder.running import sandbox
-
     if ROOT.is_relative_to("/tmp") or ROOT.parent == Path("/"):
         pytest.skip("the sandbox has a /tmp and a root of its own")
-    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, str(place)))
+    monkeypatch.setattr(bubblewrap, "READ_ONLY", (*bubblewrap.READ_ONLY, str(place)))
     look = f"import os\nprint('SEEN', os.listdir({str(ROOT)!r}))\nopen({str(ROOT / 'x')!r}, 'w')"
     with Sandbox(Limits(cell_s=8)) as box:
         outcome = box.run([{"index": 0, "source": look}], {})
@@ -30,13 +30,11 @@ def test_a_course_inside_what_is_bound_stays_hidden(place, monkeypatch):
 
 def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_path, monkeypatch):
     """People who try the course clone it into /tmp."""
-    from autograder.running import sandbox
-
     if not tmp_path.is_relative_to("/tmp") or ROOT.is_relative_to("/tmp"):
         pytest.skip("pytest's folders are not in /tmp, or the course is: then every test here is this one")
     (tmp_path / "environment").mkdir()
-    monkeypatch.setattr(sandbox, "READ_ONLY", (*sandbox.READ_ONLY, sys.prefix))
-    monkeypatch.setattr(sandbox.sys, "prefix", str(tmp_path / "environment"))
+    monkeypatch.setattr(bubblewrap, "READ_ONLY", (*bubblewrap.READ_ONLY, sys.prefix))
+    monkeypatch.setattr(bubblewrap.sys, "prefix", str(tmp_path / "environment"))
     top = Path("/tmp", tmp_path.relative_to("/tmp").parts[0])
     write = f"for place in ('/tmp', {str(top)!r}):\n    try: open(place + '/left', 'x'); print('WROTE', place)\n"
     write += "    except OSError as error: print(error.strerror)"
@@ -48,16 +46,13 @@ def test_an_environment_in_tmp_outlives_the_wiping_and_leads_nothing_across(tmp_
 
 
 def test_an_environment_that_is_the_course_is_rejected(monkeypatch):
-    from autograder.running import sandbox
 
-    monkeypatch.setattr(sandbox.sys, "base_prefix", str(ROOT))
-    with pytest.raises(sandbox.SandboxError, match="folder of its own"):
+    monkeypatch.setattr(bubblewrap.sys, "base_prefix", str(ROOT))
+    with pytest.raises(SandboxError, match="folder of its own"):
         Sandbox().start()
 
 
 def test_grading_needs_bubblewrap(monkeypatch):
-    from autograder.errors import SandboxError
-
     monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: None)
     with pytest.raises(SandboxError, match="make sandbox"):
         Sandbox()
@@ -65,7 +60,6 @@ def test_grading_needs_bubblewrap(monkeypatch):
 
 def test_a_sandbox_that_the_system_forbids_is_reported_once_and_before_the_class(monkeypatch, tmp_path):
     """This is Ubuntu's default: bubblewrap is installed, but may not create namespaces."""
-    from autograder.errors import SandboxError
     from autograder.judging.class_run import ClassRun, run_class
     from autograder.running.store import Store
 
