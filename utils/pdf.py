@@ -1,349 +1,331 @@
-"""Write a notebook as a PDF that cuts nothing off.
+"""Write a notebook as a PDF: pandoc reads its text, and Typst sets the pages.
 
-Long lines are wrapped, wide figures are scaled, and every cell and output is included. Neither LaTeX nor a browser is
-needed: fpdf2 draws the pages, with the fonts that come with matplotlib.
+Both are Python packages without system dependencies, about 70 MB together. They are loaded when the first PDF is made.
+The layout is in `pdf.typ`.
 """
 
 from __future__ import annotations
 
 import base64
+import importlib
 import io
+import json
 import logging
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import matplotlib
-from fpdf import FPDF
-from fpdf.enums import WrapMode, XPos, YPos
+import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
-MARGIN = 15.0  # millimetres
-CODE, TEXT = 7.5, 10.0  # points
-DOTS = 100  # pixels an inch that a figure is taken to have, unless it must shrink
+TEMPLATE = Path(__file__).with_name("pdf.typ")
+TYPESETTERS = ("pypandoc_binary>=1.14,<2", "typst>=0.13,<1")  # what pip installs
+COLUMNS = 98  # letters of code on a line; a longer line continues on the next one
 MAX_LINES = 400  # of one output; a note says how many are left out
-GREY, BLACK, RED = (110, 110, 110), (20, 20, 20), (150, 30, 30)
-ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-HIDDEN = re.compile(r"<!--.*?-->|\[!\[[^\]\n]*\]\([^)\n]*\)\]\([^)\n]*\)", re.DOTALL)  # comments, and badges
-QUOTE = re.compile(r"^>(?!>) ?", re.MULTILINE)  # the boxes of the exercises
-FOLDED = re.compile(r"</?details>\n?|<summary>(.*?)</summary>")  # on paper, hints are unfolded
-BOLD = re.compile(r"(?<![\w*])\*\*(\S(?:[^*]*\S)?)\*\*(?![\w*])")
-LIST = re.compile(r"\s*(?:[-*+▸]|\d+\.|\([a-z]\))\s")
-INLINE = re.compile(r"(?<![\\$\w`])\$(?![\s$])([^$`]+?)(?<![\s\\])\$(?![\d$])")
+DOTS = 100  # pixels an inch that a figure is taken to have
+WIDEST, HIGHEST = 180 / 25.4 * 72, 235 / 25.4 * 72  # of a figure, in points
+TOO_LARGE = 4000  # pixels of a side, beyond which a picture is made smaller
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+FOLDED = re.compile(r"</?details[^>\n]*>\n?|<summary>([^\n]*?)</summary>")  # on paper, hints are unfolded
+LONG_WORD = re.compile(r"\S{40}(?=\S)")
+# TeX that pandoc's reader of formulas misreads, and what it reads well
+TEX = (
+    (re.compile(r"\\rm(?![A-Za-z])\s*([A-Za-z]+)"), r"\\mathrm{\1}"),
+    (re.compile(r"\\[bB]igg?[lrm]?(?![A-Za-z])\s*"), ""),
+    (re.compile(r"\\\|"), r"\\Vert "),
+)
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+NO_ATTRIBUTES = ["", [], []]
+Node = dict[str, Any]  # an element of pandoc's document: {"t": its type, "c": its content}
 
 
-class Pages(FPDF):
-    """A PDF of A4 pages with the notebook's name and a page number at the foot.
-
-    Args:
-        title: the notebook's name.
-    """
-
-    def __init__(self, title: str):
-        super().__init__(format="A4")
-        self.title_text = title
-        fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-        self.add_font("text", "", fonts / "DejaVuSans.ttf")
-        self.add_font("text", "B", fonts / "DejaVuSans-Bold.ttf")
-        self.add_font("code", "", fonts / "DejaVuSansMono.ttf")
-        self.set_margin(MARGIN)
-        self.set_auto_page_break(True, MARGIN + 5)
-        self.alias_nb_pages("{pages}")
-        self.add_page()
-
-    def footer(self):
-        """Draw the foot of a page; fpdf2 calls this for each page."""
-        self.set_y(-MARGIN)
-        self.set_font("text", "", 7.5)
-        self.set_text_color(*GREY)
-        self.cell(0, 5, f"{self.title_text} · page {self.page_no()} of {{pages}}", align="C")
-
-    def write_lines(self, text: str, font: str, size: float, style: str = "", color=BLACK, fill=None) -> None:
-        """Write text as it is. A line that is too long continues in the next one.
-
-        Args:
-            text: any text, with line breaks.
-            font: `text`, which breaks lines between words, or `code`, which breaks them anywhere.
-            size: the size of the letters in points.
-            style: `B` for bold, else empty.
-            color: red, green and blue of the letters, 0 to 255.
-            fill: red, green and blue of the background, 0 to 255, or None.
-        """
-        self.set_font(font, style, size)
-        self.set_text_color(*color)
-        if fill:
-            self.set_fill_color(*fill)
-        wrap = WrapMode.CHAR if font == "code" else WrapMode.WORD
-        height = size * (0.45 if font == "code" else 0.5)
-        self.multi_cell(
-            0, height, text, fill=bool(fill), wrapmode=wrap, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
-        )  # fmt: skip
-
-    def picture(self, data: bytes, dots: float = DOTS) -> None:
-        """Draw a picture at its own size, or as large as a page allows. Of an animation, draw the last frame.
-
-        Args:
-            data: the bytes of an image file.
-            dots: the resolution that the picture is assumed to have, in pixels per inch.
-
-        Raises:
-            OSError: the bytes are no picture.
-        """
-        with Image.open(io.BytesIO(data)) as image:
-            image.seek(getattr(image, "n_frames", 1) - 1)  # of an animation, the last frame
-            still = image.convert("RGBA")
-        sheet = Image.new("RGB", still.size, "white")
-        sheet.paste(still, mask=still.getchannel("A"))
-        scale = min(25.4 / dots, self.epw / sheet.width, (self.eph - 10) / sheet.height)
-        width, height = sheet.width * scale, sheet.height * scale
-        if self.will_page_break(height + 2):
-            self.add_page()
-        self.image(sheet, w=width, h=height)
-        self.ln(2)
+class NoTypesetter(RuntimeError):
+    """Raised when pandoc and Typst are not installed and cannot be."""
 
 
-def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str) -> int:
+def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str, author: str = "") -> int:
     """Write the notebook's cells and outputs as a PDF.
 
     Args:
-        notebook: the notebook, in version 4 of the format.
-        path: the file to write.
-        title: the text at the foot of each page.
+        notebook: The notebook, in version 4 of the format.
+        path: The file to write.
+        title: The notebook's name, for the foot of each page.
+        author: The student's name, for the head of the first page and the foot of each.
 
     Returns:
         The number of pages.
+
+    Raises:
+        NoTypesetter: pandoc and Typst are missing and could not be installed.
     """
-    for library in ("fontTools", "fpdf", "matplotlib.mathtext"):  # a letter that the fonts lack is drawn as a box
-        logging.getLogger(library).setLevel(logging.ERROR)
-    pages = Pages(title)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            write_code(pages, cell)
-        else:
-            write_markdown(pages, cell.source, cell.get("attachments", {}))
-        pages.ln(3)
-    pages.output(str(path))
-    return pages.page_no()
+    pandoc, typst = load_typesetters()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        document = json.loads(pandoc(markdown_of(notebook, folder), "json", "ipynb+raw_tex"))
+        texts = iter(document["blocks"])
+        document["blocks"] = [
+            block
+            for cell in notebook.cells
+            for block in (code_blocks(cell, folder) if cell.cell_type == "code" else text_blocks(next(texts), folder))
+        ]
+        body = pandoc(json.dumps(document), "typst", "json")
+        main = folder / "main.typ"
+        main.write_text(f"{TEMPLATE.read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
+        compiler = typst.Compiler(str(main), root=str(folder), sys_inputs={"title": title, "author": author})
+        Path(path).write_bytes(compiler.compile(format="pdf"))
+        return int(json.loads(compiler.query("<page-count>", field="value", one=True)))
 
 
-def write_code(pages: Pages, cell: NotebookNode) -> None:
-    """Write a code cell and its outputs.
+def load_typesetters() -> tuple[Callable[[str, str, str], str], Any]:
+    """Import pandoc and Typst. What is missing is installed by pip.
+
+    Returns:
+        pandoc as a function of text, output format and input format, and the package `typst`.
+
+    Raises:
+        NoTypesetter: pip could not install them.
+    """
+    try:
+        import pypandoc
+        import typst
+    except ImportError:
+        print("Loading pandoc and Typst, which make the PDF (70 MB, once) …")
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", *TYPESETTERS]
+        done = subprocess.run(install, capture_output=True, text=True)
+        importlib.invalidate_caches()
+        try:
+            import pypandoc
+            import typst
+        except ImportError:
+            reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            raise NoTypesetter(f"pandoc and Typst are not installed, and pip could not load them: {reason}") from None
+    logging.getLogger("pypandoc").setLevel(logging.CRITICAL)  # a formula that pandoc cannot read stays as typed
+
+    def pandoc(text: str, to: str, source: str) -> str:
+        # --sandbox: pandoc reads no other file and no address that the notebook names
+        return pypandoc.convert_text(text, to, format=source, extra_args=["--sandbox", "--wrap=preserve"])
+
+    return pandoc, typst
+
+
+def markdown_of(notebook: NotebookNode, folder: Path) -> str:
+    """Take the text cells out of a notebook, and save their pasted pictures as files.
 
     Args:
-        pages: the PDF.
-        cell: the cell.
+        notebook: The notebook.
+        folder: Where the pictures go.
+
+    Returns:
+        A notebook of the text cells alone, as JSON.
+    """
+    cells = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            continue
+        text = FOLDED.sub(lambda m: f"\n\n**▸ {m[1]}**\n\n" if m[1] else "\n", COMMENT.sub("", clean(cell.source)))
+        for index, (name, data) in enumerate(cell.get("attachments", {}).items()):
+            file = save_picture(data, folder / f"pasted{number}-{index}.png")
+            text = text.replace(f"attachment:{name}", file.name if file else "unreadable")
+        cells.append(nbformat.v4.new_markdown_cell(text, id=f"c{number}"))
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
+
+
+def text_blocks(cell: Node, folder: Path) -> list[Node]:
+    """Convert a text cell to what the page can show.
+
+    Args:
+        cell: A cell of pandoc's document.
+        folder: Where the pictures are.
+
+    Returns:
+        The cell's blocks.
+    """
+    return [tidy(block, folder) for block in cell["c"][1]]
+
+
+def tidy(node: Any, folder: Path) -> Any:
+    """Remove HTML, links into the notebook, and pictures from elsewhere.
+
+    Args:
+        node: An element of pandoc's document, or anything with elements in it.
+        folder: Where the pictures are.
+
+    Returns:
+        The same without them.
+    """
+    if isinstance(node, list):
+        return [tidy(item, folder) for item in node]
+    if not isinstance(node, dict) or "c" not in node:
+        return node
+    kind, content = node["t"], node["c"]
+    if kind in ("RawInline", "RawBlock"):
+        words = math(content[1]) if content[0] == "tex" else element("Str", "")
+        return words if kind == "RawInline" else element("Para", [words])
+    if kind == "Math":
+        return math(content[1], content[0])
+    if kind == "Image":
+        return still(content, folder)
+    if kind == "Link" and not content[2][0].startswith(("http://", "https://", "mailto:")):
+        return element("Span", [NO_ATTRIBUTES, tidy(content[1], folder)])
+    if kind == "CodeBlock":
+        return element(kind, [["", content[0][1], []], broken(content[1])])
+    if kind == "Str":  # a word that is longer than a line may break
+        return element(kind, LONG_WORD.sub("\\g<0>\u200b", content))
+    if kind == "Table":  # every column as wide as its text
+        content[2] = [[alignment, {"t": "ColWidthDefault"}] for alignment, _ in content[2]]
+    if kind == "Header":  # without its identifier, which another cell's may repeat
+        return element(kind, [content[0], NO_ATTRIBUTES, tidy(content[2], folder)])
+    return element(kind, tidy(content, folder))
+
+
+def element(kind: str, content: Any) -> Node:
+    """Make an element of pandoc's document.
+
+    Args:
+        kind: Its type, such as "Str".
+        content: Its content.
+
+    Returns:
+        The element.
+    """
+    return {"t": kind, "c": content}
+
+
+def math(tex: str, kind: Node | None = None) -> Node:
+    """Make a formula.
+
+    Args:
+        tex: TeX without dollar signs; an environment such as align is one, too.
+        kind: pandoc's type of formula, inline or display. The default is display.
+
+    Returns:
+        The element.
+    """
+    for pattern, better in TEX:
+        tex = pattern.sub(better, tex)
+    return element("Math", [kind or {"t": "DisplayMath"}, tex])
+
+
+def still(image: list[Any], folder: Path) -> Node:
+    """Show a picture that lies in the folder; of any other, show the description.
+
+    Args:
+        image: The content of pandoc's element: attributes, description, and the target with a title.
+        folder: Where the pictures are.
+
+    Returns:
+        The element.
+    """
+    file = folder / Path(image[2][0]).name
+    if file.name == image[2][0] and file.is_file():
+        return element("RawInline", ["typst", place(file)])
+    return element("Emph", tidy(image[1], folder))
+
+
+def code_blocks(cell: NotebookNode, folder: Path) -> list[Node]:
+    """Convert a code cell and its outputs.
+
+    Args:
+        cell: The cell.
+        folder: Where pictures are saved.
+
+    Returns:
+        The blocks; none for an empty cell.
     """
     if not cell.source.strip():
-        return
-    pages.write_lines(f"In [{cell.get('execution_count') or ' '}]", "text", 7, color=GREY)
-    pages.write_lines(clean(cell.source), "code", CODE, fill=(244, 244, 240))
-    for output in cell.get("outputs", []):
-        pages.ln(1)
-        write_output(pages, output)
+        return []
+    outputs = [output_block(output, folder) for output in cell.get("outputs", [])]
+    return [code(clean(cell.source), "python"), *(block for block in outputs if block)]
 
 
-def write_output(pages: Pages, output: NotebookNode) -> None:
-    """Write an output in the richest form that a page can show.
+def output_block(output: NotebookNode, folder: Path) -> Node | None:
+    """Convert an output to the richest form that a page can show.
 
     Args:
-        pages: the PDF.
-        output: an output of a code cell.
+        output: An output of a code cell.
+        folder: Where pictures are saved.
+
+    Returns:
+        The block, or None if there is nothing to show.
     """
-    kind = output.get("output_type")
+    kind, data = output.get("output_type"), output.get("data", {})
     if kind == "stream":
-        pages.write_lines(shorten(clean(join(output.get("text", "")))), "code", CODE)
-    elif kind == "error":
-        pages.write_lines(shorten(clean("\n".join(output.get("traceback", [])))), "code", CODE, color=RED)
-    else:
-        data = output.get("data", {})
-        for mime in ("image/png", "image/jpeg", "image/gif"):
-            if mime in data:
-                try:
-                    pages.picture(base64.b64decode(join(data[mime])))
-                except (OSError, ValueError, SyntaxError):  # PIL's words for a damaged picture
-                    pages.write_lines("[a picture that cannot be read]", "text", TEXT, color=GREY)
-                return
-        if text := join(data.get("text/plain", "")):
-            pages.write_lines(shorten(clean(text)), "code", CODE)
+        return code(shorten(clean(join(output.get("text", "")))), "output")
+    if kind == "error":
+        return code(shorten(clean("\n".join(output.get("traceback", [])))), "error")
+    if any(mime in data for mime in PICTURES):
+        file = save_picture(data, folder / f"output{len(list(folder.iterdir()))}.png")
+        return (
+            element("RawBlock", ["typst", place(file)]) if file else code("[a picture that cannot be read]", "output")
+        )
+    text = clean(join(data.get("text/plain", "")))
+    return code(shorten(text), "output") if text else None
 
 
-def write_markdown(pages: Pages, source: str, attachments: dict) -> None:
-    """Write headings, paragraphs, code blocks, display formulas and pasted pictures. Anything else is written as typed.
+def code(text: str, language: str) -> Node:
+    """Make a block of code. The template has a layout for `python`, `output` and `error`.
 
     Args:
-        pages: the PDF.
-        source: the cell's markdown.
-        attachments: the cell's pasted pictures, by name.
-    """
-    source = FOLDED.sub(lambda m: f"\n\n▸ {m[1]}\n\n" if m[1] else "", HIDDEN.sub("", clean(source)))
-    for kind, text in blocks(QUOTE.sub("", source)):
-        if kind == "heading":
-            level = len(text) - len(text.lstrip("#"))
-            pages.ln(1)
-            pages.write_lines(text.lstrip("# "), "text", max(TEXT, 17 - 2.5 * level), "B")
-        elif kind == "code":
-            pages.write_lines(text, "code", CODE, fill=(250, 250, 247))
-        elif kind == "formula" and (image := formula(text)):
-            pages.picture(image, dots=200)
-        elif kind == "attachment" and text in attachments:
-            write_output(pages, NotebookNode(output_type="display_data", data=attachments[text]))
-        elif text.startswith("|"):
-            pages.write_lines(INLINE.sub(plain_formula, text), "code", CODE)
-        elif kind == "formula":
-            pages.write_lines(f"$${text}$$", "text", TEXT)
-        elif set(text) != {"-"}:
-            pages.write_lines(paragraph(text), "text", TEXT)
-        pages.ln(1)
-
-
-def blocks(source: str) -> Iterator[tuple[str, str]]:
-    r"""Split markdown into blocks.
-
-    Args:
-        source: the markdown.
-
-    Yields:
-        The kind of a block (`heading`, `code`, `formula`, `attachment` for a pasted picture's name, or `text`), and its
-        text.
-
-    Example:
-        >>> list(blocks("# Title\n\nSome text"))
-        [('heading', '# Title'), ('text', 'Some text')]
-    """
-    pattern = r"(?ms)^```[^\n]*\n(?P<code>.*?)^```[ \t]*$|^\$\$(?P<formula>.*?)\$\$|^(?P<heading>\#{1,6} [^\n]*)$"
-    pattern += r"|!\[[^\]\n]*\]\(attachment:(?P<attachment>[^)\n]+)\)"
-    end = 0
-    for match in re.finditer(pattern, source):
-        yield from (("text", part.strip()) for part in source[end : match.start()].split("\n\n") if part.strip())
-        kind = match.lastgroup
-        assert kind is not None  # every alternative is a named group
-        yield kind, match[kind].rstrip()
-        end = match.end()
-    yield from (("text", part.strip()) for part in source[end:].split("\n\n") if part.strip())
-
-
-def paragraph(text: str) -> str:
-    r"""Join the lines of a paragraph, so that they break where the page ends.
-
-    Items of a list stay on lines of their own.
-
-    Args:
-        text: a paragraph or a list.
+        text: Any text.
+        language: One of the three.
 
     Returns:
-        The text with short formulas in plain letters.
-
-    Example:
-        >>> paragraph("one\ntwo **bold**\n- item")
-        'one two bold\n- item'
+        The element.
     """
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if lines and not LIST.match(line) and not lines[-1].endswith(("  ", "\\")):
-            lines[-1] += f" {line.strip()}"
-        else:
-            lines.append(line)
-    return INLINE.sub(plain_formula, BOLD.sub(r"\1", "\n".join(lines)))
+    return element("CodeBlock", [["", [language], []], broken(text)])
 
 
-def plain_formula(match: re.Match) -> str:
-    r"""Write a short formula in plain letters. A formula that needs more than letters stays as it was typed.
+def save_picture(data: dict[str, str | list[str]], file: Path) -> Path | None:
+    """Save a picture of a notebook as a PNG file on white. Of an animation, save the last frame.
 
     Args:
-        match: a match of `INLINE`, whose first group is the formula.
+        data: The picture in base64, by MIME type.
+        file: The file to write.
 
     Returns:
-        The formula as text.
-
-    Example:
-        >>> INLINE.sub(plain_formula, r"$\sigma_t^2$")
-        'σ_t^2'
+        The file, or None if there is no picture or it cannot be read.
     """
-    tex = FRACTION.sub(r"(\1\3)/(\2\4)", match[1])
-    tex = re.sub(r"\\(?:mathcal|mathbb|mathrm|text|rm|[bB]igg?|left|right)(?![A-Za-z])\s*", "", tex)
-    tex = (
-        re.sub(r"\\(?:[,;:! ]|q?quad(?![A-Za-z]))", " ", tex)
-        .replace("\\{", "{")
-        .replace("\\}", "}")
-        .replace("\\|", "‖")
-    )
-    tex = re.sub(r"\\([A-Za-z]+)", lambda name: sign(name[1]), tex)
-    tex = re.sub(r"\{([^{}]?)\}", r"\1", tex)
-    tex = re.sub(r"(?<=[_^])\{([\w+-]*)\}", r"\1", tex).replace("{", "(").replace("}", ")")
-    tex = re.sub(r" {2,}", " ", tex)
-    return match[0] if "\\" in tex else re.sub(r"\(([\w.]+)\)/\(([\w.]+)\)", r"\1/\2", tex)
-
-
-FRACTION = re.compile(r"\\[td]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\w)\s*(\w))")
-FUNCTIONS = ("log", "ln", "exp", "sin", "cos", "tanh", "min", "max", "mod", "det", "sup", "inf", "lim", "arg", "Pr")
-
-
-def sign(name: str) -> str:
-    """Return the letter of a TeX command.
-
-    Args:
-        name: the command without its backslash.
-
-    Returns:
-        The letter, or the command itself if there is none.
-
-    Example:
-        >>> sign("nabla")
-        '∇'
-    """
-    if name in FUNCTIONS:
-        return f"{name} "
     try:
-        from matplotlib._mathtext_data import tex2uni  # private, but the only table at hand
-    except ImportError:
-        return f"\\{name}"
-    return (
-        chr(tex2uni[name]) if name in tex2uni else {"bmod": " mod ", "ldots": "…", "dots": "…"}.get(name, f"\\{name}")
-    )
-
-
-def for_mathtext(tex: str) -> str:
-    """Rewrite TeX so that matplotlib understands it.
-
-    Args:
-        tex: a formula.
-
-    Returns:
-        The formula with full-sized fractions, all braces, and no sizes of brackets.
-    """
-    tex = re.sub(r"\\[bB]igg?[lrm]?(?![A-Za-z])\s*", "", " ".join(tex.split()))
-    tex = re.sub(r"\\[td]?frac\s*(\w)\s*(\w)", r"\\frac{\1}{\2}", tex)
-    tex = re.sub(r"\\[td]?frac(?![A-Za-z])", r"\\dfrac", tex)
-    tex = re.sub(r"\\(mathrm|mathbb|mathcal)\s+(\w)", r"\\\1{\2}", tex)
-    return tex.replace(r"\text{", r"\mathrm{").replace(r"\bmod", r"\ \mathrm{mod}\ ").replace(r"\!", "")
-
-
-def formula(tex: str) -> bytes | None:
-    """Draw a formula.
-
-    Args:
-        tex: the formula, without dollar signs.
-
-    Returns:
-        A PNG file, or None if matplotlib does not know a command of the formula.
-    """
-    from matplotlib import mathtext
-
-    file = io.BytesIO()
-    try:
-        mathtext.math_to_image(f"${for_mathtext(tex)}$", file, dpi=200, format="png")
-    except (ValueError, RuntimeError):
+        encoded = next(data[mime] for mime in PICTURES if mime in data)
+        with Image.open(io.BytesIO(base64.b64decode(join(encoded)))) as image:
+            image.seek(getattr(image, "n_frames", 1) - 1)
+            frame = image.convert("RGBA")
+    except (StopIteration, OSError, ValueError, SyntaxError):  # PIL's words for a damaged picture
         return None
-    return file.getvalue()
+    sheet = Image.new("RGB", frame.size, "white")
+    sheet.paste(frame, mask=frame.getchannel("A"))
+    sheet.thumbnail((TOO_LARGE, TOO_LARGE))
+    sheet.save(file, dpi=(DOTS, DOTS))
+    return file
+
+
+def place(file: Path) -> str:
+    """Place a saved picture at its own size, or as large as a page allows.
+
+    Args:
+        file: The PNG file.
+
+    Returns:
+        Typst code.
+    """
+    with Image.open(file) as image:
+        width, height = (side / DOTS * 72 for side in image.size)
+    scale = min(1.0, WIDEST / width, HIGHEST / height)
+    return f'#picture("{file.name}", {width * scale:.1f}pt)'
 
 
 def clean(text: str) -> str:
     r"""Remove terminal colours and control characters. Of a redrawn line, such as a progress bar, keep the last state.
 
     Args:
-        text: what a program printed.
+        text: What a program printed.
 
     Returns:
         Text that the PDF can show.
@@ -360,7 +342,7 @@ def shorten(text: str) -> str:
     """Cut a long output and say how many lines are missing.
 
     Args:
-        text: an output.
+        text: An output.
 
     Returns:
         At most `MAX_LINES` lines, and a note if there were more.
@@ -371,11 +353,28 @@ def shorten(text: str) -> str:
     return "\n".join([*lines[:MAX_LINES], f"[{len(lines) - MAX_LINES} more lines are in the notebook]"])
 
 
+def broken(text: str) -> str:
+    r"""Break lines that are longer than `COLUMNS`.
+
+    Args:
+        text: Code or an output.
+
+    Returns:
+        The text with a line break after every `COLUMNS` letters of a line.
+
+    Example:
+        >>> broken("x" * 100).split("\n")[1]
+        'xx'
+    """
+    pieces = (line[i : i + COLUMNS] for line in text.split("\n") for i in range(0, max(len(line), 1), COLUMNS))
+    return "\n".join(pieces)
+
+
 def join(text: str | list[str]) -> str:
     """Join a text that a notebook may store as a list of lines.
 
     Args:
-        text: a text or a list of its lines.
+        text: A text or a list of its lines.
 
     Returns:
         The text.

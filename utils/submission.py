@@ -276,7 +276,7 @@ def session_history() -> list[str]:
     return list(shell.user_ns.get("In", [])) if shell is not None else []
 
 
-def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | None:
+def make_submission(lab: str, *files: str | Path, pdf: bool = True, author: str = "") -> Path | None:
     """Write one zip with the notebook, a PDF of it, and the named files. In Colab, download it.
 
     The zip lies beside the notebook.
@@ -285,6 +285,7 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
         lab: the lab, such as "lab4".
         *files: further files for the zip, such as modules that the notebook imports.
         pdf: whether to add the PDF.
+        author: your name, for the pages of the PDF.
 
     Returns:
         The zip's path; or None while grading, and if the notebook was not found or must be saved first.
@@ -307,7 +308,7 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True) -> Path | No
     target, page_file = folder / f"{name}.zip", folder / f"{name}.pdf"
     own = {f"{name}.ipynb": path} | ({page_file.name: page_file} if pdf else {})
     extra = extra_files(files, own)
-    pages = draw_pages(notebook, page_file) if pdf else 0
+    pages = draw_pages(notebook, page_file, author) if pdf else 0
     beside = target.with_name(f".{target.name}.part")
     try:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -356,12 +357,13 @@ def extra_files(files: Iterable[str | Path], own: Mapping[str, Path | None]) -> 
     return list(chosen.values())
 
 
-def draw_pages(notebook: NotebookNode, page_file: Path) -> int:
+def draw_pages(notebook: NotebookNode, page_file: Path, author: str) -> int:
     """Write the PDF. If that fails, print one line, because the notebook is what is graded.
 
     Args:
         notebook: what to draw.
         page_file: the PDF's path.
+        author: the student's name.
 
     Returns:
         The number of pages, or 0 if there is no PDF.
@@ -369,8 +371,8 @@ def draw_pages(notebook: NotebookNode, page_file: Path) -> int:
     from utils.pdf import notebook_to_pdf
 
     try:
-        return notebook_to_pdf(notebook, page_file, page_file.stem)
-    except Exception as error:  # another program has the old PDF open, the disk is full, a letter has no glyph
+        return notebook_to_pdf(notebook, page_file, page_file.stem, author)
+    except Exception as error:  # no network, another program has the old PDF open, the disk is full
         print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
         return 0
 

@@ -40,7 +40,6 @@ STUDENT_DEPENDENCIES = {
     "imageio": "",
     "imageio-ffmpeg": "",
     "nbformat": "",
-    "fpdf2": ">=2.8",
 }
 PYPROJECT = """\
 [build-system]
@@ -58,7 +57,7 @@ dependencies = [{dependencies}]
 packages = {{ find = {{ include = ["utils*"] }} }}
 
 [tool.setuptools.package-data]
-"*" = ["*.safetensors", "*.json", "*.yaml", "*.md", "py.typed"]
+"*" = ["*.safetensors", "*.json", "*.yaml", "*.md", "*.typ", "py.typed"]
 """
 README = """\
 # Guidance Labs
