@@ -8,6 +8,7 @@ export JUPYTER_PLATFORM_DIRS := 1
 JUPYTER ?=
 PYTEST  ?=
 COURSE  ?=
+TORCH   ?=
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -16,13 +17,16 @@ help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 # constraints.txt names the versions that were tested, so that a fresh machine next year gets the same.
+# TORCH=cpu takes PyTorch's own build for CPUs first: 1 GB of disk instead of 7.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet --constraint constraints.txt \
+	  --index-url https://download.pytorch.org/whl/cpu torch torchvision)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres]"
 	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
 	touch $@
 
-venv: $(READY)  ## build .venv
+venv: $(READY)  ## build .venv; with PyTorch for CPUs alone: make venv TORCH=cpu
 
 sandbox:  ## install bubblewrap (as root, or with sudo)
 	@command -v bwrap >/dev/null || { \

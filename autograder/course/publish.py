@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder import ROOT
+from autograder.course.binder import write_binder
 from autograder.course.build import FORBIDDEN
 from autograder.course.labs import address, colab_address, labs, title, wheel_name
 from autograder.course.releases import archive_release
@@ -112,6 +113,7 @@ def release(target: Path = STUDENT) -> Release:
     (target / "environment.yml").write_text(
         f"name: guidance-labs\nchannels:\n  - conda-forge\ndependencies:\n  - python>=3.11\n  - pip\n  - pip:\n{pip}"
     )
+    write_binder(target, ["jupyterlab", *STUDENT_DEPENDENCIES])
     rows = "\n".join(
         f"| [{title(lab)}](labs/{lab.name}/{lab.name}.ipynb) | [Open in Colab]({colab_address(lab)}) |"
         for lab in labs()

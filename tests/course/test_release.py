@@ -19,7 +19,7 @@ def test_the_release_holds_labs_utils_and_nothing_of_the_instructor(student):
     top = {path.name for path in student.iterdir()}
     wheel = next(name for name in top if name.endswith(".whl"))
     pages = {"README.md", "STUDENT.md", "LICENSE", "images"}
-    assert top == pages | {"labs", "utils", "environment.yml", "pyproject.toml", wheel}
+    assert top == pages | {"labs", "utils", ".binder", "environment.yml", "pyproject.toml", wheel}
     assert [path.name for path in (student / "images").iterdir()] == ["lab.png"]
     assert find_leaks(student) == []
     assert list(student.glob("labs/*/*.py")) == []
