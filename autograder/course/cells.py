@@ -24,14 +24,16 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CHECK = 'check("{name}")'
 
 
+# Students keep the last line: with it, nbgrader's Validate runs the check.
 TEST = """\
 # TEST: {name} ({points:g} points). Leave this cell as it is: the grader replaces it by its own.
-### BEGIN HIDDEN TESTS
-# NBVAL_CHECK_OUTPUT
 import utils.checks
 
+### BEGIN HIDDEN TESTS
+# NBVAL_CHECK_OUTPUT
 utils.checks.graded("{name}")
-### END HIDDEN TESTS"""
+### END HIDDEN TESTS
+utils.checks.test("{name}")"""
 
 
 # The first lines of every set-up cell. They install only what is missing: a checkout around the notebook comes first,

@@ -17,12 +17,15 @@ from utils.checks.exercise import Exercise, find, load, run_probe
 from utils.checks.findings import Verdict
 from utils.checks.judging import judge_with
 
-__all__ = ["check", "check_all", "graded"]
+__all__ = ["check", "check_all", "graded", "test"]
 
 JUDGE_GROUP = "guidance_labs.judge"  # of entry points
 
 # Set by the grader's runner: gives a challenge by exercise, and takes the evidence.
 _grader: tuple[Callable[[str], Challenge], Callable[[Evidence], None]] | None = None
+
+# What `graded` gave in this process, by exercise, until `test` returns it.
+_graded: dict[str, float | None] = {}
 
 
 def check(name: str) -> None:
@@ -104,7 +107,7 @@ def describe(entry: Exercise, verdict: Verdict) -> str:
 
 
 def graded(name: str) -> float | None:
-    """Grade one exercise; test cells call this.
+    """Grade one exercise; the hidden part of a test cell calls this.
 
     In the sandbox it only hands over evidence, which is judged outside. Under plain `nbgrader autograde` it judges in
     the same process.
@@ -121,11 +124,38 @@ def graded(name: str) -> float | None:
     """
     entry = find(name)
     namespace = notebook_names()
+    points = None
     if _grader is not None:
         challenge_of, hand_over = _grader
         hand_over(run_probe(entry, namespace, challenge_of(name)))
-        return None
-    return find_judge()(entry, namespace)
+    else:
+        points = find_judge()(entry, namespace)
+    _graded[name] = points
+    return points
+
+
+def test(name: str) -> float | None:
+    """Run an exercise's check for nbgrader's validation; this is the last line of a test cell.
+
+    A check that fails is reported on stderr. `nbgrader validate` and JupyterLab's *Validate* button count that as a
+    failed test and show the text; no exception stops *Run All*. After `graded`, nothing is checked.
+
+    Args:
+        name: the exercise, such as "lab4.cfg_train_loss".
+
+    Returns:
+        The points that `graded` gave in the same cell; None otherwise.
+
+    Raises:
+        KeyError: there is no such exercise.
+    """
+    entry = find(name)
+    if name in _graded:
+        return _graded.pop(name)
+    verdict = public_verdict(entry, notebook_names())
+    if verdict.points < verdict.max_points:
+        print(describe(entry, verdict), file=sys.stderr)
+    return None
 
 
 def find_judge() -> Callable[[Exercise, Mapping[str, object]], float]:
