@@ -120,7 +120,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     Raises:
         FileNotFoundError: there is no submission.
     """
-    versions = {entry.name: entry.version for entry in load(lab.short)}
+    versions = {entry.name: entry.evidence_version for entry in load(lab.short)}
     class_run = ClassRun(lab, course, Store(store or course / "store", versions))
     secret = read_secret()
     for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):

@@ -28,7 +28,7 @@ from autograder.running.limits import Limits
 from autograder.running.outputs import read_outputs
 from autograder.running.processes import descendants
 from autograder.running.run import EvidenceFiles, Pass
-from autograder.running.syscalls import call_filter
+from autograder.running.syscalls import open_filter
 from autograder.running.watch import WATCH_S, Watch
 
 START_S = 300.0  # of processor time until a template is ready; it may wait as long, and longer on a busy machine
@@ -134,12 +134,9 @@ class Sandbox:
         place = placement() if self.protected else Placement(None, ())
         if self.protected:
             command = bubblewrap_command(self.limits)
-            if program := call_filter():
-                reading, writing = os.pipe()
-                os.write(writing, program)
-                os.close(writing)
-                command[1:1] = ["--seccomp", str(reading)]
-                kept = (reading,)
+            if (calls := open_filter()) is not None:
+                command[1:1] = ["--seccomp", str(calls)]
+                kept = (calls,)
             command, environment = place.wrap(command), place.environment()
         else:
             self.scratch = tempfile.TemporaryDirectory(prefix="lab-unprotected-")

@@ -7,6 +7,7 @@ and no other's. A filter sees the arguments themselves and not what a pointer le
 from __future__ import annotations
 
 import errno
+import os
 import platform
 import struct
 from dataclasses import dataclass
@@ -143,6 +144,17 @@ def call_filter() -> bytes | None:
     program += [(EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (ANY_BIT, 0, 1, NEW_NAMESPACES), deny]
     program += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("HBBI", *line) for line in program)
+
+
+def open_filter() -> int | None:
+    """Return a descriptor that the filter can be read from, or None if there is no filter."""
+    program = call_filter()
+    if program is None:
+        return None
+    reading, writing = os.pipe()
+    os.write(writing, program)
+    os.close(writing)
+    return reading
 
 
 def block(number: int, rule: Rule) -> list[Line]:

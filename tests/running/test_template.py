@@ -47,7 +47,7 @@ def test_a_submission_cannot_change_the_template(change, sandbox):
 
 def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewrap, monkeypatch, caplog):
     """On a machine without the filter these calls succeed: then the comparison finds them."""
-    monkeypatch.setattr(sandbox_module, "call_filter", lambda: None)
+    monkeypatch.setattr(sandbox_module, "open_filter", lambda: None)
     look = "import os, resource; resource.getrlimit(resource.RLIMIT_STACK), os.getpriority(os.PRIO_PROCESS, 0)"
     with caplog.at_level(logging.WARNING), Sandbox(Limits()) as box:
         _, before = run(box, look)
@@ -64,8 +64,8 @@ def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewra
     ("leaves", "what"),
     [
         (
-            "import socket\ns = socket.create_server(('127.0.0.1', 5000)); c = socket.create_connection(('127.0.0.1', 5000))\n"
-            "a, _ = s.accept(); a.close(); c.close()",
+            "import socket\ns = socket.create_server(('127.0.0.1', 5000))\n"
+            "c = socket.create_connection(('127.0.0.1', 5000))\na, _ = s.accept(); a.close(); c.close()",
             "network",
         ),
     ],
