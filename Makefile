@@ -42,6 +42,9 @@ test: $(READY)  ## all tests but the slow ones
 test-slow: $(READY)  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
 
+test-user: $(READY)  ## the tests of the sandbox as a user who is not root
+	$(BIN)/python -m tests.as_user pytest -p no:cacheprovider tests/running tests/security $(PYTEST)
+
 lab: $(READY)  ## open the labs in JupyterLab as a student
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(JUPYTER)
 
@@ -112,4 +115,4 @@ site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test test-slow constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean

@@ -83,3 +83,7 @@ class SandboxError(AutograderError, RuntimeError):
     """Raised when the sandbox does not work. The machine is at fault, not the student: nothing is stored or graded."""
 
     exit_code = ExitCode.NO_SANDBOX
+
+
+class MachineTooBusy(SandboxError):
+    """Raised when other work on the machine made a run too long several times. The message says what to do."""

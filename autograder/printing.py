@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # this module must be quick to import
     from autograder.intake.repair import Submission
     from autograder.judging.class_run import ClassRun, StudentRun
     from autograder.judging.grade import Grade
+    from autograder.running.machine import Guarantee
     from autograder.validation.kill_matrix import MatrixRow
 
 SHOWN = 12  # feedback pages, and students, that are named at the end of a run
@@ -69,6 +70,22 @@ def print_repairs(name: str, submission: Submission) -> None:
     print(f"{name} is a notebook of {submission.lab.name}, release {submission.release}.")
     for line in submission.repairs or ["Nothing is damaged."]:
         print(f"  {line}")
+
+
+# The machine
+
+
+def print_guarantees(rows: list[Guarantee], console: Console | None = None) -> None:
+    """Print which guarantees this machine gives, by what, and what follows where one is missing."""
+    table = Table(title="What this machine guarantees when it runs submissions", title_justify="left", show_lines=True)
+    for column in ("guarantee", "given", "by", "what follows where it is missing"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        style = None if row.given else "yellow"
+        table.add_row(
+            escape(row.name), "yes" if row.given else "no", escape(row.by), escape(row.otherwise), style=style
+        )
+    (console or Console()).print(table)
 
 
 # A class

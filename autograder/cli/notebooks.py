@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from autograder.cli.group import PATH, Command, lab_option, sandbox_option
+from autograder.errors import ExitCode, OptionError
 
 WHICH_LAB = "Which lab it is; read from the notebook by default."
 
@@ -35,11 +36,19 @@ def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> N
 
 
 @click.command(cls=Command)
-@click.argument("notebook", type=PATH)
+@click.argument("notebook", type=PATH, required=False)
 @lab_option(WHICH_LAB)
 @click.option("--write", type=PATH, metavar="OUT", help="Write the repaired notebook, without hidden tests.")
-def doctor(notebook: Path, lab: str | None, write: Path | None) -> None:
-    """Show what is damaged in a notebook, and how it is repaired."""
+@click.option("--machine", is_flag=True, help="Show instead which guarantees this machine gives to the sandbox.")
+def doctor(notebook: Path | None, lab: str | None, write: Path | None, machine: bool) -> int:
+    """Show what is damaged in a notebook, and how it is repaired.
+
+    With --machine, show what protects the grader and the class from a hostile submission on this machine.
+    """
+    if machine:
+        return doctor_machine()
+    if notebook is None:
+        raise OptionError("name a notebook, or use --machine")
     from autograder import printing
     from autograder.course.labs import find_lab
     from autograder.intake.submission import open_submission, write_repaired
@@ -49,6 +58,17 @@ def doctor(notebook: Path, lab: str | None, write: Path | None) -> None:
     if write:
         write_repaired(submission, write)
         printing.print_written(write)
+    return ExitCode.DONE
+
+
+def doctor_machine() -> int:
+    """Print the table of guarantees."""
+    from autograder import printing
+    from autograder.running.machine import guarantees
+
+    rows = guarantees()
+    printing.print_guarantees(rows)
+    return ExitCode.DONE if rows[0].given else ExitCode.NO_SANDBOX
 
 
 COMMANDS = (grade_one, doctor)

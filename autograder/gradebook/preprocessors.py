@@ -33,7 +33,7 @@ from utils.checks.exercise import load
 
 def versions_of(lab: Lab) -> dict[str, int]:
     """Return the version of each exercise's probe."""
-    return {exercise.name: exercise.version for exercise in load(lab.short)}
+    return {exercise.name: exercise.evidence_version for exercise in load(lab.short)}
 
 
 class Repair(NbGraderPreprocessor):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.course.labs import Lab
-from autograder.errors import NotANotebook
+from autograder.errors import MachineTooBusy, NotANotebook
 from autograder.intake.repair import Submission
 from autograder.intake.submission import open_submission
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
@@ -120,7 +120,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     Raises:
         FileNotFoundError: there is no submission.
     """
-    versions = {entry.name: entry.version for entry in load(lab.short)}
+    versions = {entry.name: entry.evidence_version for entry in load(lab.short)}
     class_run = ClassRun(lab, course, Store(store or course / "store", versions))
     secret = read_secret()
     for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
@@ -182,7 +182,8 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
         if isinstance(result, Exception):
             why = f"{type(result).__name__}: {' '.join(str(result).split())[:MAX_REASON]}"
             for student_run in by_key[key]:
-                student_run.problem = f"the machine failed twice on this notebook ({why}); run the command again"
+                failed = f"the machine failed twice on this notebook ({why}); run the command again"
+                student_run.problem = str(result) if isinstance(result, MachineTooBusy) else failed
         else:
             class_run.store.save(key, result)
 

@@ -13,6 +13,7 @@ from autograder.errors import SandboxError
 from autograder.running.limits import Limits
 
 READ_ONLY = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
+TRY_S = 600  # until a sandbox that does nothing has ended; a busy machine may need long
 INSIDE = ROOT / "autograder" / "running" / "inside"  # the package that runs inside
 
 
@@ -34,7 +35,13 @@ def require_bubblewrap() -> None:
             "Install it with `make sandbox`, or run harmless notebooks with `--sandbox none`."
         )
     command = [program, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
-    tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TRY_S)
+    except subprocess.TimeoutExpired as error:
+        raise SandboxError(
+            f"bubblewrap did not end within {TRY_S} s, though it had nothing to do: the machine has too much other "
+            "work, or a disk does not answer. Run the command again later."
+        ) from error
     if tried.returncode:
         words = " ".join(tried.stderr.split())[:300]
         raise SandboxError(

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+from autograder.errors import MachineTooBusy
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
 from autograder.running.run import Run, Task
@@ -16,14 +17,20 @@ from autograder.running.sandbox import Sandbox
 _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 
 
-def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run:
-    """Run one task in this process's sandbox, which is made at the first call."""
+def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run | MachineTooBusy:
+    """Run one task in this process's sandbox, which is made at the first call.
+
+    What the machine was too busy for has been tried again already, so it is returned: the engine would retry an error.
+    """
     global _slot
     if _slot is None or _slot.protected != protected or _slot.limits != limits:
         if _slot is not None:
             _slot.close()
         _slot = Sandbox(limits, protected)
-    return execute_task(task, _slot)
+    try:
+        return execute_task(task, _slot)
+    except MachineTooBusy as error:
+        return error
 
 
 def run_all(

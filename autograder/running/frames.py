@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import select
 import socket
-import time
 
 from autograder.running.limits import Limits
 from autograder.running.watch import WATCH_S, Watch
@@ -22,7 +21,7 @@ class Frames:
         control: the template's socket, which says when the child has died.
         limits: bytes and number of frames that are accepted.
         expected: the number of frames that the request itself causes, on top of `limits.frames`.
-        watch: counts processes and memory meanwhile.
+        watch: counts meanwhile what the run uses, and keeps its clocks.
     """
 
     def __init__(self, channel: socket.socket, control: socket.socket, limits: Limits, expected: int, watch: Watch):
@@ -32,19 +31,16 @@ class Frames:
         self.total = self.count = 0
         self.dead = False
 
-    def next(self, deadline: float) -> tuple[dict, list[bytes]] | str:
+    def next(self) -> tuple[dict, list[bytes]] | str:
         """Return the next frame, or why there is none.
 
-        Args:
-            deadline: on the monotonic clock, in seconds.
-
         Returns:
-            The header and its payloads; or "timeout", "death", "flood", "processes" or "memory".
+            The header and its payloads; or "death", "flood", or what the watch says, such as "timeout".
         """
         while (line_end := self.buffer.find(b"\n", 0, MAX_HEADER)) < 0:
             if len(self.buffer) > MAX_HEADER:
                 return "flood"
-            if why := self.fill(deadline):
+            if why := self.fill():
                 return why
         header = self.read_header(self.buffer[:line_end])
         self.count += 1
@@ -53,7 +49,7 @@ class Frames:
         sizes = header["sizes"]
         end = line_end + 1 + sum(sizes)
         while len(self.buffer) < end:
-            if why := self.fill(deadline):
+            if why := self.fill():
                 return why
         payloads, start = [], line_end + 1
         for size in sizes:
@@ -76,16 +72,13 @@ class Frames:
         )
         return header if fits else None
 
-    def fill(self, deadline: float) -> str:
+    def fill(self) -> str:
         """Read more bytes, and return "" or why there are none. A dead child's last bytes are still read."""
         while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return "timeout"
             if why := self.watch.look():
                 return why
             watched = [self.channel] if self.dead else [self.channel, self.control]
-            ready, _, _ = select.select(watched, [], [], 0 if self.dead else min(left, WATCH_S))
+            ready, _, _ = select.select(watched, [], [], 0 if self.dead else WATCH_S)
             if self.channel in ready:
                 data = self.channel.recv(1 << 20)
                 self.total += len(data)

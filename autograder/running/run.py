@@ -39,8 +39,9 @@ class Pass:
     output_bytes: Mapping[int, int] = field(default_factory=dict)  # cell -> size of its outputs as they came
     evidence: Mapping[str, tuple[EvidenceFiles, ...]] = field(default_factory=dict)
     finished: bool = False
-    ended_by: str = ""  # "timeout", "death", "flood", "memory", "processes" or ""
+    ended_by: str = ""  # why it did not finish, as `passes.ENDS` names it; "busy" is the machine's fault
     last_cell: int | None = None  # the cell that was running
+    used_s: float = 0.0  # computing, or waiting for something of its own
     cpu_s: float = 0.0
     wall_s: float = 0.0
     memory_kb: float = 0.0

@@ -1,12 +1,13 @@
 """The sandbox, seen from outside: a run is a function from a notebook to outputs and evidence.
 
 `Sandbox` holds one warm template under bubblewrap. Everything comes out through one channel, and its bytes are counted
-here. The supervisor keeps the clocks, and watches how many processes there are and how much memory they hold together.
+here. The supervisor keeps the clocks, and watches what all processes of a run use together.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import socket
@@ -15,19 +16,32 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from autograder import ROOT
 from autograder.errors import SandboxError
 from autograder.running.bubblewrap import bubblewrap_command, require_bubblewrap, template_environment
+from autograder.running.cgroups import Group, Placement, placement
+from autograder.running.clock import Clock
 from autograder.running.frames import Frames
 from autograder.running.limits import Limits
 from autograder.running.outputs import read_outputs
+from autograder.running.processes import descendants
 from autograder.running.run import EvidenceFiles, Pass
-from autograder.running.syscalls import call_filter
-from autograder.running.watch import Watch
+from autograder.running.syscalls import open_filter
+from autograder.running.watch import WATCH_S, Watch
 
-START_S, SEND_S, END_S = 120, 30, 20  # until a template is ready, has read a request, has ended a run
+START_S = 300.0  # of processor time until a template is ready; it may wait as long, and longer on a busy machine
+SEND_S, END_S = 600.0, 300.0  # of wall time until it has read a request, and until it has ended a run
+NOT_READY = {
+    "timeout": "its imports are too slow",
+    "idle": "it waits for something. Often that is a slow disk, or a network file system with the Python environment",
+    "busy": "the machine has too much other work. Run the command again later, or with fewer `--workers`",
+}
+CHANGED = (
+    "A submission has changed the template that later submissions start from (%s). The template is replaced, so no "
+    "other submission is affected."
+)
 MAX_COPIES = 2  # of one exercise's evidence: two are as wrong as a thousand
 
 
@@ -42,7 +56,7 @@ class PassCollector:
         self.finished = False
         self.ended_by = ""
         self.last_cell: int | None = None
-        self.cpu_s = self.memory_kb = 0.0
+        self.used_s = self.cpu_s = self.memory_kb = 0.0
 
     def add(self, header: dict, payloads: list[bytes]) -> bool:
         """Take in one frame, and return whether it starts a cell."""
@@ -71,6 +85,7 @@ class PassCollector:
             finished=self.finished,
             ended_by=self.ended_by,
             last_cell=self.last_cell,
+            used_s=self.used_s,
             cpu_s=self.cpu_s,
             wall_s=wall_s,
             memory_kb=self.memory_kb,
@@ -94,6 +109,7 @@ class Sandbox:
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
         self.scratch: tempfile.TemporaryDirectory | None = None
+        self.group: Group | None = None
         if protected:
             require_bubblewrap()
 
@@ -115,14 +131,13 @@ class Sandbox:
         self.control, theirs = socket.socketpair()
         environment: dict[str, str] = {}  # empty: /proc/1/environ would show the grader's
         kept: tuple[int, ...] = ()
+        place = placement() if self.protected else Placement(None, ())
         if self.protected:
             command = bubblewrap_command(self.limits)
-            if program := call_filter():
-                reading, writing = os.pipe()
-                os.write(writing, program)
-                os.close(writing)
-                command[1:1] = ["--seccomp", str(reading)]
-                kept = (reading,)
+            if (calls := open_filter()) is not None:
+                command[1:1] = ["--seccomp", str(calls)]
+                kept = (calls,)
+            command, environment = place.wrap(command), place.environment()
         else:
             self.scratch = tempfile.TemporaryDirectory(prefix="lab-unprotected-")
             command = [sys.executable, "-s", "-m", "autograder.running.inside.runner"]
@@ -135,15 +150,41 @@ class Sandbox:
             env=environment,
             pass_fds=kept,
         )
+        self.group = place.group
         theirs.close()
         for descriptor in kept:
             os.close(descriptor)
-        if self.read_control(time.monotonic() + START_S) != b"ready":
-            self.process.kill()
-            assert self.process.stderr is not None  # it is a pipe
-            words = self.process.stderr.read()[-2000:].decode(errors="replace")
-            self.close()
+        self.await_ready()
+        self.group = place.group_of(self.process.pid)
+        if self.group is not None:
+            self.group.bound(self.limits)
+
+    def await_ready(self) -> None:
+        """Wait until the template has imported everything.
+
+        Raises:
+            SandboxError: it ended, or was not ready in time; the message says which.
+        """
+        assert self.process is not None and self.control is not None  # `start` has made both
+        clock = Clock(replace(self.limits, notebook_s=START_S), 0.0)
+        while not (reason := clock.expired()):
+            if select.select([self.control], [], [], WATCH_S)[0]:
+                if self.read_control(time.monotonic() + END_S) == b"ready":
+                    return
+                break
+            family = descendants(self.process.pid)
+            clock.add(sum(one.cpu_s for one in family), family)
+        self.process.kill()
+        assert self.process.stderr is not None  # it is a pipe
+        words = self.process.stderr.read()[-2000:].decode(errors="replace")
+        wall = time.monotonic() - clock.started
+        self.close()
+        if not reason:
             raise SandboxError(f"the sandbox did not start:\n{words}")
+        raise SandboxError(
+            f"the sandbox did not start: after {wall:.0f} s, of which it has computed {clock.cpu_s:.0f} s, it was not "
+            f"ready. Probably {NOT_READY[reason]}."
+        )
 
     def close(self) -> None:
         """End the template and everything in it."""
@@ -156,6 +197,9 @@ class Sandbox:
             if self.process.stderr is not None:
                 self.process.stderr.close()
             self.process = None
+        if self.group is not None:
+            self.group.remove()
+            self.group = None
         if self.scratch is not None:
             self.scratch.cleanup()
             self.scratch = None
@@ -223,19 +267,22 @@ class Sandbox:
         """Collect frames until the notebook's end, or until a clock or a limit ends it."""
         assert self.control is not None and self.process is not None  # `run` has started the template
         most = 2 * len(collector.cells)
-        frames = Frames(channel, self.control, self.limits, most, Watch(self.process.pid, self.limits))
-        notebook_end = time.monotonic() + self.limits.notebook_s
-        cell_end = notebook_end
+        watch = Watch(self.process.pid, self.limits, self.group, self.protected)
+        frames = Frames(channel, self.control, self.limits, most, watch)
         while not collector.finished:
-            frame = frames.next(min(cell_end, notebook_end))
+            frame = frames.next()
             if isinstance(frame, str):
-                collector.ended_by = frame
-                return
+                collector.ended_by = "memory" if frame == "death" and watch.memory_was_short() else frame
+                break
             if collector.add(*frame):
-                cell_end = time.monotonic() + self.limits.cell_s
+                watch.clock.begin_cell()
+        collector.used_s = watch.clock.used_s
 
     def end_run(self, collector: PassCollector) -> None:
-        """Have the template kill all processes of the run. One that does not answer is replaced at the next run."""
+        """Have the template kill all processes of the run.
+
+        A template that does not answer, or was changed, is replaced.
+        """
         if self.control is None:
             return
         try:
@@ -245,5 +292,8 @@ class Sandbox:
                 answer = self.read_control(time.monotonic() + END_S)
             usage = json.loads(answer or b"")
             collector.cpu_s, collector.memory_kb = float(usage["cpu_s"]), float(usage["memory_kb"])
+            if usage["changed"]:
+                logging.getLogger(__name__).warning(CHANGED, ", ".join(map(str, usage["changed"])))
+                self.close()
         except (OSError, TypeError, ValueError, KeyError):
             self.close()

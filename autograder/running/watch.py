@@ -1,96 +1,141 @@
-"""Watch how many processes a run has, and how much memory they use together."""
+"""Watch what a run uses: processes, memory, files, sockets and time.
+
+The kernel limits each process alone, and some of its limits do not bind root. A control group counts all processes
+together, where the machine gives one to the grader; this watch counts everywhere. What it cannot read, it counts as
+used.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import os
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
-
+from autograder.running.cgroups import Group
+from autograder.running.clock import Clock
 from autograder.running.limits import Limits
+from autograder.running.processes import (
+    ProcessUse,
+    descendants,
+    open_descriptors,
+    proportional_share,
+    read_bytes,
+    shared_memory,
+)
 
 WATCH_S = 0.25  # seconds between two looks
+FILE_SYSTEMS = ("tmp", "dev/shm")  # that a notebook may write to
+HIDDEN_LOOKS = 2  # in a row: a process that has just ended is closed for a moment
 
 
 class Watch:
-    """Counts what a run's processes use together: the kernel limits each alone, and some limits do not bind root.
+    """Counts what a run's processes use together, and keeps its clocks.
 
     A forked process maps the template's memory without using it, so only memory beyond that counts.
 
     Args:
-        template: the process id of the template, before the run begins.
+        top: the process that was started: bubblewrap, or an unprotected template.
         limits: what the run may use.
+        group: the control group of the sandbox, if there is one.
+        protected: the run is in a sandbox with file systems and a network of its own.
     """
 
-    def __init__(self, template: int, limits: Limits):
-        self.template, self.limits = template, limits
+    def __init__(self, top: int, limits: Limits, group: Group | None = None, protected: bool = True):
+        self.top, self.limits, self.group, self.protected = top, limits, group, protected
         self.next_look = 0.0
-        before = self.processes()
+        before = descendants(top)
         self.baseline = max((one.resident for one in before), default=0)
         self.mapped = max((one.mapped for one in before), default=0)
+        self.killed = group.killed_for_memory() if group else 0
+        self.hidden = 0  # looks in a row that found a process that hides itself
+        self.clock = Clock(limits, self.cpu_s(before))
 
-    def processes(self) -> list[ProcessUse]:
-        """Return what each descendant of the template uses now."""
-        found = []
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(self.template).children(recursive=True):
-                with contextlib.suppress(psutil.Error), process.oneshot():
-                    memory = process.memory_info()
-                    found.append(ProcessUse(process.pid, memory.rss, memory.vms, process.num_threads()))
-        return found
+    def cpu_s(self, processes: list[ProcessUse]) -> float:
+        """Return the processor seconds of everything in the sandbox: the kernel's sum, or that of the processes."""
+        if self.group is not None and (counted := self.group.cpu_s()) is not None:
+            return counted
+        return sum(one.cpu_s for one in processes)
 
     def look(self) -> str:
-        """Return why the run must end: "processes", "memory", or "". Looks at most every `WATCH_S` seconds."""
+        """Return why the run must end, as `passes.ENDS` names it, or "". Looks at most every `WATCH_S` seconds."""
         if time.monotonic() < self.next_look:
             return ""
+        found = descendants(self.top)
+        self.clock.add(self.cpu_s(found), [one for one in found if not one.ended])
+        reason = self.over_limit(found) or self.clock.expired()
         self.next_look = time.monotonic() + WATCH_S
-        used = self.processes()
-        if len(used) > self.limits.processes or sum(one.threads for one in used) > self.limits.tasks:
+        return reason
+
+    def over_limit(self, found: list[ProcessUse]) -> str:
+        """Return which limit all processes together exceed, or ""."""
+        if len(found) > self.limits.processes or sum(one.threads for one in found) > self.limits.tasks:
             return "processes"
-        # The resident size is quick to read, but counts shared pages once for each process. Only if the sum is too
-        # large are the proportional shares measured, which is slow and exact.
+        if self.too_much_memory(found) or self.memory_was_short():
+            return "memory"
+        if self.clock.cell_start is None or not self.protected:
+            return ""  # before the first cell the child is as closed as the template
+        return self.too_many_files([one for one in found if one.parent != self.top and not one.ended])
+
+    def too_much_memory(self, found: list[ProcessUse]) -> bool:
+        """Return whether all processes together have more memory than the limit.
+
+        The resident size is quick to read, but counts shared pages once for each process. Only if the sum is too large
+        are the proportional shares measured, which is slow and exact. Shared memory without a file stays allocated when
+        a process no longer has its pages, so its full size counts; a single process cannot map so much.
+        """
         most = self.limits.memory_bytes
         if (
-            sum(max(0, one.resident - self.baseline) for one in used) > most
-            and sum(proportional_share(one.pid, one.resident) for one in used) - self.baseline > most
+            sum(max(0, one.resident - self.baseline) for one in found) > most
+            and sum(proportional_share(one.pid, one.resident) for one in found) - self.baseline > most
         ):
-            return "memory"
-        # Shared memory without a file stays allocated when a process no longer has its pages, so its full size counts.
-        # A single process cannot map so much.
-        if sum(max(0, one.mapped - self.mapped) for one in used) > most and shared_memory(used) > most:
-            return "memory"
-        return ""
+            return True
+        return sum(max(0, one.mapped - self.mapped) for one in found) > most and shared_memory(found) > most
+
+    def memory_was_short(self) -> bool:
+        """Return whether the kernel has ended a process of the control group, because its memory was used up."""
+        return self.group is not None and self.group.killed_for_memory() > self.killed
+
+    def too_many_files(self, members: list[ProcessUse]) -> str:
+        """Return which limit on files, open files or sockets is exceeded, or ""."""
+        counts = [open_descriptors(one.pid) for one in members]
+        seen = next((one.pid for one in members if files_used(one.pid) is not None), None)
+        unread = None in counts or (bool(members) and seen is None)
+        self.hidden = self.hidden + 1 if unread else 0
+        if self.hidden >= HIDDEN_LOOKS:
+            return "hidden"
+        if sum(count or 0 for count in counts) > self.limits.descriptors:
+            return "descriptors"
+        if seen is None:
+            return ""
+        if (files_used(seen) or 0) > self.limits.files:
+            return "files"
+        return "sockets" if socket_bytes(seen) > self.limits.socket_bytes else ""
 
 
-@dataclass(frozen=True)
-class ProcessUse:
-    """What one process of a run uses."""
-
-    pid: int
-    resident: int  # bytes
-    mapped: int  # bytes
-    threads: int
-
-
-def shared_memory(processes: list[ProcessUse]) -> int:
-    """Return the bytes of all shared mappings without a file, each mapping counted once."""
-    sizes: dict[str, int] = {}
-    for one in processes:
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{one.pid}/maps").read_text(errors="replace").splitlines():
-                if line.endswith("/dev/zero (deleted)"):
-                    span, _, offset, _, inode = line.split()[:5]
-                    start, end = (int(number, 16) for number in span.split("-"))
-                    sizes[inode] = max(sizes.get(inode, 0), int(offset, 16) + end - start)
-    return sum(sizes.values())
-
-
-def proportional_share(pid: int, default: int) -> int:
-    """Return a process's bytes in memory, each shared page divided by the number of processes that share it."""
+def files_used(pid: int) -> int | None:
+    """Return how many files and folders there are in the sandbox of a process; None if they cannot be counted."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        return default
+        found = [os.statvfs(f"/proc/{pid}/root/{place}") for place in FILE_SYSTEMS]
+    except OSError:
+        return None
+    return sum(one.f_files - one.f_ffree for one in found)
+
+
+def socket_bytes(pid: int) -> int:
+    """Return how much the sockets in a process's network namespace can hold. The kernel does not say what they hold."""
+    counts = read_bytes(f"/proc/{pid}/net/sockstat").split(b"\n")
+    words = [line.split() for line in counts]
+    every = next((int(line[2]) for line in words if line[:2] == [b"sockets:", b"used"]), 0)
+    tcp = next((int(line[2]) + int(line[6]) for line in words if line[:2] == [b"TCP:", b"inuse"]), 0)
+    return every * local_socket_bytes() + tcp * tcp_socket_bytes()
+
+
+def local_socket_bytes() -> int:
+    """Return what a socket of this machine can hold: its send buffer, which the kernel doubles, may be passed once."""
+    default, most = read_bytes("/proc/sys/net/core/wmem_default"), read_bytes("/proc/sys/net/core/wmem_max")
+    return 2 * max(int(default or 212992), int(most or 212992))
+
+
+def tcp_socket_bytes() -> int:
+    """Return what a TCP connection's end can hold: its receive and its send buffer."""
+    names = ("/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem")
+    return sum(int((read_bytes(name).split() or [b"6291456"])[-1]) for name in names)

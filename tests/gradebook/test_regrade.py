@@ -124,5 +124,5 @@ def test_stale_evidence_is_named_and_keeps_its_old_grade(course, lab4, monkeypat
     monkeypatch.setitem(REGISTRY, entry.name, dataclasses.replace(entry, version=entry.version + 1))
     assert main(["regrade", lab4.name, "--course", str(course)]) == 1
     said = capsys.readouterr().out
-    assert f"lab4.cfg_drift (version {entry.version}, now {entry.version + 1})" in said
+    assert f"lab4.cfg_drift (version {entry.evidence_version}, now {entry.evidence_version + 1})" in said
     assert "0 of 4 submissions graded" in said

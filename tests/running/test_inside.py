@@ -1,4 +1,4 @@
-"""What exists inside the sandbox: two files of the grader, and `utils`."""
+"""What exists inside the sandbox: three files of the grader, and `utils`."""
 
 import ast
 
@@ -13,6 +13,7 @@ def test_only_the_package_inside_is_bound(needs_bubblewrap):
         "/course/inside/__init__.py",
         "/course/inside/runner.py",
         "/course/inside/shell.py",
+        "/course/inside/state.py",
         "/course/utils",
     ]
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from autograder import ROOT
+from autograder.gradebook.nbgrader import open_gradebook
 from autograder.judging.class_run import judge_class, open_class, run_class
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
@@ -118,6 +120,61 @@ def test_sigkill_at_every_stage_of_a_run(students, stages, undisturbed, tmp_path
     class_run = open_class(lab4, course / "submitted", course)
     judge_class(class_run)
     assert points_of(class_run) == expected(undisturbed, students)
+
+
+def cpu_of(process):
+    """Return the processor seconds of a process and its descendants."""
+    used = 0.0
+    for pid in (process.pid, *(member.pid for member in family_of(process))):
+        with contextlib.suppress(psutil.Error):
+            used += sum(psutil.Process(pid).cpu_times()[:4])  # its own, and those of its children that have ended
+    return used
+
+
+def rows_of(lab, course):
+    """Return what the gradebook and the folders of pages hold for each student."""
+    pages = {page.parent.parent.name for page in (course / "feedback").glob(f"*/{lab.name}/*.html")}
+    with open_gradebook(course) as book:
+        scores = {
+            submission.student_id: sum(
+                grade.auto_score or 0.0 for notebook in submission.notebooks for grade in notebook.grades
+            )
+            for submission in book.assignment_submissions(lab.name)
+        }
+    return {student: (score, student in pages) for student, score in scores.items()}
+
+
+@pytest.mark.slow
+def test_sigkill_while_judging_and_writing_feedback(tmp_path, lab4):
+    """At 20 moments that are spread over all that follows the sandbox, measured in processor time."""
+    course = make_class(tmp_path, 3)
+    words = ["grade", lab4.name, "--course", course, "--workers", "1"]
+
+    def grade():
+        """Grade without a disturbance, and return the processor seconds that it took."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = start_autograder(*words)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    grade()  # makes the store
+    total, calm, finished = grade(), rows_of(lab4, course), stored(course)
+    assert len(calm) == 3 and all(page for _, page in calm.values())
+    for moment in range(20):
+        due = total * (moment + 0.5) / 20
+        process = start_autograder(*words)
+        await_event(lambda process=process, due=due: cpu_of(process) >= due, process, f"{due:.1f} s of work", 600)
+        family = family_of(process)
+        process.kill()
+        process.communicate()
+        _gone, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
+        assert stored(course) == finished, "a finished submission was lost, or run again"
+    grade()
+    assert rows_of(lab4, course) == calm and stored(course) == finished
+    assert not list(course.glob(".staged-*")), "half-written files are left"
 
 
 def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):

@@ -13,9 +13,10 @@ from autograder import ROOT
 from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
+from autograder.exercises.kits.mutants import load as load_mutants
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission
-from autograder.running.limits import Limits
+from autograder.running.limits import MIB, Limits
 from autograder.running.sandbox import Sandbox
 from tests.security.corpus import ATTACKS, expecting, load
 
@@ -27,7 +28,15 @@ LOSS = "lab4_cfg_train_loss"
 @pytest.fixture(scope="module")
 def box(needs_bubblewrap):
     """A sandbox with short time limits, because many attacks hang on purpose."""
-    with Sandbox(Limits(cell_s=8, notebook_s=40, memory_bytes=1024 * 2**20, scratch_bytes=64 * 2**20)) as sandbox:
+    limits = Limits(
+        cell_s=8,
+        notebook_s=40,
+        submission_s=120,
+        memory_bytes=1024 * MIB,
+        scratch_bytes=64 * MIB,
+        socket_bytes=64 * MIB,
+    )
+    with Sandbox(limits) as sandbox:
         yield sandbox
 
 
@@ -115,6 +124,23 @@ def test_limits_hold_for_all_processes_together(attack, box, honest):
 def test_a_display_of_odd_things_costs_no_points(box, honest):
     result, _ = grade(attacked(load("odd_objects_displayed")), box)
     assert result.points == honest.points and not result.problems
+
+
+def test_a_removed_error_is_no_evidence_of_a_second_device(box):
+    """An exercise deducts for code that works on one device only. Leaving the error out shows nothing."""
+    mutant = next(
+        m for m in load_mutants(LAB.short) if m.exercise == "lab4.cfg_train_loss" and m.finds == "hard_coded_device"
+    )
+    grades = []
+    for attack in ("", load("device_error_removed").source):
+        repaired = submission(before=attack, wrong=False)
+        cell = next(c for c in repaired.notebook.cells if c.source.startswith("# GRADED: lab4.cfg_train_loss"))
+        cell.source = f"# GRADED: lab4.cfg_train_loss\n{mutant.answer(cell.source)}"
+        grades.append(grade(repaired, box)[0].verdicts["lab4.cfg_train_loss"])
+    honest, removed = grades
+    assert [finding.code for finding in honest.findings] == ["hard_coded_device"]
+    assert [finding.code for finding in removed.findings] == ["device_not_shown"]
+    assert removed.points == honest.points < honest.max_points
 
 
 def test_forged_outputs_do_not_fill_the_store(box, honest):

@@ -58,6 +58,24 @@ def test_grading_needs_bubblewrap(monkeypatch):
         Sandbox()
 
 
+@pytest.mark.parametrize(("reason", "words"), [("busy", "other work"), ("timeout", "imports"), ("idle", "waits for")])
+def test_a_template_that_is_not_ready_in_time_says_why(reason, words, monkeypatch, needs_bubblewrap):
+    """The last line that it printed, about a font cache for example, is not the reason."""
+    monkeypatch.setattr("autograder.running.sandbox.Clock.expired", lambda clock: reason)
+    with pytest.raises(SandboxError, match=rf"after \d+ s, of which it has computed \d+ s, .*{words}"):
+        Sandbox().start()
+
+
+def test_bubblewrap_that_does_not_answer_is_the_machines_fault(monkeypatch, tmp_path):
+    slow = tmp_path / "bwrap"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("autograder.running.bubblewrap.shutil.which", lambda name: str(slow))
+    monkeypatch.setattr(bubblewrap, "TRY_S", 0.2)
+    with pytest.raises(SandboxError, match="too much other work"):
+        Sandbox()
+
+
 def test_a_sandbox_that_the_system_forbids_is_reported_once_and_before_the_class(monkeypatch, tmp_path):
     """This is Ubuntu's default: bubblewrap is installed, but may not create namespaces."""
     from autograder.judging.class_run import ClassRun, run_class

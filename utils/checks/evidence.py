@@ -14,7 +14,8 @@ from torch import Tensor
 
 from utils.checks.faults import trace_to_probe
 
-VERSION = 1
+VERSION = 2  # of what evidence stores; raise it when a verdict needs what older evidence lacks
+COMPLETED = "completed"  # what a finished attempt leaves
 TEXT_LIMIT = 400  # characters kept of any text that comes from a student
 LARGEST, MOST_AXES = 2**20, 8  # numbers and axes of a tensor that is kept: no probe asks for more
 LONGEST = 256  # items of a list or dictionary that are looked at
@@ -132,6 +133,9 @@ class Evidence:
     def attempt(self, name: str) -> Iterator[None]:
         """Run student code in a `with` block. What it raises is stored, and the next attempt still runs.
 
+        An attempt that finishes leaves `attempt/completed`. So "nothing was raised" is something that was observed: it
+        cannot be had by leaving the error out.
+
         Args:
             name: the attempt's name.
 
@@ -144,6 +148,8 @@ class Evidence:
             raise
         except BaseException as error:  # SystemExit too: a student's exit() must not end the grading
             self.errors[name] = describe(error)
+        else:
+            self.values[f"{name}/{COMPLETED}"] = True
 
     def to_json(self) -> bytes:
         """Return everything but the tensors.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from utils.checks.challenge import Challenge
-from utils.checks.evidence import Evidence
+from utils.checks.evidence import VERSION, Evidence
 from utils.checks.judging import Judge
 from utils.checks.student import Student, pinned
 from utils.labs import LABS
@@ -47,6 +47,15 @@ class Exercise:
             The short name, such as "lab4".
         """
         return self.name.split(".")[0]
+
+    @property
+    def evidence_version(self) -> int:
+        """The version of stored evidence: in its last digits that of the probe, before them that of its format.
+
+        Returns:
+            A number that differs from that of every other probe and format.
+        """
+        return 1000 * (VERSION - 1) + self.version
 
     @property
     def grade_id(self) -> str:

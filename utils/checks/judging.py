@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
-from utils.checks.evidence import Evidence
+from utils.checks.evidence import COMPLETED, Evidence
 from utils.checks.explain import explain, gist, is_device_error
 from utils.checks.faults import fault_of
 from utils.checks.findings import Failure, Finding, Verdict
@@ -302,6 +302,8 @@ class Judge:
     def device(self, attempt: str = "device", deduct: float = 0.25) -> None:
         """Add a finding if the code works on one device only. The attempt ran on torch's `meta` device.
 
+        That it works on others has to be shown: an attempt that neither failed nor finished shows nothing.
+
         Args:
             attempt: the attempt's name.
             deduct: the fraction of the part's points that the finding deducts.
@@ -312,6 +314,13 @@ class Judge:
                 "hard_coded_device",
                 "Your code mixes devices: something it creates stays on one fixed device. "
                 "Create new tensors where the inputs are, for example with `device=x.device`.",
+                deduct,
+            )
+        elif error is None and self.evidence.values.get(f"{attempt}/{COMPLETED}") is not True:
+            self.note(
+                "device_not_shown",
+                "The grader's record does not say that your code ran on a second device. Nothing in your notebook may "
+                "end or change the grader's own steps.",
                 deduct,
             )
 

@@ -21,8 +21,10 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from .shell import BACKEND, make_shell, to_json
+from .state import changes, take_state
 
 SCRATCH = Path(os.environ.get("LAB_SCRATCH", "/tmp"))
 PRELOAD = (
@@ -63,9 +65,14 @@ class Channel:
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a child for each request; when the host ends the run, kill what is left and wipe the scratch folder."""
+    """Fork a child for each request; when the host ends the run, kill what is left and wipe the scratch folder.
+
+    The host learns what the run has changed of the template, and replaces a template that is not as it was.
+    """
     set_dumpable(False)  # a child with the same uid cannot read or trace the template
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wipe_scratch()
+    clean = take_state() if os.getpid() == 1 else {}  # without a sandbox, these are also the host's
     control.sendall(b"ready\n")
     child: int | None = None
     while True:
@@ -74,7 +81,6 @@ def serve(control: socket.socket) -> None:
             kill_processes(child)
             return
         if message.startswith(b"run"):
-            wipe_scratch()
             child = os.fork()
             if child == 0:
                 run_child(control, descriptors[0])
@@ -84,6 +90,7 @@ def serve(control: socket.socket) -> None:
             usage = kill_processes(child)
             child = None
             wipe_scratch()
+            usage["changed"] = changes(clean)
             control.sendall(json.dumps(usage).encode() + b"\n")
 
 
@@ -99,7 +106,7 @@ def report_death(control: socket.socket, child: int) -> None:
         os.close(handle)
 
 
-def kill_processes(child: int | None) -> dict[str, float]:
+def kill_processes(child: int | None) -> dict[str, Any]:
     """Kill and reap all processes that the child started, and return what they used.
 
     Inside a process namespace the template is process 1, and all other processes belong to the child.
