@@ -222,7 +222,9 @@ def serve(function: Callable[..., Any], bounds: Bounds, requests: IO[bytes], rep
         except MemoryError:
             reply = json.dumps({"exceeded": "memory"})
         except RecursionError:
-            reply = json.dumps({"failed": "RecursionError: it is nested too deeply", "cpu_s": time.process_time() - start})
+            reply = json.dumps(
+                {"failed": "RecursionError: it is nested too deeply", "cpu_s": time.process_time() - start}
+            )
         except Exception as error:
             words = f"{type(error).__name__}: {error}"[:500]
             reply = json.dumps({"failed": words, "cpu_s": time.process_time() - start})

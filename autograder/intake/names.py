@@ -31,7 +31,7 @@ def student_id(*parts: str) -> str:
 
 def display_name(name: str) -> str:
     """Return a name from an archive without characters that could control a terminal, cut to a readable length."""
-    return "".join(c if c.isprintable() else "?" for c in name)[:MAX_SHOWN]
+    return "".join(c if c.isprintable() else "?" for c in name[:MAX_SHOWN])
 
 
 def is_system_file(name: str) -> bool:

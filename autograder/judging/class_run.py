@@ -28,7 +28,9 @@ from utils.checks.exercise import load
 NOT_IN_ID = re.compile(r"[^\w.@-]+")
 # What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
 # unescaped, in UTF-8.
-UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]' + f"|{INVISIBLE.pattern}|{LINE_ENDS.pattern}|^ | $")
+UNSAFE = re.compile(
+    '[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]' + f"|{INVISIBLE.pattern}|{LINE_ENDS.pattern}|^ | $"
+)
 MAX_REASON = 300  # characters of an error in a problem line
 
 
@@ -64,6 +66,7 @@ class ClassRun:
     store: Store
     students: list[StudentRun] = field(default_factory=list)
     run_now: int = 0  # notebooks that were not in the store
+    damaged: dict[str, str] = field(default_factory=dict)  # student -> why the stored run could not be used
 
 
 def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
@@ -163,8 +166,7 @@ def require_own_file(student: str, path: Path, folder: Path) -> None:
     flat = path.parent == folder
     if (taken := nbgrader_id(student, flat)) != student:
         raise NotANotebook(
-            f"{one_line(student)} maps to the id {taken}, which another submission uses: "
-            "rename one of them"
+            f"{one_line(student)} maps to the id {taken}, which another submission uses: rename one of them"
         )
     own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
     if not path.resolve().is_relative_to(own_folder.resolve()):
@@ -185,10 +187,13 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
     """
     if protected:
         require_bubblewrap()
+    class_run.store.require_writable()
     by_key: dict[str, list[StudentRun]] = {}
     tasks: dict[str, Task] = {}
     for student_run in class_run.students:
         if student_run.task is not None and not class_run.store.can_use(student_run.key, protected):
+            if why := class_run.store.damage(student_run.key):
+                class_run.damaged[student_run.student] = why
             by_key.setdefault(student_run.key, []).append(student_run)
             tasks.setdefault(student_run.key, student_run.task)
     class_run.run_now = len(tasks)
@@ -207,6 +212,13 @@ def judge_class(class_run: ClassRun) -> None:
     secret = read_secret()
     for student_run in progress(class_run.students, "judging"):
         if student_run.submission is None:
+            continue
+        if why := class_run.store.damage(student_run.key):
+            class_run.damaged[student_run.student] = why
+            student_run.problem = student_run.problem or (
+                f"the stored run is damaged ({why}), so it was not judged. `autograder grade` runs it again; "
+                "until then the gradebook keeps the old scores."
+            )
             continue
         if stale := class_run.store.stale(student_run.key):
             names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())

@@ -41,7 +41,7 @@ def grade(course):
         capture_output=True,
         text=True,
         timeout=500,
-        env=os.environ | {"LAB_SECRET": "a secret", "PYTHONPATH": str(ROOT)},
+        env=os.environ | {"LAB_SECRET": "a secret of the tests", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -80,7 +80,7 @@ def test_an_odd_folder_affects_no_other_student(tmp_path):
 
 
 def test_two_students_of_one_id_are_told_apart(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_SECRET", "a secret")
+    monkeypatch.setenv("LAB_SECRET", "a secret of the tests")
     for name in ("a b", "a_b", "c+d", "c d", "ok"):
         (tmp_path / f"{name}.ipynb").write_text(solved())
     assert set(find_submissions(tmp_path, LAB)) == {"a b", "a_b", "c d", "c+d", "ok"}
