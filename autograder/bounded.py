@@ -23,6 +23,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from autograder import ROOT
+
 MIB = 2**20
 BUSY = 50  # how much longer than its CPU time a request may take; after this the machine is at fault
 LEAST_WALL_S = 300.0
@@ -116,8 +118,13 @@ class Bounded:
             return
         name = f"{self.function.__module__}:{self.function.__qualname__}"
         words = [name, str(self.bounds.cpu_s), str(self.bounds.memory_bytes)]
+        # Jupyter's server, for one, may have found this package in a folder that a new interpreter does not search.
+        search = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         started = subprocess.Popen(
-            [sys.executable, "-m", "autograder.bounded", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-P", "-m", "autograder.bounded", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": search},
         )
         self.process, self.requests, self.replies = started, started.stdin, started.stdout
 

@@ -23,6 +23,8 @@ def read_csv(path: Path) -> list[list[str]]:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise BadArchive(f"{path.name} has more than {MAX_BYTES // 2**20} MB, so it is no table of a class")
+        if b"\0" in raw:
+            raise BadArchive(f"{path.name} cannot be read as CSV (it has null bytes)")
         rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

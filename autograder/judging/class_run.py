@@ -21,7 +21,7 @@ from autograder.running.challenges import read_secret
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
 from autograder.running.run import Run, Task
-from autograder.running.store import Store, task_key
+from autograder.running.store import DamagedRun, Store, task_key
 from autograder.text import INVISIBLE, LINE_ENDS, one_line
 from utils.checks.exercise import load
 
@@ -108,7 +108,7 @@ def nbgrader_id(name: str, flat: bool) -> str:
         name: of the folder, or of the file without its suffix.
         flat: it is a file's name, which is always simplified; a folder's name only if nbgrader could not have it.
     """
-    return NOT_IN_ID.sub("_", name) if flat or UNSAFE.search(name) else name
+    return NOT_IN_ID.sub("_", INVISIBLE.sub("", name)) if flat or UNSAFE.search(name) else name
 
 
 def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> ClassRun:
@@ -213,12 +213,17 @@ def judge_class(class_run: ClassRun) -> None:
     for student_run in progress(class_run.students, "judging"):
         if student_run.submission is None:
             continue
-        if why := class_run.store.damage(student_run.key):
-            class_run.damaged[student_run.student] = why
+        try:
+            run = class_run.store.load(student_run.key)
+        except DamagedRun as error:
+            class_run.damaged[student_run.student] = error.why
             student_run.problem = student_run.problem or (
-                f"the stored run is damaged ({why}), so it was not judged. `autograder grade` runs it again; "
+                f"the stored run is damaged ({error.why}), so it was not judged. `autograder grade` runs it again; "
                 "until then the gradebook keeps the old scores."
             )
+            continue
+        except KeyError:
+            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
             continue
         if stale := class_run.store.stale(student_run.key):
             names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
@@ -226,11 +231,6 @@ def judge_class(class_run: ClassRun) -> None:
                 f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; "
                 "until then the gradebook keeps the old scores."
             )
-            continue
-        try:
-            run = class_run.store.load(student_run.key)
-        except KeyError:
-            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
             continue
         student_run.grade = judge_run(student_run.submission, run, secret)
         student_run.run = replace(run, evidence={}, outputs={})

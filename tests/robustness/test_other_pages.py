@@ -92,6 +92,7 @@ HOSTILE_NAMES = {
     "a soft hyphen": "E\xadve",
     "tags": "Eve\U000e0041",
     "a mark": "Eve\u200f",
+    "a filler": "Eve\u3164",
 }
 
 
@@ -101,6 +102,7 @@ def test_a_name_is_one_line_of_visible_characters(name):
     found = row_of(SimpleNamespace(student=student, notebooks=[], late_submission_penalty=0, max_score=14.0), LAB)
     for text in (found.name, found.email, one_line(name), student_id(name), nbgrader_id(name, False)):
         assert all(unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") for c in text), ascii(text)
+        assert "\u3164" not in text
 
 
 def test_a_finding_is_one_line(monkeypatch):
