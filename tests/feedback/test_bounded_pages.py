@@ -94,8 +94,11 @@ def test_a_page_of_many_slow_cells_is_bounded_as_a_whole(monkeypatch):
 
 
 def test_honest_text_after_a_slow_one_is_formatted(short_bounds):
-    hostile = safe_markdown({"cell": {}}, "[" * 100_000)
-    assert hostile.startswith(render.AS_TYPED) and hostile.count("[") == 100_000
+    resources: dict = {}
+    assert render.render_bounded(resources, kind="markdown", source="\\begin{a}" * 40_000) is None  # it takes minutes
+    assert resources[render.SPENT] == 1.0
+    hostile = safe_markdown({"cell": {}}, "\\begin{a}" * 40_000)
+    assert hostile.startswith(render.AS_TYPED) and hostile.count("begin{a}") == 40_000
     assert safe_markdown({"cell": {}}, "*a*").strip() == "<p><em>a</em></p>"
 
 
