@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     MISSED = 1, "something was missed, for example nothing was graded or a wrong answer was not caught"
     WRONG_INPUT = 2, "wrong input"
     NO_SANDBOX = 3, "no sandbox"
+    LOCKED = 4, "another run is working on the course"
     INTERRUPTED = 130, "interrupted"
 
 
@@ -73,6 +74,20 @@ class BadArchive(AutograderError, ValueError):
 
 class GradebookError(AutograderError, RuntimeError):
     """Raised when the gradebook cannot be used."""
+
+
+class CourseLocked(GradebookError):
+    """Raised when another run is working on the course. The message says which."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class StoreError(AutograderError, RuntimeError):
+    """Raised when the store of runs cannot be used."""
+
+
+class SecretError(AutograderError, RuntimeError):
+    """Raised when the course's secret protects nothing. The message has the command that fixes it."""
 
 
 class ExportError(AutograderError, RuntimeError):

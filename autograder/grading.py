@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.feedback.class_report import report, write_page
+from autograder.feedback.plain_page import write_plain_page
+from autograder.gradebook.lock import course_lock
 from autograder.gradebook.nbgrader import gradebook_name, has_gradebook, open_gradebook
 from autograder.gradebook.record import record_grades
 from autograder.gradebook.rows import read_gradebook
 from autograder.judging.class_run import ClassRun, judge_class, open_class, run_class
 from autograder.running.challenges import read_secret
+
+DAMAGED_SHOWN = 12  # damaged runs that are named
 
 
 @dataclass(frozen=True)
@@ -79,34 +83,61 @@ def grade_class(job: ClassJob, on_graded: Callable[[ClassRun], None] = lambda cl
     Raises:
         AutograderError: the lab, the submissions, the gradebook or the sandbox cannot be used.
     """
-    if job.gradebook and has_gradebook(job.home):
-        with open_gradebook(job.home):  # a wrong address is reported now, and not when everything has been run
-            pass
+    if not job.gradebook:
+        return run_job(job, on_graded)
+    job.home.mkdir(parents=True, exist_ok=True)
+    with course_lock(job.home):  # now, and not when everything has been run
+        if has_gradebook(job.home):
+            with open_gradebook(job.home):  # so that a wrong address is reported now, too
+                pass
+        return run_job(job, on_graded)
+
+
+def run_job(job: ClassJob, on_graded: Callable[[ClassRun], None]) -> GradedClass:
+    """Do the work of `grade_class`; the arguments and errors are the same."""
     class_run = job.open()
     if job.execution is not None:
         run_class(class_run, job.execution.protected, job.execution.scheduler, job.execution.workers)
     judge_class(class_run)
+    damaged = damaged_runs(class_run, job.execution is not None)
     on_graded(class_run)
     look = [entry.student for entry in class_run.students if entry.problems]
     if not job.gradebook or not any(entry.grade is not None for entry in class_run.students):
-        return GradedClass(class_run, look=look)
-    return store_grades(job, class_run, look)
+        return GradedClass(class_run, damaged, look=look)
+    graded = store_grades(job, class_run, look)
+    return replace(graded, problems=[*damaged, *graded.problems])
+
+
+def damaged_runs(class_run: ClassRun, run_again: bool) -> list[str]:
+    """Return a line about stored runs that were damaged, or none."""
+    if not class_run.damaged:
+        return []
+    students = class_run.damaged
+    done = "run again" if run_again else "not judged (`autograder grade` runs it again)"
+    named = "; ".join(f"{student}: {why}" for student, why in list(students.items())[:DAMAGED_SHOWN])
+    return [
+        f"the stored run of {len(students)} of {len(class_run.students)} students was damaged and was {done}: {named}. "
+        "If this happens again, the disk is failing: `autograder store verify`"
+    ]
 
 
 def store_grades(job: ClassJob, class_run: ClassRun, look: list[str]) -> GradedClass:
     """Let nbgrader keep the grades of a judged class, and write the class report."""
     protected = job.execution is None or job.execution.protected
-    problems, complete = record_grades(class_run, protected, job.feedback)
+    recorded = record_grades(class_run, protected, job.feedback)
     page = write_report(job, report(class_run))
     rows = read_gradebook(job.lab, job.home)
+    for row in rows:
+        if row.student in recorded.pageless:
+            write_plain_page(job.lab, row, job.home)
     return GradedClass(
         class_run,
-        problems,
-        complete,
+        recorded.problems,
+        recorded.complete,
         page,
         gradebook_name(job.home),
         sorted((job.home / "feedback").glob(f"*/{job.lab.name}/*.html")),
-        look,
+        list(dict.fromkeys([*look, *recorded.look])),
         {row.student: len(row.open) for row in rows if row.open},
         [row.student for row in rows if row.changed],
     )

@@ -199,6 +199,26 @@ def manual_work(result: GradedClass) -> list[str]:
     return lines
 
 
+def print_verified(folder: Path, runs: int, damaged: dict[str, str]) -> None:
+    """Print which stored runs are damaged, and what to do.
+
+    Args:
+        folder: The store.
+        runs: The number of stored runs.
+        damaged: Why each damaged run is, by its key.
+    """
+    for key, why in damaged.items():
+        print(f"  damaged: {key[:2]}/{key}: {why}")
+    print(f"{count(runs, 'stored run')} in {folder}, {len(damaged)} damaged")
+    if damaged:
+        print("`autograder grade` runs these again. If a disk is failing, move the course to another one first.")
+
+
+def print_pruned(folder: Path, runs: int) -> None:
+    """Print how many runs were removed."""
+    print(f"{count(runs, 'run')} removed from {folder}")
+
+
 def print_exported(result: ExportResult, to: str) -> None:
     """Print what was exported, and what the instructor should know about it.
 

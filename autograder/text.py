@@ -14,6 +14,12 @@ UNPRINTABLE = re.compile("[\x00-\x07\x0b-\x0c\x0e-\x1a\x1c-\x1f\x7f\ud800-\udfff
 CONTROL = re.compile(
     "\x1b\\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+LINE_ENDS = re.compile("[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
+# Characters without width: two names that differ only by them look the same.
+INVISIBLE = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 
 
 def replace_unprintable(text: str) -> str:
@@ -24,3 +30,8 @@ def replace_unprintable(text: str) -> str:
 def strip_control_characters(text: str) -> str:
     """Remove control characters, colours and changes of the writing direction: the text of one line in a report."""
     return CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """Return text as one line that shows all of its characters, so that it cannot pass for another line of a table."""
+    return INVISIBLE.sub("", strip_control_characters(LINE_ENDS.sub(" ", text))).strip()

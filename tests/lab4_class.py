@@ -55,7 +55,8 @@ def grade_class(folder: Path) -> Path:
     class_run = open_class(LAB, folder / "submitted", folder)
     run_class(class_run, protected=True, workers=1)
     judge_class(class_run)
-    assert record_grades(class_run, protected=True) == ([], True)
+    recorded = record_grades(class_run, protected=True)
+    assert recorded.complete and not recorded.problems
     return folder
 
 

@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from autograder.cli import authors, classes, notebooks
+from autograder.cli import authors, classes, notebooks, stores
 from autograder.cli.group import Invocation, autograder
 from autograder.errors import AutograderError, ExitCode
 
@@ -16,7 +16,7 @@ NAME = "autograder"
 COMPLETION = "_AUTOGRADER_COMPLETE"
 RESUMABLE = ("grade", "validate", "build")  # the same command continues where it stopped
 
-for module in (notebooks, classes, authors):
+for module in (notebooks, classes, stores, authors):
     for command in module.COMMANDS:
         autograder.add_command(command)
 

@@ -6,7 +6,6 @@ Both find a student by a file name that they chose themselves, so the names come
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -14,14 +13,15 @@ import nbformat
 
 from autograder.course.labs import Lab, title
 from autograder.errors import ExportError
-from autograder.gradebook.nbgrader import run_nbgrader
+from autograder.feedback.plain_page import write_plain_page
+from autograder.gradebook.lock import course_lock
 from autograder.gradebook.outcomes import late_notice, outcomes
+from autograder.gradebook.record import ClassCommands
 from autograder.gradebook.rows import GradebookRow, format_points
 from autograder.gradebook.spreadsheets import make_private_file
 from autograder.intake.archive import latest_files
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import SubmittedFile
-from autograder.progress import progress_by_files
 
 
 def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Path, target: Path) -> list[str]:
@@ -48,16 +48,14 @@ def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Pa
     files = {student: file for (student, _), (file, _) in latest_files(archive, lab, log).items()}
     if any(file.lms == "gradescope" for file in files.values()):
         raise ExportError("Gradescope accepts no feedback files; use --to gradescope")
-    pages = write_pages(lab, rows, course)
-    left_out, packed = [], 0
+    left_out: list[str] = []
+    pages, packed = write_pages(lab, rows, course, left_out), 0
     with zipfile.ZipFile(make_private_file(target), "w", zipfile.ZIP_DEFLATED) as out:
         for row in rows:
             page, file = pages.get(row.student), files.get(row.student)
             if file is None:
                 left_out.append(f"{row.student}: not in {archive.name}")
-            elif page is None:
-                left_out.append(f"{row.student}: nbgrader could not write the feedback page")
-            else:
+            elif page is not None:
                 out.writestr(*feedback_file(file, page.read_bytes(), lab, row, course))
                 packed += 1
     ungraded = log.students - {row.student for row in rows}
@@ -68,16 +66,29 @@ def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Pa
     return left_out
 
 
-def write_pages(lab: Lab, rows: list[GradebookRow], course: Path) -> dict[str, Path]:
-    """Let nbgrader write the feedback pages, and return those that it wrote now, by student.
+def write_pages(lab: Lab, rows: list[GradebookRow], course: Path, left_out: list[str]) -> dict[str, Path]:
+    """Let nbgrader write the feedback pages, and return them by student.
 
-    An older page does not count, because it shows old points.
+    An older page does not count, because it shows old points. A student whose page nbgrader could not write gets a
+    plain one.
+
+    Args:
+        lab: The lab.
+        rows: The class in the gradebook.
+        course: The course's folder.
+        left_out: Receives a line for each plain page.
     """
-    started, folder = time.time() - 1, course / "feedback"
-    with progress_by_files("feedback pages", folder, f"*/{lab.name}/*.html", len(rows)):
-        run_nbgrader(course, lab, "generate_feedback")
-    pages = {row.student: folder / row.student / lab.name / f"{lab.name}.html" for row in rows}
-    return {student: page for student, page in pages.items() if page.is_file() and page.stat().st_mtime >= started}
+    with course_lock(course) as lock:
+        missing = ClassCommands(course, lab, [row.student for row in rows], lock).feedback_pages()
+    pages = {}
+    for row in rows:
+        place = course / "feedback" / row.student / lab.name / f"{lab.name}.html"
+        if row.student in missing or not place.is_file():
+            write_plain_page(lab, row, course)
+            why = f"its page could not be written{missing.get(row.student, '')}; the points are sent"
+            left_out.append(f"{row.student}: the notebook, because {why}")
+        pages[row.student] = place
+    return pages
 
 
 def feedback_file(file: SubmittedFile, page: bytes, lab: Lab, row: GradebookRow, course: Path) -> tuple[str, bytes]:

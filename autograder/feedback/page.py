@@ -22,11 +22,11 @@ from autograder.course.cells import BADGE, role_of
 from autograder.course.labs import find_lab
 from autograder.feedback.markup import prose
 from autograder.feedback.render import safe_code, safe_markdown
+from autograder.intake.matching import without_comments
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
 BADGES = re.compile(re.escape(BADGE.strip()).replace(r"\{address\}", r"[^)\s]*"))
-COMMENTS = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class Grades(GetGrades):
@@ -93,7 +93,7 @@ class Summary(NbGraderPreprocessor):
             if role == "test":
                 cell.source, cell.outputs = "", []
             elif cell.cell_type == "markdown":
-                cell.source = COMMENTS.sub("", BADGES.sub("", cell.source)).strip()
+                cell.source = without_comments(BADGES.sub("", cell.source)).strip()
         nb.cells = [cell for cell in nb.cells if cell.metadata["feedback"]["role"] != "check"]
         mark = nb.metadata.get("guidance_labs", {})
         resources["feedback"] = {

@@ -1,15 +1,25 @@
-"""Turn Markdown and code from students into HTML."""
+"""Turn Markdown and code from students into HTML, within bounds.
+
+The libraries that do it take quadratic time on some texts: thousands of open brackets, stars or backticks. So they run
+in a process of their own, which serves one cell after the other. A cell that takes too long is shown as it was typed,
+and so is the rest of a page that has taken too long as a whole.
+"""
 
 from __future__ import annotations
 
 import html
 import re
+import threading
+from collections.abc import MutableMapping
+from functools import cache
+from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 
+from autograder.bounded import Bounded, Bounds, FailedInside, OutOfBounds
 from autograder.feedback.formulas import mathml
 from autograder.gradebook.safe_html import clean
 
@@ -18,6 +28,11 @@ from autograder.gradebook.safe_html import clean
 MAX_ENVIRONMENTS = 10**7  # number of \begin times length of the text
 LONG_CODE = 50_000  # characters
 BLANKS = re.compile(r"\s{500}")
+CELL = Bounds(cpu_s=4.0, memory_bytes=1024 * 2**20)  # an honest cell takes 0.01 s
+PAGE_S = 12.0  # computing time of all cells of a page; an honest page takes 0.5 s
+SPENT = "rendering_s"  # where a page's resources keep what it has taken so far
+AS_TYPED = "<p><em>This text is shown as it was typed, because formatting it takes too long.</em></p>"
+one_at_a_time = threading.Lock()  # formgrader's server has threads
 
 
 class Renderer(IPythonRenderer):
@@ -42,34 +57,80 @@ class Renderer(IPythonRenderer):
             return ""
 
 
+@cache
+def renderer() -> Bounded:
+    """Return `render` in a process of its own, which ends with this one."""
+    return Bounded(render, CELL, fork=False)
+
+
+def render(kind: str, source: str, attachments: dict | None = None, metadata: dict | None = None) -> str:
+    """Return a cell as HTML without anything that a browser would run or load.
+
+    The HTML is cleaned, not the Markdown, so that a student's `a < b` stays as it is.
+
+    Args:
+        kind: "markdown" or "code".
+        source: The text of the cell.
+        attachments: The pictures of a Markdown cell.
+        metadata: Of a code cell.
+    """
+    if kind == "code":
+        return Highlight2HTML(pygments_lexer="python3")(source, metadata=metadata)
+    renderer = Renderer(escape=False, attachments=attachments or {}, exclude_anchor_links=True)
+    return clean(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def render_bounded(resources: MutableMapping[str, Any], **cell: Any) -> str | None:
+    """Return what `render` returns; None if it takes too much time or memory, alone or with the rest of its page.
+
+    Args:
+        resources: Of the page.
+        cell: The arguments of `render`.
+    """
+    spent = resources.get(SPENT, 0.0)
+    if spent > PAGE_S:
+        return None
+    with one_at_a_time:
+        process = renderer()
+        try:
+            return process(**cell)
+        except (OutOfBounds, FailedInside):
+            return None
+        finally:
+            resources[SPENT] = spent + process.spent_s
+
+
 @pass_context
 def safe_markdown(context: Context, source: str) -> str:
     """Return Markdown as HTML without anything that a browser would run or load.
 
-    The HTML is cleaned, not the Markdown, so that a student's `a < b` stays as it is. `nbgrader_config.py` gives this
-    filter to formgrader as well, where a student's script would have all rights of the TA.
+    `nbgrader_config.py` gives this filter to formgrader as well, where a student's script would have all rights of the
+    TA.
 
     Args:
         context: The template's variables; the cell in it may have attachments.
         source: The Markdown.
     """
-    if source.count("\\begin") * len(source) > MAX_ENVIRONMENTS:
-        return f"<pre>{html.escape(source)}</pre>"
-    attachments = context.get("cell", {}).get("attachments", {})
-    renderer = Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
-    return clean(MarkdownWithMath(renderer=renderer).render(source))
+    page = None
+    if source.count("\\begin") * len(source) <= MAX_ENVIRONMENTS:
+        attachments = context.get("cell", {}).get("attachments", {})
+        page = render_bounded(context.get("resources", {}), kind="markdown", source=source, attachments=attachments)
+    return f"{AS_TYPED}<pre>{html.escape(source)}</pre>" if page is None else page
 
 
-def safe_code(source: str, language: str | None = None, metadata: dict | None = None) -> str:
+@pass_context
+def safe_code(context: Context, source: str, language: str | None = None, metadata: dict | None = None) -> str:
     """Return code as HTML with the colours of Python, for the feedback page and formgrader.
 
     IPython's own colours would also mark magics, but they take quadratic time.
 
     Args:
+        context: The template's variables.
         source: The code.
         language: Ignored; nbconvert passes it.
         metadata: The cell's metadata.
     """
-    if len(source) > LONG_CODE or BLANKS.search(source):
-        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
-    return Highlight2HTML(pygments_lexer="python3")(source, metadata=metadata)
+    page = None
+    if len(source) <= LONG_CODE and not BLANKS.search(source):
+        page = render_bounded(context.get("resources", {}), kind="code", source=source, metadata=metadata)
+    return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>' if page is None else page

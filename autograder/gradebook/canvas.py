@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.errors import ExportError
+from autograder.errors import BadArchive, ExportError
 from autograder.gradebook.rows import GradebookRow, format_points
 from autograder.gradebook.spreadsheets import csv_text
+from autograder.intake.tables import read_csv
 
 CANVAS_COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 KEPT_COLUMNS = (*CANVAS_COLUMNS, "Integration ID")
@@ -68,9 +67,9 @@ def read_roster(path: Path) -> Roster:
         ExportError: The file cannot be read, or is not from Canvas.
     """
     try:
-        table = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ExportError(f"{path} cannot be read as CSV ({error})") from error
+        table = read_csv(path)
+    except BadArchive as error:
+        raise ExportError(str(error)) from error
     columns = table[0] if table else []
     if missing := [name for name in NEEDED_COLUMNS if name not in columns]:
         raise ExportError(f"{path.name} is not a gradebook from Canvas: the column '{missing[0]}' is missing")
@@ -105,9 +104,7 @@ def filled_roster(path: Path, rows: list[GradebookRow], column: str) -> tuple[st
             found.add(row.student)
             points = format_points(row.points)
         table.append([*(line[i] for i in kept), points])
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(table)  # names unchanged, because Canvas finds its students by them
-    return buffer.getvalue(), [row.student for row in rows if row.student not in found]
+    return csv_text(table), [row.student for row in rows if row.student not in found]
 
 
 def rows_by_key(rows: list[GradebookRow]) -> dict[str, GradebookRow]:

@@ -34,6 +34,7 @@ AUTOGRADER="${{AUTOGRADER:-/autograder}}"
 PYTHON="${{PYTHON:-$AUTOGRADER/venv/bin/python}}"
 cd "$AUTOGRADER/source" || exit 1
 mkdir -p "$AUTOGRADER/results"
+chmod 600 .secret 2>/dev/null  # unzip may have made it readable for others
 PYTHONPATH="$AUTOGRADER/source" exec "$PYTHON" -m autograder.gradebook.gradescope_run {lab} \\
   "$AUTOGRADER/submission" "$AUTOGRADER/results/results.json" --sandbox {sandbox}
 """

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from autograder.errors import GradebookError
 from autograder.files import replace_file
 
 GradeKey = tuple[str, str, str]  # student, grade_id, the automatic score and a hash of the notebook
@@ -30,11 +31,28 @@ def save_reviewed(book: Any, lab: str, course: Path, store: Path) -> set[GradeKe
     """
     reviewed = {key for key, grade in manual_grades(book, lab, course) if not grade.needs_manual_grade}
     pending = store / PENDING.format(lab=lab)
-    if pending.exists():
-        reviewed |= {tuple(key) for key in json.loads(pending.read_text(encoding="utf-8"))}
+    reviewed |= saved_keys(pending)
     if reviewed:
         replace_file(pending, json.dumps(sorted(reviewed)))
     return reviewed
+
+
+def saved_keys(pending: Path) -> set[GradeKey]:
+    """Return what an interrupted run has saved.
+
+    Raises:
+        GradebookError: The file is damaged, so it is unknown which manual grades a person has reviewed.
+    """
+    if not pending.exists():
+        return set()
+    try:
+        saved = json.loads(pending.read_text(encoding="utf-8"))
+        return {(str(student), str(grade_id), str(state)) for student, grade_id, state in saved}
+    except (OSError, ValueError, TypeError) as error:
+        raise GradebookError(
+            f"{pending} is damaged. It has the manual grades that an interrupted run did not restore. Remove it, grade "
+            "again, and look in formgrader at the manual grades that are marked for another review"
+        ) from error
 
 
 def restore_reviewed(book: Any, lab: str, course: Path, store: Path, reviewed: set[GradeKey]) -> None:

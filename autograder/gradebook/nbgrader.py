@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,9 @@ from autograder import ROOT
 from autograder.course.build import with_bin_on_path
 from autograder.course.labs import Lab
 from autograder.errors import GradebookError
+from autograder.gradebook.supervise import Finished, supervise
+
+DISK_FULL = ("No space left on device", "database or disk is full", "could not extend file")
 
 
 def gradebook_url(course: Path) -> str:
@@ -59,32 +60,15 @@ def has_gradebook(course: Path) -> bool:
     return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
 
-@contextlib.contextmanager
-def gradebook_lock(course: Path) -> Iterator[int]:
-    """Keep all other grading runs from writing the grades of a course meanwhile.
-
-    The lock belongs to an open file. nbgrader inherits that file, so nbgrader keeps the lock if our process is killed.
-
-    Yields:
-        The descriptor of the locked file.
-
-    Raises:
-        GradebookError: Another run has the lock.
-    """
-    with (course / ".grading.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise GradebookError(
-                f"another grading run, or what remains of a killed one, is writing the grades of {course}, so nothing "
-                "was written. All finished runs are stored: repeat the same command when the other run has ended"
-            ) from None
-        yield file.fileno()
-
-
 def run_nbgrader(
-    course: Path, lab: Lab, command: str, *flags: str, keep_open: int | None = None
-) -> subprocess.CompletedProcess:
+    course: Path,
+    lab: Lab,
+    command: str,
+    *flags: str,
+    keep_open: int | None = None,
+    progress: Callable[[], object] = bool,
+    force: bool = True,
+) -> Finished:
     """Run one of nbgrader's commands on a lab of a course.
 
     Args:
@@ -93,21 +77,32 @@ def run_nbgrader(
         command: Such as `autograde`.
         flags: Further arguments.
         keep_open: A file descriptor that nbgrader keeps open while it runs.
+        progress: Returns a value that differs once another student is done.
+        force: Let nbgrader write again what it has written before.
 
     Returns:
-        The finished process with its output; it may have failed.
+        How it ended; it may have failed.
+
+    Raises:
+        GradebookError: The disk is full.
     """
     places = [
         f"--CourseDirectory.root={course}",
         f"--CourseDirectory.source_directory={ROOT / 'solutions'}",
         f"--CourseDirectory.release_directory={course / 'release'}",
     ]
-    return subprocess.run(
-        [sys.executable, "-m", "nbgrader", command, lab.name, "--force", "--log-level=ERROR", *places, *flags],
+    words = [command, lab.name, *(["--force"] if force else []), "--log-level=ERROR", *places, *flags]
+    finished = supervise(
+        [sys.executable, "-m", "nbgrader", *words],
+        progress,
         cwd=ROOT,
-        capture_output=True,
-        text=True,
         pass_fds=() if keep_open is None else (keep_open,),
         # The gradebook's address may hold a password. In the environment, other users cannot read it.
         env=with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
     )
+    if any(words in finished.stderr for words in DISK_FULL):
+        raise GradebookError(
+            f"the disk of {course} is full, so nbgrader {command} could not finish. All finished runs are stored: make "
+            "room, and repeat the same command"
+        )
+    return finished

@@ -50,11 +50,13 @@ def late_notice(row: GradebookRow) -> str:
 
 
 def read_findings(path: Path) -> dict[str, str]:
-    """Return the grader's findings by exercise, from the notebook that nbgrader keeps; {} if there is none."""
-    if not path.is_file():
+    """Return the grader's findings by exercise, from the notebook that nbgrader keeps; {} if none can be read."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except Exception:  # there is none, or it is damaged: nbformat raises anything then
         return {}
     found = {}
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in cells:
         if cell.cell_type == "code" and role_of(cell) == "test":
             texts = [o.data.get("text/plain", "") for o in cell.outputs if o.output_type == "display_data"]
             findings = "\n".join(text.partition("\n")[2] for text in texts)  # the first line repeats the points

@@ -7,13 +7,15 @@ import json
 
 from nbformat import NotebookNode, v4
 
-from autograder.gradebook.safe_html import clean
+from autograder.gradebook.safe_html import clean_bounded
 from autograder.intake.notebook import BASE64
+from autograder.text import strip_control_characters
 from utils.checks.judging import Verdict
 
 OUTPUT_BYTES = 200_000  # of text in each cell
 PICTURE_BYTES = 4_000_000  # of pictures in each cell: enough for an animation's frames or a large figure
 PICTURES = ("image/png", "image/jpeg")
+MAX_COLOURS = 2000  # ANSI sequences in a text; nbconvert copies the rest of the text for each of them
 ALL_PASSED = "All checks passed."  # instead of findings, if there are none
 
 
@@ -67,6 +69,11 @@ def safe_outputs(outputs: object) -> list[NotebookNode]:
     return kept
 
 
+def few_colours(text: str) -> str:
+    """Return text without its ANSI sequences if it has so many that turning them into HTML would take too long."""
+    return strip_control_characters(text) if text.count("\x1b") > MAX_COLOURS else text
+
+
 def safe_output(output: dict) -> NotebookNode:
     """Return one output without anything that a browser would run.
 
@@ -76,14 +83,16 @@ def safe_output(output: dict) -> NotebookNode:
     kind = output["output_type"]
     if kind == "stream":
         # Never stderr, which nbgrader takes for a failure.
-        return v4.new_output("stream", name="stdout", text=str(output["text"])[:OUTPUT_BYTES])
+        return v4.new_output("stream", name="stdout", text=few_colours(str(output["text"])[:OUTPUT_BYTES]))
     if kind == "error":
-        traceback = [str(line)[:10_000] for line in output["traceback"]][:50]
+        traceback = [few_colours(str(line)[:10_000]) for line in output["traceback"]][:50]
         return v4.new_output(
             "error", ename=str(output["ename"])[:200], evalue=str(output["evalue"])[:2000], traceback=traceback
         )
     texts = {kind: str(value) for kind, value in output["data"].items() if kind in ("text/plain", *PICTURES)}
+    if "text/plain" in texts:
+        texts["text/plain"] = few_colours(texts["text/plain"][:OUTPUT_BYTES])
     data = {kind: text for kind, text in texts.items() if kind not in PICTURES or BASE64.fullmatch(text)}
     if "text/html" in output["data"]:
-        data["text/html"] = clean(str(output["data"]["text/html"])[:OUTPUT_BYTES])
+        data["text/html"] = clean_bounded(str(output["data"]["text/html"])[:OUTPUT_BYTES])
     return v4.new_output("display_data", data=data)

@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 from autograder.course.labs import Lab
 from autograder.errors import GradebookError
 from autograder.gradebook import manual_grades
-from autograder.gradebook.nbgrader import gradebook_lock, has_gradebook, open_gradebook, run_nbgrader
+from autograder.gradebook.lock import course_lock
+from autograder.gradebook.nbgrader import has_gradebook, open_gradebook, run_nbgrader
 from autograder.gradebook.staging import copy_to_submitted, stage
 from autograder.judging.class_run import ClassRun
 from autograder.progress import progress_by_files
 
 PRIVATE = ("submitted", "autograded", "feedback", "report")  # the folders of a course that hold student data
 SCORES_LOST = "its scores in the gradebook, if any, are from an earlier run"
-PAGE_LOST = "there is no feedback page"
+PAGE_LOST = "the student gets a plain page"
 
 
 class Recorded(NamedTuple):
@@ -26,10 +27,14 @@ class Recorded(NamedTuple):
     Attributes:
         problems: One line for each thing that went wrong.
         complete: Whether every grade reached the gradebook.
+        look: The students whose grades or pages could not be written.
+        pageless: The students with a grade and without a feedback page.
     """
 
     problems: list[str]
     complete: bool
+    look: list[str]
+    pageless: list[str]
 
 
 def record_grades(class_run: ClassRun, protected: bool, feedback: bool = True) -> Recorded:
@@ -43,17 +48,29 @@ def record_grades(class_run: ClassRun, protected: bool, feedback: bool = True) -
     Raises:
         GradebookError: The gradebook cannot be read or written, or another run is writing it.
     """
-    with gradebook_lock(class_run.course) as lock:
-        return write_grades(class_run, protected, feedback, lock)
+    staged = class_run.course / f".staged-{class_run.lab.name}"
+    with course_lock(class_run.course) as lock:
+        shutil.rmtree(staged, ignore_errors=True)  # left behind by a killed run
+        try:
+            return write_grades(class_run, staged, protected, feedback, lock)
+        finally:  # also after Ctrl-C
+            shutil.rmtree(staged, ignore_errors=True)
+            make_private(class_run.course)
 
 
-def write_grades(class_run: ClassRun, protected: bool, feedback: bool, lock: int) -> Recorded:
-    """Do the work of `record_grades`; the arguments are the same, and `lock` is the descriptor of the lock."""
+def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: bool, lock: int) -> Recorded:
+    """Do the work of `record_grades`.
+
+    Args:
+        class_run: The graded class.
+        staged: A folder to write and to leave behind.
+        protected: Whether a notebook that nbgrader has to run again runs in the sandbox.
+        feedback: Whether to write feedback pages.
+        lock: The descriptor of the lock.
+    """
     for name in ("submitted", "autograded", "feedback"):  # private before they hold anything
         (class_run.course / name).mkdir(mode=0o700, exist_ok=True)
     copy_to_submitted(class_run)
-    staged = class_run.course / f".staged-{class_run.lab.name}"
-    shutil.rmtree(staged, ignore_errors=True)  # left behind by an interrupted run
     problems = stage(class_run, staged)
     reviewed: set[manual_grades.GradeKey] = set()
     if has_gradebook(class_run.course):
@@ -61,40 +78,46 @@ def write_grades(class_run: ClassRun, protected: bool, feedback: bool, lock: int
             problems += outdated_scores(class_run, book)
             clear_stale_timestamps(class_run, book, staged)
             reviewed = manual_grades.save_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder)
-    commands = ClassCommands(class_run, staged, protected, lock)
+    flags = [
+        f"--CourseDirectory.submitted_directory={staged.name}",
+        f"--Sandboxed.store={class_run.store.folder}",
+        f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
+    ]
+    graded = [entry.student for entry in class_run.students if entry.grade is not None]
+    commands = ClassCommands(class_run.course, class_run.lab, graded, lock, flags)
     problems += commands.update_assignment()
-    failed = commands.run("autograde", "recording scores", "autograded", "*.ipynb", SCORES_LOST)
-    problems += failed
+    ungraded = commands.run("autograde", "recording scores", "autograded", "*.ipynb")
+    problems += [f"{student}: nbgrader autograde failed{why}; {SCORES_LOST}" for student, why in ungraded.items()]
     if reviewed:
         with open_gradebook(class_run.course) as book:
             manual_grades.restore_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder, reviewed)
+    pageless: dict[str, str] = {}
     if feedback:
-        problems += commands.run("generate_feedback", "feedback pages", "feedback", "*.html", PAGE_LOST)
-    shutil.rmtree(staged)
-    make_private(class_run.course)
-    return Recorded(problems, complete=not failed)
+        pageless = commands.feedback_pages()
+        problems += [
+            f"{student}: nbgrader generate_feedback failed{why}; {PAGE_LOST}" for student, why in pageless.items()
+        ]
+    return Recorded(problems, not ungraded, list(dict.fromkeys([*ungraded, *pageless])), list(pageless))
 
 
 class ClassCommands:
-    """nbgrader's commands on a staged class."""
+    """nbgrader's commands on a class."""
 
-    def __init__(self, class_run: ClassRun, staged: Path, protected: bool, lock: int) -> None:
+    def __init__(self, course: Path, lab: Lab, students: list[str], lock: int, flags: list[str] | None = None) -> None:
         """Prepare the arguments that all commands share.
 
         Args:
-            class_run: The graded class.
-            staged: The folder that `stage` wrote.
-            protected: Whether a notebook runs in the sandbox.
-            lock: The descriptor of the gradebook's lock, which nbgrader keeps open.
+            course: The course's folder.
+            lab: The lab.
+            students: The ids of the students.
+            lock: The descriptor of the course's lock, which nbgrader keeps open.
+            flags: Further arguments of nbgrader.
         """
-        self.course, self.lab, self.lock = class_run.course, class_run.lab, lock
-        self.students = [entry.student for entry in class_run.students if entry.grade is not None]
-        self.started = staged.stat().st_mtime  # an older file is from an earlier run
-        self.flags = [
-            f"--CourseDirectory.submitted_directory={staged.name}",
-            f"--Sandboxed.store={class_run.store.folder}",
-            f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
-        ]
+        self.course, self.lab, self.students, self.lock, self.flags = course, lab, students, lock, flags or []
+
+    def feedback_pages(self) -> dict[str, str]:
+        """Write the feedback pages; return the students without one, as `run` does."""
+        return self.run("generate_feedback", "feedback pages", "feedback", "*.html")
 
     def update_assignment(self) -> list[str]:
         """Let nbgrader read the lab's cells and points, and return what went wrong.
@@ -113,27 +136,81 @@ class ClassCommands:
             raise GradebookError(f"nbgrader generate_assignment failed, so no grade was written: {reason[:500]}")
         return []
 
-    def run(self, command: str, what: str, folder: str, pattern: str, lost: str) -> list[str]:
-        """Run a command that writes one file for each student, and return a line for each student without one.
+    def run(self, command: str, what: str, folder: str, pattern: str) -> dict[str, str]:
+        """Run a command that writes one file for each student, and finish it for all others if one stalls it.
 
         Args:
             command: Such as `autograde`.
             what: The text of the progress bar.
             folder: Where in the course the files are written.
             pattern: The glob pattern of a student's file.
-            lost: What a missing file means, as a clause.
-        """
-        with progress_by_files(what, self.course / folder, f"*/{self.lab.name}/{pattern}", len(self.students)):
-            run_nbgrader(self.course, self.lab, command, *self.flags, keep_open=self.lock)
-        return [
-            f"{student}: nbgrader {command} failed; {lost}"
-            for student in self.students
-            if not self.is_written(self.course / folder / student / self.lab.name, pattern)
-        ]
 
-    def is_written(self, folder: Path, pattern: str) -> bool:
-        """Tell whether a folder has a file of this run."""
-        return any(path.stat().st_mtime >= self.started for path in folder.glob(pattern))
+        Returns:
+            The students without a file, each with the reason where it is known, such as ", because it …".
+        """
+        output = Output(self.course / folder, self.lab, pattern, self.students)
+        stalled: dict[str, str] = {}
+        with progress_by_files(what, output.folder, f"*/{self.lab.name}/{pattern}", len(self.students)):
+            while True:
+                others = f"--CourseDirectory.student_id_exclude={','.join([*output.others(), *stalled])}"
+                ended = run_nbgrader(
+                    self.course,
+                    self.lab,
+                    command,
+                    *self.flags,
+                    others,
+                    keep_open=self.lock,
+                    progress=output.missing,
+                    force=not stalled,
+                )
+                left = [student for student in output.missing() if student not in stalled]
+                if not ended.stalled or not left:
+                    return {student: stalled.get(student, "") for student in output.missing()}
+                stalled[left[0]] = f", because {ended.stalled}"  # nbgrader takes them in this order
+                output.remove(left)  # so that nbgrader writes them without --force, and keeps what is done
+
+
+class Output:
+    """The files that a command of nbgrader writes, one for each student.
+
+    A file counts as written if it differs from the one that was there before. Times are not compared with the clock,
+    which may have been set back.
+    """
+
+    def __init__(self, folder: Path, lab: Lab, pattern: str, students: list[str]) -> None:
+        """Note what is there before the command.
+
+        Args:
+            folder: Where the files are written.
+            lab: The lab.
+            pattern: The glob pattern of a student's file.
+            students: The students who must get one.
+        """
+        self.folder, self.lab, self.pattern = folder, lab, pattern
+        self.students = sorted(students, key=lambda student: f"{student}/{lab.name}")
+        self.before = {student: self.state(student) for student in self.students}
+
+    def state(self, student: str) -> frozenset[tuple[int, int]]:
+        """Return what tells a student's files from older ones."""
+        with contextlib.suppress(OSError):  # a file that is being replaced
+            found = [path.stat() for path in (self.folder / student / self.lab.name).glob(self.pattern)]
+            return frozenset((entry.st_ino, entry.st_mtime_ns) for entry in found)
+        return frozenset()
+
+    def missing(self) -> list[str]:
+        """Return the students without a new file, in nbgrader's order."""
+        return [student for student in self.students if self.state(student) in (self.before[student], frozenset())]
+
+    def others(self) -> list[str]:
+        """Return students of earlier runs: nbgrader must not take time for them."""
+        there = {path.parent.name for path in self.folder.parent.glob(f"autograded/*/{self.lab.name}")}
+        return sorted(there - set(self.students))
+
+    def remove(self, students: list[str]) -> None:
+        """Remove the older files of some students."""
+        for student in students:
+            shutil.rmtree(self.folder / student / self.lab.name, ignore_errors=True)
+            self.before[student] = frozenset()
 
 
 def clear_stale_timestamps(class_run: ClassRun, book: Any, staged: Path) -> None:

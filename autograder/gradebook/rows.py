@@ -10,6 +10,7 @@ from typing import Any
 from autograder.course.labs import Lab
 from autograder.errors import ExportError
 from autograder.gradebook.nbgrader import has_gradebook, open_gradebook
+from autograder.text import one_line
 from utils.checks.exercise import load
 
 
@@ -84,8 +85,8 @@ def row_of(submission: Any, lab: Lab) -> GradebookRow:
     pending = [(name, grade.manual_score) for name, grade in grades if grade.needs_manual_grade]
     return GradebookRow(
         student=student.id,
-        name=", ".join(part for part in (student.last_name, student.first_name) if part) or student.id,
-        email=student.email or "",
+        name=", ".join(one_line(part) for part in (student.last_name, student.first_name) if part) or student.id,
+        email=one_line(student.email or ""),
         scores={name: float(grade.score) for name, grade in grades},
         penalty=float(submission.late_submission_penalty or 0.0),
         max_points=float(submission.max_score),

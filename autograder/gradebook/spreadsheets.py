@@ -12,7 +12,13 @@ from autograder.course.labs import Lab
 from autograder.gradebook.rows import GradebookRow, format_points
 from utils.checks.exercise import load
 
-FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
+# A spreadsheet takes a cell for a formula if it begins with one of these. Some programs skip blanks, invisible
+# characters or quotes before it, and where the decimal sign is a comma, a semicolon begins a new cell.
+SIGNS = "=+\\-@＝＋－＠﹢﹣﹦﹫"
+SKIPPED = "\\s\\x00-\\x20\\x7f-\\xa0\xad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\"'`´‘’“”„«»"
+BEGINS = re.compile(f"[{SKIPPED}]*[{SIGNS}]")
+INNER = re.compile(f"([;\\t\\n\\r\\x0b\\x0c|])(?=[{SKIPPED}]*[{SIGNS}])")
+NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -35,11 +41,11 @@ def csv_text(rows: Iterable[list[str]]) -> str:
 
 
 def without_formula(cell: str) -> str:
-    """Return a cell that no spreadsheet evaluates, because students choose names.
-
-    A spreadsheet takes a cell for a formula if it begins with one of a few characters; a negative number may.
-    """
-    return f"'{cell}" if cell[:1] in FORMULA and not re.fullmatch(r"-\d+(\.\d+)?", cell) else cell
+    """Return a cell that no spreadsheet evaluates, because students choose names; a negative number may stay."""
+    if NUMBER.fullmatch(cell):
+        return cell
+    cell = INNER.sub(r"\1'", cell)
+    return f"'{cell}" if (cell[:1] in "\t\r\n" and cell) or BEGINS.match(cell) else cell
 
 
 def plain_csv(lab: Lab, rows: list[GradebookRow]) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import nbformat
-
-from autograder.intake.notebook import open_notebook
+from autograder.course.labs import Lab
+from autograder.errors import NotANotebook
+from autograder.intake.reader import Reader
 from autograder.judging.class_run import ClassRun, StudentRun
 
 TIME_BYTES = 200  # read of a timestamp.txt
@@ -52,19 +52,32 @@ def stage(class_run: ClassRun, folder: Path) -> list[str]:
     """
     problems = []
     folder.mkdir(mode=0o700)
-    for entry in class_run.students:
-        if entry.grade is None:
-            continue
-        place = folder / entry.student / class_run.lab.name
-        place.mkdir(parents=True)
-        notebook = nbformat.writes(open_notebook(entry.path)[0])
-        (place / f"{class_run.lab.name}.ipynb").write_text(notebook, encoding="utf-8")
-        if stamp := timestamp_file(entry):
-            if time := valid_time(stamp):
-                (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")
-            else:
-                problems.append(f"{entry.student}: its timestamp.txt holds no time, so no late penalty applies")
+    with Reader() as reader:
+        for entry in class_run.students:
+            if entry.grade is not None:
+                problems += stage_student(class_run.lab, entry, folder, reader)
     return problems
+
+
+def stage_student(lab: Lab, entry: StudentRun, folder: Path, reader: Reader) -> list[str]:
+    """Write the tidy notebook of one student; the arguments are those of `stage`.
+
+    Returns:
+        A line for each thing that is wrong.
+    """
+    try:
+        notebook = reader.tidy(entry.path)
+    except NotANotebook as error:  # it was replaced since it was graded, or it is too large to be kept twice
+        return [f"{entry.student}: {error}"]
+    place = folder / entry.student / lab.name
+    place.mkdir(parents=True)
+    (place / f"{lab.name}.ipynb").write_text(notebook, encoding="utf-8")
+    if stamp := timestamp_file(entry):
+        if time := valid_time(stamp):
+            (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")
+        else:
+            return [f"{entry.student}: its timestamp.txt holds no time, so no late penalty applies"]
+    return []
 
 
 def valid_time(stamp: Path) -> str | None:

@@ -19,7 +19,8 @@ from autograder.intake.lms.gradescope import GRADESCOPE, gradescope
 from autograder.intake.lms.moodle import MOODLE, moodle
 from autograder.intake.names import student_id
 from autograder.intake.notebook import MAX_BYTES
-from autograder.intake.submission import OTHER_LAB, open_submission
+from autograder.intake.reader import Reader
+from autograder.intake.submission import OTHER_LAB
 from autograder.intake.zips import MAX_FILES, MAX_ZIP, notebooks_in_zip, read_entry, rejection_reason
 
 
@@ -35,9 +36,9 @@ def latest_files(archive: Path, lab: Lab | None, log: CollectLog) -> dict[tuple[
         BadArchive: The file is no zip, not from a known LMS, or hostile.
     """
     latest: dict[tuple[str, str], tuple[SubmittedFile, Lab]] = {}
-    with open_archive(archive) as zipped:
+    with open_archive(archive) as zipped, Reader() as reader:
         for file in submitted_files(zipped, log):
-            found = identify_lab(file, lab, log)
+            found = identify_lab(file, lab, log, reader)
             if found is None:
                 continue
             key = (file.student, found.name)
@@ -73,7 +74,7 @@ def name_rank(name: str, lab: Lab) -> tuple[bool, bool]:
     return (name == f"{lab.name}.ipynb", lab.name in name)
 
 
-def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog) -> Lab | None:
+def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog, reader: Reader) -> Lab | None:
     """Return the lab of a notebook, or None if the notebook is skipped.
 
     A notebook that cannot be read is accepted if the lab is given, so that grading tells the student the reason.
@@ -82,18 +83,17 @@ def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog) -> Lab |
         file: The notebook.
         lab: The only lab to accept, or None.
         log: Receives the reason for skipping.
+        reader: Reads notebooks within bounds.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, student_id(file.own_name))
         replace_file(path, file.data)
         try:
-            return open_submission(path, lab).lab
+            return reader.lab(path, lab)
         except NotANotebook as error:
             if lab is not None and OTHER_LAB not in str(error):
                 return lab
             reason = str(error).replace(f"{path.name} is ", "it is ", 1)
-        except Exception as error:  # repair has no error of its own; one notebook must not stop the class
-            reason = f"it cannot be read ({type(error).__name__})"
     log.skip(f"{file.student}: {file.shown}", reason)
     return None
 

@@ -15,7 +15,7 @@ from utils.submission import EMPTY_ANSWER
 
 ANSWER = re.compile(r"(?m)^[ \t]*(?:#|<!--) GRADED: ([a-z0-9]+\.[a-z_0-9]+)")
 ANSWER_ROLES = ("answer", "written")  # the cells that students fill in; all other cells of a release are locked
-LONGEST_STUB = 10_000  # characters; searching a longer source for comments would take too long
+LONGEST_STUB = 10_000  # characters; a longer source is not the release's stub
 
 
 def grade_id_of(cell: NotebookNode) -> str | None:
@@ -72,7 +72,7 @@ def is_blank(cell: NotebookNode) -> bool:
     """Tell whether an answer was not begun: it is the release's stub, or empty."""
     if len(cell.source) > LONGEST_STUB:
         return False
-    words = re.sub(r"(?s:<!--.*?-->)|(?m:^#.*$)", "", cell.source).strip()
+    words = re.sub(r"(?m)^#.*$", "", without_comments(cell.source)).strip()
     return words in ("", EMPTY_ANSWER) or words.endswith("raise NotImplementedError()")
 
 
@@ -83,13 +83,30 @@ def left_empty(cell: NotebookNode) -> bool:
     """
     if len(cell.source) > LONGEST_STUB:
         return False
-    words = re.sub(r"(?s:<!--.*?-->)", "", cell.source).strip()
+    words = without_comments(cell.source).strip()
     return words in ("", EMPTY_ANSWER) and bool(cell.source.strip()) and not cell.get("attachments")
 
 
 def visible(source: str) -> str:
     """Return the source of a test cell as students see it, without hidden tests."""
-    return re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", source, flags=re.DOTALL)
+    return without_blocks(source, "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+
+
+def without_comments(source: str) -> str:
+    """Return Markdown without its HTML comments."""
+    return without_blocks(source, "<!--", "-->")
+
+
+def without_blocks(source: str, begin: str, end: str) -> str:
+    """Return a text without the blocks between two marks, in linear time.
+
+    A regular expression would search the whole text once for each mark that begins a block and has no end.
+    """
+    kept, place = [], 0
+    while (start := source.find(begin, place)) >= 0 and (stop := source.find(end, start + len(begin))) >= 0:
+        kept.append(source[place:start])
+        place = stop + len(end)
+    return "".join([*kept, source[place:]])
 
 
 def text_of(source: str) -> str:

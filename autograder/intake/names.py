@@ -7,6 +7,8 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
+from autograder.text import INVISIBLE
+
 MAX_ID_BYTES = 120  # of a student id; file systems allow 255
 UNNAMED = "nobody"  # the id of a student whose name has no usable character
 MAX_SHOWN = 150  # characters of a file name in a message
@@ -21,7 +23,7 @@ def student_id(*parts: str) -> str:
     Args:
         parts: The student's name and, if known, the number that the LMS gave the student.
     """
-    name = unicodedata.normalize("NFC", "_".join(p for p in parts if p))
+    name = unicodedata.normalize("NFC", INVISIBLE.sub("", "_".join(p for p in parts if p)))
     name = re.sub(r"[^\w.@-]+", "_", name).strip("._-") or UNNAMED
     if len(name.encode()) <= MAX_ID_BYTES:
         return name
@@ -31,7 +33,7 @@ def student_id(*parts: str) -> str:
 
 def display_name(name: str) -> str:
     """Return a name from an archive without characters that could control a terminal, cut to a readable length."""
-    return "".join(c if c.isprintable() else "?" for c in name)[:MAX_SHOWN]
+    return "".join(c if c.isprintable() else "?" for c in name[:MAX_SHOWN])
 
 
 def is_system_file(name: str) -> bool:

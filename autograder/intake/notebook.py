@@ -10,13 +10,16 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder.errors import NotANotebook
-from autograder.text import strip_control_characters
+from autograder.text import one_line
 
 MAX_BYTES = 64 * 2**20
 MAX_CELLS = 4000  # a lab has about 80; each costs time in every step of grading
 MAX_CODE = 2 * 2**20  # characters in all code cells; a lab has about 40,000
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
+MAX_ITEMS = 1_000_000  # of the JSON; a million empty objects take 64 MB. A lab with its pictures has some 5,000
+STRINGS = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)  # it matches at each quote, so it is linear
+ITEMS = ",[{"  # each begins an item
 KEPT_ROLES = ("illustration", "check")  # the roles that a cell without a grade_id may have
 MAKERS = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
 
@@ -27,12 +30,13 @@ def open_notebook(path: Path) -> tuple[NotebookNode, list[str]]:
     Raises:
         NotANotebook: The file is missing, empty, too large, not text, not JSON, or not a notebook.
     """
-    name = strip_control_characters(path.name)
+    name = one_line(path.name)
     text, notes = decode(read_file(path, name), name)
     data = parse(text, name)
     if (count := count_cells(data)) > MAX_CELLS:
         raise NotANotebook(f"{name} has {count:,} cells; the limit is {MAX_CELLS:,}")
     version = data.get("nbformat", 4)
+    version = version if type(version) is int else 4 if "cells" in data else 3
     if version != 4 or "cells" not in data:  # nbformat's own reader rejects cells of version 4 that are still usable
         data = convert(data, name)
         notes = [*notes, f"its old format, nbformat {version}, was converted to nbformat 4"]
@@ -92,6 +96,7 @@ def parse(text: str, name: str) -> dict:
     Raises:
         NotANotebook: The text is not JSON, or the JSON is not a notebook.
     """
+    require_bounded(text, name)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -99,6 +104,22 @@ def parse(text: str, name: str) -> dict:
     if not isinstance(data, dict) or not isinstance(data.get("cells", data.get("worksheets")), list):
         raise NotANotebook(f"{name} is JSON, but not a notebook")
     return data
+
+
+def require_bounded(text: str, name: str) -> None:
+    """Count the items of a JSON text before it is parsed: an item of two letters becomes an object of 64 bytes.
+
+    Raises:
+        NotANotebook: It has too many items.
+    """
+    if sum(text.count(sign) for sign in ITEMS) <= MAX_ITEMS:
+        return  # an upper bound, because strings are counted too
+    bare = STRINGS.sub("", text)
+    if (count := sum(bare.count(sign) for sign in ITEMS)) > MAX_ITEMS:
+        raise NotANotebook(
+            f"{name} has {count:,} items of JSON, and the limit is {MAX_ITEMS:,}, so it was not opened: clear its "
+            "outputs and submit it again"
+        )
 
 
 def count_cells(data: dict) -> int:

@@ -12,7 +12,7 @@ from autograder.errors import NotANotebook
 from autograder.intake.matching import visible
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission, guess_lab, repair
-from autograder.text import strip_control_characters
+from autograder.text import one_line
 
 OTHER_LAB = " is a notebook of "  # part of the message about a notebook of another lab
 
@@ -28,7 +28,7 @@ def open_submission(path: Path, lab: Lab | None = None) -> Submission:
         NotANotebook: The file is no notebook, or not of this course, or of another lab than `lab`.
     """
     notebook, notes = open_notebook(path)
-    name = strip_control_characters(path.name)
+    name = one_line(path.name)
     found = guess_lab(notebook)
     wanted = lab or found
     if wanted is None:

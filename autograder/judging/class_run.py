@@ -12,8 +12,8 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import MachineTooBusy, NotANotebook
+from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
-from autograder.intake.submission import open_submission
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
@@ -21,14 +21,16 @@ from autograder.running.challenges import read_secret
 from autograder.running.engine import run_all
 from autograder.running.limits import Limits
 from autograder.running.run import Run, Task
-from autograder.running.store import Store, task_key
-from autograder.text import strip_control_characters
+from autograder.running.store import DamagedRun, Store, task_key
+from autograder.text import INVISIBLE, LINE_ENDS, one_line
 from utils.checks.exercise import load
 
 NOT_IN_ID = re.compile(r"[^\w.@-]+")
 # What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
 # unescaped, in UTF-8.
-UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]')
+UNSAFE = re.compile(
+    '[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]' + f"|{INVISIBLE.pattern}|{LINE_ENDS.pattern}|^ | $"
+)
 MAX_REASON = 300  # characters of an error in a problem line
 
 
@@ -64,6 +66,7 @@ class ClassRun:
     store: Store
     students: list[StudentRun] = field(default_factory=list)
     run_now: int = 0  # notebooks that were not in the store
+    damaged: dict[str, str] = field(default_factory=dict)  # student -> why the stored run could not be used
 
 
 def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
@@ -105,7 +108,7 @@ def nbgrader_id(name: str, flat: bool) -> str:
         name: of the folder, or of the file without its suffix.
         flat: it is a file's name, which is always simplified; a folder's name only if nbgrader could not have it.
     """
-    return NOT_IN_ID.sub("_", name) if flat or UNSAFE.search(name) else name
+    return NOT_IN_ID.sub("_", INVISIBLE.sub("", name)) if flat or UNSAFE.search(name) else name
 
 
 def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> ClassRun:
@@ -123,20 +126,35 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     versions = {entry.name: entry.evidence_version for entry in load(lab.short)}
     class_run = ClassRun(lab, course, Store(store or course / "store", versions))
     secret = read_secret()
-    for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
-        student_run = StudentRun(strip_control_characters(student), path)
-        try:
-            require_own_file(student, path, folder)
-            student_run.submission = open_submission(path, lab)
-            student_run.task = make_task(student_run.submission, secret)
-            student_run.key = task_key(student_run.task)
-        except NotANotebook as error:
-            student_run.problem = str(error)
-        except Exception as error:  # a notebook that breaks our own repair must not stop the class
-            name, words = (strip_control_characters(text) for text in (path.name, str(error)))
-            student_run.problem = f"{name} could not be read ({type(error).__name__}: {words[:MAX_REASON]})"
-        class_run.students.append(student_run)
+    with Reader() as reader:
+        for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):
+            class_run.students.append(open_student(student, path, folder, lab, reader, secret))
     return class_run
+
+
+def open_student(student: str, path: Path, folder: Path, lab: Lab, reader: Reader, secret: bytes) -> StudentRun:
+    """Read and repair one submission; what goes wrong is a problem of this student.
+
+    Args:
+        student: the id.
+        path: the notebook.
+        folder: where all submissions are.
+        lab: the lab.
+        reader: reads within bounds.
+        secret: the course's secret.
+    """
+    student_run = StudentRun(one_line(student), path)
+    try:
+        require_own_file(student, path, folder)
+        student_run.submission = reader.submission(path, lab)
+        student_run.task = make_task(student_run.submission, secret)
+        student_run.key = task_key(student_run.task)
+    except NotANotebook as error:
+        student_run.problem = str(error)
+    except Exception as error:  # a notebook that breaks our own code must not stop the class
+        name, words = one_line(path.name), one_line(str(error))
+        student_run.problem = f"{name} could not be read ({type(error).__name__}: {words[:MAX_REASON]})"
+    return student_run
 
 
 def require_own_file(student: str, path: Path, folder: Path) -> None:
@@ -148,12 +166,11 @@ def require_own_file(student: str, path: Path, folder: Path) -> None:
     flat = path.parent == folder
     if (taken := nbgrader_id(student, flat)) != student:
         raise NotANotebook(
-            f"{strip_control_characters(student)} maps to the id {taken}, which another submission uses: "
-            "rename one of them"
+            f"{one_line(student)} maps to the id {taken}, which another submission uses: rename one of them"
         )
     own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
     if not path.resolve().is_relative_to(own_folder.resolve()):
-        raise NotANotebook(f"{strip_control_characters(path.name)} is a link to a file that is not this student's")
+        raise NotANotebook(f"{one_line(path.name)} is a link to a file that is not this student's")
 
 
 def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:
@@ -170,10 +187,13 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
     """
     if protected:
         require_bubblewrap()
+    class_run.store.require_writable()
     by_key: dict[str, list[StudentRun]] = {}
     tasks: dict[str, Task] = {}
     for student_run in class_run.students:
         if student_run.task is not None and not class_run.store.can_use(student_run.key, protected):
+            if why := class_run.store.damage(student_run.key):
+                class_run.damaged[student_run.student] = why
             by_key.setdefault(student_run.key, []).append(student_run)
             tasks.setdefault(student_run.key, student_run.task)
     class_run.run_now = len(tasks)
@@ -194,17 +214,24 @@ def judge_class(class_run: ClassRun) -> None:
     for student_run in progress(class_run.students, "judging"):
         if student_run.submission is None:
             continue
+        try:
+            run = class_run.store.load(student_run.key)
+        except DamagedRun as error:
+            class_run.damaged[student_run.student] = error.why
+            student_run.problem = student_run.problem or (
+                f"the stored run is damaged ({error.why}), so it was not judged. `autograder grade` runs it again; "
+                "until then the gradebook keeps the old scores."
+            )
+            continue
+        except KeyError:
+            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
+            continue
         if stale := class_run.store.stale(student_run.key):
             names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
             student_run.problem = (
                 f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; "
                 "until then the gradebook keeps the old scores."
             )
-            continue
-        try:
-            run = class_run.store.load(student_run.key)
-        except KeyError:
-            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
             continue
         student_run.grade = judge_run(student_run.submission, run, secret)
         student_run.run = replace(run, evidence={}, outputs={})

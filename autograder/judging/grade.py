@@ -16,6 +16,7 @@ from autograder.running.challenges import make_challenge
 from autograder.running.passes import execute_task
 from autograder.running.run import Cell, Run, Task, submission_hash
 from autograder.running.sandbox import Sandbox
+from autograder.text import one_line
 from utils.checks.challenge import Challenge
 from utils.checks.exercise import find, load
 from utils.checks.judging import Finding, Verdict
@@ -23,6 +24,7 @@ from utils.checks.judging import Finding, Verdict
 UNPROTECTED = "It was run unprotected: no sandbox stood between this notebook and the grader's machine."
 DUPLICATE = "The grader received evidence for this exercise more than once. It accepts exactly one."
 NOT_RUN = ("check", "illustration")  # roles of cells that grading leaves out
+LONGEST_ERROR = 2000  # characters that are searched
 MAX_ERROR = 200  # characters of an answer's error in a problem line
 
 
@@ -156,8 +158,8 @@ def errors_of_answers(submission: Submission, run: Run) -> list[str]:
         for output in outputs if isinstance(outputs, list) else ():
             if isinstance(output, dict) and output.get("output_type") == "error":
                 error = f"{output.get('ename')}: {output.get('evalue')}"
-                error = re.sub(r"<ipython-input-[\w-]+>, ", "", error)  # a line in the cell, and no file
-                error = "".join(c if c.isprintable() else " " for c in error[:MAX_ERROR])
+                error = re.sub(r"<ipython-input-[\w-]+>, ", "", error[:LONGEST_ERROR])  # a line in the cell, no file
+                error = "".join(c if c.isprintable() else " " for c in one_line(error[:MAX_ERROR]))
                 if not error.startswith("NotImplementedError"):
                     lines.append(f"The cell of {exercise_of(cell)} stopped with {error}")
     return lines

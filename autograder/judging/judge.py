@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograder.exercises.registry import find_verdict
-from autograder.text import strip_control_characters
+from autograder.text import one_line
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
@@ -32,5 +32,7 @@ def judge(entry: Exercise, challenge: Challenge, evidence: Evidence | None) -> V
         verdict = judge_with(find_verdict(entry), challenge, evidence)
     except Exception as error:  # evidence comes from a student and can be anything
         verdict = Verdict(0.0, entry.points, [Finding("needs_a_person", UNJUDGED)], faults=[fault_of(error)])
-    verdict.faults = [strip_control_characters(fault) for fault in verdict.faults]  # may quote the student
+    # What may quote the student stays on one line, or it could pass for the lines of another student in a table.
+    verdict.faults = [one_line(fault) for fault in verdict.faults]
+    verdict.findings = [Finding(one_line(finding.code), one_line(finding.message)) for finding in verdict.findings]
     return verdict

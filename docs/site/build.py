@@ -23,7 +23,14 @@ from utils.checks.exercise import load
 
 HERE = Path(__file__).parent
 SITE = ROOT / "build" / "site"
-GUIDES = ("docs/student.md", "docs/instructor.md", "docs/machines.md", "CONTRIBUTING.md", "CHANGELOG.md")
+GUIDES = (
+    "docs/student.md",
+    "docs/instructor.md",
+    "docs/machines.md",
+    "docs/security.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance

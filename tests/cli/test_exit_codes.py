@@ -33,6 +33,7 @@ WORDS = {
     "report": ["lab4"],
     "export": ["lab4", "--to", "csv"],
     "new": ["exercise", "lab4.energy"],
+    "store": ["verify"],
 }
 SERVICES = {
     "grade-one": "autograder.intake.submission.open_submission",
@@ -41,6 +42,7 @@ SERVICES = {
     "demo": "autograder.demo.run_demo",
     "collect": "autograder.intake.collect.collect",
     "new": "autograder.course.scaffold.new_exercise",
+    "store": "autograder.running.store.Store",
 }  # the first service that a command calls; of all others find_lab
 
 

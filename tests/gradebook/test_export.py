@@ -155,7 +155,10 @@ def test_canvas_gets_files_of_the_kind_that_was_submitted(export, tmp_path):
 
 
 def test_an_old_page_is_not_sent_back(course, tmp_path, capsys, monkeypatch):
-    """An old page shows old points. Here nbgrader cannot write a new one, because the graded notebook is damaged."""
+    """An old page shows old points. Here nbgrader cannot write a new one, because the graded notebook is damaged.
+
+    The student gets a plain page, with the points that the gradebook has.
+    """
     monkeypatch.delenv("LAB_GRADEBOOK", raising=False)
     copy = tmp_path / "course"
     shutil.copytree(course, copy)
@@ -166,9 +169,13 @@ def test_an_old_page_is_not_sent_back(course, tmp_path, capsys, monkeypatch):
     os.utime(page, (1, 1))
     given = archive(tmp_path / "moodle.zip", {"lovelaceada_101_assignsubmission_file/x.ipynb": notebook()})
     words = ["--to", "feedback", "--archive", str(given), "--out", str(tmp_path / "out.zip")]
-    assert main(["export", "lab4", "--course", str(copy), *words]) == 2
-    said = capsys.readouterr().err
-    assert "lovelaceada_101: nbgrader could not write the feedback page" in said and "Traceback" not in said
+    assert main(["export", "lab4", "--course", str(copy), *words]) == 0
+    assert "left out: lovelaceada_101: the notebook, because its page could not be written" in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "out.zip") as packed:
+        (name,) = packed.namelist()
+        text = packed.read(name).decode()
+    assert "15.5 of 18 points" in text and "Comment: Say where the skip *connections* go." in text
+    assert "could not be shown on this page" in text
 
 
 def test_impossible_feedback_is_rejected(course, tmp_path, capsys, monkeypatch):

@@ -24,6 +24,14 @@ def solved() -> str:
     return nbformat.writes(notebook)
 
 
+def stalling() -> str:
+    """Return the solved lab with texts that stalled the feedback of a class."""
+    notebook = nbformat.reads(solved(), as_version=4)
+    for text in ("<!--" * 100_000, "[" * 40_000, "\\[" * 20_000, "*a " * 20_000):
+        notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    return nbformat.writes(notebook)
+
+
 def submit(folder, student, data: str | bytes = "", name=NOTEBOOK):
     """Write a submission in nbgrader's layout, and return its folder."""
     place = folder / student / LAB.name
@@ -41,7 +49,7 @@ def grade(course):
         capture_output=True,
         text=True,
         timeout=500,
-        env=os.environ | {"LAB_SECRET": "a secret", "PYTHONPATH": str(ROOT)},
+        env=os.environ | {"LAB_SECRET": "a secret of the tests", "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -66,11 +74,15 @@ def test_an_odd_folder_affects_no_other_student(tmp_path):
     (submit(submitted, "ivy", text) / "timestamp.txt").write_bytes(os.urandom(300))
     (submit(submitted, "jo", text) / "timestamp.txt").write_text("2026-11-30 21:14:00 UTC\n")
     submit(submitted, "kim", text.encode("utf-16"))
+    submit(submitted, "lou", stalling())
+    submit(submitted, "moe", '{"cells": [' + "{}," * 3_000_000 + "{}]}")
     said = grade(tmp_path)
-    graded = {"ada", "cy_name", "d_", "e_bold_", "hal", "ivy", "jo", "kim"}
+    graded = {"ada", "cy_name", "d_", "e_bold_", "hal", "ivy", "jo", "kim", "lou"}
+    assert "formatting it takes too long" in (tmp_path / "feedback" / "lou" / LAB.name / f"{LAB.name}.html").read_text()
+    assert "moe" not in graded and f"{NOTEBOOK} has 6,000,003 items of JSON" in said
     for kind in ("autograded", "feedback"):
         assert {p.name for p in (tmp_path / kind).iterdir()} == graded
-    assert "8 of 11 submissions graded" in said and "14 / 14" in said
+    assert "9 of 13 submissions graded" in said and "14 / 14" in said
     assert "failed" not in said
     assert "a link to a file that is not this student's" in said and "ivy: its timestamp.txt holds no time" in said
     sent_back = [p.name for kind in ("autograded", "feedback") for p in (tmp_path / kind).rglob("*") if p.is_file()]
@@ -80,7 +92,7 @@ def test_an_odd_folder_affects_no_other_student(tmp_path):
 
 
 def test_two_students_of_one_id_are_told_apart(tmp_path, monkeypatch):
-    monkeypatch.setenv("LAB_SECRET", "a secret")
+    monkeypatch.setenv("LAB_SECRET", "a secret of the tests")
     for name in ("a b", "a_b", "c+d", "c d", "ok"):
         (tmp_path / f"{name}.ipynb").write_text(solved())
     assert set(find_submissions(tmp_path, LAB)) == {"a b", "a_b", "c d", "c+d", "ok"}

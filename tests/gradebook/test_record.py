@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -11,8 +12,9 @@ import pytest
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.errors import GradebookError
-from autograder.gradebook import nbgrader
+from autograder.gradebook import nbgrader, supervise
 from autograder.gradebook.record import record_grades
+from autograder.gradebook.supervise import Finished
 from autograder.judging.class_run import ClassRun, StudentRun
 
 LAB = find_lab("lab4")
@@ -25,26 +27,99 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
 
-    def failed(command, **_):
+    def answers(words):
+        monkeypatch.setattr(nbgrader, "supervise", lambda *_, **__: Finished(1, "", words))
+
+    def failed(command, progress, **_):
         if "autograde" in command:
             (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
-        return SimpleNamespace(returncode="generate_feedback" in command, stderr="", stdout="")
+        return Finished("generate_feedback" in command, "", "")
 
-    monkeypatch.setattr(nbgrader.subprocess, "run", failed)
-    told = ["ada: nbgrader generate_feedback failed; there is no feedback page"]
-    assert record_grades(class_run, True) == (told, True)
-    monkeypatch.setattr(
-        nbgrader.subprocess,
-        "run",
-        lambda command, **_: SimpleNamespace(returncode=1, stderr="Cannot add or remove cells"),
-    )
-    os.utime(tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb", (0, 0))
-    problems, whole = record_grades(class_run, True)
+    monkeypatch.setattr(nbgrader, "supervise", failed)
+    told = ["ada: nbgrader generate_feedback failed; the student gets a plain page"]
+    assert record_grades(class_run, True) == (told, True, ["ada"], ["ada"])
+    answers("Cannot add or remove cells")
+    problems, whole, *_ = record_grades(class_run, True)
     assert not whole and any("scores in the gradebook" in line for line in problems), (
         "a notebook of an earlier run does not count"
     )
-    monkeypatch.setattr(
-        nbgrader.subprocess, "run", lambda command, **_: SimpleNamespace(returncode=1, stderr="x\ndatabase is locked")
-    )
+    answers("x\ndatabase is locked")
     with pytest.raises(GradebookError, match="no grade was written: database is locked"):
         record_grades(class_run, True)
+    answers("OSError: [Errno 28] No space left on device")
+    with pytest.raises(GradebookError, match=r"is full.*make room, and repeat the same command"):
+        record_grades(class_run, True)
+    assert not list(tmp_path.glob(".staged*"))
+
+
+class Nbgrader:
+    """Stands in for nbgrader: it writes one file for each student, in its order, and stalls at some of them."""
+
+    def __init__(self, course, stalls):
+        self.course, self.stalls, self.calls = course, stalls, []
+
+    def __call__(self, command, progress, **_):
+        self.calls.append(command)
+        kind, folder, name = (
+            ("autograde", "autograded", "x.ipynb")
+            if "autograde" in command
+            else ("generate_feedback", "feedback", "x.html")
+        )
+        excluded = next((w.partition("=")[2].split(",") for w in command if "student_id_exclude=" in w), [])
+        if kind not in command:
+            return Finished(0, "", "")
+        for student in ("ada", "bo", "cy", "dia"):
+            place = self.course / folder / student / LAB.name / name
+            if student in excluded or ("--force" not in command and place.exists()):
+                continue
+            if (kind, student) in self.stalls:
+                return Finished(-9, "", "", "it needs more than 120 s of computing time")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            place.write_text(f"call {len(self.calls)}")
+        return Finished(0, "", "")
+
+
+def test_a_student_who_stalls_nbgrader_costs_nobody_else_a_page(tmp_path, monkeypatch):
+    """Also where every page of an earlier run is still there, and where the clock has been set back by a day."""
+    nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
+    store = SimpleNamespace(folder=tmp_path / "store")
+    students = [StudentRun(name, tmp_path / "a.ipynb", grade=object()) for name in ("ada", "bo", "cy", "dia")]
+    class_run = ClassRun(LAB, tmp_path, store, students)
+    for name in ("ada", "bo", "cy", "dia"):
+        old = tmp_path / "feedback" / name / LAB.name / "x.html"
+        old.parent.mkdir(parents=True)
+        old.write_text("of an earlier run")
+        os.utime(old, (2e9, 2e9))  # later than all that is written now
+    double = Nbgrader(tmp_path, {("generate_feedback", "bo"), ("generate_feedback", "cy"), ("autograde", "dia")})
+    monkeypatch.setattr(nbgrader, "supervise", double)
+    problems, complete, look, pageless = record_grades(class_run, True)
+    assert not complete and look == ["dia", "bo", "cy"] and pageless == ["bo", "cy"]
+    assert [line.split(":")[0] for line in problems] == ["dia", "bo", "cy"]
+    assert all("because it needs more than 120 s of computing time" in line for line in problems)
+    pages = {name: tmp_path / "feedback" / name / LAB.name / "x.html" for name in ("ada", "dia")}
+    assert all("call" in page.read_text() for page in pages.values())
+
+
+def test_ctrl_c_while_pages_are_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
+    store = SimpleNamespace(folder=tmp_path / "store")
+    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
+
+    def interrupted(command, progress, **_):
+        assert list(tmp_path.glob(".staged*"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nbgrader, "supervise", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        record_grades(class_run, True)
+    assert not list(tmp_path.glob(".staged*"))
+
+
+def test_a_program_that_makes_no_progress_is_ended(monkeypatch):
+    monkeypatch.setattr(supervise, "STALL_CPU_S", 0.3)
+    ended = supervise.supervise([sys.executable, "-c", "while True: pass"], lambda: 1)
+    assert "computing time" in ended.stalled and ended.returncode < 0
+    monkeypatch.setattr(supervise, "MEMORY_BYTES", 2**20)
+    ended = supervise.supervise([sys.executable, "-c", "import time; time.sleep(60)"], lambda: 1)
+    assert "memory" in ended.stalled

@@ -10,16 +10,17 @@ from autograder.errors import NotANotebook
 from autograder.intake.repair import repair
 from autograder.intake.submission import open_submission
 from autograder.judging.grade import judge_run, run_submission
-from tests.intake.damages import DAMAGE, FULL, LAB, REJECTED, solved
+from tests.intake.damages import FULL, LAB, solved
+from tests.robustness.cases import DAMAGES, REJECTED
 
 SECRET = b"a secret"
 
 
-@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize("name", DAMAGES)
 def test_damage_costs_only_what_is_gone(name, sandbox, tmp_path):
-    damage, points, word = DAMAGE[name]
+    case = DAMAGES[name]
     notebook = solved()
-    damage(notebook)
+    case.damage(notebook)
     path = tmp_path / "submission.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     submission = open_submission(path, LAB)
@@ -27,16 +28,20 @@ def test_damage_costs_only_what_is_gone(name, sandbox, tmp_path):
     said = " ".join(
         [*grade.repairs, *grade.problems, *(f.message for v in grade.verdicts.values() for f in v.findings)]
     )
-    assert grade.points == points, said
+    assert grade.points == case.points, said
     assert grade.max_points == FULL
-    assert word is None or word in said
+    assert case.said is None or case.said in said
     assert "needs_a_person" not in [f.code for v in grade.verdicts.values() for f in v.findings]
+
+
+def test_there_are_as_many_cases_as_promised():
+    assert len(DAMAGES) + len(REJECTED) >= 70
 
 
 @pytest.mark.parametrize("name", REJECTED)
 def test_a_file_that_is_no_notebook_is_rejected_with_one_sentence(name, tmp_path):
     path = tmp_path / "submission.ipynb"
-    path.write_bytes(REJECTED[name])
+    path.write_bytes(REJECTED[name].data)
     with pytest.raises(NotANotebook) as rejection:
         open_submission(path)
     assert "submission.ipynb" in str(rejection.value) and "\n" not in str(rejection.value)

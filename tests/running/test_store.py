@@ -1,5 +1,6 @@
 """The store of runs, and the files that it writes."""
 
+import json
 import os
 
 import pytest
@@ -43,16 +44,46 @@ def test_a_run_without_the_sandbox_does_not_stand_where_grading_is_protected(sto
     assert store.load(KEY).protected, "a protected run is not replaced by one that is not"
 
 
-@pytest.mark.parametrize("part", ["run.json", "1.0.safetensors"])
-def test_a_damaged_run_counts_as_none_and_is_replaced(store, part):
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def lose_an_exercise(path):
+    document = json.loads(path.read_text())
+    document["evidence"].clear()
+    path.write_text(json.dumps(document))
+
+
+DAMAGES = {
+    "a flipped bit in the evidence": ("1.0.json", flip_a_bit),
+    "a flipped bit in a tensor": ("1.0.safetensors", flip_a_bit),
+    "an exercise lost from the run": ("run.json", lose_an_exercise),
+    "emptied evidence": ("1.0.json", lambda path: path.write_bytes(b"")),
+    "a lost tensor": ("1.0.safetensors", lambda path: path.unlink()),
+    "a run cut short": ("run.json", lambda path: path.write_text("[")),
+    "a lost run": ("run.json", lambda path: path.unlink()),
+    "no versions": ("versions.json", lambda path: path.unlink()),
+    "empty versions": ("versions.json", lambda path: path.write_text("")),
+    "older versions": ("versions.json", lambda path: path.write_text('{"lab4.cfg_drift": 0}')),
+    "no digests": ("digests.json", lambda path: path.unlink()),
+    "emptied digests": ("digests.json", lambda path: path.write_text("{}")),
+    "digests that are a list": ("digests.json", lambda path: path.write_text("[]")),
+    "a flipped bit in the digests": ("digests.json", flip_a_bit),
+    "a file that is a folder": ("run.json", lambda path: (path.unlink(), path.mkdir())),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_run_counts_as_none_and_is_replaced(store, name):
     run = Run("digest", {"lab4.cfg_drift": ((b"{}", b"tensors"),)})
     store.save(KEY, run)
-    if part == "run.json":
-        (store.folder_of(KEY) / part).write_text("[")
-    else:
-        (store.folder_of(KEY) / part).unlink()
+    part, damage = DAMAGES[name]
+    damage(store.folder_of(KEY) / part)
     with pytest.raises(KeyError):
         store.load(KEY)
+    assert store.damage(KEY), "or nobody would be told"
     assert KEY not in store, "or it would never be run again"
     store.save(KEY, run)
     assert KEY in store and store.load(KEY) == run
@@ -71,3 +102,19 @@ def test_a_changed_probe_makes_stored_evidence_stale_and_names_it(store):
     assert newer.stale(KEY) == {"lab4.cfg_drift": (1, 2)} and KEY not in newer
     newer.save(KEY, Run("digest", problems=("newer",)))
     assert KEY in newer and newer.load(KEY).problems == ("newer",)
+
+
+def test_a_run_of_another_submission_is_not_taken_for_this_one(store):
+    other = "ab" + "1" * 62
+    store.save(KEY, Run("digest"))
+    store.folder_of(KEY).rename(store.folder_of(other))
+    assert "another submission" in store.damage(other) and other not in store
+
+
+def test_missing_versions_are_stale(store):
+    store.save(KEY, Run("digest"))
+    for text in ("", "[]", '{"lab4.cfg_drift": null}', '{"x": 1}'):
+        (store.folder_of(KEY) / "versions.json").write_text(text)
+        assert store.stale(KEY) == {"lab4.cfg_drift": (0, 1)}, text
+    (store.folder_of(KEY) / "versions.json").unlink()
+    assert store.stale(KEY) == {"lab4.cfg_drift": (0, 1)} and store.stale("cd" + "0" * 62) == {}

@@ -117,7 +117,7 @@ def test_honest_markup_stays():
     assert soup.find("a")["href"] == "https://arxiv.org/abs/2207.12598"
     assert soup.find("mfrac") and soup.find("table") and soup.find("details")
     assert soup.select_one("div.highlight span.kn"), "the colours of code"
-    assert "highlight" in safe_code("import torch")
+    assert "highlight" in safe_code({}, "import torch")
 
 
 def test_nested_links_cost_linear_time():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -15,10 +13,11 @@ from autograder.errors import BadArchive
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import Owned, SubmittedFile
 from autograder.intake.names import display_name, student_id
+from autograder.intake.tables import read_csv
 
 # Name Surname_12345_assignsubmission_file/x.ipynb; before Moodle 4.1 …_file_/x.ipynb; without folders …_file_x.ipynb
 # The shortest name counts: students choose what follows, and may imitate the name of another student there.
-MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>\d+)_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)")
+MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>[0-9]{1,20})_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)")
 MOODLE_TIMES = ("%A, %d %B %Y, %I:%M %p", "%A, %d %B %Y, %H:%M", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S")
 NEEDED = ("Identifier", "Last modified (submission)")
 
@@ -71,10 +70,10 @@ def read_worksheet(path: Path) -> list[dict[str, str | None]]:
     Raises:
         BadArchive: The file cannot be read, or a column is missing.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadArchive(f"{path.name} cannot be read as CSV ({error})") from error
+    columns, *lines = read_csv(path) or [[]]
+    rows: list[dict[str, str | None]] = [
+        dict(zip(columns, line)) | dict.fromkeys(columns[len(line) :]) for line in lines
+    ]
     if not rows or any(name not in rows[0] for name in NEEDED):
         raise BadArchive(f"{path.name} is no grading worksheet of Moodle: it needs the columns {', '.join(NEEDED)}")
     return rows

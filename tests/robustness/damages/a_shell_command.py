@@ -1,0 +1,7 @@
+"""A shell command."""
+
+from tests.intake.damages import FULL, insert
+
+damage = insert("!true")
+points = FULL
+said = None

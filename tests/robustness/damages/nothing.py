@@ -1,0 +1,11 @@
+"""Nothing."""
+
+from tests.intake.damages import FULL
+
+
+def damage(nb):
+    return None
+
+
+points = FULL
+said = None

@@ -1,0 +1,3 @@
+"""A number."""
+
+data = b"5"

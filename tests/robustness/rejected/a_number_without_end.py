@@ -1,0 +1,3 @@
+"""A number of a million digits."""
+
+data = b'{"cells": [], "x": ' + b"9" * 1_000_000 + b"}"

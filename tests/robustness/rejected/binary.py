@@ -1,0 +1,3 @@
+"""Binary."""
+
+data = bytes(range(256)) * 10

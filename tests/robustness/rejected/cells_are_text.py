@@ -1,0 +1,3 @@
+"""Cells are text."""
+
+data = b'{"cells": "all of them"}'

@@ -1,0 +1,3 @@
+"""Deeply nested."""
+
+data = b"[" * 100_000

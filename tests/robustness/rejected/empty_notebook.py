@@ -1,0 +1,7 @@
+"""Empty notebook."""
+
+import json
+
+import nbformat
+
+data = json.dumps(nbformat.v4.new_notebook()).encode()

@@ -1,0 +1,3 @@
+"""Html."""
+
+data = b"<html></html>"

@@ -1,0 +1,3 @@
+"""Latin-1."""
+
+data = '{"cells": [], "x": "é"}'.encode("latin-1")

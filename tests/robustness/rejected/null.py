@@ -1,0 +1,3 @@
+"""Null."""
+
+data = b"null"

@@ -1,0 +1,3 @@
+"""Text."""
+
+data = b"hello"

@@ -1,0 +1,3 @@
+"""Truncated."""
+
+data = b'{"cells": ['
