@@ -471,11 +471,11 @@ In real life nobody hands you the posterior. You train a **classifier on noisy d
 >
 > Complete `get_train_loss(self, batch_size)`.
 > 1. `x0, y = self.data.sample(batch_size)`. Leave both as they are.
-> 2. One time for each sample, uniform on $[$`self.t_min`$, 1]$, shape `(b, 1, 1)`. Standard normal noise in the shape of `x0`.
+> 2. One time for each sample, uniform on $[$`self.t_min`$, 1]$, shape `(b, 1, 1)`. Standard normal noise in the shape of `x0`. Draw all of these numbers independently, and anew in each call.
 > 3. `self.add_noise(x0, t, noise)` makes `x`. Call the attribute, not your function by its name: here it is your 1.2, and the grader puts another in its place.
 > 4. `self.model(x, t)` returns logits, `(b, classes)`. Return the cross-entropy with `y`, **averaged over the batch**.
 >
-> New tensors have the device and the dtype of `x0`.
+> New tensors belong on the device of `x0`. The lab's data and its network are float32, so do not give the network float64. Change nothing else: leave the model's mode, its gradients and the global seed alone.
 
 <details><summary>A nudge</summary>
 

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
-from utils.checks.kits.classifier_loss import CLASSES, ClassifierLoss, require_calls, require_scalar_loss
+from utils.checks.kits.classifier_loss import CLASSES, TOLERANCE, ClassifierLoss, require_calls, require_scalar_loss
+from utils.checks.kits.known_losses import require_known_losses
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import StubClassifier
 
@@ -138,30 +139,30 @@ def judge_classifier_loss(judge: Judge, exercise: ClassifierLoss, points: float)
         points: What the exercise is worth.
     """
     with judge.part("loss", points=points):
-        for run, call in require_calls(judge, exercise).items():
-            dtype = exercise.runs[run].dtype
-            model = StubClassifier(judge.challenge, CLASSES, torch.float64)
-            logits = model.compute(call.x.to(dtype).double(), call.t.to(dtype).double()).detach()
-            terms = Terms(logits, call.y, call.t.flatten().double())
-            judge_cross_entropy(judge, run, terms, exercise.tolerance(run))
+        model = StubClassifier(judge.challenge, CLASSES, torch.float64)
+        for call in require_calls(judge, exercise):
+            logits = model.compute(call.x, call.t.double()).detach()
+            judge_cross_entropy(judge, call.name, Terms(logits, call.y, call.t.double()))
+        require_known_losses(judge, exercise.sessions["main"].shape, CLASSES)
         judge.device()
 
 
-def judge_cross_entropy(judge: Judge, run: str, terms: Terms, rtol: float) -> None:
-    """Compare the loss of a run, and its gradient, with the mean of -log p(y | x, t)."""
+def judge_cross_entropy(judge: Judge, run: str, terms: Terms) -> None:
+    """Compare the loss of a call, and its gradient, with the mean of -log p(y | x, t)."""
     actual, expected = require_scalar_loss(judge, run), terms.each.mean()
+    ratio = float(actual) / float(expected)
     compare(
         judge,
-        actual.reshape(()),
+        actual,
         expected,
         MISTAKES if len(terms.y) > 1 else [],
         terms,
         (
             "wrong_loss",
-            f"The loss of this batch should be {float(expected):.4g}, but yours is {float(actual):.4g}. "
-            "It is the mean of -log p(y | x, t) over the batch.",
+            f"The loss of this batch should be {float(expected):.6g}, but yours is {float(actual):.6g}, "
+            f"{ratio:.4g} times as much. It is the mean of -log p(y | x, t) over the batch.",
         ),
-        rtol,
+        TOLERANCE,
     )
     require_gradient(judge, f"{run}/loss")
     # d loss / d gain at gain = 1, where the logits are gain times the stub's output.
@@ -176,6 +177,6 @@ def judge_cross_entropy(judge: Judge, run: str, terms: Terms, rtol: float) -> No
             "The value of your loss is right, but its gradient is not that of the cross-entropy. "
             "Did you detach something?",
         ),
-        rtol,
-        rtol * float(parts.abs().sum(1).mean()),
+        TOLERANCE,
+        TOLERANCE * float(parts.abs().sum(1).mean()),
     )

@@ -8,10 +8,11 @@ from autograder.exercises.kits.mutants import mutants_of
 right, wrong = mutants_of("lab1.classifier_loss")
 
 TIME = "self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)"
+UNIT = "torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)"
 NOISED = "self.add_noise(x0, t, torch.randn_like(x0))"
 for name, finds, old, new in (
     *shared.WRONG,
-    ("never_noised", "model_sees_clean", NOISED, "x0"),
+    ("never_noised", "not_noised", NOISED, "x0"),
     ("own_noising", "not_noised", NOISED, "x0 + t * torch.randn_like(x0)"),
     ("time_randn", ("time_out_of_range",), "torch.rand(batch_size, 1", "torch.randn(batch_size, 1"),
     ("t_min_ignored", "t_min_ignored", TIME, "torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype)"),
@@ -27,18 +28,85 @@ for name, finds, old, new in (
         TIME,
         "torch.linspace(self.t_min, 1, batch_size, device=x0.device, dtype=x0.dtype).reshape(-1, 1, 1)",
     ),
+    ("t_min_as_a_floor", ("time_discrete", "time_distribution"), TIME, f"{UNIT}.clamp(min=self.t_min)"),
+    ("t_min_of_the_lab", "t_min_ignored", "self.t_min + (1 - self.t_min)", "1e-3 + (1 - 1e-3)"),
+    ("t_min_of_the_other_end", "t_min_ignored", TIME, f"(1 - self.t_min) * {UNIT}"),
+    ("never_at_the_ends", "time_ends", TIME, f"({TIME}).clamp(0, 1 - 1e-3)"),
+    ("away_from_the_ends", "time_ends", TIME, f"self.t_min + (1 - self.t_min) * (0.001 + 0.998 * {UNIT})"),
     (
-        "time_squared",
-        "time_distribution",
+        "time_normal",
+        ("time_distribution", "time_out_of_range"),
         TIME,
-        "self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device, dtype=x0.dtype) ** 2",
+        f"self.t_min + (1 - self.t_min) * ({UNIT}.logit() / 2).sigmoid()",
     ),
+    ("time_cosine", "time_distribution", TIME, f"self.t_min + (1 - self.t_min) * torch.sin(math.pi / 2 * {UNIT}) ** 2"),
+    ("time_uneven", "time_distribution", TIME, f"self.t_min * (1 / self.t_min) ** {UNIT}"),
+    (
+        "time_in_100_steps",
+        "time_discrete",
+        TIME,
+        f"self.t_min + (1 - self.t_min) * ({UNIT} * 100).floor() / 99",
+    ),
+    (
+        "time_in_each_cell",
+        ("time_grid", "times_depend"),
+        TIME,
+        f"self.t_min + (1 - self.t_min) * (torch.arange(len(x0)).reshape(-1, 1, 1) + {UNIT}) / len(x0)",
+    ),
+    (
+        "time_one_offset",
+        "time_grid",
+        TIME,
+        f"self.t_min + (1 - self.t_min) * ((torch.arange(len(x0)).reshape(-1, 1, 1) / len(x0) + {UNIT}[:1]) % 1)",
+    ),
+    (
+        "time_antithetic",
+        "times_depend",
+        TIME,
+        f"self.t_min + (1 - self.t_min) * (lambda u: torch.cat([u, 1 - u])[: len(x0)])({UNIT}[: (len(x0) + 1) // 2])",
+    ),
+    (
+        "time_from_the_noise",
+        "draws_depend",
+        [
+            ("        t = ", "        z = torch.randn_like(x0)\n        t = "),
+            (UNIT, "torch.special.ndtr(z.flatten(1)[:, 0]).reshape(-1, 1, 1)"),
+            ("torch.randn_like(x0))", "z)"),
+        ],
+        None,
+    ),
+    (
+        "time_from_the_size_of_the_noise",
+        "draws_depend",
+        [
+            ("        t = ", "        z = torch.randn_like(x0)\n        t = "),
+            (UNIT, "(2 * torch.special.ndtr(z.flatten(1)[:, 0].abs()) - 1).reshape(-1, 1, 1)"),
+            ("torch.randn_like(x0))", "z)"),
+        ],
+        None,
+    ),
+    (
+        "time_and_noise_with_one_seed",
+        ("draws_depend", "noise_depends"),
+        [
+            ("        t = ", "        k = int(torch.randint(2**40, ()))\n        t = "),
+            (UNIT, "torch.rand(batch_size, 1, 1, generator=torch.Generator().manual_seed(k), dtype=x0.dtype)"),
+            (
+                "torch.randn_like(x0))",
+                "torch.randn(x0.shape, generator=torch.Generator().manual_seed(k), dtype=x0.dtype))",
+            ),
+        ],
+        None,
+    ),
+    ("time_in_float64", "wrong_dtype", ", dtype=x0.dtype)", ", dtype=torch.float64)"),
+    ("model_t_flat", "time_shape", "self.model(x, t)", "self.model(x, t.flatten())"),
+    ("model_t_rounded", "time_differs", "self.model(x, t)", "self.model(x, (t * 100).round() / 100)"),
     ("time_reversed", "time_reversed", "self.model(x, t)", "self.model(x, 1 - t)"),
     ("time_resampled", "time_differs", "self.model(x, t)", "self.model(x, torch.rand_like(t))"),
-    ("noise_per_sample", ("noise_shape", "noise_law"), "torch.randn_like(x0)", "torch.randn_like(t)"),
+    ("noise_per_sample", ("noise_shape", "noise_size"), "torch.randn_like(x0)", "torch.randn_like(t)"),
     ("on_the_cpu", "hard_coded_device", "self.model(x, t), y)", "self.model(x, t) * torch.ones(len(y), 1), y)"),
 ):
-    wrong(name, finds, edit=(old, new))
+    wrong(name, finds, edit=old if new is None else (old, new))
 for name, edit in shared.RIGHT:
     right(name, edit=edit)
 
@@ -90,5 +158,61 @@ x = self.add_noise(x0, t, noise)
 some = torch.arange(batch_size, device=x0.device).split(16)
 losses = [nn.functional.cross_entropy(self.model(x[i], t[i]), y[i], reduction="sum") for i in some]
 return torch.stack(losses).sum() / batch_size
+"""),
+)
+right(
+    "numpy_times",
+    source=loss("""
+x0, y = self.data.sample(batch_size)
+u = np.random.default_rng().uniform(self.t_min, 1.0, size=(batch_size, 1, 1))
+t = torch.from_numpy(u).to(x0)
+return nn.functional.cross_entropy(self.model(self.add_noise(x0, t, torch.randn_like(x0)), t), y)
+"""),
+)
+right(
+    "generators_of_its_own",
+    source="""
+class ClassifierTrainer(Trainer):
+    def __init__(self, model, data, add_noise, t_min):
+        super().__init__(model)
+        self.data, self.add_noise, self.t_min = data, add_noise, t_min
+        self.times, self.noises = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+
+    def get_train_loss(self, batch_size):
+        x0, y = self.data.sample(batch_size)
+        t = 1 - (1 - self.t_min) * torch.rand(batch_size, 1, 1, generator=self.times).to(x0)
+        x = self.add_noise(x0, t, torch.randn(x0.shape, generator=self.noises).to(x0))
+        return nn.functional.cross_entropy(self.model(x, t), y)
+""",
+)
+right(
+    "helpers_and_types",
+    source="""
+class Base(Trainer):
+    def noised(self, x0):
+        low = torch.as_tensor(self.t_min, dtype=torch.float32)
+        t = torch.distributions.Uniform(low, 1.0).sample((len(x0), 1, 1)).to(x0)
+        return self.add_noise(x0, t, torch.empty_like(x0).normal_()), t
+
+class ClassifierTrainer(Base):
+    def __init__(self, model, data, add_noise, t_min):
+        super().__init__(model)
+        vars(self).update(data=data, add_noise=add_noise, t_min=torch.tensor(t_min))
+
+    def get_train_loss(self, batch_size: int):
+        x0, y = self.data.sample(batch_size)
+        return nn.CrossEntropyLoss(reduction="mean")(self.model(*self.noised(x0)), y.long())
+""",
+)
+right(
+    "sample_by_sample",
+    source=loss("""
+x0, y = self.data.sample(batch_size)
+total = x0.new_zeros(())
+for i in range(0, batch_size, 2000 if batch_size > 200 else 1):
+    z, k = x0[i : i + (2000 if batch_size > 200 else 1)], y[i : i + (2000 if batch_size > 200 else 1)]
+    t = torch.rand_like(z[:, :1, :1]) * (1 - self.t_min) + self.t_min
+    total = total + nn.functional.cross_entropy(self.model(self.add_noise(z, t, torch.randn_like(z)), t), k) * len(k)
+return total / batch_size
 """),
 )

@@ -11,7 +11,7 @@ TIME = "torch.randint(self.schedule.steps, (batch_size,), device=x0.device)"
 NOISED = "self.add_noise(x0, t, torch.randn_like(x0), self.schedule)"
 for name, finds, old, new in (
     *shared.WRONG,
-    ("never_noised", "model_sees_clean", NOISED, "x0"),
+    ("never_noised", "not_noised", NOISED, "x0"),
     ("own_noising", "not_noised", NOISED, "x0 + t.reshape(-1, *[1] * (x0.dim() - 1)) * torch.randn_like(x0)"),
     ("time_uniform", "time_not_integer", TIME, "torch.rand(batch_size, device=x0.device)"),
     ("time_fixed_T", "time_out_of_range", "torch.randint(self.schedule.steps", "torch.randint(1000"),
@@ -38,7 +38,7 @@ for name, finds, old, new in (
     ("time_column", "time_shape", TIME, "torch.randint(self.schedule.steps, (batch_size, 1, 1, 1), device=x0.device)"),
     (
         "time_grid",
-        ("seeded", "time_distribution", "last_step_missing"),
+        ("times_kept", "time_distribution", "last_step_missing"),
         TIME,
         "torch.arange(batch_size, device=x0.device) % self.schedule.steps",
     ),
@@ -48,12 +48,25 @@ for name, finds, old, new in (
         TIME,
         "(torch.rand(batch_size, device=x0.device) ** 2 * self.schedule.steps).long()",
     ),
+    (
+        "time_rounded",
+        "time_distribution",
+        TIME,
+        "(torch.rand(batch_size, device=x0.device) * (self.schedule.steps - 1)).round().long()",
+    ),
+    ("time_sorted", ("times_depend", "seeded"), TIME, f"({TIME}).sort().values"),
+    (
+        "time_mirrored",
+        "times_depend",
+        TIME,
+        f"(lambda u: torch.cat([u, self.schedule.steps - 1 - u])[:batch_size])({TIME}[: (batch_size + 1) // 2])",
+    ),
     ("time_reversed", "time_reversed", "self.model(x, t)", "self.model(x, self.schedule.steps - 1 - t)"),
     ("time_scaled", "time_scaled", "self.model(x, t)", "self.model(x, t.to(x.dtype) / self.schedule.steps)"),
     ("time_resampled", "time_differs", "self.model(x, t)", "self.model(x, torch.randint_like(t, self.schedule.steps))"),
     (
         "noise_per_sample",
-        ("noise_shape", "noise_law"),
+        ("noise_shape", "noise_size"),
         "torch.randn_like(x0)",
         "torch.randn(batch_size, dtype=x0.dtype, device=x0.device).reshape(-1, *[1] * (x0.dim() - 1))",
     ),
@@ -104,4 +117,20 @@ return torch.stack(losses).sum() / batch_size
 right(
     "noise_first",
     edit=("        t = torch.randint", "        z = torch.randn_like(x0)\n        t = torch.randint"),
+)
+right(
+    "generators_of_its_own",
+    source="""
+class NoisyClassifierTrainer(Trainer):
+    def __init__(self, model, data, schedule, add_noise):
+        super().__init__(model)
+        self.data, self.schedule, self.add_noise = data, schedule, add_noise
+        self.times, self.noises = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+
+    def get_train_loss(self, batch_size):
+        x0, y = self.data.sample(batch_size)
+        t = torch.randint(0, self.schedule.steps, (batch_size,), generator=self.times).to(x0.device)
+        noise = torch.randn(x0.shape, generator=self.noises).to(x0)
+        return nn.functional.cross_entropy(self.model(self.add_noise(x0, t, noise, self.schedule), t), y)
+""",
 )

@@ -92,7 +92,8 @@ def restore(before: dict[str, object]) -> None:
         before: What `settings` returned.
     """
     torch.set_default_dtype(getattr(torch, str(before["torch's default dtype"]).removeprefix("torch.")))
-    torch.set_default_device(str(before["torch's default device"]))
+    if str(torch.get_default_device()) != before["torch's default device"]:  # setting it makes every call slower
+        torch.set_default_device(str(before["torch's default device"]))
     torch.set_grad_enabled(bool(before["gradient recording"]))
     torch.autograd.set_detect_anomaly(bool(before["anomaly detection"]))
     torch.use_deterministic_algorithms(bool(before["deterministic algorithms"]))

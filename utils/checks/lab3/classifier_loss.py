@@ -9,9 +9,12 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
-from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sizes_of_runs
+from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sessions
 from utils.checks.kits.schedules import MADE_UP_STEPS, made_up_schedule
 from utils.checks.student import Student
+
+# The number of steps; a schedule has no more than this many, so that a constant in the code shows.
+KNOBS = {"main": MADE_UP_STEPS, "crowd": MADE_UP_STEPS, "long": 7, "single": 12}
 
 
 def build(trainer: type, stubs: Stubs) -> object:
@@ -22,11 +25,11 @@ def build(trainer: type, stubs: Stubs) -> object:
             raise ValueError("add_noise was called with something else than the schedule")
         return stubs.noising(x0, t, noise)
 
-    schedule = made_up_schedule(stubs.challenge, stubs.dtype)
+    schedule = made_up_schedule(stubs.challenge, stubs.dtype, int(stubs.knob))
     return trainer(model=stubs.model, data=stubs.data, schedule=schedule, add_noise=add_noise)
 
 
-def require_steps(judge: Judge, t: Tensor) -> None:
+def require_steps(judge: Judge, t: Tensor, knob: float) -> None:
     """Fail unless t of one call, (b,), holds integer steps of the schedule."""
     judge.require(
         not t.is_floating_point(),
@@ -34,17 +37,19 @@ def require_steps(judge: Judge, t: Tensor) -> None:
         "Your t are floating-point numbers, but t is the index of a step: an integer from 0 to T - 1.",
     )
     judge.require(
-        ((t >= 0) & (t < MADE_UP_STEPS)).all(),
+        ((t >= 0) & (t < knob)).all(),
         "time_out_of_range",
-        f"Your t run from {int(t.min())} to {int(t.max())}, but this schedule has the steps 0 to {MADE_UP_STEPS - 1}. "
+        f"Your t run from {int(t.min())} to {int(t.max())}, but this schedule has the steps 0 to {knob - 1:g}. "
         "Take the number of steps from `self.schedule`.",
     )
 
 
-def require_uniform_steps(judge: Judge, t: Tensor) -> None:
-    """Fail unless t of all calls, (calls, batch), is independent and uniform on 0 to T - 1."""
+def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> None:
+    """Fail unless the steps of a session are uniform on 0 to T - 1."""
     from scipy import stats
 
+    steps, size = int(KNOBS[session]), max(len(t) for t in times)
+    t = torch.stack([t for t in times if len(t) == size])
     judge.require(
         t[0].unique().numel() > 1,
         "time_shared",
@@ -52,37 +57,39 @@ def require_uniform_steps(judge: Judge, t: Tensor) -> None:
     )
     judge.require(
         not torch.equal(t[0].sort().values, t[1].sort().values),
-        "seeded",
+        "times_kept",
         "Two calls used the same times. Draw them at random, and do not fix a seed inside the loss.",
     )
-    counts = torch.bincount(t.flatten(), minlength=MADE_UP_STEPS)
-    # 1,024 draws miss one of 24 values with probability 1e-19
+    if session != "crowd":
+        return
+    counts = torch.bincount(t.flatten(), minlength=steps)
+    # 20,000 draws miss one of 24 values with probability 1e-370
     judge.require(counts[-1] > 0, "last_step_missing", "The noisiest step, t = T - 1, is never drawn.")
     judge.require(counts[0] > 0, "first_step_missing", "The first step, t = 0, is never drawn.")
     judge.require(
         stats.chisquare(counts.numpy()).pvalue >= judge.spend_alpha(1e-7),
         "time_distribution",
-        f"Your t are not uniform on 0 to T - 1: their mean is {t.double().mean():.1f}, "
-        f"but {(MADE_UP_STEPS - 1) / 2:.1f} is expected.",
+        f"Your t are not uniform on 0 to T - 1. t = 0 comes {counts[0] / t.numel():.1%} of the time, t = T - 1 "
+        f"{counts[-1] / t.numel():.1%}, the lower half {(t < steps // 2).double().mean():.1%}. Each step should come "
+        f"{1 / steps:.1%} of the time.",
     )
 
 
-def other_times(t: Tensor) -> Mistakes:
+def other_times(t: Tensor, steps: float) -> Mistakes:
     """Return known wrong times for the model, from the right ones, (b,)."""
     return [
-        ("time_reversed", "The model gets T - 1 - t, but the noise was added for t.", MADE_UP_STEPS - 1 - t),
-        ("time_scaled", "The model gets t / T, but it takes the index t itself.", t / MADE_UP_STEPS),
+        ("time_reversed", "The model gets T - 1 - t, but the noise was added for t.", steps - 1 - t),
+        ("time_scaled", "The model gets t / T, but it takes the index t itself.", t / steps),
     ]
 
 
 LOSS = ClassifierLoss(
     trainer="NoisyClassifierTrainer",
     build=build,
-    runs=sizes_of_runs(shape=(1, 4, 2), long=(11,), single=(3, 2, 2)),
+    sessions=sessions(shape=(1, 4, 2), long=(11,), single=(3, 2, 2), knobs=KNOBS),
     time_axes=(),
-    require_time_distribution=require_uniform_steps,
+    require_times=require_uniform_steps,
     other_times=other_times,
-    rtol=1e-6,
     require_time=require_steps,
 )
 
@@ -101,7 +108,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=2,
     title="A classifier that can read noise",
-    version=3,
+    version=4,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
