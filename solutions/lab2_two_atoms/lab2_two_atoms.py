@@ -295,12 +295,12 @@ the mean over samples *and* atoms. It is the same as weighing the squared error 
 >
 > Complete `get_train_loss(self, batch_size)`.
 > 1. Draw `batch_size` states: `x0, _ = self.data.sample(batch_size)`. Leave them as they are: they may be the dataset's own memory.
-> 2. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1)`, and standard normal noise of the shape of `x0`.
+> 2. Draw one time for each sample, uniform on $[0, 1]$, of shape `(b, 1)`, and standard normal noise of the shape of `x0`. All these numbers are independent, and new in every call. A random generator of your own is fine if it does not start again.
 > 3. Noise them with `self.schedule.add_noise(x0, t, noise)`. The width is `self.schedule.sigma(t)`. Here the schedule may be any schedule, not only yours.
 > 4. The target is $\sigma\, \nabla_x \log K(x - x_0;\, \sigma)$, with all copies in `IMAGES`. (No $\sigma_d$ here: $x_0$ is known.)
 > 5. Ask the network: `self.model(x, t)`. It returns $\sigma s$. Return the squared difference, **averaged over batch and atoms**, as a tensor with no axes (shape `()`). Gradients must flow from it to the model.
 >
-> New tensors have the device and the dtype of `x0`.
+> It works on any device. The model's mode and stored gradients are the caller's: leave them as they are.
 
 <details><summary>A nudge</summary>
 

@@ -82,7 +82,7 @@ wrong("model_sees_x0", finds="model_sees_x0", source=plain((MODEL, "self.model(x
 wrong("model_sees_sigma", finds="model_sees_sigma", source=plain((MODEL, "self.model(x, sigma)")))
 wrong("model_time_reversed", finds="time_reversed", source=plain((MODEL, "self.model(x, 1 - t)")))
 wrong("model_other_time", finds="time_differs", source=plain((MODEL, "self.model(x, torch.rand_like(t))")))
-wrong("model_flat_time", finds=("time_shape", "raised"), source=plain((MODEL, "self.model(x, t[:1])")))
+wrong("model_flat_time", finds=("model_time_shape", "raised"), source=plain((MODEL, "self.model(x, t[:1])")))
 wrong(
     "noise_resampled",
     finds="model_sees_other_x",
@@ -129,8 +129,8 @@ wrong(
     source=plain((TIME, TIME.replace("batch_size, 1", "batch_size"))),
 )
 wrong("time_per_atom", finds="time_shape", source=plain((TIME, "t = torch.rand_like(x0)")))
-wrong("noise_uniform", finds="noise_not_normal", source=plain((RANDN, "noise = torch.rand_like(x0)")))
-wrong("noise_half", finds="noise_not_normal", source=plain((RANDN, "noise = 0.5 * torch.randn_like(x0)")))
+wrong("noise_uniform", finds="noise_law", source=plain((RANDN, "noise = torch.rand_like(x0)")))
+wrong("noise_half", finds="noise_law", source=plain((RANDN, "noise = 0.5 * torch.randn_like(x0)")))
 wrong("noise_per_batch", finds="noise_shared", source=plain((RANDN, "noise = torch.randn_like(x0[:1]).expand_as(x0)")))
 wrong(
     "noise_per_sample", finds="noise_shared", source=plain((RANDN, "noise = torch.randn_like(x0[:, :1]).expand_as(x0)"))
@@ -140,7 +140,7 @@ wrong(
     finds=("noise_tied_to_time", "noise_shared"),
     source=plain((RANDN, "noise = torch.cat([math.sqrt(2) * torch.erfinv(2 * t - 1), torch.randn_like(t)], dim=1)")),
 )
-wrong("seed_inside", finds="seeded", source=plain(("x0, _ = ", "torch.manual_seed(0)\nx0, _ = ")))
+wrong("seed_inside", finds="seed_left", source=plain(("x0, _ = ", "torch.manual_seed(0)\nx0, _ = ")))
 wrong(
     "no_data",
     finds="data_not_sampled",
@@ -148,7 +148,9 @@ wrong(
 )
 wrong("states_in_place", finds="states_altered", source=plain((MEAN, "x0.mul_(0.9)\n" + MEAN)))
 wrong("detached", finds="detached", source=plain((MODEL, f"{MODEL}.detach()")))
-wrong("model_sees_flat_time", finds="time_shape", source=plain(("self.model(x, t)", "self.model(x, t.flatten())")))
+wrong(
+    "model_sees_flat_time", finds="model_time_shape", source=plain(("self.model(x, t)", "self.model(x, t.flatten())"))
+)
 wrong("keeps_an_axis", finds="no_reduction", source=plain((MEAN, "return (error**2).mean().reshape(1)")))
 wrong("returns_float", finds=("detached", "not_a_tensor"), source=plain((MEAN, "return (error**2).mean().item()")))
 wrong("half_detached", finds="wrong_gradient", source=plain((MEAN, "return (error * error.detach()).mean()")))
@@ -165,6 +167,112 @@ wrong("norm_of_batch", finds="wrong_loss", source=plain((MEAN, "return error.nor
 wrong(
     "gaussian_at_x0", finds=("argument_reversed", "wrong_loss"), source=plain(("(x - x0)[..., None]", "x[..., None]"))
 )
+
+# --- draws that depend on each other
+
+HALF = "{0} = torch.cat([{0}[: batch_size // 2 + batch_size % 2], {1}{0}[: batch_size // 2]])"
+wrong("antithetic_noise", finds="noise_mirrored", source=plain((RANDN, RANDN + "\n" + HALF.format("noise", "-"))))
+wrong("antithetic_times", finds="time_mirrored", source=plain((TIME, TIME + "\n" + HALF.format("t", "1 - "))))
+wrong(
+    "stratified_times",
+    finds="time_stratified",
+    source=plain((TIME, TIME + "\nt = (torch.arange(batch_size, device=t.device)[:, None] + t) / batch_size")),
+)
+wrong(
+    "shuffled_strata",
+    finds="time_stratified",
+    source=plain((TIME, TIME + "\nt = (torch.randperm(batch_size, device=t.device)[:, None] + t) / batch_size")),
+)
+wrong("times_sorted", finds="samples_tied", source=plain((TIME, TIME + ".sort(dim=0).values")))
+wrong(
+    "time_from_noise",
+    finds="noise_tied_to_time",
+    source=plain((TIME + "\n", ""), (RANDN, RANDN + "\nt = torch.special.ndtr(noise[:, 1:])")),
+)
+wrong(
+    "one_seed_for_both",
+    finds="noise_tied_to_time",
+    source=plain(
+        (TIME, "seed = int(torch.randint(2**31, ()))\ng = torch.Generator().manual_seed(seed)\n"
+         "t = torch.rand(batch_size, 1, generator=g).to(x0)"),
+        (RANDN, "noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed)).to(x0)"),
+    ),
+)  # fmt: skip
+KEEP = "if getattr(self, '{0}', None) is None or len(self.{0}) != batch_size:\n    self.{0} = {1}\n{0} = self.{0}"
+wrong("time_kept", finds="seeded", source=plain((TIME, KEEP.format("t", TIME.removeprefix("t = ")))))
+wrong("noise_kept", finds="seeded", source=plain((RANDN, KEEP.format("noise", "torch.randn_like(x0)"))))
+wrong(
+    "batch_kept",
+    finds=("batch_kept", "data_not_sampled"),
+    source=plain(("x0, _ = self.data.sample(batch_size)", KEEP.format("x0", "self.data.sample(batch_size)[0]"))),
+)
+wrong(
+    "buffer_of_states",
+    finds="batch_kept",
+    source=plain(
+        (
+            "x0, _ = self.data.sample(batch_size)",
+            "before, self.x0 = getattr(self, 'x0', None), self.data.sample(batch_size)[0]\n"
+            "x0 = self.x0 if before is None or len(before) != batch_size else before",
+        )
+    ),
+)
+GENERATOR = "generator=self.g, device=x0.device, dtype=x0.dtype"
+OWN_TIME, OWN_NOISE = f"t = torch.rand(batch_size, 1, {GENERATOR})", f"noise = torch.randn(x0.shape, {GENERATOR})"
+wrong(
+    "stream_starts_again",
+    finds="seeded",
+    source=plain((TIME, f"self.g = torch.Generator().manual_seed(0)\n{OWN_TIME}"), (RANDN, OWN_NOISE)),
+)
+wrong(
+    "seed_is_the_batch_size",
+    finds="seeded",
+    source=plain((TIME, f"self.g = torch.Generator().manual_seed(batch_size)\n{OWN_TIME}"), (RANDN, OWN_NOISE)),
+)
+wrong(
+    "forked_seed",
+    finds="seeded",
+    source=plain((RANDN, "with torch.random.fork_rng():\n    torch.manual_seed(1)\n    " + RANDN)),
+)
+wrong("half_of_the_states", finds="states_repeated", source=plain(
+    ("sample(batch_size)", "sample(batch_size)\nx0 = x0[torch.arange(batch_size) // 2]")))  # fmt: skip
+wrong("times_cut_by_a_thousandth", finds="time_ends", source=plain((TIME, TIME + ".clamp(min=2e-3)")))
+
+# --- what is left behind
+
+SETUP = "self.schedule, self.data = schedule, data\n"
+FIRST = "x0, _ = self.data"
+wrong("seed_in_init", finds="seed_left", source=plain().replace(SETUP, SETUP + "        torch.manual_seed(0)\n"))
+wrong("numpy_seed", finds="seed_left", source=plain(
+    (FIRST, "np.random.seed(0)\n" + FIRST), (RANDN, "noise = torch.from_numpy(np.random.randn(*x0.shape)).to(x0)")
+))  # fmt: skip
+wrong("eval_mode", finds="mode_left", source=plain((FIRST, "self.model.eval()\n" + FIRST)))
+wrong("zero_grad", finds="gradient_cleared", source=plain((FIRST, "self.model.zero_grad()\n" + FIRST)))
+wrong("backward", finds="gradient_left", source=plain(
+    (MEAN, "loss = (error**2).mean()\nloss.backward(retain_graph=True)\nreturn loss")))  # fmt: skip
+wrong("step_inside", finds="parameter_changed", source=plain(
+    (FIRST, "with torch.no_grad():\n    [p.mul_(0.9) for p in self.model.parameters()]\n" + FIRST)))  # fmt: skip
+wrong("frozen", finds="requires_grad_left", source=plain((MEAN, "self.model.requires_grad_(False)\n" + MEAN)))
+wrong("default_dtype", finds="setting_left", source=plain((FIRST, "torch.set_default_dtype(torch.float64)\n" + FIRST)))
+
+# --- other wrong formulas
+
+wrong(
+    "sigma_floor",
+    finds="wrong_loss",
+    source=plain(("self.schedule.sigma(t)", "self.schedule.sigma(t).clamp(min=0.01)")),
+)
+wrong("target_clipped", finds="wrong_loss", source=plain((TARGET, TARGET + "\ntarget = target.clamp(-1, 1)")))
+wrong("error_clipped", finds="wrong_loss", source=plain((MEAN, "return (error**2).clamp(max=1).mean()")))
+wrong("huber", finds="wrong_loss", source=plain((MEAN, "return torch.nn.functional.smooth_l1_loss(error, 0 * error)")))
+wrong(
+    "nearest_image_by_index",
+    finds="nearest_image_only",
+    source=plain((TARGET, "target = -offsets.gather(-1, weights.argmax(-1, keepdim=True))[..., 0] / sigma")),
+)
+wrong("softmax_over_atoms", finds="wrong_loss", source=plain(("** 2), dim=-1)", "** 2), dim=1)")))
+wrong("softmax_over_batch", finds="wrong_loss", source=plain(("** 2), dim=-1)", "** 2), dim=0)")))
+wrong("epsilon", finds="wrong_loss", source=plain(("/ sigma\nerror", "/ (sigma + 1e-3)\nerror")))
 
 right(
     "mse_loss",
@@ -223,3 +331,76 @@ return total / (2 * batch_size)
 """,
     ),
 )
+
+right(
+    "float32_loss",
+    source=plain((MEAN, f"return torch.nn.functional.mse_loss({MODEL}.float(), target.float())")),
+)
+right("float32_states", source=plain(("sample(batch_size)\n", "sample(batch_size)\nx0 = x0.float()\n")))
+right("float32_into_the_model", source=plain((MODEL, "self.model(x.float(), t.float())")))
+right(
+    "generator_of_its_own",
+    source=plain((TIME, OWN_TIME), (RANDN, OWN_NOISE)).replace(
+        SETUP, SETUP + "        self.g = torch.Generator().manual_seed(0)\n"
+    ),
+)
+right(
+    "generator_in_each_call",
+    source=plain((TIME, f"self.g = torch.Generator()\nself.g.seed()\n{OWN_TIME}"), (RANDN, OWN_NOISE)),
+)
+right(
+    "seed_counts_the_calls",
+    source=plain(
+        (
+            TIME,
+            "self.calls = getattr(self, 'calls', 0) + 1\nself.g = torch.Generator().manual_seed(self.calls)\n"
+            + OWN_TIME,
+        ),
+        (RANDN, OWN_NOISE),
+    ),
+)
+right(
+    "numpy_generator",
+    source=plain((RANDN, "noise = torch.from_numpy(np.random.default_rng().standard_normal(tuple(x0.shape))).to(x0)")),
+)
+right(
+    "distributions",
+    source=plain(
+        (TIME, "t = torch.distributions.Uniform(0, 1).sample((batch_size, 1)).to(x0)"),
+        (RANDN, "noise = torch.distributions.Normal(0, 1).sample(x0.shape).to(x0)"),
+    ),
+)
+right(
+    "states_in_another_order",
+    source=plain(("sample(batch_size)\n", "sample(batch_size)\nx0 = x0[torch.randperm(batch_size)]\n")),
+)
+right(
+    "all_in_another_order",
+    source=plain(
+        ("sigma = self", "order = torch.randperm(batch_size)\nx0, t, x = x0[order], t[order], x[order]\nsigma = self")
+    ),
+)
+right(
+    "in_place",
+    source=plain(
+        (
+            "t = torch.rand(batch_size, 1, device=x0.device, dtype=x0.dtype)",
+            "t = x0.new_empty(batch_size, 1).uniform_()",
+        ),
+        (RANDN, "noise = torch.empty_like(x0).normal_()"),
+    ),
+)
+right(
+    "functional_gradient",
+    source=plain(
+        (
+            TARGET,
+            "def log_k(u, sigma):\n"
+            "    return (-(u[:, None] + torch.tensor(IMAGES).to(u)) ** 2 / (2 * sigma**2)).logsumexp(-1).sum()\n"
+            "target = sigma * torch.func.vmap(torch.func.grad(log_k))(x - x0, sigma)",
+        )
+    ),
+)
+right("einsum", source=plain((TARGET, "target = -torch.einsum('bak,bak->ba', weights, offsets) / sigma")))
+right("mode_restored", source=plain(
+    (FIRST, "self.model.eval()\n" + FIRST), (MEAN, "self.model.train()\n" + MEAN)))  # fmt: skip

@@ -1,4 +1,7 @@
-"""Verdicts on what a training loss draws at random: times and noise, from the calls of one exercise."""
+"""Verdicts on what a training loss draws at random: times and noise, from the calls of one exercise.
+
+All calls must be calls of one trainer. Two trainers may draw the same numbers, each from a generator of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,62 @@ import torch
 from torch import Tensor
 
 from utils.checks.judging import Judge
-from utils.checks.kits.statistics import is_normal, is_uniform, reaches_ends
+from utils.checks.kits.independence import are_columns_dependent, are_dependent
+from utils.checks.kits.statistics import is_normal, is_too_even, is_uniform, reaches_ends
+
+MARGINAL_LEVEL = 1e-7  # chance that a test of one distribution rejects right draws
+EVEN_LEVEL = 1e-9  # chance that independent times look stratified
+TIED_LEVEL = 1e-8  # chance that one test of independence rejects right draws; there are up to six
+MIRROR_DISTANCE = 1e-7  # two numbers that are nearer count as the same
+MIRRORED_SHARE = 0.1  # numbers with a partner of the same size; of float32 draws, below one in a thousand have one
 
 
 def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
-    """(calls, batch): independent, and uniform on [low, 1]. A `low` above 0 is the trainer's `t_min`."""
+    """Fail unless times are uniform on [low, 1] and not arranged.
+
+    Args:
+        judge: The judge of the exercise.
+        t: Times, (calls, batch).
+        low: Above 0, it is the trainer's `t_min`.
+    """
     interval = "[self.t_min, 1]" if low else "[0, 1]"
+    require_in_range(judge, t, low, interval)
+    judge.require(
+        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
+    )
+    judge.require(
+        t.sort(dim=1).values.diff(dim=1).std() > 1e-4,
+        "time_grid",
+        "Your times lie on a regular grid. They are drawn at random, uniformly.",
+    )
+    judge.require(
+        not repeats_a_call(t),
+        "seeded",
+        "Two calls used the same random times. Do not fix a seed inside the loss, and draw new times in every call.",
+    )
+    judge.require(
+        t.unique().numel() > 0.9 * t.numel(),
+        "time_discrete",
+        f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and "
+        f"again. t is uniform on the whole interval {interval}.",
+    )
+    judge.require(
+        is_uniform(t, judge.spend_alpha(MARGINAL_LEVEL), low, 1.0),
+        "time_distribution",
+        f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation "
+        f"{t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
+    )
+    judge.require(
+        reaches_ends(t, judge.spend_alpha(MARGINAL_LEVEL), low, 1.0),
+        "time_ends",
+        f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer "
+        f"to both ends of {interval}, and what is never drawn is never learned.",
+    )
+    require_unarranged(judge, t, low, interval)
+
+
+def require_in_range(judge: Judge, t: Tensor, low: float, interval: str) -> None:
+    """Fail if times lie outside [0, 1], or below `low`."""
     outside = float(((t < 0) | (t > 1)).double().mean())
     judge.require(
         outside == 0,
@@ -29,63 +82,53 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
         "t_min_ignored",
         f"{below:.0%} of your times lie below self.t_min. Times are uniform on {interval}.",
     )
-    judge.require(
-        t[0].unique().numel() > 1, "time_shared", "All samples of a batch share one time t. Each needs its own."
-    )
-    judge.require(
-        is_irregular(t),
-        "time_grid",
-        "Your times lie on a regular grid. They are drawn at random, uniformly.",
-    )
-    judge.require(
-        not torch.equal(t[0], t[1]),
-        "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss.",
-    )
-    judge.require(
-        t.unique().numel() > 0.9 * t.numel(),
-        "time_discrete",
-        f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and "
-        f"again. t is uniform on the whole interval {interval}.",
-    )
-    judge.require(
-        is_uniform(t, judge.spend_alpha(1e-7), low, 1.0),
-        "time_distribution",
-        f"Your times are not uniform on {interval}: their mean is {t.mean():.2f} and their standard deviation "
-        f"{t.std():.2f} ({(1 + low) / 2:.2f} and {(1 - low) / 12**0.5:.2f} expected).",
-    )
-    judge.require(
-        reaches_ends(t, judge.spend_alpha(1e-7), low, 1.0),
-        "time_ends",
-        f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer "
-        f"to both ends of {interval}, and what is never drawn is never learned.",
-    )
 
 
-def is_irregular(t: Tensor) -> bool:
-    """Return whether the gaps between sorted times, (calls, batch), differ. Those of uniform times are exponential."""
-    gaps = t.sort(dim=1).values.diff(dim=1)
-    return bool(gaps.std() > 0.7 * gaps.mean())  # the ratio is 1 for uniform times, and 0.41 with one in each cell
+def require_unarranged(judge: Judge, t: Tensor, low: float, interval: str) -> None:
+    """Fail if times are mirrored in the middle of the interval, or spread evenly over it."""
+    judge.require(
+        not has_partners((t - (1 + low) / 2).abs()),
+        "time_mirrored",
+        f"Your times come in pairs, each as far from the middle of {interval} as the other. "
+        "The times of two samples are independent: draw each of them.",
+    )
+    judge.spend_alpha(EVEN_LEVEL)
+    judge.require(
+        not any(is_too_even(row, EVEN_LEVEL / len(t), low, 1.0) for row in t),
+        "time_stratified",
+        f"The times of a batch are spread over {interval} more evenly than random numbers are, as if each had a part "
+        "of the interval to itself. The times of two samples are independent: draw them with `torch.rand` alone.",
+    )
 
 
 def judge_noise(judge: Judge, noise: Tensor) -> None:
-    """(calls, batch, …): independent standard normal numbers."""
+    """Fail unless noise is standard normal and nothing of it is used twice.
+
+    Args:
+        judge: The judge of the exercise.
+        noise: The noise, (calls, batch, …).
+    """
     judge.require(
         not torch.equal(noise[0, 0], noise[0, 1]),
         "noise_shared",
         "All samples of a batch share the same noise. Each needs its own.",
     )
     judge.require(
-        not torch.equal(noise[0], noise[1]),
+        not repeats_a_call(noise),
         "seeded",
-        "Two calls used the same noise. Do not fix a seed inside the loss.",
+        "Two calls used the same noise. Do not fix a seed inside the loss, and draw new noise in every call.",
     )
     judge.require(
         noise.unique().numel() > 0.99 * noise.numel(),
         "noise_shared",
         "The same random numbers appear in several places of your noise. Each number of each sample needs its own.",
     )
-    if is_normal(noise, judge.spend_alpha(1e-7)):
+    judge.require(
+        not has_partners(noise.abs()),
+        "noise_mirrored",
+        "The noise of one sample is minus that of another. The noise of two samples is independent: draw all of it.",
+    )
+    if is_normal(noise, judge.spend_alpha(MARGINAL_LEVEL)):
         return
     mean, deviation = float(noise.mean()), float(noise.std())
     error = noise.numel() ** -0.5  # of the mean; that of the standard deviation is smaller
@@ -97,3 +140,76 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     judge.fail(
         "noise_law", f"The noise is not normal. Its mean and size are right, but not its distribution: {actual}."
     )
+
+
+def judge_independence(judge: Judge, t: Tensor, noise: Tensor) -> None:
+    """Fail if times and noise depend on each other: in a sample, between samples, or between successive calls.
+
+    Their distributions must have been tested before.
+
+    Args:
+        judge: The judge of the exercise.
+        t: Times that are uniform on [0, 1], (calls, batch). For integer steps pass (t + 1/2) / T.
+        noise: Standard normal noise, (calls, batch, …).
+    """
+    u = torch.special.ndtr(noise.double()).flatten(2)  # (calls, batch, d), uniform
+    times = t.double()[..., None]  # (calls, batch, 1)
+    judge.require(
+        not is_tied_to_time(judge, times, noise.double().flatten(2)),
+        "noise_tied_to_time",
+        "Noise and time are not independent. Draw each of them, and do not compute one from the other "
+        "or start both from the same seed.",
+    )
+    judge.require(
+        not are_columns_dependent(u.flatten(0, 1), judge.spend_alpha(TIED_LEVEL)),
+        "noise_shared",
+        "The noise of one coordinate depends on that of another. Each coordinate needs its own.",
+    )
+    both = torch.cat([times, u], dim=2)
+    pairs = both.shape[1] // 2 * 2
+    judge.require(
+        not are_dependent(
+            both[:, 0:pairs:2].flatten(0, 1), both[:, 1:pairs:2].flatten(0, 1), judge.spend_alpha(TIED_LEVEL)
+        ),
+        "samples_tied",
+        "The time or the noise of one sample depends on that of its neighbour in the batch. "
+        "Draw them independently, and do not sort them.",
+    )
+    calls = both.shape[0] // 2 * 2
+    judge.require(
+        not are_dependent(both[0:calls:2].flatten(0, 1), both[1:calls:2].flatten(0, 1), judge.spend_alpha(TIED_LEVEL)),
+        "batches_tied",
+        "The times or the noise of one call depend on those of the call before. Draw new numbers in every call.",
+    )
+
+
+def is_tied_to_time(judge: Judge, times: Tensor, noise: Tensor) -> bool:
+    """Return whether times, (calls, batch, 1), depend on noise, (calls, batch, d), or come from the same stream."""
+    d = noise.shape[2]
+    total = torch.special.ndtr(noise.sum(2, keepdim=True) / d**0.5)
+    size = torch.special.gammainc(torch.tensor(d / 2).double(), noise.square().sum(2, keepdim=True) / 2)
+    columns = torch.cat([torch.special.ndtr(noise), total, size], dim=2).flatten(0, 1)
+    if are_dependent(times.flatten(0, 1), columns, judge.spend_alpha(TIED_LEVEL)):
+        return True
+    # The first numbers of both in the order in which a generator makes them.
+    stream = torch.special.ndtr(noise.flatten(1)[:, : times.shape[1]])
+    return are_dependent(times.reshape(-1, 1), stream.reshape(-1, 1), judge.spend_alpha(TIED_LEVEL))
+
+
+def repeats_a_call(draws: Tensor) -> bool:
+    """Return whether two calls drew the same numbers.
+
+    Args:
+        draws: The numbers of all calls, (calls, …).
+    """
+    return torch.unique(draws.flatten(1), dim=0).shape[0] < len(draws)
+
+
+def has_partners(sizes: Tensor) -> bool:
+    """Return whether many numbers have a partner of the same size, as in antithetic draws.
+
+    Args:
+        sizes: Any shape.
+    """
+    gaps = sizes.double().flatten().sort().values.diff()
+    return bool((gaps < MIRROR_DISTANCE).double().mean() > MIRRORED_SHARE)

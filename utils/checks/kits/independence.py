@@ -1,64 +1,68 @@
-"""Are random numbers independent? Tests of correlation between several samples at once."""
+"""A test of independence with an exact level: do numbers that should be independent and uniform depend on each other?
+
+A uniform number u has the waves cos(k pi u), with mean 0 and values between -1 and 1. The product of two waves of two
+independent numbers has mean 0 and variance 1/4, so Bernstein's inequality bounds the sum of n such products.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+import math
 
 import torch
 from torch import Tensor
 
-Pairs = Sequence[tuple[Tensor, Tensor]]
+FREQUENCIES = 3  # of the waves: 1 sees a trend, 2 sees a dependence on the size, 3 a finer one
 
 
-def first_dependent(pairs: Pairs, level: float) -> int | None:
-    """Return the place of the first pair of samples that are correlated, or None.
-
-    r sqrt(n) of n independent pairs is nearly standard normal. Each pair gets an equal share of `level`.
+def waves(uniform: Tensor) -> Tensor:
+    """Return cos(k pi u) for each frequency k.
 
     Args:
-        pairs: Two samples each, (n,): uniform, normal, or absolute values of normal numbers. A constant one is skipped.
-        level: The chance of calling independent samples dependent.
+        uniform: Numbers in [0, 1], (n, d).
+
+    Returns:
+        The waves, (n, FREQUENCIES * d).
     """
-    from scipy import stats
-
-    limit = stats.norm.isf(level / (2 * max(len(pairs), 1)))
-    for place, (one, other) in enumerate(pairs):
-        both = torch.stack([one.flatten(), other.flatten()]).double()
-        if (both.std(1) == 0).any():
-            continue
-        if abs(float(torch.corrcoef(both)[0, 1])) * both.shape[1] ** 0.5 > limit:
-            return place
-    return None
+    angles = math.pi * torch.arange(1, FREQUENCIES + 1, dtype=torch.float64)
+    return torch.cos(uniform.double()[:, None, :] * angles[:, None]).flatten(1)
 
 
-def within(sample: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return pairs that show how the numbers of one sample depend on each other, (n,).
+def largest_sum(n: int, tests: int, level: float) -> float:
+    """Return what the sum of n products of waves exceeds with a probability of at most `level` in any of the tests.
 
-    Neighbours, the two halves one after the other, and the two halves as mirror images: so antithetic numbers show.
+    Args:
+        n: The number of independent pairs.
+        tests: The number of sums that are looked at.
+        level: The chance that one of them exceeds the limit although all numbers are independent.
     """
-    half = len(sample) // 2
-    first, second = sample[:half], sample[half : 2 * half]
-    return [(sample[:-1], sample[1:]), (first, second), (first, second.flip(0))]
+    size = math.log(2 * tests / level)  # Bernstein: 2 exp(-s² / 2 / (n / 4 + s / 3)) = level / tests
+    return size / 3 + math.sqrt(size**2 / 9 + size * n / 2)
 
 
-def columns(noise: Tensor) -> list[Tensor]:
-    """Return each coordinate of noise, (n, …), and its absolute value: (n,) each."""
-    flat = noise.flatten(1)
-    return [values for column in flat.unbind(1) for values in (column, column.abs())]
+def are_dependent(one: Tensor, other: Tensor, level: float) -> bool:
+    """Return whether a column of one table depends on a column of the other.
+
+    Args:
+        one: Independent rows of numbers that are uniform on [0, 1], (n, d).
+        other: The same number of such rows, (n, e).
+        level: The chance of True for independent tables.
+    """
+    first, second = waves(one), waves(other)
+    sums = (first.T @ second).abs()
+    return bool(sums.max() > largest_sum(len(one), sums.numel(), level))
 
 
-def noise_with_itself(noise: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return pairs that show how normal numbers, (n, …), depend on each other, from row to row and within a row."""
-    flat = noise.flatten(1)
-    rows = [pair for column in columns(noise) for pair in within(column)]
-    couples = list(itertools.combinations(flat.unbind(1), 2))
-    return rows + couples + [(one.abs(), other.abs()) for one, other in couples]
+def are_columns_dependent(table: Tensor, level: float) -> bool:
+    """Return whether two columns of a table depend on each other.
 
-
-def noise_with_others(noise: Tensor, *others: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return pairs that show how normal numbers, (n, …), depend on other numbers, (n,) each."""
-    flat = noise.flatten(1)
-    features = [*columns(noise), flat.mean(1), flat.abs().mean(1), noise.flatten()[: len(noise)]]
-    features.append(features[-1].abs())  # the first n numbers in the order in which they were drawn
-    return [(feature, other.flatten()) for feature in features for other in others]
+    Args:
+        table: Independent rows of numbers that are uniform on [0, 1], (n, d).
+        level: The chance of True for independent columns.
+    """
+    columns = table.shape[1]
+    if columns < 2:
+        return False
+    sums = (waves(table).T @ waves(table)).abs()
+    sums = sums.reshape(FREQUENCIES, columns, FREQUENCIES, columns)
+    sums = sums * (1 - torch.eye(columns, dtype=torch.float64)[:, None, :])  # a column depends on itself
+    return bool(sums.max() > largest_sum(len(table), sums.numel(), level))

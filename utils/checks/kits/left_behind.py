@@ -27,6 +27,10 @@ FINDINGS = {
         "Your code leaves a gradient behind in {what}. An optimiser would take it for its own. "
         "`torch.autograd.grad` returns a gradient without storing it anywhere.",
     ),
+    "cleared": (
+        "gradient_cleared",
+        "Your code removes a gradient that was stored in {what}. The caller may be accumulating it: leave it there.",
+    ),
     "flag": (
         "requires_grad_left",
         "Your code changes `requires_grad` of {what}, which belongs to the caller. Work on `.detach()` of it, "
@@ -83,6 +87,12 @@ def numbers(tensor: Tensor | None) -> object:
     if tensor is None or tensor.device.type == "meta":
         return None if tensor is None else tuple(tensor.shape)
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def is_empty(gradients: object) -> bool:
+    """Return whether there is no gradient among those of a tensor or of the parameters of a module."""
+    values = gradients.values() if isinstance(gradients, dict) else [gradients]
+    return all(value is None or (isinstance(value, bytes) and not any(value)) for value in values)
 
 
 def restore(before: dict[str, object]) -> None:
@@ -152,7 +162,9 @@ def watching(evidence: Evidence, run: str, **watched: Tensor | nn.Module) -> Ite
         left = [f"setting: {name}" for name in before if before[name] != after[name]]
         left += ["seed: torch"] * (torch.initial_seed() != seed)
         left += [
-            f"{kind}: {name}" for (kind, name), value in flags_of_all(watched).items() if value != flags[kind, name]
+            f"{'cleared' if kind == 'gradient' and is_empty(value) else kind}: {name}"
+            for (kind, name), value in flags_of_all(watched).items()
+            if value != flags[kind, name]
         ]
         evidence.put(f"{run}/left_behind", left)
         # Only a stream that was drawn from, or seeded, has moved.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from utils.checks.judging import Judge
-from utils.checks.kits.independence import first_dependent, noise_with_itself, noise_with_others, within
+from utils.checks.kits.correlation import first_dependent, noise_with_itself, noise_with_others, within
 
 INDEPENDENCE = 1e-7  # the chance of each test below to reject right draws; `require_independence` has three
 SHARED = 8  # float32 has so many values that two honest batches share more than 8 with a chance below 1e-20

@@ -21,6 +21,17 @@ def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0
     return stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).pvalue >= level
 
 
+def is_too_even(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
+    """Return whether numbers on [low, high] are spread more evenly than independent uniform numbers.
+
+    The Kolmogorov-Smirnov statistic of independent numbers is this small with a probability below `level`.
+    """
+    from scipy import stats
+
+    statistic = stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).statistic
+    return bool(stats.kstwo.cdf(statistic, sample.numel()) < level)
+
+
 def reaches_ends(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
     """Return whether the extremes of uniform numbers on [low, high] come near enough to both ends.
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from utils.atoms import SIGMA_MIN
 from utils.checks.challenge import Challenge
 from utils.checks.kits.ring import on_ring
-from utils.checks.stubs import RandomField, Recorder
+from utils.checks.stubs import RandomField, Recorder, per_sample
+
+LARGEST_SIGMA = 0.5  # the largest noise for which the lab's periodic copies are enough
 
 
 class StubAtoms:
     """Random states. `sample` returns views of its own storage, so that a state changed in place shows."""
 
-    def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype):
-        self.states = challenge.rand(f"{run} states", (512, 2), dtype=dtype)
+    def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype, size: int = 512):
+        self.states = challenge.rand(f"{run} states", (size, 2), dtype=dtype)
         self.next = 0
         self.sample = Recorder(self.draw, ("n",))
 
@@ -28,23 +33,27 @@ class StubAtoms:
 
 
 class StubSchedule:
-    """A random schedule: sigma is a wave between 0.05 and 0.35, and the noised state mixes all inputs."""
+    """A random schedule: sigma is a wave between the lab's least noise and 0.5, and the displacement is not the noise.
+
+    The wave runs through more than one period while t goes from 0 to 1, so that all noise levels occur.
+    """
 
     def __init__(self, challenge: Challenge):
         cpu = challenge.on("cpu")
-        self.speed, self.phase = cpu.number("stub speed", 4.0, 7.0), cpu.number("stub phase", 0.0, 6.0)
-        self.sigma_min, self.sigma_max = 0.05, 0.35
+        self.speed, self.phase = cpu.number("stub speed", 7.0, 9.0), cpu.number("stub phase", 0.0, 6.0)
+        self.sigma_min, self.sigma_max = SIGMA_MIN, LARGEST_SIGMA
         self.mix = RandomField(challenge, "noised")
         self.sigma = Recorder(self.wave, ("t",))
         self.add_noise = Recorder(self.noised, ("x0", "t", "noise"))
 
     def wave(self, t: Tensor) -> Tensor:
         """Return sigma(t)."""
-        return 0.2 + 0.15 * torch.sin(self.speed * t + self.phase)
+        middle, swing = math.log(SIGMA_MIN * LARGEST_SIGMA) / 2, math.log(LARGEST_SIGMA / SIGMA_MIN) / 2
+        return torch.exp(middle + swing * torch.sin(self.speed * t + self.phase))
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Return the noised state."""
-        return (x0 + 0.2 * self.mix(noise, t, x0)) % 1.0
+        """Return the noised state, at most about two sigma away for ordinary noise."""
+        return (x0 + self.wave(per_sample(t, x0)) * self.mix(noise, t, x0)) % 1.0
 
 
 class PushForward:

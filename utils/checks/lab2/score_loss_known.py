@@ -1,0 +1,165 @@
+"""Exercise 2.3: losses that are known beforehand, because all atoms are pushed by the same distance."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.judging import Judge
+from utils.checks.kits import regression_loss as regression
+from utils.checks.lab2.score_loss_stubs import ConstantModel, PushEitherWay, PushForward, SideModel, StubAtoms
+
+# run: how far atoms are pushed and with which sigma, what the model says of each atom, whether all stay in the cell
+PUSHED = {
+    "inside": (0.02, 0.01, (1.0, -5.0), True),
+    "ideal": (0.02, 0.01, (-2.0, -2.0), False),
+    "least": (0.004, 0.002, (-2.0, -2.0), False),
+    "twice": (0.02, 0.01, (4.0, -8.0), True),
+    "halfway": (0.5, 0.35, (0.0, 0.0), False),
+    "far": (0.3, 0.35, (0.0, 0.0), False),
+}
+EITHER_WAY = "either_way"  # forward or backward at random
+
+# The loss of a model that says 0 where atoms were pushed by 0.3 and sigma is 0.35, by automatic differentiation of
+# log K in float64: tests/exercises/lab2/test_score_loss.py makes this number again.
+PUBLIC_LOSS_FAR = 0.155311368
+ROUNDING = 1e-4  # relative: a loss that is right to the precision of float32 is right
+GROWTH = 0.4  # how far the growth of the gradient may be from 1, where the target varies from sample to sample
+ZERO = 1e-7  # a loss of 0 with the rounding of float32 in places and target
+
+
+def probe_known(Trainer, challenge: Challenge, evidence: Evidence) -> None:
+    """Evaluate the loss where every atom was pushed by the same distance, or forward and backward at random."""
+    for run, (distance, sigma, says, inside) in PUSHED.items():
+        with evidence.attempt(run):
+            model, data = ConstantModel(*says), StubAtoms(challenge, run, torch.float64)
+            if inside:
+                data.states[:] = 0.2 + 0.6 * data.states
+            trainer = Trainer(schedule=PushForward(distance, sigma), model=model, data=data)
+            regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=64), model.values)
+    with evidence.attempt(EITHER_WAY):
+        data = StubAtoms(challenge, EITHER_WAY, torch.float64)
+        data.states[:] = data.states[0].clone()
+        side = SideModel(data.states[0].clone(), 2.0)
+        trainer = Trainer(schedule=PushEitherWay(0.02, 0.01), model=side, data=data)
+        regression.record_loss(evidence, EITHER_WAY, trainer.get_train_loss(batch_size=64), side.values)
+
+
+def check_known_losses(judge: Judge) -> None:
+    """Compare losses of constant models: first the reduction, then the target, then the periodic copies."""
+    losses = {run: float(regression.require_scalar(judge, run, "atoms")) for run in [*PUSHED, EITHER_WAY]}
+    gradients = {run: judge.tensor(f"{run}/grad", (2,), "The gradient of the model's parameter") for run in PUSHED}
+    check_reduction(judge, losses, gradients)
+    check_target(judge, losses["inside"], gradients["inside"])
+    check_zero(
+        judge,
+        losses["ideal"],
+        "ideal_not_zero",
+        "Every atom was pushed forward by 2 sigma, some of them across the cell's edge, and the model returned -2. "
+        "Your loss is {loss:.3g}, not 0. It is 0 where no atom crosses the edge.",
+    )
+    check_zero(
+        judge,
+        losses["least"],
+        "least_not_zero",
+        "Every atom was pushed forward by 2 sigma, where sigma is 0.002, and the model returned -2. Your loss is "
+        "{loss:.3g}, not 0. At sigma = 0.01 it is right.",
+    )
+    check_zero(
+        judge,
+        losses["halfway"],
+        "halfway_not_zero",
+        "Every atom was pushed halfway around the ring, where the pulls to both sides cancel, and the model returned "
+        "0. Your loss is {loss:.3g}, not 0: do all periodic copies count, each by its share?",
+    )
+    judge.require(
+        abs(losses["far"] / PUBLIC_LOSS_FAR - 1) < ROUNDING,
+        "wrong_loss",
+        f"Every atom was pushed by 0.3 where sigma is 0.35, and the model returned 0. Your loss is "
+        f"{losses['far']:.7g}, not {PUBLIC_LOSS_FAR:.7g}: look at the shares of the periodic copies.",
+    )
+    check_zero(
+        judge,
+        losses[EITHER_WAY],
+        "noise_resampled",
+        "Atoms were pushed forward or backward at random by 2 sigma, and the model returned -2 or 2 accordingly. "
+        "Your loss is {loss:.3g}, not 0: does the target use the same noised x as the model?",
+    )
+    judge.require(
+        judge.close(gradients["inside"], torch.tensor([3.0, -3.0]), ROUNDING),
+        "wrong_gradient",
+        "The loss is right, but its gradient is not: a part of it is cut off from the model.",
+    )
+
+
+def check_zero(judge: Judge, loss: float, code: str, message: str) -> None:
+    """Fail unless a loss is 0."""
+    judge.require(abs(loss) < ZERO, code, message.format(loss=loss))
+
+
+def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str, Tensor]) -> None:
+    """Fail if the loss is no mean squared error.
+
+    Two models are off by 3 and by 6, upwards for one atom and downwards for the other. Their gradients differ by 3,
+    whatever the target is.
+    """
+    off, twice = losses["inside"], losses["twice"]
+    growth = float(((gradients["twice"] - gradients["inside"]) / torch.tensor([3.0, -3.0])).mean())
+    if abs(growth - 1) < GROWTH:
+        return
+    seen = (
+        f"For a model that is off by +3 for one atom and by -3 for the other your loss is {off:.7g}, not 9. "
+        f"Where it is off by 6, your loss is {twice:.7g}, not 36. "
+    )
+    if abs(off) < ZERO:
+        judge.fail("errors_cancel", f"{seen}Errors of the two atoms cancel. Square them first.")
+    if math.isclose(off, 3, rel_tol=ROUNDING):
+        judge.fail("not_squared", f"{seen}Twice the error gives twice the loss: square it, and take no root.")
+    if math.isclose(twice, 2 * off, rel_tol=ROUNDING):
+        judge.fail("norm_not_squared", f"{seen}Twice the error gives twice the loss, as a norm does. Square it.")
+    if growth > 1:
+        judge.fail("summed", f"{seen}Average over the 64 samples and the 2 atoms, and do not sum.")
+    if abs(growth) < ROUNDING / 10:
+        judge.fail("not_a_square", f"{seen}Twice the error must give four times the loss.")
+    if growth < 0.01:
+        judge.fail("far_too_small", f"{seen}A power of sigma multiplies the error. All errors have the weight 1.")
+    judge.fail("scaled", f"{seen}Something multiplies the squared error. All errors have the weight 1.")
+
+
+def check_target(judge: Judge, loss: float, gradient: Tensor) -> None:
+    """Fail if the target has the wrong sign or size, as the gradient of a mean squared error tells.
+
+    Every atom was pushed forward by 2 sigma inside of the cell, and the model was off by 3 and by -3.
+    """
+    if math.isclose(loss, 9, rel_tol=ROUNDING) or not math.isfinite(loss):
+        return
+    target = torch.tensor(PUSHED["inside"][2], dtype=torch.float64) - gradient  # mean target of each atom
+    spread = max(0.0, loss - float(gradient.square().mean())) ** 0.5
+    if spread > 1e-2 * (1 + float(target.abs().mean())):
+        judge.fail(
+            "target_varies" if spread < 2 else "target_varies_widely",
+            "Every atom was pushed forward by 2 sigma, so the target is the same number for all of them. Yours "
+            f"differ with a standard deviation of {spread:.2g}: they contain something else than x - x0 and sigma.",
+        )
+    fail_by_ratio(judge, float(target.mean()) / -2)
+
+
+def fail_by_ratio(judge: Judge, ratio: float) -> None:
+    """Fail with the ratio of the target to the right one, in size and sign."""
+    seen = (
+        f"Every atom was pushed forward by 2 sigma, where sigma is 0.01. Your target is {ratio:.6g} times the right one"
+    )
+    power = "Look at the power of sigma in front of the mean offset."
+    if ratio < 0:
+        judge.fail("target_sign", f"{seen}: its sign is wrong. In which direction is the density higher?")
+    if ratio > 1:
+        judge.fail("target_too_large", f"{seen}. {power}")
+    if ratio < 0.1:
+        judge.fail("target_far_too_small", f"{seen}. {power} Do the samples of a batch keep apart?")
+    if ratio < 0.8:
+        judge.fail("target_too_small", f"{seen}. Is the variance of the Gaussian sigma², and nothing limited?")
+    judge.fail("target_slightly_small", f"{seen}. Is something added to sigma?")
