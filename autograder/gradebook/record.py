@@ -84,15 +84,18 @@ def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: b
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
     ]
     graded = [entry.student for entry in class_run.students if entry.grade is not None]
-    commands = ClassCommands(class_run.course, class_run.lab, graded, lock, flags)
+    unstaged = [student for student in graded if not (staged / student).is_dir()]
+    commands = ClassCommands(class_run.course, class_run.lab, [s for s in graded if s not in unstaged], lock, flags)
     problems += commands.update_assignment()
-    ungraded = commands.run("autograde", "recording scores", "autograded", "*.ipynb")
+    ungraded = commands.run("autograde", "recording scores", "autograded", "*.ipynb", commands.students)
+    ungraded |= dict.fromkeys(unstaged, "")
     problems += [f"{student}: nbgrader autograde failed{why}; {SCORES_LOST}" for student, why in ungraded.items()]
     if reviewed:
         with open_gradebook(class_run.course) as book:
             manual_grades.restore_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder, reviewed)
     pageless: dict[str, str] = {}
     if feedback:
+        commands.students = [student for student in commands.students if student not in ungraded]
         pageless = commands.feedback_pages()
         problems += [
             f"{student}: nbgrader generate_feedback failed{why}; {PAGE_LOST}" for student, why in pageless.items()
@@ -117,7 +120,10 @@ class ClassCommands:
 
     def feedback_pages(self) -> dict[str, str]:
         """Write the feedback pages; return the students without one, as `run` does."""
-        return self.run("generate_feedback", "feedback pages", "feedback", "*.html")
+        folder = self.course / "autograded"
+        there = [student for student in self.students if (folder / student / self.lab.name).is_dir()]
+        pageless = self.run("generate_feedback", "feedback pages", "feedback", "*.html", there)
+        return pageless | {student: "" for student in self.students if student not in there}
 
     def update_assignment(self) -> list[str]:
         """Let nbgrader read the lab's cells and points, and return what went wrong.
@@ -136,7 +142,7 @@ class ClassCommands:
             raise GradebookError(f"nbgrader generate_assignment failed, so no grade was written: {reason[:500]}")
         return []
 
-    def run(self, command: str, what: str, folder: str, pattern: str) -> dict[str, str]:
+    def run(self, command: str, what: str, folder: str, pattern: str, students: list[str]) -> dict[str, str]:
         """Run a command that writes one file for each student, and finish it for all others if one stalls it.
 
         Args:
@@ -144,13 +150,14 @@ class ClassCommands:
             what: The text of the progress bar.
             folder: Where in the course the files are written.
             pattern: The glob pattern of a student's file.
+            students: Those for whom nbgrader has what it needs.
 
         Returns:
             The students without a file, each with the reason where it is known, such as ", because it …".
         """
-        output = Output(self.course / folder, self.lab, pattern, self.students)
+        output = Output(self.course / folder, self.lab, pattern, students)
         stalled: dict[str, str] = {}
-        with progress_by_files(what, output.folder, f"*/{self.lab.name}/{pattern}", len(self.students)):
+        with progress_by_files(what, output.folder, f"*/{self.lab.name}/{pattern}", len(students)):
             while True:
                 others = f"--CourseDirectory.student_id_exclude={','.join([*output.others(), *stalled])}"
                 ended = run_nbgrader(

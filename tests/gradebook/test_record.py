@@ -70,6 +70,8 @@ class Nbgrader:
             return Finished(0, "", "")
         for student in ("ada", "bo", "cy", "dia"):
             place = self.course / folder / student / LAB.name / name
+            if kind == "generate_feedback" and not (self.course / "autograded" / student).is_dir():
+                continue
             if student in excluded or ("--force" not in command and place.exists()):
                 continue
             if (kind, student) in self.stalls:
@@ -97,8 +99,8 @@ def test_a_student_who_stalls_nbgrader_costs_nobody_else_a_page(tmp_path, monkey
     assert not complete and look == ["dia", "bo", "cy"] and pageless == ["bo", "cy"]
     assert [line.split(":")[0] for line in problems] == ["dia", "bo", "cy"]
     assert all("because it needs more than 120 s of computing time" in line for line in problems)
-    pages = {name: tmp_path / "feedback" / name / LAB.name / "x.html" for name in ("ada", "dia")}
-    assert all("call" in page.read_text() for page in pages.values())
+    assert "call" in (tmp_path / "feedback" / "ada" / LAB.name / "x.html").read_text()
+    assert (tmp_path / "feedback" / "dia" / LAB.name / "x.html").read_text() == "of an earlier run"
 
 
 def test_ctrl_c_while_pages_are_written_leaves_nothing_behind(tmp_path, monkeypatch):
