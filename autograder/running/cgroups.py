@@ -181,10 +181,21 @@ class Placement:
 def placement() -> Placement:
     """Return the best way that this machine offers: a delegated part of the tree, systemd, or no group."""
     group = make_group()
+    if group is not None and not can_enter(group):
+        group.remove()
+        group = None
     if (group is None or "memory" not in group.controllers) and (words := systemd_command()):
         if group is not None:
             group.remove()
         return Placement(None, words)
-    if group is None:
-        return Placement(None, ())
-    return Placement(group, ("/bin/sh", "-c", ENTER, str(group.folder)))
+    return Placement(group, entering(group)) if group is not None else Placement(None, ())
+
+
+def entering(group: Group) -> tuple[str, ...]:
+    """Return the words before a command that start it in a group."""
+    return ("/bin/sh", "-c", ENTER, str(group.folder))
+
+
+def can_enter(group: Group) -> bool:
+    """Return whether a process can move itself into a group: permissions alone do not tell."""
+    return subprocess.run([*entering(group), "true"], capture_output=True).returncode == 0

@@ -98,6 +98,14 @@ def test_systemd_is_asked_where_nothing_is_delegated(monkeypatch, tmp_path):
     assert way.group_of(1) is None
 
 
+def test_a_group_that_cannot_be_entered_is_not_used(place, monkeypatch):
+    """Some containers show a tree that may be written, and refuse to move a process in it."""
+    monkeypatch.setattr(cgroups, "delegated_place", lambda: place)
+    monkeypatch.setattr(cgroups, "ENTER", "exit 1")
+    monkeypatch.setattr(cgroups, "systemd_command", lambda: ())
+    assert placement() == cgroups.Placement(None, ()) and not list(place.glob(f"{cgroups.PREFIX}*"))
+
+
 def test_a_real_group_counts_what_runs_in_it():
     """Where this machine delegates one: processor time is counted, of children that nobody waits for too."""
     group = make_group()
@@ -106,7 +114,7 @@ def test_a_real_group_counts_what_runs_in_it():
     spin = "import signal, os, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
     spin += "if os.fork() == 0:\n    while time.process_time() < 0.3: pass\n    os._exit(0)\n"
     spin += "try: os.wait()\nexcept ChildProcessError: pass"
-    way = cgroups.Placement(group, ("/bin/sh", "-c", cgroups.ENTER, str(group.folder)))
+    way = cgroups.Placement(group, cgroups.entering(group))
     try:
         subprocess.run(way.wrap([sys.executable, "-c", spin]), check=True)
         assert group.cpu_s() >= 0.3

@@ -6,6 +6,18 @@ import re
 
 PROBE_FAILED = "The grader's own test of this exercise failed. It is not your fault, and a person will look at it."
 
+# The code and the message of findings about devices.
+HARD_CODED_DEVICE = (
+    "hard_coded_device",
+    "Your code mixes devices: something it creates stays on one fixed device. "
+    "Create new tensors where the inputs are, for example with `device=x.device`.",
+)
+DEVICE_NOT_SHOWN = (
+    "device_not_shown",
+    "The grader's record does not say that your code ran on a second device. "
+    "Nothing in your notebook may end or change the grader's own steps.",
+)
+
 
 def is_device_error(error: dict[str, object]) -> bool:
     """Return whether a stored error says that tensors are on different devices, or that a device is missing.

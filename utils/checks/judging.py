@@ -11,7 +11,7 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import COMPLETED, Evidence
-from utils.checks.explain import explain, gist, is_device_error
+from utils.checks.explain import DEVICE_NOT_SHOWN, HARD_CODED_DEVICE, explain, gist, is_device_error
 from utils.checks.faults import fault_of
 from utils.checks.findings import Failure, Finding, Verdict
 
@@ -310,19 +310,9 @@ class Judge:
         """
         error = self.evidence.errors.get(attempt)
         if error is not None and is_device_error(error):
-            self.note(
-                "hard_coded_device",
-                "Your code mixes devices: something it creates stays on one fixed device. "
-                "Create new tensors where the inputs are, for example with `device=x.device`.",
-                deduct,
-            )
+            self.note(*HARD_CODED_DEVICE, deduct)
         elif error is None and self.evidence.values.get(f"{attempt}/{COMPLETED}") is not True:
-            self.note(
-                "device_not_shown",
-                "The grader's record does not say that your code ran on a second device. Nothing in your notebook may "
-                "end or change the grader's own steps.",
-                deduct,
-            )
+            self.note(*DEVICE_NOT_SHOWN, deduct)
 
     # --- comparing
 
