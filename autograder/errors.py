@@ -21,7 +21,6 @@ class ExitCode(IntEnum):
     MISSED = 1, "something was missed, for example nothing was graded or a wrong answer was not caught"
     WRONG_INPUT = 2, "wrong input"
     NO_SANDBOX = 3, "no sandbox"
-    LOCKED = 4, "another run is working on the course"
     INTERRUPTED = 130, "interrupted"
 
 
@@ -79,7 +78,7 @@ class GradebookError(AutograderError, RuntimeError):
 class CourseLocked(GradebookError):
     """Raised when another run is working on the course. The message says which."""
 
-    exit_code = ExitCode.LOCKED
+    exit_code = ExitCode.MISSED
 
 
 class StoreError(AutograderError, RuntimeError):

@@ -193,7 +193,7 @@ def test_two_graders_of_one_course(tmp_path):
             course_lock(tmp_path),
         ):
             pass
-        assert locked.value.exit_code == ExitCode.LOCKED == 4
+        assert locked.value.exit_code == ExitCode.MISSED
     finally:
         other.kill()
         other.wait()
