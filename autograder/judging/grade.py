@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from nbformat import NotebookNode
 
@@ -134,7 +135,9 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
     challenges = challenges_of(submission, secret, run.submission_hash)
     entries = load(submission.lab.short)
     verdicts = {e.name: judge_exercise(e.name, challenges[e.name], run) for e in entries if not e.manual}
-    problems = [*run.problems, *errors_of_answers(submission, run)]
+    errors = errors_of_answers(submission, run)
+    verdicts = {name: with_cause(verdict, errors.get(name)) for name, verdict in verdicts.items()}
+    problems = [*run.problems, *(f"The cell of {name} stopped with {error}" for name, error in errors.items())]
     if not run.protected:
         problems.append(UNPROTECTED)
     return Grade(
@@ -147,12 +150,12 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
     )
 
 
-def errors_of_answers(submission: Submission, run: Run) -> list[str]:
-    """Return a line for each answer whose cell ended with an error: it explains why a name is not defined.
+def errors_of_answers(submission: Submission, run: Run) -> dict[str, str]:
+    """Return the error with which the cell of an answer ended, by exercise: it explains why a name is not defined.
 
     Students choose the words of an error, so they are cut and made printable.
     """
-    lines = []
+    errors: dict[str, str] = {}
     for index, cell in enumerate(submission.notebook.cells):
         outputs = run.outputs.get(index, {}).get("outputs") if role_of(cell) == "answer" else None
         for output in outputs if isinstance(outputs, list) else ():
@@ -161,8 +164,29 @@ def errors_of_answers(submission: Submission, run: Run) -> list[str]:
                 error = re.sub(r"<ipython-input-[\w-]+>, ", "", error[:LONGEST_ERROR])  # a line in the cell, no file
                 error = "".join(c if c.isprintable() else " " for c in one_line(error[:MAX_ERROR]))
                 if not error.startswith("NotImplementedError"):
-                    lines.append(f"The cell of {exercise_of(cell)} stopped with {error}")
-    return lines
+                    errors.setdefault(exercise_of(cell) or "", error)
+    return errors
+
+
+def with_cause(verdict: Verdict, error: str | None) -> Verdict:
+    """Add to a finding that a name is missing why the cell did not define it.
+
+    Args:
+        verdict: the verdict on an exercise.
+        error: the error with which the answer's cell ended, if it did.
+    """
+    if error is None:
+        return verdict
+    cause = f" Its cell stopped with {error.rstrip('.')}."
+    if error.startswith(("SyntaxError", "IndentationError")):
+        cause += f" The grader runs Python {sys.version_info.major}.{sys.version_info.minor}."
+    elif error.startswith("ModuleNotFoundError"):
+        cause += " The grader does not have this package: import it in a cell of its own, or do without it."
+    findings = [
+        replace(finding, message=finding.message + cause) if finding.code == "missing_name" else finding
+        for finding in verdict.findings
+    ]
+    return replace(verdict, findings=findings)
 
 
 def judge_exercise(name: str, challenge: Challenge, run: Run) -> Verdict:

@@ -14,7 +14,7 @@ from autograder.course.labs import find_lab, labs
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission
-from utils.checks.exercise import load
+from utils.checks.exercise import find, load
 
 SECRET = b"a secret"
 
@@ -47,12 +47,32 @@ def test_an_answers_cell_that_stops_says_why(sandbox):
     )
     loss.source += "\ndef oops(:"
     drift.source = "# GRADED: lab4.cfg_drift\nraise ValueError('\\x1b[31mred\\n' + 'x' * 500)"
-    first, second = grade(notebook, lab, sandbox).problems
+    graded = grade(notebook, lab, sandbox)
+    first, second = graded.problems
     assert (
         first.startswith("The cell of lab4.cfg_train_loss stopped with SyntaxError: ") and "ipython-input" not in first
     )
-    assert second.startswith("The cell of lab4.cfg_drift stopped with ValueError:  [31mred xxx")
+    assert second.startswith("The cell of lab4.cfg_drift stopped with ValueError: red xxx")
     assert second.isprintable() and len(second) < 260
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    cause = graded.verdicts["lab4.cfg_train_loss"].findings[0].message
+    assert "stopped with SyntaxError" in cause and cause.endswith(f"The grader runs Python {version}.")
+    assert "stopped with ValueError" in graded.verdicts["lab4.cfg_drift"].findings[0].message
+
+
+def test_a_missing_package_and_a_foreign_default_device(sandbox):
+    """The first is named in the exercise's row. The second costs nothing."""
+    lab = find_lab("lab4")
+    notebook = read_source(lab)
+    answer = next(c for c in notebook.cells if c.id == "lab4_cfg_drift_answer")
+    answer.source = answer.source.replace("\n", "\nimport no_such_package\n", 1)
+    first = next(i for i, c in enumerate(notebook.cells) if role_of(c) == "answer")
+    own = "import torch\ntorch.set_default_device('cuda')\ntorch.set_default_dtype(torch.float64)"
+    notebook.cells.insert(first, nbformat.v4.new_code_cell(own))
+    graded = grade(notebook, lab, sandbox)
+    message = graded.verdicts["lab4.cfg_drift"].findings[0].message
+    assert "ModuleNotFoundError: No module named 'no_such_package'. The grader does not have this package" in message
+    assert graded.points == graded.max_points - find("lab4.cfg_drift").points
 
 
 def test_the_command_prints_the_promised_json(tmp_path, sandbox):

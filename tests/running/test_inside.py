@@ -1,4 +1,4 @@
-"""What exists inside the sandbox: three files of the grader, and `utils`."""
+"""What exists inside the sandbox: five files of the grader, and `utils`."""
 
 import ast
 
@@ -11,6 +11,7 @@ def test_only_the_package_inside_is_bound(needs_bubblewrap):
     bound = [command[i + 2] for i, word in enumerate(command) if word == "--ro-bind" and "/course" in command[i + 2]]
     assert sorted(bound) == [
         "/course/inside/__init__.py",
+        "/course/inside/colab.py",
         "/course/inside/runner.py",
         "/course/inside/shell.py",
         "/course/inside/state.py",
@@ -33,3 +34,26 @@ def test_both_ways_show_the_same_modules(sandbox, unprotected):
         outcome = box.run([{"index": 0, "source": look}], {})
         actual.append(outcome.outputs[0]["outputs"][0]["data"]["text/plain"])
     assert actual == ["['inside.shell', 'utils.checks']", "['autograder.running.inside.shell', 'utils.checks']"]
+
+
+COLAB = """
+from google.colab import files, drive, userdata
+import google.colab.patches
+from google.colab.patches import cv2_imshow
+drive.mount('/content/drive', force_remount=True)
+for name in files.upload().keys(): print(name)
+with google.colab.output.use_tags('x'): files.download('model.pt')
+print('done', len(files.upload()))
+"""
+
+
+def test_what_colab_has_is_accepted_and_does_nothing(sandbox, unprotected):
+    for box in (sandbox, unprotected):
+        outcome = box.run([{"index": 0, "source": COLAB}], {})
+        assert outcome.outputs[0]["outputs"][0]["text"] == "done 0\n", outcome.outputs
+
+
+def test_a_gpu_that_is_not_there_is_forgotten_after_the_cell(sandbox):
+    cells = ["import torch\ntorch.set_default_device('cuda')", "torch.ones(2).sum().item()"]
+    outcome = sandbox.run([{"index": i, "source": source} for i, source in enumerate(cells)], {})
+    assert outcome.outputs[1]["outputs"][0]["data"]["text/plain"] == "2.0"

@@ -101,7 +101,7 @@ def require_signature(thing: object, name: str, *parameters: str) -> None:
 
 @contextlib.contextmanager
 def pinned(challenge: Challenge) -> Iterator[None]:
-    """Fix the seeds, use float32 by default, record gradients, and hide all output, for the duration of a `with` block.
+    """Fix the seeds, the CPU and float32 as defaults, record gradients, and hide all output, in a `with` block.
 
     Args:
         challenge: gives the seed.
@@ -112,6 +112,7 @@ def pinned(challenge: Challenge) -> Iterator[None]:
     numpy_state, python_state, dtype = np.random.get_state(), random.getstate(), torch.get_default_dtype()
     seed = challenge.seed("student's random numbers")
     with (
+        cpu_by_default(),
         torch.random.fork_rng(devices=[]),
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -130,3 +131,34 @@ def pinned(challenge: Challenge) -> Iterator[None]:
             torch.set_default_dtype(dtype)
             np.random.set_state(numpy_state)
             random.setstate(python_state)
+
+
+@contextlib.contextmanager
+def cpu_by_default() -> Iterator[None]:
+    """Create tensors on the CPU in a `with` block, whatever `torch.set_default_device` said before.
+
+    Returns:
+        A context manager. Afterwards, the default device is as before.
+    """
+    device = default_device()
+    if device is not None and device.type == "cpu":  # the usual case: to set a device would slow torch down
+        yield
+        return
+    torch.set_default_device(None)
+    try:
+        yield
+    finally:
+        if device is not None:
+            torch.set_default_device(device)
+
+
+def default_device() -> torch.device | None:
+    """Return the device on which torch creates tensors.
+
+    Returns:
+        The device, or None if it is a GPU that this machine does not have.
+    """
+    try:
+        return torch.get_default_device()
+    except (RuntimeError, AssertionError):
+        return None

@@ -23,6 +23,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .colab import offer_colab
 from .shell import BACKEND, make_shell, to_json
 from .state import changes, take_state
 
@@ -257,11 +258,13 @@ def run_cells(request: dict, channel: Channel) -> None:
     import torch
 
     torch.set_num_threads(1)
+    offer_colab()
     grader = make_grader(request["challenges"], channel)
     shell = make_shell(request["limits"]["output_bytes"])
     for cell in request["cells"]:
         channel.send("start", index=cell["index"])
         connect_grader(grader)
+        keep_to_this_machine()
         shell.begin()
         result = shell.run_cell(cell["source"], store_history=True)
         outputs = to_json({"outputs": shell.cell.outputs, "execution_count": result.execution_count}).encode()
@@ -296,6 +299,16 @@ def connect_grader(grader: tuple) -> None:
     """Give `utils.checks` its grader; before each cell, because a notebook may have reloaded the module."""
     with contextlib.suppress(Exception):
         vars(importlib.import_module("utils.checks"))["_grader"] = grader
+
+
+def keep_to_this_machine() -> None:
+    """Undo `torch.set_default_device("cuda")` of an earlier cell: every later tensor would fail without a GPU."""
+    import torch
+
+    try:
+        torch.empty(0)
+    except Exception:
+        torch.set_default_device(None)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
+from utils.checks.student import default_device
 
 # kind of change: code and message of the finding; {what} names the setting or the object
 FINDINGS = {
@@ -53,7 +54,7 @@ def settings() -> dict[str, object]:
     """Return the settings of the whole process that a graded function must not change."""
     return {
         "torch's default dtype": str(torch.get_default_dtype()),
-        "torch's default device": str(torch.get_default_device()),
+        "torch's default device": str(default_device()),
         "gradient recording": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
         "anomaly detection": torch.is_anomaly_enabled(),
@@ -102,8 +103,9 @@ def restore(before: dict[str, object]) -> None:
         before: What `settings` returned.
     """
     torch.set_default_dtype(getattr(torch, str(before["torch's default dtype"]).removeprefix("torch.")))
-    if str(torch.get_default_device()) != before["torch's default device"]:  # setting it makes every call slower
-        torch.set_default_device(str(before["torch's default device"]))
+    device = str(before["torch's default device"])
+    if str(default_device()) != device:
+        torch.set_default_device(None if device in ("cpu", "None") else device)  # to set "cpu" makes every call slower
     torch.set_grad_enabled(bool(before["gradient recording"]))
     torch.autograd.set_detect_anomaly(bool(before["anomaly detection"]))
     torch.use_deterministic_algorithms(bool(before["deterministic algorithms"]))
