@@ -27,7 +27,7 @@ def solved() -> str:
 def stalling() -> str:
     """Return the solved lab with texts that stalled the feedback of a class."""
     notebook = nbformat.reads(solved(), as_version=4)
-    for text in ("<!--" * 100_000, "[" * 40_000, "\\[" * 20_000, "*a " * 20_000):
+    for text in ("<!--" * 100_000, "[" * 40_000, "\\[" * 20_000, "\\begin{a}" * 3_000):
         notebook.cells.append(nbformat.v4.new_markdown_cell(text))
     return nbformat.writes(notebook)
 
