@@ -12,17 +12,14 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.lab2.fokker_planck import (
-    POTENTIAL,
-    RUNS,
+    ROUNDING,
+    WAVES,
     Inputs,
-    StubSigma,
-    Waves,
     require_residual,
     require_solution,
     require_trainable,
 )
-
-TOLERANCES = {torch.float64: 1e-7, torch.float32: 1e-3}
+from utils.checks.lab2.fokker_planck_fields import StubSigma, Waves
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,8 @@ class Terms:
     flow: Tensor  # (b, d) the gradient of |s|²
     divergence: Tensor  # (b, 1)
     mixed: Tensor  # (b, d) the gradient of the sum over the whole Jacobian
+    along: Tensor  # (b, d) twice the Jacobian, not transposed, times the score
+    second: Tensor  # (b, d) the Laplacian of each coordinate of the score
     sigma: Tensor  # (b, 1)
     sigma_dt: Tensor  # (b, 1)
 
@@ -43,19 +42,21 @@ class Terms:
         """Compute the terms of one run."""
         field, x, t = inputs.field, inputs.x, inputs.t
         assert isinstance(field, Waves)
-        m, a, w, p = (value.double() for value in (field.m, field.a, field.w, field.p))
+        m, v, a, w, p = (value.double() for value in (field.m, field.v, field.a, field.w, field.p))
         angle, tau = 2 * math.pi * x @ m.T + t * w + p, 2 * math.pi  # (b, wave)
         sine, cosine = a * torch.sin(angle), a * torch.cos(angle)
-        s = -tau * sine @ m
-        jacobian = -(tau**2) * torch.einsum("bk,ki,kj->bij", cosine, m, m)
+        s = sine @ v
+        jacobian = tau * torch.einsum("bk,ki,kj->bij", cosine, v, m)  # d s_i / d x_j
         sigma, sigma_dt = sigma_and_derivative(inputs.sigma, t)
         return cls(
             s=s,
-            s_dt=-tau * (w * cosine) @ m,
-            laplacian=tau**3 * (m.square().sum(1) * sine) @ m,
-            flow=2 * (jacobian @ s[..., None])[..., 0],
+            s_dt=(w * cosine) @ v,
+            laplacian=-(tau**2) * ((v * m).sum(1) * sine) @ m,
+            flow=2 * (jacobian.mT @ s[..., None])[..., 0],
             divergence=jacobian.diagonal(dim1=1, dim2=2).sum(1, keepdim=True),
-            mixed=tau**3 * (m.sum(1).square() * sine) @ m,
+            mixed=-(tau**2) * (v.sum(1) * m.sum(1) * sine) @ m,
+            along=2 * (jacobian @ s[..., None])[..., 0],
+            second=-(tau**2) * (m.square().sum(1) * sine) @ v,
             sigma=sigma,
             sigma_dt=sigma_dt,
         )
@@ -79,7 +80,7 @@ class Terms:
 def sigma_and_derivative(sigma: StubSigma, t: Tensor) -> tuple[Tensor, Tensor]:
     """Return sigma(t) of the stub and its time derivative."""
     angle = sigma.speed * t + sigma.phase
-    return 0.2 + 0.1 * torch.sin(angle), 0.1 * sigma.speed * torch.cos(angle)
+    return 0.151 + 0.149 * torch.sin(angle), 0.149 * sigma.speed * torch.cos(angle)
 
 
 FACTOR_MISSING = "The factor that depends on sigma is missing."
@@ -90,6 +91,24 @@ MISTAKES = [
         lambda e: e.s_dt - e.half * (e.laplacian + e.flow / 2),
         "The gradient of |s|² is twice the transposed Jacobian times s. Your factor 2 is missing, so the residual of "
         "an exact score would be in the thousands, not zero.",
+    ),
+    Mistake(
+        "not_transposed",
+        lambda e: e.s_dt - e.half * (e.laplacian + e.along),
+        "The gradient of |s|² is twice the *transposed* Jacobian times s. Yours is not transposed, which is the same "
+        "only where the score is a gradient. A network's need not be one.",
+    ),
+    Mistake(
+        "not_transposed",
+        lambda e: e.s_dt - e.half * (e.second + e.along),
+        "You use the Laplacian of s and the Jacobian times s. They equal the gradients of the divergence and of |s|² "
+        "only where the score is a gradient. A network's need not be one.",
+    ),
+    Mistake(
+        "laplacian_of_score",
+        lambda e: e.s_dt - e.half * (e.second + e.flow),
+        "You use the Laplacian of each coordinate of s. It equals the gradient of the divergence only where the score "
+        "is a gradient. A network's need not be one.",
     ),
     Mistake(
         "wrong_sign",
@@ -208,7 +227,6 @@ WRONG_RESIDUAL = (
 
 def judge_gradient(judge: Judge, run: str, terms: Terms) -> None:
     """Compare the derivative of the mean squared residual with respect to the field's gain, at gain = 1."""
-    rtol = max(TOLERANCES[RUNS[run][1]], 1e-7)
     parts = 2 * terms.residual * (terms.residual - terms.half * terms.flow)  # |s|² contains the gain squared
     judge.compare(
         judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"),
@@ -218,18 +236,20 @@ def judge_gradient(judge: Judge, run: str, terms: Terms) -> None:
             "The residual is right, but a part of it is cut off from the network's parameters. "
             "Every `grad` whose result is used needs `create_graph=True`.",
         ),
-        rtol=rtol,
-        atol=rtol * float(parts.abs().mean()),  # the parts cancel, so their size sets the tolerance
+        rtol=ROUNDING,
+        atol=ROUNDING * float(parts.abs().mean()),  # the parts cancel, so their size sets the tolerance
     )
 
 
 def verdict(judge: Judge) -> None:
     """Three points if the residual is right for random fields and zero for a solution."""
     with judge.part("residual", points=3):
-        for run in POTENTIAL:
+        for run in WAVES:
             residual = require_residual(judge, run)
             terms = Terms.of(in_double(Inputs.of(judge.challenge, run)))
-            compare(judge, residual, terms.residual, MISTAKES, terms, WRONG_RESIDUAL, TOLERANCES[RUNS[run][1]])
+            size = terms.s_dt.abs() + (terms.half * terms.laplacian).abs() + (terms.half * terms.flow).abs()
+            atol = ROUNDING * float(size.max())
+            compare(judge, residual, terms.residual, MISTAKES, terms, WRONG_RESIDUAL, 0.0, atol)
             require_trainable(judge, run)
             judge_gradient(judge, run, terms)
         require_solution(judge)

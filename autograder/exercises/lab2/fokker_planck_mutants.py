@@ -57,7 +57,7 @@ wrong(
 )
 wrong(
     "marks_inputs",
-    finds="input_altered",
+    finds="requires_grad_left",
     edit=(
         "x, t = x.detach().requires_grad_(), t.detach().requires_grad_()",
         "x, t = x.requires_grad_(), t.requires_grad_()",
@@ -95,6 +95,127 @@ wrong(
     ],
 )
 
+# --- derivatives that the exercise does not ask for
+
+S_DT = "s_dt = torch.cat([by_t for _, by_t in rows], dim=1)"
+GRADIENT = f"(gradient,) = torch.autograd.grad({POTENTIAL}, x, create_graph=True)"
+GROWTH = "(variance_dt,) = torch.autograd.grad((sigma(t) ** 2).sum(), t)"
+for name, h in (("", "1e-3"), ("_small", "1e-5"), ("_tiny", "1e-6")):
+    wrong(
+        f"finite_differences_in_time{name}",
+        finds="finite_differences",
+        edit=(S_DT, f"s_dt = (score(x, t + {h}) - score(x, t - {h})) / (2 * {h})"),
+    )
+wrong(
+    "one_sided_difference",
+    finds="finite_differences",
+    edit=(S_DT, "s_dt = (score(x, t + 1e-4) - s) / 1e-4"),
+)
+wrong(
+    "finite_differences_in_space",
+    finds="finite_differences",
+    edit=(
+        GRADIENT,
+        "def bracket(x):\n"
+        "            s = score(x, t)\n"
+        "            parts = [torch.autograd.grad(s[:, i].sum(), x, create_graph=True)[0][:, i]\n"
+        "                     for i in range(x.shape[1])]\n"
+        "            return sum(parts) + s.square().sum(dim=1)\n"
+        "        steps = 1e-5 * torch.eye(x.shape[1], device=x.device, dtype=x.dtype)\n"
+        "        gradient = torch.stack([(bracket(x + e) - bracket(x - e)) / 2e-5 for e in steps], dim=1)",
+    ),
+)
+wrong(
+    "jacobian_not_transposed",
+    finds="not_transposed",
+    edit=(
+        GRADIENT,
+        "(gradient,) = torch.autograd.grad(divergence.sum(), x, create_graph=True)\n"
+        "        gradient = gradient + 2 * torch.stack([(by_x * s).sum(dim=1) for by_x, _ in rows], dim=1)",
+    ),
+)
+wrong(
+    "laplacian_and_jacobian",
+    finds="not_transposed",
+    source="""
+def fokker_planck_residual(score, x, t, sigma):
+    from torch.func import hessian, jacrev, vmap
+
+    def one(x, t):
+        s = lambda x, t: score(x[None], t[None])[0]
+        laplacian = torch.einsum("ijj->i", hessian(s)(x, t))
+        growth = jacrev(lambda t: sigma(t) ** 2)(t)[0, 0]
+        return jacrev(s, argnums=1)(x, t)[:, 0] - growth / 2 * (laplacian + 2 * jacrev(s)(x, t) @ s(x, t))
+    return vmap(one)(x, t)
+""",
+)
+wrong(
+    "laplacian_of_each_coordinate",
+    finds="laplacian_of_score",
+    edit=(
+        GRADIENT,
+        "(gradient,) = torch.autograd.grad(s.square().sum(), x, create_graph=True)\n"
+        "        second = [sum(torch.autograd.grad(by_x[:, j].sum(), x, create_graph=True)[0][:, j]\n"
+        "                      for j in range(x.shape[1])) for by_x, _ in rows]\n"
+        "        gradient = gradient + torch.stack(second, dim=1)",
+    ),
+)
+
+# --- parts that are cut off, and what is left behind
+
+wrong("score_detached_in_the_square", finds="partly_detached", edit=(
+    POTENTIAL, "(divergence + (2 * s.detach() * s - s.detach() ** 2).sum(dim=1)).sum()"))  # fmt: skip
+wrong(
+    "gradient_detached", finds="partly_detached", edit=(RESIDUAL, "return s_dt - variance_dt / 2 * gradient.detach()")
+)
+wrong("no_grad", finds=("detached",), edit=(RESIDUAL, "with torch.no_grad():\n            " + RESIDUAL))
+wrong(
+    "backward",
+    finds=("gradient_left", "detached"),
+    edit=(
+        GROWTH,
+        "(sigma(t) ** 2).sum().backward()\n        variance_dt = t.grad\n        s.sum().backward(retain_graph=True)",
+    ),
+)
+wrong("marks_and_unmarks", finds="requires_grad_left", edit=[
+    ("x, t = x.detach().requires_grad_(), t.detach().requires_grad_()",
+     "given, x, t = x, x.requires_grad_(), t.detach().requires_grad_()"),
+    (S_DT, S_DT + ".clone()"), (RESIDUAL, "given.requires_grad_(not given.requires_grad)\n        " + RESIDUAL),
+])  # fmt: skip
+wrong("seed", finds="seed_left", edit=("s = score(x, t)", "torch.manual_seed(0)\n        s = score(x, t)"))
+wrong(
+    "gradients_off",
+    finds=("setting_left", "detached"),
+    edit=(RESIDUAL, "torch.set_grad_enabled(False)\n        " + RESIDUAL),
+)
+wrong("x_moved", finds="input_altered", edit=(
+    "with torch.enable_grad():\n", "x.data.clamp_(0.001, 0.999)\n    with torch.enable_grad():\n"))  # fmt: skip
+wrong(
+    "one_time_for_all",
+    finds=("wrong_residual",),
+    edit=(GROWTH, GROWTH + "\n        variance_dt = variance_dt[:1].expand_as(t)"),
+)
+wrong("mean_growth", finds=("wrong_residual",), edit=(GROWTH, GROWTH.replace(".sum()", ".mean()")))
+wrong(
+    "sign_of_growth",
+    finds=("wrong_residual", "wrong_sign"),
+    edit=(GROWTH, GROWTH + "\n        variance_dt = variance_dt.abs()"),
+)
+wrong(
+    "mean_over_rows",
+    finds=("wrong_residual",),
+    edit=("s[:, i].sum(), (x, t)", "s[:, i].mean(), (x, t)"),
+)
+wrong(
+    "hutchinson",
+    finds=("wrong_residual",),
+    edit=(
+        "divergence = sum(by_x[:, i] for i, (by_x, _) in enumerate(rows))",
+        "e = torch.randint_like(x, 2) * 2 - 1\n"
+        "        divergence = (torch.autograd.grad((s * e).sum(), x, create_graph=True)[0] * e).sum(dim=1)",
+    ),
+)
+
 right(
     "torch_func",
     source="""
@@ -105,9 +226,9 @@ def fokker_planck_residual(score, x, t, sigma):
         s = lambda x, t: score(x[None], t[None])[0]
         J = jacrev(s)(x, t)
         H = hessian(s)(x, t)
-        laplacian = torch.einsum("ijj->i", H)
+        of_divergence = torch.einsum("iij->j", H)
         growth = jacrev(lambda t: sigma(t) ** 2)(t)[0, 0]
-        return jacrev(s, argnums=1)(x, t)[:, 0] - growth / 2 * (laplacian + 2 * J @ s(x, t))
+        return jacrev(s, argnums=1)(x, t)[:, 0] - growth / 2 * (of_divergence + 2 * J.T @ s(x, t))
     return vmap(one)(x, t)
 """,
 )
@@ -119,24 +240,73 @@ right(
     ],
 )
 right(
-    "jacobian_times_score",
+    "transposed_jacobian_times_score",
     source="""
 def fokker_planck_residual(score, x, t, sigma):
     with torch.enable_grad():
         x = x.detach().clone().requires_grad_(True)
         t = t.detach().clone().requires_grad_(True)
         s = score(x, t)
-        columns = []
+        s_dt, flow, divergence = [], 0, 0
         for i in range(x.shape[1]):
             d_x, d_t = torch.autograd.grad(s[:, i].sum(), [x, t], create_graph=True)
-            laplacian = 0
-            for j in range(x.shape[1]):
-                laplacian = laplacian + torch.autograd.grad(d_x[:, j].sum(), x, create_graph=True)[0][:, j]
-            columns.append((d_t[:, 0], laplacian + 2 * (d_x * s).sum(dim=1)))
-        d_t, rest = (torch.stack(c, dim=1) for c in zip(*columns))
+            s_dt.append(d_t[:, 0])
+            flow = flow + 2 * s[:, i : i + 1] * d_x
+            divergence = divergence + d_x[:, i]
+        rest = flow + torch.autograd.grad(divergence.sum(), x, create_graph=True)[0]
         w = sigma(t)
         w_dt = torch.autograd.grad(w.sum(), t, create_graph=True)[0]
-        return d_t - w * w_dt * rest
+        return torch.stack(s_dt, dim=1) - w * w_dt * rest
+""",
+)
+right(
+    "vector_jacobian_product",
+    edit=(
+        GRADIENT,
+        "gradient = 2 * torch.autograd.grad(s, x, grad_outputs=s, create_graph=True)[0]\n"
+        "        ones = torch.ones_like(divergence)\n"
+        "        gradient = gradient + torch.autograd.grad(divergence, x, ones, create_graph=True)[0]",
+    ),
+)
+right("float32_inside", edit=(
+    "x, t = x.detach().requires_grad_(), t.detach().requires_grad_()",
+    "x, t = x.detach().float().requires_grad_(), t.detach().float().requires_grad_()"))  # fmt: skip
+right("float32_at_the_end", edit=(RESIDUAL, RESIDUAL + ".float()"))
+right("clones", edit=(
+    "x, t = x.detach().requires_grad_(), t.detach().requires_grad_()",
+    "x, t = (v.clone().detach().requires_grad_(True) for v in (x, t))"))  # fmt: skip
+right("keywords", edit=("s = score(x, t)", "s = score(x=x, t=t)"))
+right("asked_twice", edit=("s = score(x, t)", "score(x, t)\n        s = score(x, t)"))
+right(
+    "forward_mode",
+    source="""
+def fokker_planck_residual(score, x, t, sigma):
+    from torch.func import grad, jacfwd, jvp, vmap
+
+    def one(x, t):
+        s = lambda x, t: score(x[None], t[None])[0]
+        bracket = lambda x: jacfwd(s)(x, t).trace() + s(x, t).square().sum()
+        s_dt = jvp(lambda t: s(x, t), (t,), (torch.ones_like(t),))[1]
+        growth = grad(lambda t: (sigma(t) ** 2).sum())(t)
+        return s_dt - growth / 2 * grad(bracket)(x)
+    return vmap(one)(x, t)
+""",
+)
+right(
+    "row_by_row",
+    source="""
+def fokker_planck_residual(score, x, t, sigma):
+    rows = []
+    with torch.enable_grad():
+        for place, time in zip(x.detach(), t.detach()):
+            p, u = place.clone().requires_grad_(), time.clone().requires_grad_()
+            f = lambda p, u: score(p[None], u[None])[0]
+            jacobian, by_time = torch.autograd.functional.jacobian(f, (p, u), create_graph=True)
+            bracket = jacobian.diagonal().sum() + f(p, u).square().sum()
+            (gradient,) = torch.autograd.grad(bracket, p, create_graph=True)
+            (growth,) = torch.autograd.grad(sigma(u).square().sum(), u)
+            rows.append(by_time[:, 0] - growth / 2 * gradient)
+    return torch.stack(rows)
 """,
 )
 right(

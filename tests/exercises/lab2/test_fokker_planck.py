@@ -9,7 +9,8 @@ from tests.exercises.lab2 import oracles
 from utils.atoms import SIGMA_D
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab2.fokker_planck import POTENTIAL, PUBLIC_GRADIENTS, PUBLIC_RESIDUALS, Inputs, directions
+from utils.checks.lab2.fokker_planck import PUBLIC_GRADIENTS, PUBLIC_RESIDUALS, TOY_RESIDUALS, WAVES, Inputs, directions
+from utils.checks.lab2.fokker_planck_fields import TOYS, toy_sigma
 
 
 @pytest.mark.parametrize("time", [0.0, 0.2, 0.5, 0.8, 1.0])
@@ -33,13 +34,13 @@ def test_a_field_that_is_no_solution_has_the_known_residual(lab2):
     torch.testing.assert_close(oracles.residual(lambda x, t: t * x, x, t, torch.sqrt), (1 - t**2) * x)
 
 
-@pytest.mark.parametrize("run", POTENTIAL)
+@pytest.mark.parametrize("run", WAVES)
 def test_public_numbers(run):
     """The residual by forward-mode derivatives; its gradient by differences, exact for a polynomial of degree 4."""
     challenge = Challenge.public("lab2.fokker_planck")
     inputs = in_double(Inputs.of(challenge, run))
     field = inputs.field.double()
-    for name in ("m", "a", "w", "p"):
+    for name in ("m", "v", "a", "w", "p"):
         setattr(field, name, getattr(field, name).double())
 
     def residual(gain: float) -> torch.Tensor:
@@ -51,3 +52,10 @@ def test_public_numbers(run):
     squares = {step: float(residual(1 + step * h).square().mean()) for step in (-2, -1, 1, 2)}
     gradient = (squares[-2] - 8 * squares[-1] + 8 * squares[1] - squares[2]) / (12 * h)
     assert gradient == pytest.approx(PUBLIC_GRADIENTS[run], rel=1e-6)
+
+
+@pytest.mark.parametrize("run", TOYS)
+def test_toy_residuals(run):
+    x = torch.zeros(5, 2) if run == "at_zero" else torch.rand(5, 2)
+    residual = oracles.residual(TOYS[run], x, torch.rand(5, 1) + 0.1, toy_sigma)
+    torch.testing.assert_close(residual, TOY_RESIDUALS[run](x))

@@ -2,80 +2,34 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.lab2.fokker_planck_fields import TOYS, Heat, Places, StubSigma, Waves, toy_sigma
 from utils.checks.student import Student
 
 RUNS = {
     # run: coordinates, dtype, batch size, field
-    "waves": (2, torch.float64, 24, "potential"),
-    "three": (3, torch.float64, 10, "potential"),
-    "one": (2, torch.float64, 1, "potential"),
+    "waves": (2, torch.float64, 24, "waves"),
+    "again": (2, torch.float64, 24, "waves"),
+    "three": (3, torch.float64, 10, "waves"),
+    "one": (2, torch.float64, 1, "waves"),
+    "marked": (2, torch.float64, 9, "waves"),  # x and t require a gradient already, and x is not contiguous
     "solution": (2, torch.float64, 24, "heat"),
-    "single": (2, torch.float32, 12, "potential"),
+    "single": (2, torch.float32, 12, "waves"),
 }
-POTENTIAL = tuple(run for run, (*_, field) in RUNS.items() if field == "potential")
-
-
-class Waves(nn.Module):
-    """A random gradient field: the gradient of gain · sum_k a_k cos(2 pi m_k x + w_k t + p_k)."""
-
-    def __init__(self, challenge: Challenge, run: str, d: int, dtype: torch.dtype):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
-        self.m = challenge.randint(f"{run} m", -2, 3, (4, d)).to(dtype)
-        self.m[0], self.m[1] = 1.0, torch.arange(d) % 2  # never all zero
-        self.a = challenge.rand(f"{run} a", (4,), 0.02, 0.08, dtype)
-        self.w = challenge.rand(f"{run} w", (4,), 1.0, 4.0, dtype)
-        self.p = challenge.rand(f"{run} p", (4,), 0.0, 6.0, dtype)
-
-    def angles(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the angle of each wave, (b, 4)."""
-        return 2 * math.pi * x @ self.m.T + t * self.w + self.p
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the field at x of shape (b, d) and t of shape (b, 1), with the shape of x."""
-        return -self.gain * 2 * math.pi * (self.a * torch.sin(self.angles(x, t))) @ self.m
-
-
-class Heat(nn.Module):
-    """The score of a density of a few Fourier modes that diffuses as the noise grows. Not the lab's density."""
-
-    def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype, sigma: StubSigma):
-        super().__init__()
-        self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
-        self.sigma = sigma
-        self.m = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], dtype=dtype, device=challenge.device)
-        self.a = challenge.rand(f"{run} a", (3,), 0.2, 0.4, dtype)
-        self.p = challenge.rand(f"{run} p", (3,), 0.0, 6.0, dtype)
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the score at x of shape (b, d) and t of shape (b, 1), with the shape of x."""
-        angles = 2 * math.pi * x @ self.m.T + self.p
-        fading = self.a * torch.exp(-2 * math.pi**2 * self.m.square().sum(1) * self.sigma(t) ** 2)
-        slope = -2 * math.pi * (fading * torch.sin(angles)) @ self.m
-        return self.gain * slope / (1 + (fading * torch.cos(angles)).sum(dim=1, keepdim=True))
-
-
-class StubSigma:
-    """A random sigma(t) between 0.1 and 0.3. It is not exponential."""
-
-    def __init__(self, challenge: Challenge):
-        cpu = challenge.on("cpu")
-        self.speed, self.phase = cpu.number("sigma speed", 1.0, 2.0), cpu.number("sigma phase", 0.0, 6.0)
-
-    def __call__(self, t: Tensor) -> Tensor:
-        """Return sigma(t), with the shape of t."""
-        return 0.2 + 0.1 * torch.sin(self.speed * t + self.phase)
+WAVES = tuple(run for run, (*_, field) in RUNS.items() if field == "waves")
+ROUNDING = 1e-4  # relative to the size of the terms: an answer that is right to the precision of float32 is right
+SAME_PLACE = 2e-7  # two places or times that are nearer are the same, rounded to float32
 
 
 @dataclass(frozen=True)
@@ -89,12 +43,15 @@ class Inputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Draw the inputs of a run."""
+        """Draw the inputs of a run. The first two samples are at the ends of time and at the cell's edges."""
         d, dtype, batch, kind = RUNS[run]
         sigma = StubSigma(challenge)
         x, t = challenge.rand(f"{run} x", (batch, d), dtype=dtype), challenge.rand(f"{run} t", (batch, 1), dtype=dtype)
-        potential = kind == "potential"
-        field = Waves(challenge, run, d, dtype) if potential else Heat(challenge, run, dtype, sigma)
+        if batch > 2:
+            t[0], t[1], x[0], x[1, 0] = 0.0, 1.0, 0.0, 1.0
+        if run == "marked":
+            x, t = x.repeat_interleave(2, 1)[:, ::2].requires_grad_(), t.requires_grad_()
+        field = Waves(challenge, run, d, dtype) if kind == "waves" else Heat(challenge, run, dtype, sigma)
         return cls(x, t, field, sigma)
 
 
@@ -102,42 +59,42 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Evaluate the residual of every run, and the gradient of its mean square with respect to the field's gain."""
     residual_of = student.function("fokker_planck_residual", "score", "x", "t", "sigma")
     for run in RUNS:
-        inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+        probe_run(residual_of, challenge, evidence, run)
+    for run, field in TOYS.items():
+        x = torch.zeros(5, 2).double() if run == "at_zero" else challenge.rand(f"{run} x", (5, 2))
+        t = challenge.rand(f"{run} t", (5, 1), 0.2, 0.9)
+        gain = torch.ones((), dtype=torch.float64, requires_grad=True)
         with evidence.attempt(run):
-            residual = residual_of(given.field, given.x, given.t, given.sigma)
-            evidence.put(f"{run}/residual", residual)
-            if isinstance(residual, Tensor) and residual.requires_grad:
-                residual.square().mean().backward()
-                evidence.put(f"{run}/grad", given.field.gain.grad)
-        marked = given.x.requires_grad or given.t.requires_grad
-        evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs) and not marked)
+            evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, toy_sigma))
     with evidence.attempt("device"):
         inputs = Inputs.of(challenge.on("meta"), "single")
         residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma)
 
 
-def require_unmarked(judge: Judge, run: str) -> None:
-    """Fail if x or t were changed, or left with `requires_grad`."""
-    judge.require(
-        judge.value(f"{run}/inputs_kept", bool),
-        "input_altered",
-        "Your function changed x or t, or left `requires_grad` set on them. The caller still needs them unchanged: "
-        "work on `x.detach().requires_grad_()`.",
-    )
+def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, run: str) -> None:
+    """Evaluate one residual, and record where the score was evaluated and what was left behind."""
+    inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+    places = Places(given.field, given.x, given.t)
+    with evidence.attempt(run):
+        with watching(evidence, run, x=given.x, t=given.t, **{"the network": given.field}):
+            residual = residual_of(places.score, given.x, given.t, given.sigma)
+        evidence.put(f"{run}/residual", residual)
+    evidence.put(f"{run}/farthest", places.farthest)
+    evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    with evidence.attempt(f"{run}_backward"):
+        if run not in evidence.errors and isinstance(residual, Tensor) and residual.requires_grad:
+            residual.square().mean().backward()  # through all that the residual depends on, as training does
+            evidence.put(f"{run}/grad", given.field.gain.grad)
 
 
 def require_residual(judge: Judge, run: str) -> Tensor:
-    """Return the residual of a run that has a random field, (b, d) in float64.
+    """Return the residual of a run, (b, d) in float64.
 
-    Fails unless it is finite, has the shape of x and can be differentiated, and the inputs are unchanged.
+    Fails unless it is finite, has the shape of x and can be differentiated, the inputs are unchanged, and the score was
+    evaluated nowhere else.
     """
     x = Inputs.of(judge.challenge, run).x
-    judge.require(
-        "second time" not in str(judge.evidence.errors.get(run, {}).get("message")),
-        "graph_freed",
-        "Training on your residual fails, because a derivative without `create_graph=True` freed a graph that the "
-        "residual still needs. Pass `create_graph=True` to every `grad`.",
-    )
+    require_graph(judge, run)
     judge.require(
         run != "three" or run not in judge.evidence.errors,  # the run with two coordinates was judged before
         "two_coordinates_only",
@@ -157,14 +114,40 @@ def require_residual(judge: Judge, run: str) -> Tensor:
         f"The residual has shape {tuple(residual.shape)}, expected {tuple(x.shape)}. The equation of the *score* has "
         "one line for each coordinate.",
     )
-    require_unmarked(judge, run)
+    require_nothing_left(judge, [run])
+    judge.require(
+        judge.value(f"{run}/inputs_kept", bool),
+        "input_altered",
+        "Your function changed the numbers in x or t. The caller still needs them: work on `x.detach()`, and on a "
+        "copy where you write into it.",
+    )
+    judge.require(
+        judge.number(f"{run}/farthest", "The place") <= SAME_PLACE,
+        "finite_differences",
+        "Your function evaluates the score at other places or times than the given ones, as differences do. "
+        "Take all derivatives by automatic differentiation, with `torch.autograd.grad` or `torch.func`.",
+    )
     return residual
+
+
+def require_graph(judge: Judge, run: str) -> None:
+    """Fail if training on the residual raised an error, because its graph was freed."""
+    freed = any(
+        "second time" in str(judge.evidence.errors.get(attempt, {}).get("message"))
+        for attempt in (run, f"{run}_backward")
+    )
+    judge.require(
+        not freed,
+        "graph_freed",
+        "Training on your residual fails, because a derivative without `create_graph=True` freed a graph that the "
+        "residual still needs. Pass `create_graph=True` to every `grad`.",
+    )
 
 
 def require_trainable(judge: Judge, run: str) -> None:
     """Fail if no gradient flows from the residual to the parameters of the field."""
     judge.require(
-        judge.evidence.values.get(f"{run}/residual.requires_grad") is True,
+        judge.evidence.values.get(f"{run}/residual.requires_grad") is True and judge.kind(f"{run}/grad") != "NoneType",
         "detached",
         "No gradient flows from your residual to the network's parameters, so it cannot be trained on. "
         "Every `grad` whose result is used needs `create_graph=True`.",
@@ -174,26 +157,49 @@ def require_trainable(judge: Judge, run: str) -> None:
 def require_solution(judge: Judge) -> None:
     """Fail unless the residual of the score of a diffusing density is zero, however the residual is written."""
     inputs = Inputs.of(judge.challenge, "solution")
-    residual = judge.tensor("solution/residual", inputs.x.shape, "The residual")
+    residual = require_residual(judge, "solution")
     with torch.no_grad():  # how fast this score changes in time: the scale of a zero
         change = (inputs.field(inputs.x, inputs.t + 1e-5) - inputs.field(inputs.x, inputs.t - 1e-5)) / 2e-5
     largest, scale = float(residual.abs().max()), float(change.abs().max())
     judge.require(
-        largest < 1e-8 * scale,
+        largest < ROUNDING * scale,
         "solution_not_zero",
         f"For the score of a density that diffuses, the residual is zero; yours reaches {largest:.2g}, and the time "
         f"derivative {scale:.2g}. Check each term alone, its shape, sign and factor: time enters this score through "
         "sigma(t) too.",
     )
-    require_unmarked(judge, "solution")
 
 
 # On the public challenge, for each random field: the mean of residual times `directions`, and the derivative of the
 # mean squared residual with respect to the field's gain. By forward-mode derivatives and differences in float64:
 # tests/exercises/lab2/test_fokker_planck.py makes these numbers again.
-PUBLIC_RESIDUALS = {"waves": -0.1147756, "three": 0.779833681, "one": 1.42268072, "single": -1.11701344}
-PUBLIC_GRADIENTS = {"waves": 3.13880767, "three": 35.723125, "one": 15.6168815, "single": 30.3675706}
-TOLERANCES = {torch.float64: 1e-5, torch.float32: 1e-2}  # relative to the mean size of what is averaged
+PUBLIC_RESIDUALS = {
+    "waves": -0.541209758,
+    "again": 0.281715215,
+    "three": 0.265267001,
+    "one": -1.91360216,
+    "marked": 0.627840539,
+    "single": -0.259487125,
+}
+PUBLIC_GRADIENTS = {
+    "waves": 21.6997788,
+    "again": 48.9175554,
+    "three": 8.37999286,
+    "one": 23.6221922,
+    "marked": 13.752064,
+    "single": 16.9127117,
+}
+# The residuals of the toy fields, (x1, x2) to residual, by hand.
+TOY_RESIDUALS: dict[str, Callable[[Tensor], Tensor]] = {
+    "time_only": lambda x: torch.tensor([3.0, -5.0]).to(x) + 0 * x,
+    "linear": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
+    "at_zero": lambda x: torch.tensor([-3.0, 9.0]).to(x) + 0 * x,
+}
+TOY_WORDS = {
+    "time_only": "a score that depends on time alone",
+    "linear": "a score that is a matrix times x, whose divergence is constant",
+    "at_zero": "a score that is 0 at this x, with a divergence that grows in x",
+}
 
 
 def directions(challenge: Challenge, run: str) -> Tensor:
@@ -201,17 +207,41 @@ def directions(challenge: Challenge, run: str) -> Tensor:
     return challenge.randn(f"{run} residual probe", tuple(Inputs.of(challenge, run).x.shape))
 
 
+def check_toy(judge: Judge, run: str) -> None:
+    """Compare the residual of a field of which one term is left, in size and sign."""
+    x = judge.challenge.rand(f"{run} x", (5, 2)) if run != "at_zero" else torch.zeros(5, 2).double()
+    actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
+    expected = TOY_RESIDUALS[run](x)
+    if judge.close(actual, expected, ROUNDING):
+        return
+    ratio = float((actual * expected).sum() / expected.square().sum())
+    seen = f"For {TOY_WORDS[run]}, one term of the equation is left. "
+    missing = abs(ratio) < ROUNDING
+    if judge.close(actual, ratio * expected, ROUNDING, ROUNDING):
+        words = "Yours is 0: the term is missing" if missing else f"Yours is {ratio:.4g} times the right one"
+        kind = "missing" if missing else "sign" if ratio < 0 else "too_large" if ratio > 1 else "too_small"
+        judge.fail(f"{run}_{kind}", f"{seen}{words}.")
+    ratios = (actual * expected).sum(1) / expected.square().sum(1)
+    if judge.close(actual, ratios[:, None] * expected, ROUNDING, ROUNDING):
+        judge.fail(
+            f"{run}_factor",
+            f"{seen}Yours is a multiple of the right one that differs from sample to sample, from "
+            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. Look at the factor that depends on sigma.",
+        )
+    if judge.close(actual.abs(), expected.abs(), ROUNDING):
+        judge.fail(f"{run}_sign_lost", f"{seen}Yours has the right size in every place, but not the right sign.")
+    judge.fail(
+        f"{run}_direction",
+        f"{seen}Yours is no multiple of the right one: at the first sample it is "
+        f"({float(actual[0, 0]):.4g}, {float(actual[0, 1]):.4g}). Which index is summed over?",
+    )
+
+
 def check_values(judge: Judge, run: str, residual: Tensor) -> None:
     """Compare the residual of a random field, and its gradient, with the numbers of the oracle."""
-    tolerance = TOLERANCES[RUNS[run][1]]
-    judge.require(
-        float(residual.abs().max()) > 1e-3,
-        "always_zero",
-        "Your residual is zero for a field that is no solution too.",
-    )
     terms = residual * directions(judge.challenge, run)
     judge.require(
-        abs(float(terms.mean()) - PUBLIC_RESIDUALS[run]) <= tolerance * float(terms.abs().mean()),
+        abs(float(terms.mean()) - PUBLIC_RESIDUALS[run]) <= ROUNDING * float(terms.abs().mean()) * 5,
         "wrong_residual",
         "For a score that solves the equation your residual is zero, but for another field it has the wrong value. "
         "Return the difference of the two sides itself, with the time derivative first.",
@@ -219,7 +249,7 @@ def check_values(judge: Judge, run: str, residual: Tensor) -> None:
     require_trainable(judge, run)
     gradient = float(judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"))
     judge.require(
-        abs(gradient - PUBLIC_GRADIENTS[run]) <= tolerance * abs(PUBLIC_GRADIENTS[run]),
+        abs(gradient - PUBLIC_GRADIENTS[run]) <= 10 * ROUNDING * abs(PUBLIC_GRADIENTS[run]),
         "partly_detached",
         "The residual is right, but a part of it is cut off from the network's parameters. "
         "Every `grad` whose result is used needs `create_graph=True`.",
@@ -227,9 +257,11 @@ def check_values(judge: Judge, run: str, residual: Tensor) -> None:
 
 
 def check(judge: Judge) -> None:
-    """Test a field that solves the equation, and compare random fields with the numbers of the oracle."""
+    """Test each term alone, then a field that solves the equation, then random fields."""
     with judge.part("residual", 3):
-        residuals = {run: require_residual(judge, run) for run in POTENTIAL}
+        residuals = {run: require_residual(judge, run) for run in WAVES}
+        for run in TOYS:
+            check_toy(judge, run)
         require_solution(judge)
         for run, residual in residuals.items():
             check_values(judge, run, residual)
@@ -243,4 +275,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
+    version=2,
 )
