@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
-from autograder.exercises.kits.tolerance import tolerance
+from autograder.exercises.kits.mistakes import Mistake
+from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.ddim_step import Inputs, require_step
+from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.step_functions import judge_function
+from utils.checks.lab3.ddim_step import STEP, Inputs
 from utils.diffusion import gather_per_sample
 
 
@@ -33,7 +32,7 @@ class Jump:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Jump:
         """Return the quantities of the step that the challenge asks for."""
-        inputs, alpha_bars = Inputs.of(challenge, run), made_up_schedule(challenge).alpha_bars
+        inputs, alpha_bars = Inputs.of(challenge, run), draw_schedule(challenge, run, DOUBLE).alpha_bars
         return cls(
             x=inputs.x.double(),
             noise_estimate=inputs.noise_estimate.double(),
@@ -53,6 +52,13 @@ class Jump:
         """Return the data, with the estimated noise at t_prev."""
         bar = self.alpha_bar_prev if alpha_bar_prev is None else alpha_bar_prev
         return bar.sqrt() * x0 + (1 - bar).sqrt() * self.noise_estimate
+
+    @property
+    def factors(self) -> dict[str, Tensor]:
+        """The right factors of each sample, (b,)."""
+        scale = (self.alpha_bar_prev / self.alpha_bar).sqrt()
+        noise = (1 - self.alpha_bar_prev).sqrt() - scale * (1 - self.alpha_bar).sqrt()
+        return {"x": scale.flatten(), "noise_estimate": noise.flatten()}
 
     @property
     def right(self) -> Tensor:
@@ -165,13 +171,7 @@ MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Judge each run by its value."""
     with judge.part("step", points=2):
-        for run, batch in BATCHES.items():
-            jump = Jump.of(judge.challenge, run)
-            compare(
-                judge, require_step(judge, run), jump.right, MISTAKES, jump,
-                ("wrong_step", "Your step is not sqrt(alpha_bar_prev) x_0 + sqrt(1 - alpha_bar_prev) noise_estimate, "
-                 f"with the x_0 that x and the estimate imply (seen {batch.where}). Compute that x_0 first."),
-                tolerance(batch.dtype),
-            )  # fmt: skip
-            require_unchanged(judge, f"{run}/inputs_kept")
-        judge.device()
+        judge_function(
+            judge, STEP, lambda run: Jump.of(judge.challenge, run).factors,
+            lambda run, _, same: fail_if_known(judge, same, MISTAKES, Jump.of(judge.challenge, run)),
+        )  # fmt: skip

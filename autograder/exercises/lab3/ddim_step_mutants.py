@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
@@ -31,11 +32,11 @@ for name, finds, old, new in (
     ("swapped", "swapped", "    x0 = ", "    alpha_bar, alpha_bar_prev = alpha_bar_prev, alpha_bar\n    x0 = "),
     ("old_noise", "old_noise", "(1 - alpha_bar_prev).sqrt()", "(1 - alpha_bar).sqrt()"),
     ("clamped", "clamped", f"x0 = {X0}", f"x0 = ({X0}).clamp(-1, 1)"),
-    ("alphas", "wrong_step", "gather_per_sample(schedule.alpha_bars, t, x)",
+    ("alphas", ("x_too_small", "x_size"), "gather_per_sample(schedule.alpha_bars, t, x)",
      "gather_per_sample(schedule.alphas, t, x)"),
-    ("fresh_noise", "wrong_step", "(1 - alpha_bar_prev).sqrt() * noise_estimate",
+    ("fresh_noise", "not_repeatable", "(1 - alpha_bar_prev).sqrt() * noise_estimate",
      "(1 - alpha_bar_prev).sqrt() * torch.randn_like(x)"),
-    ("one_t_prev", ("wrong_step", "clean_estimate"), LAST,
+    ("one_t_prev", ("samples_mixed", "x_too_large"), LAST,
      "gather_per_sample(with_data, t_prev[:1].expand_as(t_prev), x)"),
     ("not_broadcast", ("wrong_step", "raised"), "gather_per_sample(schedule.alpha_bars, t, x)",
      "schedule.alpha_bars[t]"),
@@ -44,6 +45,51 @@ for name, finds, old, new in (
     ("on_the_cpu", "hard_coded_device", f"return {BACK}", f"return torch.zeros(x.shape) + {BACK}"),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
+BAR = "gather_per_sample(schedule.alpha_bars, t, x)"
+for name, finds, old, new in (
+    # the lab's first and last steps
+    ("bar_floor", ("x_at_last", "x_too_small"), BAR, f"{BAR}.clamp(min=1e-3)"),
+    ("root_floor", ("x_at_last", "x_too_small"), "/ alpha_bar.sqrt()", "/ alpha_bar.sqrt().clamp(min=0.01)"),
+    ("root_plus", ("x_at_last", "x_only_at_0", "x_too_small"), "/ alpha_bar.sqrt()", "/ (alpha_bar.sqrt() + 1e-3)"),
+    ("noise_floor", ("noise_estimate_at_0", "noise_estimate_at_data"), "(1 - alpha_bar).sqrt() * noise",
+     "(1 - alpha_bar).clamp(min=1e-3).sqrt() * noise"),
+    ("first_decides", ("samples_mixed", "x_too_large"), "    x0 = ",
+     "    if t_prev[0] == -1:\n        alpha_bar_prev = torch.ones_like(alpha_bar_prev)\n    x0 = "),
+    ("first_t_decides", "samples_mixed", f"return {BACK}", f"return x0 if t[0] == 0 else {BACK}"),
+    ("any_decides", ("samples_mixed", "x_too_large", "clean_estimate"), f"return {BACK}",
+     f"return x0 if (t_prev < 0).any() else {BACK}"),
+    ("all_decide", ("wrapped", "x_at_data"), "gather_per_sample(with_data, t_prev, x)",
+     f"torch.ones_like(alpha_bar) if (t_prev < 0).all() else {BAR.replace('t, x', 't_prev, x')}"),
+    ("cut_at_three", ("not_a_sum", "clamped"), f"x0 = {X0}", f"x0 = ({X0}).clamp(-3, 3)"),
+    ("result_cut", ("clamped", "not_a_sum"), f"return {BACK}", f"return ({BACK}).clamp(-1, 1)"),
+    ("thresholded", ("not_a_sum", "x_size", "x_too_small"), f"x0 = {X0}",
+     f"x0 = {X0}\n    top = x0.abs().flatten(1).amax(1) if x.dim() > 1 else x0.abs()\n"
+     "    x0 = x0 / top.clamp(min=1).reshape(-1, *[1] * (x.dim() - 1))"),
+    ("stochastic", ("not_repeatable", "noise_estimate_size"), f"return {BACK}",
+     "eta = ((1 - alpha_bar_prev) / (1 - alpha_bar) * (1 - alpha_bar / alpha_bar_prev)).sqrt()\n"
+     "    return alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev - eta**2).sqrt() * noise_estimate "
+     "+ eta * torch.randn_like(x)"),
+    ("variance_reduced", ("noise_estimate_size", "noise_estimate_too_large", "noise_estimate_too_small"),
+     "(1 - alpha_bar_prev).sqrt()",
+     "((1 - alpha_bar_prev) * alpha_bar_prev).sqrt()"),
+    ("score_for_noise", ("noise_estimate_size", "noise_estimate_sign_and_size"), "    x0 = ",
+     "    noise_estimate = -noise_estimate / (1 - alpha_bar).sqrt()\n    x0 = "),
+    ("one_step_bar", ("x_too_small", "x_size", "x_only_at_0", "single_steps"), "alpha_bar_prev = ",
+     "alpha_bar_prev = alpha_bar / "
+     "gather_per_sample(schedule.alphas, t, x) + 0 * "),
+    ("gather_on_cpu", "hard_coded_device", BAR,
+     "schedule.alpha_bars.gather(-1, t.cpu()).reshape(-1, *[1] * (x.dim() - 1))"),
+    ("last_left_out", ("x_at_last",
+     "x_size"), BAR, "gather_per_sample(schedule.alpha_bars, t.clamp(max=schedule.steps - 2), x)"),
+    ("bar_of_lab", ("raised", "x_size", "x_too_small",
+     "x_only_at_0"), BAR, "gather_per_sample(linear_schedule(1000).alpha_bars, t, x)"),
+):  # fmt: skip
+    wrong(name, finds, edit=(old, new))
+DOC = '"""From x at step t to x at the earlier step t_prev, or to the data where t_prev is -1."""'
+for name, finds, edits in wrong_habits(DOC, BACK, "x", "step"):
+    wrong(name, finds, edit=edits, setup=SETUP)
+for name, edits in right_habits(DOC, BACK, ("x", "noise_estimate"), "step"):
+    right(name, edit=edits)
 right(
     "where",
     edit=(
@@ -90,3 +136,43 @@ right(
         (f"return {BACK}", f"return ({BACK}).to(kind)"),
     ],
 )
+right("no_gradients", edit=[("def ddim_step(", "@torch.no_grad()\ndef ddim_step(")])
+right("other_names", source='''
+def ddim_step(x_t, now, then, eps, sched):
+    bars = torch.nn.functional.pad(sched.alpha_bars, (1, 0), value=1.0)
+    shape = (len(now),) + (1,) * (x_t.ndim - 1)
+    a, b = bars.index_select(0, now + 1).view(shape), bars.index_select(0, then + 1).view(shape)
+    pred_x0 = (x_t - torch.sqrt(1.0 - a) * eps) / torch.sqrt(a)
+    dir_xt = torch.sqrt(1.0 - b) * eps
+    return torch.sqrt(b) * pred_x0 + dir_xt
+''')  # fmt: skip
+right("vmap", source=function(DDIM_HEAD, """
+def one(row, a, b, e):
+    return b.sqrt() * (row - (1 - a).sqrt() * e) / a.sqrt() + (1 - b).sqrt() * e
+
+a = schedule.alpha_bars[t]
+b = torch.where(t_prev < 0, torch.ones_like(a), schedule.alpha_bars[t_prev.clamp_min(0)])
+return torch.func.vmap(one)(x, a, b, noise_estimate)
+"""))  # fmt: skip
+right("by_the_lab", source=function(DDIM_HEAD, """
+score = score_from_noise(noise_estimate, t, schedule)
+a = gather_per_sample(schedule.alpha_bars, t, x)
+clean = (x + (1 - a) * score) / a.sqrt()
+again = add_noise(clean, t_prev.clamp(min=0), noise_estimate, schedule)
+return torch.where(gather_per_sample(t_prev < 0, torch.arange(len(t), device=t.device), x), clean, again)
+"""))  # fmt: skip
+right("ode_form", source=function(DDIM_HEAD, """
+a = gather_per_sample(schedule.alpha_bars, t, x)
+b = gather_per_sample(torch.cat([schedule.alpha_bars, schedule.alpha_bars.new_ones(1)]), t_prev, x)
+ratio = lambda v: ((1 - v) / v).sqrt()
+return b.sqrt() * (x / a.sqrt() + (ratio(b) - ratio(a)) * noise_estimate)
+"""))  # fmt: skip
+right("in_place_on_copies", source=function(DDIM_HEAD, """
+a = gather_per_sample(schedule.alpha_bars, t, x)
+b = torch.where(gather_per_sample(t_prev, torch.arange(len(t), device=t.device), x) >= 0,
+                gather_per_sample(schedule.alpha_bars, t_prev, x), 1.0)
+out = x.detach().clone()
+out.sub_((1 - a).sqrt() * noise_estimate).div_(a.sqrt()).mul_(b.sqrt())
+return out.add_((1 - b).sqrt() * noise_estimate)
+"""))  # fmt: skip
+right("small_constant", edit=[("/ alpha_bar.sqrt()", "/ (alpha_bar + 1e-9).sqrt()")])

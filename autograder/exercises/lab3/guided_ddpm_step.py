@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.noise_levels import NoiseLevels
 from autograder.exercises.kits.scales import other_scale
-from autograder.exercises.kits.tolerance import tolerance
+from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.guided_ddpm_step import GuidanceInputs, StepInputs, require_guided, require_step
+from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.step_functions import judge_function
+from utils.checks.lab3.guided_ddpm_step import GUIDED, STEP, GuidanceInputs, StepInputs
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,14 @@ class Guidance:
     def of(cls, challenge: Challenge, run: str, actual: Tensor) -> Guidance:
         """Return the quantities of the guided estimate that the challenge asks for."""
         inputs = GuidanceInputs.of(challenge, run)
-        levels = NoiseLevels.of(made_up_schedule(challenge), inputs.t, inputs.gradient)
+        levels = NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, inputs.gradient)
         return cls(actual, inputs.noise_estimate.double(), inputs.gradient.double(), inputs.w, levels)
+
+    @property
+    def factors(self) -> dict[str, Tensor]:
+        """The right factors of each sample, (b,)."""
+        total = self.levels.total.flatten()
+        return {"noise_estimate": torch.ones_like(total), "gradient": -self.w * total}
 
     def guided(self, factor: Tensor | float, w: float | None = None) -> Tensor:
         """Return the noise, less the gradient times a factor and times the scale."""
@@ -137,12 +144,19 @@ class Step:
     def of(cls, challenge: Challenge, run: str) -> Step:
         """Return the quantities of the step that the challenge asks for."""
         inputs = StepInputs.of(challenge, run)
-        levels = NoiseLevels.of(made_up_schedule(challenge), inputs.t, inputs.x)
+        levels = NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, inputs.x)
         return cls(inputs.x.double(), inputs.noise_estimate.double(), inputs.noise.double(), levels)
 
     def mean(self, factor: Tensor | float, root: Tensor | float | None = None) -> Tensor:
         """Return x less a factor times the estimate, divided by sqrt(alpha) or by another root."""
         return (self.x - factor * self.noise_estimate) / (self.levels.alpha.sqrt() if root is None else root)
+
+    @property
+    def factors(self) -> dict[str, Tensor]:
+        """The right factors of each sample, (b,)."""
+        root = self.levels.alpha.sqrt()
+        factors = {"x": 1 / root, "noise_estimate": -self.share / root, "noise": self.levels.moving * self.levels.step}
+        return {name: factor.flatten() for name, factor in factors.items()}
 
     @property
     def share(self) -> Tensor:
@@ -268,25 +282,19 @@ STEP_MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Judge the two functions, each as a part of its own."""
     with judge.part("guided", points=1):
-        for run, batch in BATCHES.items():
-            guidance = Guidance.of(judge.challenge, run, require_guided(judge, run))
-            # only where code is right on the images, at w = 3, does another scale mean anything
-            mistakes = GUIDANCE_MISTAKES if run == "images" else [SCALE_ALTERED, *GUIDANCE_MISTAKES]
-            compare(
-                judge, guidance.actual, guidance.guided(guidance.levels.total), mistakes, guidance,
-                ("wrong_guidance", f"Your estimate does not belong to the score s + w g (seen {batch.where}). "
-                 "Write that score down, and convert it to noise with exercise 3.2."),
-                tolerance(batch.dtype),
-            )  # fmt: skip
-            require_unchanged(judge, f"{run}_guided/inputs_kept")
+        judge_function(
+            judge, GUIDED, lambda run: Guidance.of(judge.challenge, run, torch.zeros(())).factors,
+            lambda *wrong: explain_guidance(judge, *wrong),
+        )  # fmt: skip
     with judge.part("step", points=2):
-        for run, batch in BATCHES.items():
-            step = Step.of(judge.challenge, run)
-            compare(
-                judge, require_step(judge, run), step.right, STEP_MISTAKES, step,
-                ("wrong_step", f"Your step is not the one in the text (seen {batch.where}). Try it with noise 0, then "
-                 "with noise_estimate 0, to see which term is off."),
-                tolerance(batch.dtype),
-            )  # fmt: skip
-            require_unchanged(judge, f"{run}_step/inputs_kept")
-        judge.device()
+        judge_function(
+            judge, STEP, lambda run: Step.of(judge.challenge, run).factors,
+            lambda run, _, same: fail_if_known(judge, same, STEP_MISTAKES, Step.of(judge.challenge, run)),
+        )  # fmt: skip
+
+
+def explain_guidance(judge: Judge, run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
+    """Fail with the mistake of the table that explains a wrong estimate, if there is one."""
+    # only where code is right on the images, at w = 3, does another scale mean anything
+    mistakes = GUIDANCE_MISTAKES if run == "images" else [SCALE_ALTERED, *GUIDANCE_MISTAKES]
+    fail_if_known(judge, same, mistakes, Guidance.of(judge.challenge, run, actual))

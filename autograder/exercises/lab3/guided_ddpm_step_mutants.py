@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.guided_ddpm_step")
@@ -34,7 +35,7 @@ for name, finds, old, new in (
     ("guided_none", "returned_none", f"return {GUIDED}", GUIDED),
     ("noise_at_the_end", "noise_at_the_end", "gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x) * ",
      ""),
-    ("noise_if_first_moves", ("noise_at_the_end", "noise_missing", "wrong_step"), KICK,
+    ("noise_if_first_moves", "samples_mixed", KICK,
      "(0 if t[0] == 0 else 1) * beta.sqrt() * noise"),
     ("no_noise", "noise_missing", f" + {KICK}", ""),
     ("beta_kick", "variance_for_sigma", "* beta.sqrt() * noise", "* beta * noise"),
@@ -55,12 +56,62 @@ for name, finds, old, new in (
     ("clamped", "clamped", f"return mean + {KICK}", f"return (mean + {KICK}).clamp(-1, 1)"),
     ("clean", "clean_estimate", f"return mean + {KICK}",
      "return (x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()"),
-    ("own_noise", "wrong_step", "beta.sqrt() * noise", "beta.sqrt() * torch.randn_like(x)"),
+    ("own_noise", "not_repeatable", "beta.sqrt() * noise", "beta.sqrt() * torch.randn_like(x)"),
     ("step_in_place", "input_altered", f"return mean + {KICK}", f"out = mean + {KICK}\n    x.zero_()\n    return out"),
     ("step_none", "returned_none", "return mean +", "mean +"),
     ("on_the_cpu", "hard_coded_device", "return mean +", "return torch.zeros(x.shape) + mean +"),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
+LEVEL = "(1 - alpha_bar).sqrt()"
+for name, finds, old, new in (
+    # the lab's first and last steps, and scales
+    ("guided_floor", ("gradient_at_0", "gradient_size"), SIGMA, SIGMA.replace(").sqrt()", ").clamp(min=1e-3).sqrt()")),
+    ("sigma_floor", ("gradient_at_0", "gradient_size"), SIGMA, f"{SIGMA}.clamp(min=0.05)"),
+    ("not_at_first", "gradient_at_0", "- w *",
+     "- w * gather_per_sample(t > 0, torch.arange(len(t), device=t.device), gradient) *"),
+    ("scale_at_most_ten", ("scale_altered", "gradient_ratio"), "- w *", "- min(w, 10.0) *"),
+    ("scale_at_least_0", ("scale_altered", "gradient_missing"), "- w *", "- max(w, 0.0) *"),
+    ("scale_fixed", ("scale_altered", "not_plain_at_zero"), "- w *", "- 3.0 *"),
+    ("scale_kept", ("scale_altered", "not_plain_at_zero"), "- w *", "- KEPT.setdefault('w', w) *"),
+    ("cfg_form", ("difference",
+     "noise_estimate_ratio"), GUIDED, f"(1 - w) * noise_estimate + w * (noise_estimate - {SIGMA} * gradient)"
+     " - w * noise_estimate"),
+    ("gradient_normalised", ("not_a_sum", "gradient_size", "gradient_too_small"), "* gradient",
+     "* gradient / gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (gradient.dim() - 1)) if gradient.dim() > 1 "
+     "else noise_estimate"),
+    ("estimate_cut", ("not_a_sum", "clamped"), f"return {GUIDED}", f"return ({GUIDED}).clamp(-3, 3)"),
+    ("step_floor", ("noise_estimate_at_0", "noise_estimate_size", "imprecise"), f"beta / {LEVEL}",
+     "beta / (1 - alpha_bar).clamp(min=1e-2).sqrt()"),
+    ("step_bar_ceiling", ("noise_estimate_at_0", "noise_estimate_too_small"), f"beta / {LEVEL}",
+     "beta / (1 - alpha_bar.clamp(max=0.999)).sqrt()"),
+    ("alpha_floor", ("x_at_last", "x_size", "x_too_small"), "/ alpha.sqrt()", "/ alpha.clamp(min=0.5).sqrt()"),
+    ("last_without_noise", ("noise_at_last", "noise_size"), KICK,
+     KICK.replace("t > 0", "(t > 0) & (t < schedule.steps - 1)")),
+    ("noise_from_two", ("noise_size", "noise_too_small", "noise_at_1"), KICK, KICK.replace("t > 0", "t > 1")),
+    ("last_decides", "samples_mixed", KICK, "(0 if t[-1] == 0 else 1) * beta.sqrt() * noise"),
+    ("any_decides", "noise_missing", KICK, "(0 if (t == 0).any() else 1) * beta.sqrt() * noise"),
+    ("all_decide", "noise_at_the_end", KICK, "(0 if (t == 0).all() else 1) * beta.sqrt() * noise"),
+    ("small_sigma_squared", ("variance_for_sigma", "noise_square"), "beta.sqrt() * noise", "beta * noise"),
+    ("noise_shared", ("not_a_sum", "samples_mixed"), "beta.sqrt() * noise", "beta.sqrt() * noise[:1]"),
+    ("one_number_of_noise", ("not_a_sum", "wrong_here", "samples_mixed"), "beta.sqrt() * noise",
+     "beta.sqrt() * noise.flatten()[0]"),
+    ("step_gather_on_cpu", "hard_coded_device", "gather_per_sample(values, t, x)",
+     "values.gather(-1, t.cpu()).reshape(-1, *[1] * (x.dim() - 1))"),
+    ("step_four_axes", ("wrong_shape", "raised"), "gather_per_sample(values, t, x)", "values[t][:, None, None, None]"),
+    ("x0_cut", ("clamped", "not_a_sum"), MEAN,
+     "(1 - alpha_bar / alpha).sqrt() * 0 + (x - beta / (1 - alpha_bar).sqrt() * "
+     "((x - alpha_bar.sqrt() * ((x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()).clamp(-1, 1)) "
+     "/ (1 - alpha_bar).sqrt())) / alpha.sqrt()"),
+):  # fmt: skip
+    wrong(name, finds, edit=(old, new), setup=SETUP)
+for doc, result, tensors, prefix in (
+    ('"""The noise estimate of the score s + w g."""', GUIDED, ("noise_estimate", "gradient"), "guided"),
+    ('"""From x_t to x_{t-1}."""', f"mean + {KICK}", ("x", "noise_estimate", "noise"), "step"),
+):
+    for name, finds, edits in wrong_habits(doc, result, tensors[0], prefix):
+        wrong(name, finds, edit=edits, setup=SETUP)
+    for name, edits in right_habits(doc, result, tensors, prefix):
+        right(name, edit=edits)
 wrong(
     "posterior",
     "posterior_variance",
@@ -124,3 +175,57 @@ right(
     ),
 )
 right("addcmul", edit=(GUIDED, f"torch.addcmul(noise_estimate, {SIGMA}, gradient, value=-w)"))
+right("scale_as_tensor", edit=("- w *", "- torch.tensor(w, dtype=torch.float32, device=t.device) *"))
+right("scale_per_row", edit=(
+    "- w *", "- torch.full((len(t),), w, device=t.device).reshape(-1, *[1] * (gradient.dim() - 1)) *",
+))  # fmt: skip
+right("scale_as_python", edit=("- w *", "- float(w) *"))
+right("other_names", source='''
+def guided_noise(eps, grad, step, s, sched):
+    return eps - s * (1 - sched.alpha_bars[step]).sqrt().view(-1, *([1] * (grad.dim() - 1))) * grad
+
+def ddpm_step(xt, step, eps, z, sched):
+    shape = [-1] + [1] * (xt.dim() - 1)
+    b, a, ab = (v[step].view(shape) for v in (sched.betas, sched.alphas, sched.alpha_bars))
+    coef = b / torch.sqrt(1 - ab)
+    sigma = torch.where(step > 0, sched.betas[step], torch.zeros_like(sched.betas[step])).sqrt().view(shape)
+    return torch.rsqrt(a) * (xt - coef * eps) + sigma * z
+''')  # fmt: skip
+right("vmap", source='''
+def guided_noise(noise_estimate, gradient, t, w, schedule):
+    sigma = (1 - schedule.alpha_bars[t]).sqrt()
+    return torch.func.vmap(lambda e, g, s: e - w * s * g)(noise_estimate, gradient, sigma)
+
+def ddpm_step(x, t, noise_estimate, noise, schedule):
+    def one(row, e, z, beta, alpha, bar, moving):
+        return (row - beta / (1 - bar).sqrt() * e) / alpha.sqrt() + moving * beta.sqrt() * z
+
+    levels = [values[t] for values in schedule]
+    return torch.func.vmap(one)(x, noise_estimate, noise, *levels, (t > 0).to(x.dtype))
+''')  # fmt: skip
+right("by_dictionary", source='''
+def guided_noise(noise_estimate, gradient, t, w, schedule):
+    return noise_from_score(score_from_noise(noise_estimate, t, schedule) + w * gradient, t, schedule)
+
+def ddpm_step(x, t, noise_estimate, noise, schedule):
+    step, total, _ = (gather_per_sample(s, torch.arange(len(t), device=t.device), x) for s in three_sigmas(t, schedule))
+    alpha = gather_per_sample(schedule.alphas, t, x)
+    z = noise.clone()
+    z[t == 0] = 0
+    return (x - step**2 / total * noise_estimate) / alpha.sqrt() + step * z
+''')  # fmt: skip
+right("in_place_on_copies", source='''
+def guided_noise(noise_estimate, gradient, t, w, schedule):
+    out = noise_estimate.clone()
+    out -= w * gather_per_sample((1 - schedule.alpha_bars).sqrt(), t, gradient) * gradient
+    return out
+
+def ddpm_step(x, t, noise_estimate, noise, schedule):
+    out = x.clone()
+    out -= gather_per_sample(schedule.betas / (1 - schedule.alpha_bars) ** 0.5, t, x) * noise_estimate
+    out /= gather_per_sample(schedule.alphas.sqrt(), t, x)
+    sigmas = schedule.betas.sqrt().clone()
+    sigmas[0] = 0
+    return out.add_(gather_per_sample(sigmas, t, x) * noise)
+''')  # fmt: skip
+right("einsum", edit=(KICK, "torch.einsum('b,b...->b...', (t > 0) * schedule.betas[t].sqrt(), noise)"))

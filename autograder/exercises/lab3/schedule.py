@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.noise_levels import NoiseLevels
-from autograder.exercises.kits.tolerance import tolerance
+from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
-from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.schedule import (
-    LENGTHS,
-    SIGMA_RUNS,
-    SIGMAS,
-    Inputs,
-    require_fields,
-    require_noised,
-    require_sigma,
-)
+from utils.checks.judging import Failure, Judge
+from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.step_functions import judge_function
+from utils.checks.lab3.schedule import LENGTHS, NOISE, Inputs, judge_schedules, require_schedule
+from utils.checks.lab3.three_sigmas import SIGMAS, inputs_of, judge_sigmas
 
 
 def spaced(start: float, end: float, steps: int) -> Tensor:
@@ -114,13 +106,18 @@ class Noising:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Noising:
         """Return the quantities of the noised samples that the challenge asks for."""
-        inputs, schedule = Inputs.of(challenge, run), made_up_schedule(challenge)
+        inputs, schedule = Inputs.of(challenge, run), draw_schedule(challenge, run, DOUBLE)
         return cls(
             x0=inputs.x0.double(),
             noise=inputs.noise.double(),
             levels=NoiseLevels.of(schedule, inputs.t, inputs.x0),
             alpha_bar_of_column=schedule.alpha_bars[inputs.t] if run == "square" else None,
         )
+
+    @property
+    def factors(self) -> dict[str, Tensor]:
+        """The right factors of each sample, (b,)."""
+        return {"x0": self.levels.alpha_bar.sqrt().flatten(), "noise": self.levels.total.flatten()}
 
     def mix(self, data: Tensor | float, noise: Tensor | float) -> Tensor:
         """Return data * x0 + noise * the noise, for the two factors."""
@@ -247,57 +244,54 @@ SIGMA_MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Judge the three functions, each as a part of its own."""
     with judge.part("schedule", points=0.5):
-        for name in LENGTHS:
-            judge_schedule(judge, name)
+        try:
+            judge_schedules(judge)
+        except Failure:
+            explain_schedules(judge)
+            raise
     with judge.part("noise", points=1):
-        for run, batch in BATCHES.items():
-            terms = Noising.of(judge.challenge, run)
-            mistakes = [*NOISING_MISTAKES, NOT_BROADCAST] if run == "square" else NOISING_MISTAKES
-            compare(
-                judge, require_noised(judge, run), terms.mix(terms.levels.alpha_bar.sqrt(), terms.levels.total),
-                mistakes, terms,
-                ("wrong_mixture", "Your sample is not sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise "
-                 f"(seen {batch.where}). Compare the variance of each of the two terms with that formula."),
-                tolerance(batch.dtype),
-            )  # fmt: skip
-            require_unchanged(judge, f"{run}_noised/inputs_kept")
-        judge.device()
-    with judge.part("sigmas", points=0.5):
-        for run in SIGMA_RUNS:
-            judge_sigmas(judge, run)
-
-
-def judge_schedule(judge: Judge, name: str) -> None:
-    """Compare the betas, alphas and alpha_bars of one schedule with the right ones."""
-    actual, steps = require_fields(judge, name), LENGTHS[name]
-    betas = spaced(1e-4, 0.02, steps)
-
-    def judge_field(
-        field: str, expected: Tensor, mistakes: Sequence[Mistake], otherwise: tuple[str, str], rtol: float
-    ) -> None:
-        compare(judge, actual[field], expected, mistakes, betas, otherwise, rtol)
-
-    judge_field(
-        "betas", betas, BETA_MISTAKES,
-        ("wrong_betas", f"Your betas are not {steps} equally spaced numbers from 0.0001 to 0.02."), 1e-5,
-    )  # fmt: skip
-    judge_field("alphas", 1 - betas, ALPHA_MISTAKES, ("wrong_alphas", "Your alphas are not 1 - betas."), 1e-6)
-    judge_field(
-        "alpha_bars", (1 - betas).cumprod(0), ALPHA_BAR_MISTAKES,
-        ("wrong_alpha_bars", "Your alpha_bars are not the running products of the alphas."), 1e-4,
-    )  # fmt: skip
-
-
-def judge_sigmas(judge: Judge, run: str) -> None:
-    """Compare the three sigmas of one run with the right ones."""
-    t = Inputs.of(judge.challenge, run).t
-    levels = NoiseLevels.of(made_up_schedule(judge.challenge), t, torch.zeros(len(t)))
-    values = dict(zip(SIGMAS, (levels.step, levels.total, levels.posterior)))
-    for label in SIGMAS:
-        terms = Sigma(label, values, levels)
-        compare(
-            judge, require_sigma(judge, run, label), terms.expected, SIGMA_MISTAKES, terms,
-            ("wrong_sigma", f"The sigma called '{label}' differs from the table in the text. Compute it by hand "
-             "for t = 0 and for the last t."),
+        judge_function(
+            judge, NOISE, lambda run: Noising.of(judge.challenge, run).factors,
+            lambda run, _, same: explain_noised(judge, run, same),
         )  # fmt: skip
-    require_unchanged(judge, f"{run}_sigmas/inputs_kept")
+    with judge.part("sigmas", points=0.5):
+        judge_sigmas(judge, lambda run: sigmas_of(judge.challenge, run), lambda *wrong: explain_sigma(judge, *wrong))
+
+
+def explain_schedules(judge: Judge) -> None:
+    """Fail with the mistake of a table that explains a wrong schedule, if its fields have the right form."""
+    for name in LENGTHS:
+        fields = require_schedule(judge, name)
+        betas = spaced(1e-4, 0.02, LENGTHS[name])
+        for field, right, mistakes in (
+            ("betas", betas, BETA_MISTAKES),
+            ("alphas", 1 - betas, ALPHA_MISTAKES),
+            ("alpha_bars", (1 - betas).cumprod(0), ALPHA_BAR_MISTAKES),
+        ):
+            actual = fields[field]
+            if not judge.close(actual, right, 1e-4):
+                fail_if_known(judge, lambda wrong: judge.close(actual, wrong, 1e-4), mistakes, betas)  # noqa: B023
+                return
+
+
+def explain_noised(judge: Judge, run: str, same: Callable[[Tensor], bool]) -> None:
+    """Fail with the mistake of the table that explains a wrong sample, if there is one."""
+    mistakes = [*NOISING_MISTAKES, NOT_BROADCAST] if run == "square" else NOISING_MISTAKES
+    fail_if_known(judge, same, mistakes, Noising.of(judge.challenge, run))
+
+
+def levels_of(challenge: Challenge, run: str) -> NoiseLevels:
+    """Return the noise levels of a run of `three_sigmas`, (b,) each."""
+    t, _ = inputs_of(challenge, run)
+    return NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), t, torch.zeros(len(t)))
+
+
+def sigmas_of(challenge: Challenge, run: str) -> dict[str, Tensor]:
+    """Return the right sigmas of a run, (b,) each."""
+    levels = levels_of(challenge, run)
+    return dict(zip(SIGMAS, (levels.step, levels.total, levels.posterior)))
+
+
+def explain_sigma(judge: Judge, run: str, label: str, right: dict[str, Tensor], same: Callable[[Tensor], bool]) -> None:
+    """Fail with the mistake of the table that explains a wrong sigma, if there is one."""
+    fail_if_known(judge, same, SIGMA_MISTAKES, Sigma(label, right, levels_of(judge.challenge, run)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.schedule")
@@ -16,8 +17,8 @@ for name, finds, old, new in (
     ("quadratic", "quadratic", BETAS, "torch.linspace(1e-4 ** 0.5, 0.02 ** 0.5, T) ** 2"),
     ("scaled_ends", ("other_ends", "wrong_betas"), BETAS, "torch.linspace(0.1 / T, 20 / T, T)"),
     ("end_left_out", "end_left_out", BETAS, "1e-4 + (0.02 - 1e-4) * torch.arange(T) / T"),
-    ("other_end", "wrong_betas", "0.02, T", "0.2, T"),
-    ("geometric", "wrong_betas", BETAS, "torch.logspace(-4, -1.69897, T)"),
+    ("other_end", "last_beta", "0.02, T", "0.2, T"),
+    ("geometric", "not_equally_spaced", BETAS, "torch.logspace(-4, -1.69897, T)"),
     ("one_longer", "wrong_shape", BETAS, "torch.linspace(1e-4, 0.02, T + 1)"),
     ("root_alphas", ("root_of_alpha", "wrong_alphas"), "alphas = 1 - betas", "alphas = (1 - betas).sqrt()"),
     ("no_product", "no_product", BARS, "alphas)"),
@@ -41,9 +42,9 @@ for name, finds, old, new in (
     ("noise_subtracted", "noise_subtracted", ".sqrt() * x0 + (1", ".sqrt() * x0 - (1"),
     ("one_minus_root", "one_minus_root", MIX, "alpha_bar.sqrt() * x0 + (1 - alpha_bar.sqrt()) * noise"),
     ("not_broadcast", ("not_broadcast", "raised"), LOOK, "schedule.alpha_bars[t]"),
-    ("first_time_for_all", "wrong_mixture", LOOK, "gather_per_sample(schedule.alpha_bars, t[:1], x0)"),
-    ("own_noise", "wrong_mixture", "* noise", "* torch.randn_like(x0)"),
-    ("off_by_one", "wrong_mixture", LOOK, "gather_per_sample(schedule.alpha_bars, t - 1, x0)"),
+    ("first_time_for_all", "samples_mixed", LOOK, "gather_per_sample(schedule.alpha_bars, t[:1], x0)"),
+    ("own_noise", "not_repeatable", "* noise", "* torch.randn_like(x0)"),
+    ("off_by_one", "x0_size", LOOK, "gather_per_sample(schedule.alpha_bars, t - 1, x0)"),
     ("in_place", "input_altered", f"return {MIX}",
      "return x0.mul_(alpha_bar.sqrt()).add_((1 - alpha_bar).sqrt() * noise)"),
     ("noise_none", "returned_none", f"return {MIX}", MIX),
@@ -56,13 +57,84 @@ for name, finds, old, new in (
     ("posterior_variance", "variance_for_sigma", "(beta * (1 - before) / (1 - alpha_bar)).sqrt()",
      "beta * (1 - before) / (1 - alpha_bar)"),
     ("posterior_same_bar", ("posterior_of_beta_only", "sigmas_swapped"), "(1 - before)", "(1 - alpha_bar)"),
-    ("posterior_wraps", "wrong_sigma", "torch.where(t > 0, schedule.alpha_bars[t - 1], 1.0)",
+    ("posterior_wraps", "posterior_at_0", "torch.where(t > 0, schedule.alpha_bars[t - 1], 1.0)",
      "schedule.alpha_bars[t - 1]"),
-    ("posterior_upside_down", ("wrong_sigma", "not_finite"), "(1 - before) / (1 - alpha_bar)",
+    ("posterior_upside_down", ("posterior_too_large", "not_finite"), "(1 - before) / (1 - alpha_bar)",
      "(1 - alpha_bar) / (1 - before)"),
     ("sigmas_none", "raised", SIGMAS, SIGMAS.replace("return ", "")),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
+MADE = "return Schedule(betas, alphas, alphas.cumprod(dim=0))"
+for name, finds, old, new in (
+    # what later cells cannot use
+    ("plain_tuple", "not_a_schedule", MADE, "return betas, alphas, alphas.cumprod(dim=0)"),
+    ("plain_list", "not_a_schedule", MADE, "return [betas, alphas, alphas.cumprod(dim=0)]"),
+    ("numpy_arrays", "not_a_tensor", MADE, "return Schedule(*(v.numpy() for v in (betas, alphas, alphas.cumprod(0))))"),
+    ("numpy_tuple", "not_a_tensor", MADE,
+     "betas = np.linspace(1e-4, 0.02, T)\n    return betas, 1 - betas, np.cumprod(1 - betas)"),
+    ("lists", "not_a_tensor", MADE, "return Schedule(*(v.tolist() for v in (betas, alphas, alphas.cumprod(0))))"),
+    ("dictionary", ("raised", "not_a_tensor"), MADE,
+     "return dict(betas=betas, alphas=alphas, alpha_bars=alphas.cumprod(0))"),
+    ("half", "wrong_dtype", BETAS, "torch.linspace(1e-4, 0.02, T).half()"),
+    ("always_1000", "wrong_shape", BETAS, "torch.linspace(1e-4, 0.02, 1000)"),
+    ("kept_schedule", "wrong_shape", MADE,
+     "return KEPT.setdefault('schedule', Schedule(betas, alphas, alphas.cumprod(0)))"),
+    ("a_row", "wrong_shape", BETAS, "torch.linspace(1e-4, 0.02, T)[None]"),
+    ("bar_floor", "bars_do_not_fall", BARS, "alphas.cumprod(0).clamp(min=1e-3))"),
+    ("scaled_linear", ("quadratic", "other_ends", "first_beta"), BETAS,
+     "torch.linspace(0.00085 ** 0.5, 0.012 ** 0.5, T) ** 2"),
+    ("cosine", ("last_beta", "first_beta", "betas_fall"), BETAS,
+     "(1 - torch.cos((torch.arange(T) + 1) / T * math.pi / 2) ** 2).clamp(max=0.999)"),
+    ("per_thousand", ("other_ends", "first_beta"), BETAS, "torch.linspace(1e-4, 0.02, T) * 1000 / T + 1e-4"),
+    ("schedule_seeds", "seed_left", BETAS, "torch.linspace(1e-4, 0.02, T)\n    torch.manual_seed(0)"),
+    ("fields_exchanged", ("wrong_alphas", "root_of_alpha", "betas_fall"), "Schedule(betas, alphas,",
+     "Schedule(alphas, betas,"),
+    # the lab's first and last steps
+    ("data_floor", ("x0_at_last",
+     "x0_too_large"), LOOK, "gather_per_sample(schedule.alpha_bars, t, x0).clamp(min=1e-3)"),
+    ("noise_floor", "noise_at_0", "(1 - alpha_bar).sqrt() * noise", "(1 - alpha_bar).clamp(min=1e-2).sqrt() * noise"),
+    ("data_at_zero", "noise_at_0", "(1 - alpha_bar).sqrt() * noise",
+     "(1 - alpha_bar).sqrt() * noise * (alpha_bar < schedule.alpha_bars[0])"),
+    ("only_noise_at_last", "x0_at_last", "alpha_bar.sqrt() * x0 +",
+     "alpha_bar.sqrt() * x0 * (alpha_bar > schedule.alpha_bars[-1]) +"),
+    ("cut", ("clamped", "not_a_sum"), f"return {MIX}", f"return ({MIX}).clamp(-1, 1)"),
+    ("four_axes", ("wrong_shape", "raised"), LOOK, "schedule.alpha_bars[t][:, None, None, None]"),
+    ("gather_on_cpu", "hard_coded_device", LOOK,
+     "schedule.alpha_bars.gather(-1, t.cpu()).reshape(-1, *[1] * (x0.dim() - 1))"),
+    ("own_schedule", ("x0_full", "x0_too_large", "x0_size",
+     "raised"), LOOK, "gather_per_sample(linear_schedule(1000).alpha_bars, t, x0)"),
+    ("step_by_step_once", ("alpha_for_alpha_bar", "x0_too_large"), MIX,
+     "gather_per_sample(schedule.alphas, t, x0).sqrt() * x0 + gather_per_sample(schedule.betas, t, x0).sqrt() * noise"),
+    # sigmas
+    ("posterior_at_0_is_step", "posterior_at_0", SIGMAS,
+     SIGMAS.replace("return ", "post = ").replace("beta.sqrt(), (1 - alpha_bar).sqrt(), ", "")
+     + "\n    return beta.sqrt(), (1 - alpha_bar).sqrt(), torch.where(t > 0, post, beta.sqrt())"),
+    ("posterior_of_next", "posterior_at_0", "torch.where(t > 0, schedule.alpha_bars[t - 1], 1.0)",
+     "schedule.alpha_bars[(t - 1).clamp(min=0)]"),
+    ("sigma_floor", ("step_at_0", "total_at_0"), SIGMAS,
+     "return tuple(v.clamp(min=0.02) for v in (beta.sqrt(), (1 - alpha_bar).sqrt(), "
+     "(beta * (1 - before) / (1 - alpha_bar)).sqrt()))"),
+    ("log_variances", ("wrong_sigma", "step_size", "step_sign_and_size", "not_finite"), "return beta.sqrt(),",
+     "return beta.log(),"),
+    ("sigmas_with_axes", "wrong_shape", SIGMAS, SIGMAS.replace("beta.sqrt()", "beta.sqrt()[:, None]", 1)),
+    ("sigmas_numpy", "not_a_tensor", SIGMAS, SIGMAS.replace("beta.sqrt()", "beta.sqrt().numpy()", 1)),
+    ("sigmas_of_the_lab", ("step_too_small", "step_size", "raised"), "beta, alpha_bar = schedule",
+     "schedule = linear_schedule(1000)\n    beta, alpha_bar = schedule"),
+    ("all_sigmas", "wrong_shape", "beta, alpha_bar = schedule.betas[t], schedule.alpha_bars[t]",
+     "beta, alpha_bar = schedule.betas, schedule.alpha_bars\n    t = torch.arange(len(beta))"),
+    ("sigmas_first_t", "samples_mixed", "beta, alpha_bar = schedule",
+     "t = t[:1].expand_as(t)\n    beta, alpha_bar = schedule"),
+    ("schedule_changed", ("input_altered", "not_finite"), "beta, alpha_bar = schedule",
+     "schedule.alpha_bars[0] = 1.0\n    beta, alpha_bar = schedule"),
+    ("total_of_before", ("total_at_0", "total_size", "total_too_small", "total_only_at_last"),
+     "(1 - alpha_bar).sqrt(), (", "(1 - before).sqrt(), ("),
+):  # fmt: skip
+    wrong(name, finds, edit=(old, new), setup=SETUP)
+NOISE_DOC = '"""x_t, made of the data x0 and of the noise."""'
+for name, finds, edits in wrong_habits(NOISE_DOC, MIX, "x0", "noise"):
+    wrong(name, finds, edit=edits, setup=SETUP)
+for name, edits in right_habits(NOISE_DOC, MIX, ("x0", "noise"), "noise"):
+    right(name, edit=edits)
 SIGMAS_RIGHT = '''
 
 def three_sigmas(t, schedule):
@@ -105,13 +177,47 @@ right(
 )
 right("lerp_variance", edit=(MIX, "noise * torch.sqrt(1 - alpha_bar) + x0 * torch.sqrt(alpha_bar)"))
 right(
-    "plain_tuple",
-    edit=("return Schedule(betas, alphas, alphas.cumprod(dim=0))", "return betas, alphas, alphas.cumprod(dim=0)"),
-)
-right(
     "own_buffer",
     edit=(
         f"return {MIX}",
         "out = x0.clone()\n    out *= alpha_bar.sqrt()\n    out += (1 - alpha_bar).sqrt() * noise\n    return out",
     ),
 )
+right("by_numpy", source='''
+def linear_schedule(T):
+    betas = np.linspace(0.0001, 0.02, num=T, dtype=np.float64)
+    alphas = 1.0 - betas
+    bars = np.cumprod(alphas, axis=0)
+    return Schedule(*(torch.from_numpy(values).float() for values in (betas, alphas, bars)))
+
+def add_noise(x, step, eps, sched):
+    a = sched.alpha_bars[step][(...,) + (None,) * (x.ndim - 1)]
+    return x * a**0.5 + eps * (1 - a) ** 0.5
+
+def three_sigmas(step, sched):
+    before = torch.nn.functional.pad(sched.alpha_bars[:-1], (1, 0), value=1.0)
+    posterior = sched.betas * (1.0 - before) / (1.0 - sched.alpha_bars)
+    values = (sched.betas, 1 - sched.alpha_bars, posterior.clamp(min=1e-20))
+    return tuple(v.sqrt().gather(0, step) for v in values)
+''')  # fmt: skip
+right("keywords", edit=[(MADE, "return Schedule(alpha_bars=alphas.cumprod(0), betas=betas, alphas=alphas)")])
+right("arange", edit=[(BETAS, "1e-4 + (0.02 - 1e-4) * torch.arange(T) / (T - 1)")])
+right("subclass", edit=[
+    ("def linear_schedule", "class MySchedule(Schedule):\n    pass\n\n\ndef linear_schedule"),
+    (MADE, "return MySchedule(betas, alphas, alphas.cumprod(dim=0))"),
+])  # fmt: skip
+right("products_one_by_one", edit=[(BARS, "torch.stack([alphas[: i + 1].prod() for i in range(T)]))")])
+right("vmap", edit=[
+    (MIX, "torch.func.vmap(lambda a, x, n: a.sqrt() * x + (1 - a).sqrt() * n)(schedule.alpha_bars[t], x0, noise)"),
+])  # fmt: skip
+right("posterior_by_alpha", edit=[
+    ("torch.where(t > 0, schedule.alpha_bars[t - 1], 1.0)", "alpha_bar / schedule.alphas[t]"),
+    ("(beta * (1 - before) / (1 - alpha_bar)).sqrt()", "(beta * (1 - before) / (1 - alpha_bar)).clamp(min=0).sqrt()"),
+])  # fmt: skip
+right("sigmas_in_float64", edit=[
+    ("beta, alpha_bar = schedule", "schedule = schedule.to(torch.float64)\n    beta, alpha_bar = schedule"),
+])  # fmt: skip
+right("sigmas_in_float32", edit=[
+    ("beta, alpha_bar = schedule", "schedule = schedule.to(torch.float32)\n    beta, alpha_bar = schedule"),
+])  # fmt: skip
+right("sigmas_as_list", edit=[(SIGMAS, SIGMAS.replace("return ", "return [") + "]")])

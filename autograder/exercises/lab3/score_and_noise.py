@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.noise_levels import NoiseLevels
-from autograder.exercises.kits.tolerance import tolerance
+from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.score_and_noise import FUNCTIONS, Inputs, require_result
+from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.step_functions import judge_function
+from utils.checks.lab3.score_and_noise import FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,15 @@ class Terms:
     @classmethod
     def of(cls, challenge: Challenge, run: str, label: str) -> Terms:
         """Return the input of the function called `label`, and the noise levels of the challenge."""
-        inputs = Inputs.of(challenge, run)
+        inputs = FUNCTIONS[label].inputs(challenge, run)
         value = inputs.noise_estimate if label == "score" else inputs.score
-        return cls(value.double(), NoiseLevels.of(made_up_schedule(challenge), inputs.t, value), label)
+        return cls(value.double(), NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, value), label)
+
+    @property
+    def factors(self) -> dict[str, Tensor]:
+        """The right factor of each sample, (b,)."""
+        total = self.levels.total.flatten()
+        return {"noise_estimate": -1 / total} if self.label == "score" else {"score": -total}
 
     def convert(self, sigma: Tensor) -> Tensor:
         """Return the result of the right formula with this sigma."""
@@ -88,16 +93,13 @@ MISTAKES = [
 
 def verdict(judge: Judge) -> None:
     """Judge the two functions, each as a part of its own."""
-    for label in FUNCTIONS:
+    for label, function in FUNCTIONS.items():
         with judge.part(label, points=0.5):
-            for run, batch in BATCHES.items():
-                terms = Terms.of(judge.challenge, run, label)
-                compare(
-                    judge, require_result(judge, run, label), terms.convert(terms.levels.total), MISTAKES, terms,
-                    (f"wrong_{label}", "Score and noise are multiples of each other, and yours have another ratio "
-                     f"(seen {batch.where}). It contains a minus and the standard deviation of the noise in x_t."),
-                    tolerance(batch.dtype),
-                )  # fmt: skip
-                require_unchanged(judge, f"{run}_{label}/inputs_kept")
-            if label == "score":
-                judge.device()
+
+            def terms(run: str, label: str = label) -> Terms:
+                return Terms.of(judge.challenge, run, label)
+
+            judge_function(
+                judge, function, lambda run: terms(run).factors,
+                lambda run, _, same: fail_if_known(judge, same, MISTAKES, terms(run)),
+            )  # fmt: skip

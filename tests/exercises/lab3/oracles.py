@@ -6,6 +6,7 @@ They use one noising step after another, conditioning of Gaussians, automatic di
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from scipy.integrate import quad, solve_ivp
@@ -141,3 +142,39 @@ def doubled(inputs: object) -> dict[str, object]:
         for name, value in vars(inputs).items()
         if name != "schedule"
     }
+
+
+def factors(apply: Callable[..., Tensor], terms: Sequence[str], size: int, **others: object) -> dict[str, Tensor]:
+    """Return the factor of each term in a function that is linear in its terms, (size,) each, from unit inputs.
+
+    Args:
+        apply: The function, called by keywords.
+        terms: The names of the inputs of which its result is a sum.
+        size: The number of samples.
+        **others: Its other arguments.
+    """
+    zero, one = torch.zeros(size, 1, dtype=torch.float64), torch.ones(size, 1, dtype=torch.float64)
+    results = {}
+    for name in terms:
+        inputs = {other: one if other == name else zero for other in terms}
+        results[name] = apply(**inputs, **others).flatten()
+    return results
+
+
+def assert_table(numbers: Mapping, expected: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Compare the table of factors of a public check with the oracle's: run, term, sample."""
+    rounded = {
+        run: {name: tuple(round_digits(v) for v in values.tolist()) for name, values in terms.items()}
+        for run, terms in expected.items()
+    }
+    assert set(numbers) == set(rounded), f"the oracle gives {rounded}"
+    for run, terms in rounded.items():
+        assert set(numbers[run]) == set(terms)
+        for name, values in terms.items():
+            close = all(abs(a - b) <= 1e-6 * abs(b) + 1e-12 for a, b in zip(numbers[run][name], values, strict=True))
+            assert close, f"{run}, {name}: the oracle gives {values}"
+
+
+def round_digits(value: float) -> float:
+    """Return a number with eight significant digits."""
+    return float(f"{value:.8g}")

@@ -6,25 +6,31 @@ import torch
 from autograder.exercises.lab3.ddim_step import Jump
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.ddim_step import PROJECTIONS, Inputs
+from utils.checks.kits.batches import BATCHES, draw_schedule
+from utils.checks.lab3.ddim_step import FACTORS, STEP, Inputs
 
 CHALLENGE = Challenge("lab3.test", b"a key")
 PUBLIC = Challenge.public("lab3.ddim_step")
 
 
-def result(challenge: Challenge, run: str) -> torch.Tensor:
-    return oracles.ddim(**oracles.doubled(Inputs.of(challenge, run)), schedule=made_up_schedule(challenge))
+def factors(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
+    inputs, schedule = Inputs.of(challenge, run), draw_schedule(challenge, run, torch.float64)
+    return oracles.factors(oracles.ddim, STEP.terms, len(inputs.t), t=inputs.t, t_prev=inputs.t_prev, schedule=schedule)
 
 
 def test_the_numbers_of_the_public_check():
-    values = {run: result(PUBLIC, run) for run in BATCHES}
-    assert oracles.projections(PUBLIC.exercise, values) == pytest.approx(PROJECTIONS, abs=2e-6)
+    oracles.assert_table(FACTORS, {run: factors(PUBLIC, run) for run in BATCHES})
 
 
 @pytest.mark.parametrize("run", BATCHES)
-def test_the_step_of_the_grader(run):
+def test_the_factors_of_the_grader(run):
     inputs = Inputs.of(CHALLENGE, run)
     assert bool((inputs.t_prev < inputs.t).all()) and bool((inputs.t_prev >= -1).all())
-    assert torch.allclose(Jump.of(CHALLENGE, run).right, result(CHALLENGE, run), atol=1e-11)
+    jump = Jump.of(CHALLENGE, run)
+    for name, values in factors(CHALLENGE, run).items():
+        assert torch.allclose(jump.factors[name], values, rtol=1e-9, atol=1e-11)
+    x, e = (getattr(jump, name) for name in STEP.terms)
+    ones = [1] * (x.dim() - 1)
+    assert torch.allclose(
+        jump.right, sum(jump.factors[k].reshape(-1, *ones) * v for k, v in (("x", x), ("noise_estimate", e)))
+    )

@@ -4,54 +4,62 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.exercises.kits.noise_levels import NoiseLevels
-from autograder.exercises.lab3.schedule import Noising
+from autograder.exercises.lab3.schedule import Noising, sigmas_of, spaced
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.schedules import MADE_UP_STEPS, made_up_schedule
-from utils.checks.lab3.schedule import ALPHA_BARS, LENGTHS, NOISED, SIGMA_PROJECTIONS, Inputs
+from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
+from utils.checks.kits.schedules import LEAST_DATA, LEAST_NOISE
+from utils.checks.lab3 import three_sigmas
+from utils.checks.lab3.schedule import FACTORS
 from utils.diffusion import Schedule
 
 CHALLENGE = Challenge("lab3.test", b"a key")
 PUBLIC = Challenge.public("lab3.schedule")
+RUNS_OF_SIGMAS = [run for run in three_sigmas.RUNS if run in BATCHES]
 
 
-def test_the_numbers_of_the_public_check():
-    schedule = made_up_schedule(PUBLIC)
-    noised = {}
+def factors(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
+    t, schedule = draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64)
+    return oracles.factors(oracles.noised, ["x0", "noise"], len(t), t=t, schedule=schedule)
+
+
+def sigmas(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
+    return oracles.sigmas(draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64))
+
+
+def test_the_factors_of_the_public_check():
+    oracles.assert_table(FACTORS, {run: factors(PUBLIC, run) for run in BATCHES})
+
+
+def test_the_sigmas_of_the_public_check():
+    expected = {run: sigmas(PUBLIC, run) for run in RUNS_OF_SIGMAS}
+    for run, values in expected.items():
+        for label, value in values.items():
+            assert three_sigmas.NUMBERS[run][label] == pytest.approx(value.tolist(), rel=1e-6, abs=1e-7), (run, label)
+
+
+@pytest.mark.parametrize("run", BATCHES)
+def test_the_factors_of_the_grader(run):
+    actual = Noising.of(CHALLENGE, run).factors
+    for name, expected in factors(CHALLENGE, run).items():
+        assert torch.allclose(actual[name], expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("run", RUNS_OF_SIGMAS)
+def test_the_sigmas_of_the_grader(run):
+    actual = sigmas_of(CHALLENGE, run)
+    for label, expected in sigmas(CHALLENGE, run).items():
+        assert torch.allclose(actual[label], expected, rtol=1e-6, atol=1e-7), label
+    assert bool((actual["posterior"][draw_steps(CHALLENGE, run) == 0] == 0).all())
+
+
+def test_the_schedules_of_the_probe_reach_as_far_as_the_lab():
+    betas = spaced(LEAST_NOISE, 0.02, 1000)
+    assert float((1 - betas).prod()) == pytest.approx(LEAST_DATA, rel=0.02)
     for run in BATCHES:
-        given = oracles.doubled(Inputs.of(PUBLIC, run))
-        noised[f"{run}_noised"] = oracles.noised(given["x0"], given["t"], given["noise"], schedule)
-    expected = {f"{run}_noised": number for run, number in NOISED.items()}
-    assert oracles.projections(PUBLIC.exercise, noised) == pytest.approx(expected, abs=2e-6)
-    sigmas = oracles.sigmas(Inputs.of(PUBLIC, "points").t, schedule)
-    sigmas = {f"{label} sigma": value for label, value in sigmas.items()}
-    expected = {f"{label} sigma": number for label, number in SIGMA_PROJECTIONS.items()}
-    assert oracles.projections(PUBLIC.exercise, sigmas) == pytest.approx(expected, abs=2e-6)
-
-
-def test_the_alpha_bars_of_the_public_check():
-    bars = {}
-    for name, steps in LENGTHS.items():
-        betas = torch.from_numpy(np.linspace(1e-4, 0.02, steps))
-        shares, _ = oracles.chain(Schedule(betas, betas, betas))
-        bars[f"{name} alpha_bars"] = shares[1:] ** 2
-    expected = {f"{name} alpha_bars": number for name, number in ALPHA_BARS.items()}
-    assert oracles.projections(PUBLIC.exercise, bars) == pytest.approx(expected, abs=2e-6)
-
-
-@pytest.mark.parametrize("run", [run for run, batch in BATCHES.items() if batch.dtype == torch.float64])
-def test_the_noised_sample_of_the_grader(run):
-    terms, inputs = Noising.of(CHALLENGE, run), Inputs.of(CHALLENGE, run)
-    expected = oracles.noised(inputs.x0, inputs.t, inputs.noise, inputs.schedule)
-    assert torch.allclose(terms.mix(terms.levels.alpha_bar.sqrt(), terms.levels.total), expected, atol=1e-11)
-
-
-def test_the_sigmas_of_the_grader():
-    t, schedule = torch.arange(MADE_UP_STEPS), made_up_schedule(CHALLENGE)
-    levels, truth = NoiseLevels.of(schedule, t, torch.zeros(len(t))), oracles.sigmas(t, schedule)
-    assert torch.allclose(levels.step, truth["step"], atol=1e-12)
-    assert torch.allclose(levels.total, truth["total"], atol=1e-12)
-    assert torch.allclose(levels.posterior, truth["posterior"], atol=1e-7)
-    assert float(levels.posterior[0]) == 0
+        for challenge in (CHALLENGE, PUBLIC):
+            schedule = draw_schedule(challenge, run, torch.float64)
+            assert float(schedule.betas[0]) <= LEAST_NOISE and float(schedule.alpha_bars[-1]) <= LEAST_DATA
+            assert bool((schedule.betas > 0).all()) and bool((schedule.betas < 1).all())
+            shares, _ = oracles.chain(Schedule(*(torch.from_numpy(np.asarray(v)) for v in schedule)))
+            assert torch.allclose(shares[1:] ** 2, schedule.alpha_bars, rtol=1e-9)

@@ -6,31 +6,30 @@ import torch
 from autograder.exercises.lab3.score_and_noise import Terms
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.batches import BATCHES
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.lab3.score_and_noise import PROJECTIONS, Inputs
+from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
+from utils.checks.lab3.score_and_noise import FACTORS
 
 CHALLENGE = Challenge("lab3.test", b"a key")
 PUBLIC = Challenge.public("lab3.score_and_noise")
 
 
-def results(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
-    given, schedule = oracles.doubled(Inputs.of(challenge, run)), made_up_schedule(challenge)
-    return {
-        "score": oracles.score(given["noise_estimate"], given["t"], schedule),
-        "noise": oracles.noise_of(given["score"], given["t"], schedule),
-    }
+def factors(challenge: Challenge, run: str, label: str) -> dict[str, torch.Tensor]:
+    t, schedule = draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64)
+    if label == "score":
+        return oracles.factors(
+            lambda noise_estimate: oracles.score(noise_estimate, t, schedule), ["noise_estimate"], len(t)
+        )
+    return oracles.factors(lambda score: oracles.noise_of(score, t, schedule), ["score"], len(t))
 
 
-@pytest.mark.parametrize("label", PROJECTIONS)
+@pytest.mark.parametrize("label", FACTORS)
 def test_the_numbers_of_the_public_check(label):
-    values = {f"{run}_{label}": results(PUBLIC, run)[label] for run in BATCHES}
-    expected = {f"{run}_{label}": number for run, number in PROJECTIONS[label].items()}
-    assert oracles.projections(PUBLIC.exercise, values) == pytest.approx(expected, abs=2e-6)
+    oracles.assert_table(FACTORS[label], {run: factors(PUBLIC, run, label) for run in BATCHES})
 
 
 @pytest.mark.parametrize("run", BATCHES)
-def test_the_results_of_the_grader(run):
-    for label, expected in results(CHALLENGE, run).items():
-        terms = Terms.of(CHALLENGE, run, label)
-        assert torch.allclose(terms.convert(terms.levels.total), expected, atol=1e-11)
+@pytest.mark.parametrize("label", FACTORS)
+def test_the_factors_of_the_grader(run, label):
+    expected, actual = factors(CHALLENGE, run, label), Terms.of(CHALLENGE, run, label).factors
+    for name, values in expected.items():
+        assert torch.allclose(actual[name], values, rtol=1e-9)

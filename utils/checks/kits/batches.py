@@ -8,7 +8,11 @@ import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
-from utils.checks.kits.schedules import MADE_UP_STEPS
+from utils.checks.kits.schedules import LAB_STEPS, hard_schedule
+from utils.diffusion import Schedule
+
+DOUBLE, SINGLE = torch.float64, torch.float32
+SCHEDULES = {"short": 10, "other": 7, "lab": LAB_STEPS}  # name: its number of steps
 
 
 @dataclass(frozen=True)
@@ -17,27 +21,42 @@ class Batch:
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+    schedule: str  # a key of SCHEDULES
+    hard: tuple[int, ...]  # the steps of the first samples; -1 is T - 1
     where: str  # how a message names this run: "(seen …)"
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the schedule, T."""
+        return SCHEDULES[self.schedule]
 
 
 BATCHES = {
-    "images": Batch((10, 1, 4, 3), torch.float64, "on images, each at its own t"),
-    "points": Batch((8, 2), torch.float64, "on points in the plane"),
+    "images": Batch((6, 1, 4, 3), DOUBLE, "short", (0, -1, 1), "on images, each at its own t"),
+    "points": Batch((5, 4), DOUBLE, "short", (-1, 0, 1), "on a batch of vectors"),
     # as many samples as numbers in a row: here a missing reshape raises nothing
-    "square": Batch((6, 6), torch.float64, "on a batch with as many samples as numbers in a row"),
-    "one": Batch((1, 3, 2, 2), torch.float64, "on a batch of one"),
-    "single": Batch((7, 1, 3, 3), torch.float32, "in float32"),
-    "strided": Batch((6, 2, 3, 4), torch.float64, "on a tensor that is not contiguous"),
+    "square": Batch((5, 5), DOUBLE, "short", (1, -1, 0), "on a batch with as many samples as numbers in a row"),
+    "numbers": Batch((5,), DOUBLE, "short", (1, 0, -1), "where each sample is a single number"),
+    "again": Batch((6, 1, 4, 3), DOUBLE, "other", (-1, 1, 0), "on a second batch, with another schedule"),
+    "single": Batch((8, 1, 3, 3), SINGLE, "lab", (0, 1, -1), "in float32, with a schedule of 1,000 steps"),
+    "strided": Batch((5, 2, 3, 4), DOUBLE, "short", (1, 0, -1), "on a tensor that is not contiguous"),
+    "one": Batch((1, 3, 2, 2), DOUBLE, "other", (-1,), "on a batch of one, at t = T - 1"),
+    "zero": Batch((1, 2, 4), DOUBLE, "short", (0,), "on a batch of one, at t = 0"),
 }
 
 
+def draw_schedule(challenge: Challenge, run: str, dtype: torch.dtype | None = None) -> Schedule:
+    """Return the schedule of a run, in its dtype or in another one."""
+    batch = BATCHES[run]
+    return hard_schedule(challenge, batch.schedule, batch.steps, dtype or batch.dtype)
+
+
 def draw_steps(challenge: Challenge, run: str) -> Tensor:
-    """Return random steps of shape (b,), integers. The first three are 0, T - 1 and 1 if the batch has so many."""
-    size = BATCHES[run].shape[0]
-    t = challenge.randint(f"{run} t", 0, MADE_UP_STEPS, (size,))
-    if size > 2:
-        t[0], t[1], t[2] = 0, MADE_UP_STEPS - 1, 1
-    return t
+    """Return the steps of a run, integers of shape (b,): the hard ones, then random ones that are different."""
+    batch = BATCHES[run]
+    count = batch.shape[0] - len(batch.hard)
+    others = 2 + torch.randperm(batch.steps - 3, generator=challenge.generator(f"{run} t"))[:count]
+    return torch.cat([torch.tensor(batch.hard) % batch.steps, others]).to(challenge.device)
 
 
 def draw_batch(challenge: Challenge, run: str, name: str) -> Tensor:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES, draw_batch, draw_steps
-from utils.checks.kits.copies import call_with_copies
-from utils.checks.kits.projections import require_projection
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
+from utils.checks.kits.batches import BATCHES, draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
-LONGEST_JUMP = 11
+# Where the sample at each of the hard steps lands: from t = 0 only the data are left, from t = T - 1 and from t = 1 it
+# goes to the data, or to t = 0. Each happens in some run of every challenge.
+LANDINGS = {
+    "images": {0: -1, 1: 0, -1: -1},
+    "points": {0: -1, 1: -1, -1: 0},
+    "square": {0: -1, 1: -1, -1: None},
+    "numbers": {0: -1, 1: 0, -1: None},
+    "again": {0: -1, 1: 0, -1: 0},
+    "single": {0: -1, 1: -1, -1: -1},
+    "strided": {0: -1, 1: 0, -1: None},
+    "one": {-1: -1},
+    "zero": {0: -1},
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Inputs:
 
     x: Tensor  # (b, …)
     t: Tensor  # (b,) steps, integers
-    t_prev: Tensor  # (b,) earlier steps; some are -1, the data, and sample 3 lands on 0
+    t_prev: Tensor  # (b,) earlier steps; some are -1, the data
     noise_estimate: Tensor  # (b, …)
     schedule: Schedule
 
@@ -36,58 +44,81 @@ class Inputs:
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run of `BATCHES`."""
         t = draw_steps(challenge, run)
-        jump = challenge.randint(f"{run} jump", 1, LONGEST_JUMP + 1, t.shape)
-        t_prev = (t - jump).clamp(min=-1)
-        t_prev = torch.where(torch.arange(len(t), device=t.device) == 2, torch.full_like(t_prev, -1), t_prev)
-        if len(t) > 3:
-            t[3], t_prev[3] = t[3].clamp(min=1), 0
         return cls(
             x=draw_batch(challenge, run, "x"),
             t=t,
-            t_prev=t_prev,
+            t_prev=draw_landings(challenge, run, t),
             noise_estimate=draw_batch(challenge, run, "noise_estimate"),
-            schedule=made_up_schedule(challenge, BATCHES[run].dtype),
+            schedule=draw_schedule(challenge, run),
         )
+
+
+def draw_landings(challenge: Challenge, run: str, t: Tensor) -> Tensor:
+    """Return an earlier step for each sample: fixed ones for the hard steps, and uniform ones from -1 on."""
+    share = challenge.rand(f"{run} landing", tuple(t.shape))
+    t_prev = (share * (t + 1)).long() - 1
+    for position, hard in enumerate(BATCHES[run].hard):
+        landing = LANDINGS[run][hard]
+        if landing is not None:
+            t_prev[position] = landing
+    return t_prev
+
+
+STEP = StepFunction("step", "ddim_step", ("x", "noise_estimate"), Inputs.of, "The new x", differentiable=True)
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call the function on batches of several shapes."""
-    ddim_step = student.function("ddim_step", "x", "t", "t_prev", "noise_estimate", "schedule")
-    for run in BATCHES:
-        call_with_copies(evidence, run, ddim_step, vars(Inputs.of(challenge, run)))
-    with evidence.attempt("device"):
-        ddim_step(**vars(Inputs.of(challenge.on("meta"), "single")))
-
-
-def require_step(judge: Judge, run: str) -> Tensor:
-    """Return the new x of a run; fail unless it has the shape of x."""
-    return judge.tensor(f"{run}/value", BATCHES[run].shape, "The new x")
+    probe_function(student, challenge, evidence, STEP)
 
 
 def check(judge: Judge) -> None:
-    """Judge the public challenge by the projections below."""
+    """Judge the public challenge by the factors below."""
     with judge.part("step", 2):
-        for run in BATCHES:
-            require_step(judge, run)
-            require_unchanged(judge, f"{run}/inputs_kept")
-        for run, batch in BATCHES.items():
-            require_projection(
-                judge, run, require_step(judge, run), PROJECTIONS[run],
-                ("wrong_step", "Your new x does not have the data and the noise that x and the estimate imply "
-                 f"(seen {batch.where}). Compute that x_0 first, then mix it with the estimate again. "
-                 "At t_prev = -1 no noise is left."),
-            )  # fmt: skip
-        judge.device()
+        judge_function(judge, STEP, table(FACTORS))
 
 
-# From the oracle in tests/exercises/lab3: the data and the noise behind x, mixed again.
-PROJECTIONS = {
-    "images": 0.3005873,
-    "points": 0.1619668,
-    "square": -0.4854003,
-    "one": -0.3439272,
-    "single": -0.1766984,
-    "strided": -0.0587748,
+# The right factors of each sample. From the oracle in tests/exercises/lab3: data and noise behind x, mixed again.
+FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
+    "images": {
+        "x": (1.0000403, 192.53155, 1.1695797, 95.211417, 1.9549211, 28.737798),
+        "noise_estimate": (-0.0089821659, -192.52895, -0.59764613, -95.206165, -0.9919512, -28.720394),
+    },
+    "points": {
+        "x": (192.52378, 1.0000403, 1.1696269, 2.6545484, 6.4537462),
+        "noise_estimate": (-192.51221, -0.0089821659, -0.60665241, -2.4589891, -5.6561695),
+    },
+    "square": {
+        "x": (1.1696269, 164.60937, 1.0000403, 10.825871, 2.6545484),
+        "noise_estimate": (-0.60665241, -164.08848, -0.0089821659, -9.8929841, -2.4589891),
+    },
+    "numbers": {
+        "x": (1.1695797, 1.0000403, 72.528928, 81.403236, 50.975642),
+        "noise_estimate": (-0.59764613, -0.0089821659, -71.601619, -80.880074, -50.965832),
+    },
+    "again": {
+        "x": (223.02577, 1.2744458, 1.0000419, 46.308413, 3.3404424, 6.3543389),
+        "noise_estimate": (-223.01437, -0.78096534, -0.0091591285, -46.297614, -2.3491933, -6.2660072),
+    },
+    "single": {
+        "x": (1.0000478, 1.0001133, 250.36428, 1.0372306, 2.3024527, 1.4120236, 18.32365, 3.92994),
+        "noise_estimate": (
+            -0.0097806824,
+            -0.015050959,
+            -250.36228,
+            -0.081839652,
+            -1.4246351,
+            -0.48823808,
+            -17.328123,
+            -3.725443,
+        ),
+    },
+    "strided": {
+        "x": (1.1695797, 1.0000403, 192.53155, 61.272539, 10.028478),
+        "noise_estimate": (-0.59764613, -0.0089821659, -192.52895, -60.503749, -9.9784955),
+    },
+    "one": {"x": (223.03512,), "noise_estimate": (-223.03288,)},
+    "zero": {"x": (1.0000403,), "noise_estimate": (-0.0089821659,)},
 }
 
 EXERCISE = Exercise(
@@ -97,5 +128,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES, draw_batch, draw_steps
-from utils.checks.kits.copies import call_with_copies, copied, unchanged
-from utils.checks.kits.projections import require_projection
-from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
+from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
+from utils.checks.lab3.three_sigmas import judge_sigmas, probe_sigmas
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
-LENGTHS = {"long": 1000, "short": 37}  # attempt: the T of `linear_schedule`
+LENGTHS = {"long": 1000, "short": 37, "shortest": 2, "again": 1000}  # attempt: the T of `linear_schedule`
 FIELDS = Schedule._fields
-SIGMA_RUNS = ("points", "one")
-SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
+FIRST, LAST = 1e-4, 0.02  # the betas of the text
+ROUNDING = 1e-6  # float32 rounds a number near 1 to 6e-8; the running product of 1,000 of them to 1e-5 of itself
+PRODUCT_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of `add_noise` in one run; `three_sigmas` gets the same t and schedule."""
+    """The inputs of `add_noise` in one run."""
 
     x0: Tensor  # (b, …) data
     t: Tensor  # (b,) steps, integers
@@ -40,154 +41,160 @@ class Inputs:
             x0=draw_batch(challenge, run, "x0"),
             t=draw_steps(challenge, run),
             noise=draw_batch(challenge, run, "noise"),
-            schedule=made_up_schedule(challenge, BATCHES[run].dtype),
+            schedule=draw_schedule(challenge, run),
         )
 
 
+NOISE = StepFunction("noised", "add_noise", ("x0", "noise"), Inputs.of, "The noised sample")
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Make two schedules; then noise batches and look up sigmas on another schedule."""
-    linear_schedule = student.function("linear_schedule", "T")
+    """Make schedules; then noise batches and look up sigmas on others."""
     for name, steps in LENGTHS.items():
         with evidence.attempt(name):
-            schedule = linear_schedule(steps)
+            linear_schedule = student.function("linear_schedule", "T")
+            with watching(evidence, name):
+                schedule = linear_schedule(steps)
             betas, alphas, alpha_bars = schedule
             for field, values in zip(FIELDS, (betas, alphas, alpha_bars)):
                 evidence.put(f"{name}/{field}", values)
-            evidence.put(f"{name}/has_fields", all(hasattr(schedule, field) for field in FIELDS))
-    for run in BATCHES:
-        with evidence.attempt(f"{run}_noised"):
-            add_noise = student.function("add_noise", "x0", "t", "noise", "schedule")
-            call_with_copies(evidence, f"{run}_noised", add_noise, vars(Inputs.of(challenge, run)))
-    for run in SIGMA_RUNS:
-        with evidence.attempt(f"{run}_sigmas"):
-            three_sigmas = student.function("three_sigmas", "t", "schedule")
-            inputs = Inputs.of(challenge, run)
-            given = inputs.t, inputs.schedule
-            copies = [copied(thing) for thing in given]
-            step, total, posterior = three_sigmas(*copies)
-            evidence.put(f"{run}_sigmas/inputs_kept", unchanged(copies, given))
-            for label, value in zip(SIGMAS, (step, total, posterior)):
-                evidence.put(f"{run}_sigmas/{label}", value)
-    with evidence.attempt("device"):
-        inputs = Inputs.of(challenge.on("meta"), "single")
-        student["add_noise"](**vars(inputs))
-        student["three_sigmas"](inputs.t, inputs.schedule)
+            evidence.put(f"{name}/is_schedule", is_schedule(schedule, steps))
+    probe_function(student, challenge, evidence, NOISE)
+    probe_sigmas(student, challenge, evidence)
 
 
-def require_fields(judge: Judge, name: str) -> dict[str, Tensor]:
-    """Return the three fields of a schedule; fail unless each is a tensor of shape (T,)."""
-    return {field: judge.tensor(f"{name}/{field}", (LENGTHS[name],), f"The field `{field}`") for field in FIELDS}
+def is_schedule(thing: object, steps: int) -> bool:
+    """Return whether an object can be used as the lab uses a `Schedule`."""
+    named = all(isinstance(getattr(thing, field, None), Tensor) for field in FIELDS)
+    return named and getattr(thing, "steps", None) == steps and callable(getattr(thing, "to", None))
 
 
-def require_noised(judge: Judge, run: str) -> Tensor:
-    """Return the noised sample of a run; fail unless it has the shape of x0."""
-    return judge.tensor(f"{run}_noised/value", BATCHES[run].shape, "The noised sample")
-
-
-def require_sigma(judge: Judge, run: str, label: str) -> Tensor:
-    """Return one of the three sigmas of a run; fail unless its shape is (b,)."""
-    return judge.tensor(f"{run}_sigmas/{label}", BATCHES[run].shape[:1], f"The sigma called '{label}'")
-
-
-def check(judge: Judge) -> None:
-    """Judge the public challenge by known properties, and by the projections below."""
-    with judge.part("schedule", 0.5):
-        for name in LENGTHS:
-            check_schedule(judge, name)
-        if not judge.value("long/has_fields", bool):
-            judge.note(
-                "fields_without_names",
-                "Your function returns a tuple whose fields have no names. The grader accepts it, but later cells read "
-                "`schedule.alpha_bars`: return a `Schedule`.",
-            )
-    with judge.part("noise", 1):
-        for run in BATCHES:
-            require_noised(judge, run)
-            require_unchanged(judge, f"{run}_noised/inputs_kept")
-        for run, batch in BATCHES.items():
-            require_projection(
-                judge, f"{run}_noised", require_noised(judge, run), NOISED[run],
-                ("wrong_mixture", f"Data and noise are not mixed as in the formula for x_t (seen {batch.where}). "
-                 "Compare the variance of each of the two terms with that formula."),
-            )  # fmt: skip
-        judge.device()
-    with judge.part("sigmas", 0.5):
-        check_sigmas(judge)
-
-
-def check_schedule(judge: Judge, name: str) -> None:
-    """Require properties of one schedule: its ends, its spacing, and how its three fields are related."""
-    fields, steps = require_fields(judge, name), LENGTHS[name]
-    betas, alphas, alpha_bars = fields["betas"], fields["alphas"], fields["alpha_bars"]
+def require_schedule(judge: Judge, name: str) -> dict[str, Tensor]:
+    """Return the three fields of a schedule; fail unless each is a tensor of shape (T,), in a `Schedule`."""
+    fields = {}
+    for field in FIELDS:
+        what = f"The field `{field}`"
+        if judge.kind(f"{name}/{field}") == "array":
+            judge.fail("not_a_tensor", f"{what} is a NumPy array, where a tensor was asked for.")
+        fields[field] = judge.tensor(f"{name}/{field}", (LENGTHS[name],), what)
+        judge.require_precision(f"{name}/{field}", torch.float32, what)
     judge.require(
-        abs(float(betas[0]) - 1e-4) < 3e-7 and abs(float(betas[-1]) - 0.02) < 1e-5,
-        "wrong_ends",
-        f"Your betas go from {betas[0]:.6g} to {betas[-1]:.6g}, and should go from 0.0001 to 0.02.",
+        judge.value(f"{name}/is_schedule", bool),
+        "not_a_schedule",
+        "Your function returns three tensors, but not in a `Schedule`: later cells read `schedule.alpha_bars`, "
+        "`schedule.steps` and `schedule.to(device)`. Return `Schedule(betas, alphas, alpha_bars)`.",
+    )
+    return fields
+
+
+def require_betas(judge: Judge, betas: Tensor) -> None:
+    """Fail unless the betas rise from the first to the last in equal steps."""
+    first, last = float(betas[0]), float(betas[-1])
+    judge.require(first < last, "betas_fall", "Your betas fall. The first step, t = 0, adds the least noise.")
+    judge.require(
+        abs(first / FIRST - 1) < 1e-3,
+        "first_beta",
+        f"Your first beta is {first:.6g}, and should be {FIRST:g} for T = {len(betas)}.",
+    )
+    judge.require(
+        abs(last / LAST - 1) < 1e-4,
+        "last_beta",
+        f"Your last beta is {last:.6g}, and should be {LAST:g} for T = {len(betas)}: both ends are included.",
     )
     spacing = betas.diff()
     judge.require(
-        (spacing / spacing.mean() - 1).abs().max() < 0.05,
-        "wrong_betas",
+        (spacing - spacing.mean()).abs().max() < 1e-3 * float(spacing.mean()) + 1e-7,
+        "not_equally_spaced",
         "Your betas start and end where they should, but they are not equally spaced in between.",
     )
-    judge.require((alphas + betas - 1).abs().max() < 2e-6, "wrong_alphas", "Your alphas and betas do not add up to 1.")
+
+
+def require_products(judge: Judge, alphas: Tensor, alpha_bars: Tensor) -> None:
+    """Fail unless the alpha_bars are the running products of the alphas."""
+    judge.require(
+        abs(float(alpha_bars[0]) - 1) > ROUNDING,
+        "bars_start_at_1",
+        "Your first alpha_bar is 1: nothing has been added to the data there. The product at t includes step t itself.",
+    )
+    judge.require(
+        abs(float(alpha_bars[0] - alphas[0])) < ROUNDING,
+        "first_bar",
+        f"Your first alpha_bar is {float(alpha_bars[0]):.6g}. Only step 0 has acted there: "
+        f"it should be the first alpha, {float(alphas[0]):.6g}.",
+    )
     judge.require(
         (alpha_bars.diff() < 0).all(),
-        "not_falling",
+        "bars_do_not_fall",
         "Your alpha_bars do not fall from step to step. Each step adds noise, so each leaves less of the data.",
     )
+    ratios = alpha_bars[1:] / alpha_bars[:-1]
+    wrong = (ratios - alphas[1:]).abs() > PRODUCT_ROUNDING * alphas[1:] * (1 - alphas[1:]) + 3 * ROUNDING
+    at = int(wrong.double().argmax()) + 1
     judge.require(
-        name != "long" or alpha_bars[-1] < 1e-3,
-        "data_left",
-        f"After all 1,000 steps {float(alpha_bars[-1]):.3g} of the data's variance is left. "
-        "It should be almost nothing.",
+        not bool(wrong.any()),
+        "not_products",
+        f"From t = {at - 1} to {at} your alpha_bar is multiplied by {float(ratios[at - 1]):.6g}, and the alpha of "
+        f"that step is {float(alphas[at]):.6g}: alpha_bar is the product of all alphas up to t.",
     )
-    require_projection(
-        judge, f"{name} alpha_bars", alpha_bars, ALPHA_BARS[name],
-        ("wrong_alpha_bars", f"Your alpha_bars are not the running products of the alphas (seen for T = {steps}). "
-         "Compute the first two by hand."),
-    )  # fmt: skip
 
 
-def check_sigmas(judge: Judge) -> None:
-    """Require properties of the three sigmas: their order, their values at t = 0, and how they are related."""
-    for run in SIGMA_RUNS:
-        for label in SIGMAS:
-            require_sigma(judge, run, label)
-        require_unchanged(judge, f"{run}_sigmas/inputs_kept")
-    t = Inputs.of(judge.challenge, "points").t
-    sigmas = {label: require_sigma(judge, "points", label) for label in SIGMAS}
-    step, total, posterior = sigmas.values()
-    judge.require(
-        abs(float(posterior[t == 0].max())) < 1e-9,
-        "posterior_at_zero",
-        "Your posterior's sigma is not 0 at t = 0. Before step 0 there is only the data, without noise.",
-    )
-    judge.require(
-        (posterior <= step + 1e-9).all() and (step <= total + 1e-9).all(),
-        "wrong_order",
-        "At every t the sigmas satisfy posterior <= step <= total, and yours do not. "
-        "Either two of them are swapped, or one is a variance.",
-    )
-    for label, value in sigmas.items():
-        require_projection(
-            judge, f"{label} sigma", value, SIGMA_PROJECTIONS[label],
-            ("wrong_sigma", f"The sigma called '{label}' differs from the table in the text. Compute it by hand "
-             "for t = 0 and t = 1."),
-        )  # fmt: skip
+def judge_schedules(judge: Judge) -> None:
+    """Fail unless all schedules are right. The check and the grader both call this: the text gives all numbers."""
+    for name in LENGTHS:
+        fields = require_schedule(judge, name)
+        require_betas(judge, fields["betas"])
+        judge.require(
+            (fields["alphas"] + fields["betas"] - 1).abs().max() < ROUNDING,
+            "wrong_alphas",
+            "Your alphas and betas do not add up to 1.",
+        )
+        require_products(judge, fields["alphas"], fields["alpha_bars"])
+    require_nothing_left(judge, LENGTHS)
 
 
-# From the oracle in tests/exercises/lab3: one noising step after another, and conditioning of Gaussians.
-ALPHA_BARS = {"long": 0.0104930, "short": 0.0540381}
-NOISED = {
-    "images": -0.0250919,
-    "points": -0.4288668,
-    "square": 0.0189547,
-    "one": -0.1838866,
-    "single": -0.2072303,
-    "strided": -0.0296968,
+def check(judge: Judge) -> None:
+    """Judge the public challenge by known properties, and by the numbers below and in `three_sigmas`."""
+    with judge.part("schedule", 0.5):
+        judge_schedules(judge)
+    with judge.part("noise", 1):
+        judge_function(judge, NOISE, table(FACTORS))
+    with judge.part("sigmas", 0.5):
+        judge_sigmas(judge)
+
+
+# The right factors of each sample. From the oracle in tests/exercises/lab3: one noising step after another.
+FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
+    "images": {
+        "x0": (0.99995975, 0.0040098308, 0.87718143, 0.60613711, 0.44962646, 0.23491411),
+        "noise": (0.0089719532, 0.99999196, 0.48015907, 0.79536017, 0.89321669, 0.97201613),
+    },
+    "points": {
+        "x0": (0.0040098308, 0.99995975, 0.87718143, 0.027262986, 0.15634802),
+        "noise": (0.99999196, 0.0089719532, 0.48015907, 0.9996283, 0.98770203),
+    },
+    "square": {
+        "x0": (0.87718143, 0.0040098308, 0.99995975, 0.23491411, 0.055673741),
+        "noise": (0.48015907, 0.99999196, 0.0089719532, 0.97201613, 0.99844901),
+    },
+    "numbers": {
+        "x0": (0.87718143, 0.99995975, 0.0040098308, 0.15634802, 0.055673741),
+        "noise": (0.48015907, 0.0089719532, 0.99999196, 0.98770203, 0.99844901),
+    },
+    "again": {
+        "x0": (0.0059730522, 0.79295256, 0.99995979, 0.037331355, 0.57978633, 0.12848059),
+        "noise": (0.99998216, 0.60928338, 0.0089674047, 0.99930294, 0.81476856, 0.99171202),
+    },
+    "single": {
+        "x0": (0.9999534, 0.99989232, 0.0057749262, 0.82847268, 0.46775507, 0.98287564, 0.10253637, 0.13536687),
+        "noise": (0.0096537812, 0.01467479, 0.99998332, 0.56002948, 0.88385813, 0.1842701, 0.99472926, 0.99079554),
+    },
+    "strided": {
+        "x0": (0.87718143, 0.99995975, 0.0040098308, 0.15634802, 0.60613711),
+        "noise": (0.48015907, 0.0089719532, 0.99999196, 0.98770203, 0.79536017),
+    },
+    "one": {"x0": (0.0059730522,), "noise": (0.99998216,)},
+    "zero": {"x0": (0.99995975,), "noise": (0.0089719532,)},
 }
-SIGMA_PROJECTIONS = {"step": -0.0422738, "total": 0.0990704, "posterior": -0.0597271}
 
 EXERCISE = Exercise(
     "lab3.schedule",
@@ -196,5 +203,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )

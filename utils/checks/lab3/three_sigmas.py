@@ -1,0 +1,137 @@
+"""The part `three_sigmas` of exercise 3.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.judging import Judge
+from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
+from utils.checks.kits.copies import copied, unchanged
+from utils.checks.kits.factors import Place, relation
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import judge_device, other_device, put_device
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.step_functions import FLAT, RTOL
+from utils.checks.student import Student
+from utils.diffusion import Schedule
+
+SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
+RUNS = ("images", "again", "single", "one", "zero", "reversed", "repeat")
+ZERO = 0.02  # of `step` at t = 0, below which a posterior counts as 0: the root of what float32 leaves of 0
+
+Sigmas = Mapping[str, Tensor]
+Explain = Callable[[str, str, Sigmas, Callable[[Tensor], bool]], None]
+
+
+def inputs_of(challenge: Challenge, run: str) -> tuple[Tensor, Schedule]:
+    """Return t and the schedule of a run: of a batch, of the first one reversed, or of the first one again."""
+    batch = run if run in BATCHES else "images"
+    t = draw_steps(challenge, batch)
+    return t.flip(0) if run == "reversed" else t, draw_schedule(challenge, batch)
+
+
+def probe_sigmas(student: Student, challenge: Challenge, evidence: Evidence) -> None:
+    """Call `three_sigmas` on several batches of steps, and on another device."""
+    for run in RUNS:
+        name = f"{run}_sigmas"
+        with evidence.attempt(name):
+            three_sigmas = student.function("three_sigmas", "t", "schedule")
+            given = inputs_of(challenge, run)
+            copies = [copied(thing) for thing in given]
+            with watching(evidence, name):
+                step, total, posterior = three_sigmas(*copies)
+            evidence.put(f"{name}/inputs_kept", unchanged(copies, given))
+            for label, value in zip(SIGMAS, (step, total, posterior)):
+                evidence.put(f"{name}/{label}", value)
+    with other_device(evidence, "device_sigmas"):
+        put_device(evidence, student["three_sigmas"](*inputs_of(challenge.on("meta"), "single")), "device_sigmas")
+
+
+def require_sigma(judge: Judge, run: str, label: str) -> Tensor:
+    """Return one of the three sigmas of a run; fail unless it is a tensor of shape (b,)."""
+    name, what = f"{run}_sigmas/{label}", f"The sigma called '{label}'"
+    if judge.kind(name) == "array":
+        judge.fail("not_a_tensor", f"{what} is a NumPy array, where a tensor was asked for.")
+    value = judge.tensor(name, BATCHES[run if run in BATCHES else "images"].shape[:1], what)
+    judge.require_precision(name, torch.float32, what)
+    return value
+
+
+def require_sound(judge: Judge) -> None:
+    """Fail unless all sigmas have the right form, and depend on their own t alone."""
+    for run in RUNS:
+        for label in SIGMAS:
+            require_sigma(judge, run, label)
+        require_unchanged(judge, f"{run}_sigmas/inputs_kept")
+    require_nothing_left(judge, [f"{run}_sigmas" for run in RUNS])
+    for label in SIGMAS:
+        first, again, turned = (require_sigma(judge, run, label) for run in ("images", "repeat", "reversed"))
+        judge.require(
+            judge.close(again, first, 1e-6) and judge.close(turned.flip(0), first, 1e-6),
+            "samples_mixed",
+            f"The sigma called '{label}' depends on the order of t, or on an earlier call. "
+            "Each number may depend on its own t only.",
+        )
+
+
+def agree(actual: Tensor, expected: Tensor, t: Tensor, schedule: Schedule) -> bool:
+    """Return whether sigmas, (b,), are the expected ones to the precision of float32."""
+    left = 1 - schedule.alpha_bars.double()
+    least = torch.minimum(left[t], left[(t - 1).clamp(min=0)])
+    near_zero = torch.where(expected == 0, ZERO * schedule.betas.double()[t].sqrt(), 0.0)
+    return bool(((actual - expected).abs() <= (RTOL + 2 * FLAT / least) * expected + near_zero).all())
+
+
+def judge_sigmas(
+    judge: Judge, sigmas_of: Callable[[str], Sigmas] | None = None, explain: Explain | None = None
+) -> None:
+    """Fail unless the three sigmas are right. The check and the grader both call this.
+
+    Args:
+        judge: The judge of the exercise.
+        sigmas_of: Returns the right sigmas of a run, (b,) each; without it, the public ones.
+        explain: Fails with a known mistake that explains a wrong sigma, if there is one.
+    """
+    require_sound(judge)
+    for run in [run for run in RUNS if run in BATCHES]:
+        t, schedule = inputs_of(judge.challenge, run)
+        right = sigmas_of(run) if sigmas_of else {k: torch.tensor(v).double() for k, v in NUMBERS[run].items()}
+        places = [Place("0", "at t = 0", t == 0), Place("last", "at t = T - 1", t == schedule.steps - 1)]
+        for label in SIGMAS:
+            actual = require_sigma(judge, run, label)
+            if agree(actual, right[label], t, schedule):
+                continue
+            if explain is not None:
+                explain(run, label, right, lambda wrong: agree(actual, wrong, t, schedule))  # noqa: B023
+            first = {label: right[label], **right}
+            code, sentence = relation(label, actual, first, right["total"], places)
+            sentence = sentence.replace("The factor of", "Your sigma").replace("factor", "sigma")
+            judge.fail(f"{label}_{code}", f"{sentence} (Seen {BATCHES[run].where}.)")
+    judge_device(judge, "device_sigmas")
+
+
+# The right sigmas of each sample, from the oracle in tests/exercises/lab3: conditioning of Gaussians.
+NUMBERS: dict[str, dict[str, tuple[float, ...]]] = {
+    "images": {
+        "step": (0.0089719532, 0.82725109, 0.48009457, 0.72284959, 0.67063221, 0.85266071),
+        "total": (0.0089719532, 0.99999196, 0.48015907, 0.79536017, 0.89321669, 0.97201613),
+        "posterior": (0.0, 0.82723667, 0.0089707479, 0.43638442, 0.59716098, 0.78353717),
+    },
+    "again": {
+        "step": (0.98711686, 0.60924188, 0.0089674047, 0.95685669, 0.68219097, 0.82370206),
+        "total": (0.99998216, 0.60928338, 0.0089674047, 0.99930294, 0.81476856, 0.99171202),
+        "posterior": (0.98644638, 0.0089667939, 0.0, 0.94958821, 0.51014194, 0.80898297),
+    },
+    "single": {
+        "step": (0.0096537812, 0.011052844, 0.14273924, 0.062423128, 0.088506902, 0.034313216, 0.11643055, 0.112711),
+        "total": (0.0096537812, 0.01467479, 0.99998332, 0.56002948, 0.88385813, 0.1842701, 0.99472926, 0.99079554),
+        "posterior": (0.0, 0.0072710913, 0.14273919, 0.062155354, 0.088408992, 0.033732931, 0.11642205, 0.11269747),
+    },
+    "one": {"step": (0.98711686,), "total": (0.99998216,), "posterior": (0.98644638,)},
+    "zero": {"step": (0.0089719532,), "total": (0.0089719532,), "posterior": (0.0,)},
+}
