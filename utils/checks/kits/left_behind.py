@@ -27,6 +27,10 @@ FINDINGS = {
         "Your code leaves a gradient behind in {what}. An optimiser would take it for its own. "
         "`torch.autograd.grad` returns a gradient without storing it anywhere.",
     ),
+    "erased": (
+        "gradient_erased",
+        "Your code erases gradients that the caller has collected in {what}. Only the training loop may do that.",
+    ),
     "flag": (
         "requires_grad_left",
         "Your code changes `requires_grad` of {what}, which belongs to the caller. Work on `.detach()` of it, "
@@ -76,6 +80,18 @@ def flags_of(name: str, watched: Tensor | nn.Module) -> dict[tuple[str, str], ob
     found["gradient", f"parameters of {name}"] = {key: numbers(p.grad) for key, p in parameters.items()}
     found["value", f"parameters of {name}"] = {key: numbers(p) for key, p in parameters.items()}
     return found
+
+
+def kind_of_change(kind: str, after: object) -> str:
+    """Return "erased" for gradients that are gone or 0 now, and otherwise the kind as it is.
+
+    Args:
+        kind: A key of `FINDINGS`.
+        after: What `flags_of` returned for it after the change.
+    """
+    values = list(after.values()) if isinstance(after, dict) else [after]
+    gone = all(not any(value) if isinstance(value, bytes) else value is None for value in values)
+    return "erased" if kind == "gradient" and gone else kind
 
 
 def numbers(tensor: Tensor | None) -> object:
@@ -151,7 +167,9 @@ def watching(evidence: Evidence, run: str, **watched: Tensor | nn.Module) -> Ite
         left = [f"setting: {name}" for name in before if before[name] != after[name]]
         left += ["seed: torch"] * (torch.initial_seed() != seed)
         left += [
-            f"{kind}: {name}" for (kind, name), value in flags_of_all(watched).items() if value != flags[kind, name]
+            f"{kind_of_change(kind, value)}: {name}"
+            for (kind, name), value in flags_of_all(watched).items()
+            if value != flags[kind, name]
         ]
         evidence.put(f"{run}/left_behind", left)
         # Only a stream that was drawn from, or seeded, has moved.
