@@ -281,7 +281,8 @@ def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
     judge.require(
         len(labels) > 1,
         "label_not_heard",
-        f"At w = 1 the drift is the network's velocity for the label y, but not for the samples with label {labels[0]}.",
+        "At w = 1 the drift is the network's velocity for the label y, but not for the samples with label "
+        f"{labels[0]}.",
     )
     judge.fail("scale_1", "At w = 1 the drift is not the network's velocity for the label y.")
 
