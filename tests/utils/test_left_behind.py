@@ -22,6 +22,8 @@ RUDE = {
     "frozen": (lambda model, x: model.requires_grad_(False), "requires_grad_left"),
     "input frozen": (lambda model, x: x.requires_grad_(False), "requires_grad_left"),
     "backward": (lambda model, x: model(x).sum().backward(), "gradient_left"),
+    "zero_grad": (lambda model, x: model.zero_grad(), "gradient_cleared"),
+    "grad zeroed": (lambda model, x: x.grad.zero_(), "gradient_cleared"),
     "step": (lambda model, x: model[0].weight.data.add_(1), "parameter_changed"),
     "torch seeded": (lambda model, x: torch.manual_seed(0), "seed_left"),
     "numpy seeded": (lambda model, x: (np.random.seed(3), np.random.rand()), "seed_left"),
@@ -38,6 +40,8 @@ def codes_of(function):
     evidence, runs = Evidence("lab4.cfg_drift"), ["first", "second"]
     for run in runs:
         model, x = nn.Sequential(nn.Linear(2, 1), nn.Dropout(0.5)), torch.ones(3, 2, requires_grad=True)
+        for tensor in (x, model[0].weight):
+            tensor.grad = torch.ones_like(tensor)  # what the caller has collected
         with watching(evidence, run, model=model, x=x):
             function(model, x)
 

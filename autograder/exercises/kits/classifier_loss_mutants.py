@@ -164,7 +164,7 @@ LEFT = [
         f"return {CE}",
         f"loss = {CE}\n        loss.backward()\n        return loss",
     ),
-    ("zero_grad", ("gradient_left", "gradient_erased"), *before(RETURN, "self.model.zero_grad()")),
+    ("zero_grad", ("gradient_left", "gradient_cleared"), *before(RETURN, "self.model.zero_grad()")),
     ("frozen", ("requires_grad_left", "detached"), *before(RETURN, "self.model.requires_grad_(False)")),
     ("float64_everywhere", "setting_left", *before(f"        {DATA}", "torch.set_default_dtype(torch.float64)")),
 ]

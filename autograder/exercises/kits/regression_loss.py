@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
-from utils.checks.kits.regression_loss import require_scalar
+from utils.checks.kits.regression_loss import backward_of, require_scalar
 from utils.checks.kits.requirements import require_gradient
 
 GRADIENT_RTOL = 1e-7  # at least: the terms of a gradient cancel, and rounding errors do not
@@ -110,6 +110,7 @@ def judge_regression(
     loss = require_scalar(judge, run, coordinates)
     compare(judge, loss, terms.square.mean(), mistakes, terms, ("wrong_loss", otherwise), rtol, atol)
     require_gradient(judge, f"{run}/loss")
+    judge.attempt(backward_of(run))
     # d loss / d gain at gain = 1, where the model's output is gain times a fixed tensor.
     parts, rtol = 2 * terms.error * terms.out, max(rtol, GRADIENT_RTOL)
     judge.compare(

@@ -12,9 +12,19 @@ def other_scale(actual: Tensor, at_zero: Tensor, direction: Tensor, w: float) ->
     only where the code is known to be right at some scale.
     """
     k = float(((actual - at_zero) * direction).sum() / direction.square().sum())
+    given, used = told_apart(w, k)
     return (
         "scale_altered",
-        f"Other scales are right, but at w = {w:.3g} yours is the result for w = {k:.3g}. "
+        f"Other scales are right, but at w = {given} yours is the result for w = {used}. "
         "Use the guidance scale as it is given: not rounded, not limited, with its sign.",
         at_zero + k * direction,
     )
+
+
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Write two numbers with as many digits, at least 3, as it takes to tell them apart."""
+    for digits in range(3, 17):
+        texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
+        if texts[0] != texts[1]:
+            break
+    return texts

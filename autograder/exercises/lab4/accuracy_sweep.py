@@ -7,17 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.lab4.accuracy_sweep import (
-    RUNS,
+    UNSURE,
     Inputs,
     StubClassifier,
-    require_accuracies,
-    require_inputs_kept,
+    require_sweep,
     stub_sample,
     wrong_accuracy,
 )
+
+RTOL = 1e-5  # an accuracy may be a float32
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Terms:
     """Which samples are classified as their label, for each key of the student's dictionary in its order."""
 
     hit: Tensor  # (scales, n) 0 or 1
+    unsure: Tensor  # (scales, n) which samples rounding may classify either way
     asked: Tensor  # (n,) which samples have a class
     scales: list[float]  # in the order of the list that the student was given
     keys: list[float]
@@ -34,13 +36,20 @@ class Terms:
         """Draw and classify the stub's images again."""
         classifier = StubClassifier(judge.challenge, inputs.classes)
         images = (stub_sample(judge.challenge, inputs.noise, inputs.labels, w) for w in keys)
-        hit = torch.stack([(classifier(image).argmax(dim=1) == inputs.labels).double() for image in images])
-        return cls(hit, inputs.labels != inputs.null_label, inputs.scales, keys)
+        logits = torch.stack([classifier.compute(image) for image in images])
+        hit = (logits.argmax(dim=2) == inputs.labels).double()
+        best = logits.topk(2, dim=2).values
+        return cls(hit, best[..., 0] - best[..., 1] < UNSURE, inputs.asked, inputs.scales, keys)
 
     @property
     def accuracy(self) -> Tensor:
         """The accuracy for each guidance scale, over the labels asked for."""
         return self.hit[:, self.asked].mean(1)
+
+    @property
+    def slack(self) -> Tensor:
+        """How far rounding may move each accuracy."""
+        return self.unsure[:, self.asked].double().mean(1)
 
     def of_one_scale(self, w: float) -> Tensor:
         """Return the accuracy of one scale for all keys."""
@@ -49,27 +58,9 @@ class Terms:
 
 ONE_SCALE = "All your accuracies belong to one scale of the list. Does every scale have its own samples?"
 
-ONE_SCALE_MISTAKES = [  # where the list has several scales
+MISTAKES = [  # each must explain all runs together: one accuracy may agree by chance
     Mistake("one_scale", lambda p: p.of_one_scale(p.scales[0]), ONE_SCALE),
     Mistake("one_scale", lambda p: p.of_one_scale(p.scales[-1]), ONE_SCALE),
-]
-
-MISTAKES = [
-    Mistake(
-        "null_rows_counted",
-        lambda p: p.hit.mean(1),
-        "Rows with the null label count as errors in your accuracy. They ask for no class, so leave them out.",
-    ),
-    Mistake(
-        "percent",
-        lambda p: 100 * p.accuracy,
-        "Your accuracy is a percentage. Return a fraction between 0 and 1.",
-    ),
-    Mistake(
-        "counted",
-        lambda p: p.hit[:, p.asked].sum(1),
-        "You return the number of hits. Divide by the number of samples that have a class.",
-    ),
     Mistake(
         "error_rate",
         lambda p: 1 - p.accuracy,
@@ -81,18 +72,23 @@ MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Compare the accuracy of every scale with the share of hits."""
     with judge.part("sweep", points=2):
-        for run in RUNS:
-            judge_run(judge, run)
+        judge_sweep(judge, require_sweep(judge))
 
 
-def judge_run(judge: Judge, run: str) -> None:
-    """Compare the accuracies of one run. A mistake is named where it explains all of them: one may agree by chance."""
-    inputs = Inputs.of(judge.challenge, run)
-    accuracies = require_accuracies(judge, run, inputs)
-    keys, actual = list(accuracies), torch.tensor(list(accuracies.values()), dtype=torch.float64)
-    terms = Terms.of(judge, inputs, keys)
-    worst = int((actual - terms.accuracy).abs().argmax())
-    otherwise = wrong_accuracy(keys[worst], float(actual[worst]))
-    mistakes = [*ONE_SCALE_MISTAKES, *MISTAKES] if len(keys) > 1 else MISTAKES
-    compare(judge, actual, terms.accuracy, mistakes, terms, otherwise, rtol=1e-5)
-    require_inputs_kept(judge, run)
+def judge_sweep(judge: Judge, accuracies: dict[str, dict[float, float]]) -> None:
+    """Compare the accuracies of all runs, and name what explains the wrong ones."""
+    terms = {run: Terms.of(judge, Inputs.of(judge.challenge, run), list(values)) for run, values in accuracies.items()}
+    actual = {run: torch.tensor(list(values.values())).double() for run, values in accuracies.items()}
+
+    def explains(formula) -> bool:
+        return all(bool(((actual[run] - formula(p)).abs() <= RTOL + p.slack).all()) for run, p in terms.items())
+
+    if explains(lambda p: p.accuracy):
+        return
+    for mistake in MISTAKES:
+        judge.require(not explains(mistake.formula), mistake.code, str(mistake.message))
+    for run, p in terms.items():
+        error = (actual[run] - p.accuracy).abs() - p.slack
+        if error.max() > RTOL:
+            worst = int(error.argmax())
+            judge.fail(*wrong_accuracy(p.keys[worst], float(actual[run][worst])))

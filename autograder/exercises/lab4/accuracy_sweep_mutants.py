@@ -13,8 +13,8 @@ PREDICT = "predicted = classify(sample(noise, labels, w)).argmax(dim=1)"
 wrong("null_rows_counted", finds="null_rows_counted", edit=(KEEP, "pass"))
 wrong("fresh_noise", finds="fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "torch.randn_like(noise),")))
 wrong("noise_not_masked", finds="rows_mixed", edit=(KEEP, "labels = labels[asked]\n    noise = noise[: len(labels)]"))
-wrong("percent", finds="percent", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", ".item() * 100")))
-wrong("hits", finds="counted", edit=(MEAN_HIT, MEAN_HIT.replace("mean()", "sum()")))
+wrong("percent", finds="not_a_fraction", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", ".item() * 100")))
+wrong("hits", finds="not_a_fraction", edit=(MEAN_HIT, MEAN_HIT.replace("mean()", "sum()")))
 wrong("errors", finds="error_rate", edit=(MEAN_HIT, MEAN_HIT.replace("==", "!=")))
 wrong("argmax_over_samples", finds=("raised", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace("dim=1", "dim=0")))
 wrong("argmin", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace("argmax", "argmin")))
@@ -23,20 +23,20 @@ wrong(
     finds="labels_not_passed",
     edit=(PREDICT, PREDICT.replace("labels,", "torch.full_like(labels, null_label),")),
 )
-wrong(
-    "first_scale_only", finds=("one_scale", "wrong_accuracy"), edit=(PREDICT, PREDICT.replace(", w)", ", scales[0])"))
-)
-wrong("null_is_ten", finds=("null_rows_counted", "wrong_accuracy"), edit=("labels != null_label", "labels != 100"))
+wrong("first_scale_only", finds="one_scale", edit=(PREDICT, PREDICT.replace(", w)", ", scales[0])")))
+wrong("null_is_ten", finds="null_rows_counted", edit=("labels != null_label", "labels != 100"))
 wrong("scales_sorted_in_place", finds="input_altered", edit=("for w in scales", "scales.sort()\n    for w in scales"))
 wrong("keys_are_strings", finds="not_a_number", edit=("accuracy[w]", "accuracy[str(w)]"))
-wrong("keys_are_tensors", finds="wrong_scales", edit=("accuracy[w]", "accuracy[torch.tensor(w, dtype=torch.float64)]"))
+wrong(
+    "keys_are_tensors", finds="keys_not_found", edit=("accuracy[w]", "accuracy[torch.tensor(w, dtype=torch.float64)]")
+)
 wrong("scales_at_least_one", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", max(w, 1.0))")))
 wrong("returns_list", finds="not_a_dict", edit=("return accuracy", "return list(accuracy.values())"))
 wrong("returns_none", finds="returned_none", edit=("return accuracy", "pass"))
-wrong("returns_inside_the_loop", finds="wrong_scales", edit=(MEAN_HIT, MEAN_HIT + "\n        return accuracy"))
+wrong("returns_inside_the_loop", finds="scales_missing", edit=(MEAN_HIT, MEAN_HIT + "\n        return accuracy"))
 wrong(
     "labels_in_place",
-    finds=("rows_mixed", "input_altered", "null_rows_counted", "wrong_accuracy"),
+    finds=("rows_mixed", "input_altered"),
     edit=(KEEP, "labels[~asked] = 0"),
 )
 wrong("noise_scaled", finds="fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "noise * w,")))
@@ -90,3 +90,106 @@ right(
     "keyword_arguments",
     edit=(PREDICT, PREDICT.replace("sample(noise, labels, w)", "sample(w=w, labels=labels, noise=noise)")),
 )
+
+# --- more wrong answers
+
+wrong("values_of_max", finds="never_a_hit", edit=(PREDICT, PREDICT.replace("argmax(dim=1)", "max(dim=1).values")))
+wrong("argmax_of_everything", finds=("wrong_accuracy", "never_a_hit"), edit=(PREDICT, PREDICT.replace("dim=1", "")))
+wrong("classes_from_one", finds="wrong_accuracy", edit=(PREDICT, PREDICT + " + 1"))
+wrong("last_scale_only", finds="one_scale", edit=(PREDICT, PREDICT.replace(", w)", ", scales[-1])")))
+wrong(
+    "zero_is_no_label",
+    finds="rows_left_out",
+    edit=("labels != null_label", "(labels != null_label) & (labels > 0)"),
+)
+wrong(
+    "null_is_the_largest",
+    finds="rows_left_out",
+    edit=("labels != null_label", "labels < labels.max()"),
+)
+wrong("scale_zero_skipped", finds="scales_missing", edit=("for w in scales:", "for w in filter(None, scales):"))
+wrong("scales_up_to_ten", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", min(w, 10.0))")))
+wrong("scales_without_sign", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", abs(w))")))
+wrong("scale_rounded", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", round(w))")))
+wrong("keys_rounded", finds="wrong_scales", edit=("accuracy[w]", "accuracy[round(w)]"))
+wrong(
+    "keys_are_positions",
+    finds="wrong_scales",
+    edit=[("for w in scales", "for i, w in enumerate(scales)"), ("accuracy[w]", "accuracy[i]")],
+)
+wrong("classifier_in_eval_mode", finds="raised", edit=(PREDICT, "classify.eval()\n        " + PREDICT))
+wrong("seeded_for_every_scale", finds="seed_left", edit=(PREDICT, "torch.manual_seed(0)\n        " + PREDICT))
+wrong("gradients_off", finds="setting_left", edit=(PREDICT, "torch.set_grad_enabled(False)\n        " + PREDICT))
+wrong(
+    "balanced",
+    finds=("wrong_accuracy", "wrong_rows"),
+    edit=(
+        MEAN_HIT,
+        "hit = (predicted == labels).double()\n"
+        "        accuracy[w] = torch.stack([hit[labels == k].mean() for k in labels.unique()]).mean().item()",
+    ),
+)
+wrong(
+    "rounded_accuracy",
+    finds="rounded",
+    edit=(MEAN_HIT, MEAN_HIT.replace(".item()", ".round(decimals=2).item()")),
+)
+wrong(
+    "confidence",
+    finds=("wrong_accuracy", "wrong_rows"),
+    edit=[
+        (PREDICT, "chance = classify(sample(noise, labels, w)).softmax(dim=1)"),
+        (MEAN_HIT, "accuracy[w] = chance[torch.arange(len(labels)), labels].double().mean().item()"),
+    ],
+)
+wrong(
+    "labels_against_themselves",
+    finds=("same_for_all_scales", "wrong_accuracy"),
+    edit=(MEAN_HIT, MEAN_HIT.replace("predicted == labels", "labels == labels")),
+)
+wrong(
+    "running_mean",
+    finds=("wrong_accuracy", "wrong_rows"),
+    edit=(MEAN_HIT, MEAN_HIT + "\n        accuracy[w] = sum(accuracy.values()) / len(accuracy)"),
+)
+wrong("labels_rolled", finds="rows_in_another_order", edit=(PREDICT, PREDICT.replace("labels,", "labels.roll(1),")))
+wrong("noise_permuted", finds="rows_in_another_order", edit=(PREDICT, PREDICT.replace("noise,", "noise.flip(0),")))
+wrong(
+    "one_noise_for_all",
+    finds="one_noise_for_all",
+    edit=(PREDICT, PREDICT.replace("noise,", "noise[:1].expand_as(noise),")),
+)
+wrong(
+    "noise_on_top",
+    finds="fresh_noise",
+    edit=(PREDICT, PREDICT.replace("noise,", "noise + 0.1 * torch.randn_like(noise),")),
+)
+
+# --- more right answers
+
+right("noise_as_float", edit=(KEEP, KEEP + "\n    noise = noise.float()"))
+right("scale_as_a_tensor", edit=(PREDICT, PREDICT.replace(", w)", ", torch.tensor(w))")))
+right("topk", edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", ".topk(1, dim=1).indices[:, 0]")))
+right("log_softmax", edit=(PREDICT, PREDICT.replace(".argmax", ".log_softmax(dim=-1).argmax")))
+right("by_sorting", edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", ".argsort(dim=1)[:, -1]")))
+right(
+    "rounded_to_twelve_digits", edit=(MEAN_HIT, MEAN_HIT.replace("= (", "= round((").replace(".item()", ".item(), 12)"))
+)
+right(
+    "numpy_throughout",
+    edit=(MEAN_HIT, "accuracy[w] = float(np.equal(predicted.numpy(force=True), labels.numpy(force=True)).mean())"),
+)
+right("without_gradients", edit=("accuracy = {}", "accuracy = dict()\n    scales = list(scales)"))
+right(
+    "rows_in_another_order",
+    edit=(KEEP, KEEP + "\n    order = torch.randperm(len(labels))\n    noise, labels = noise[order], labels[order]"),
+)
+right(
+    "one_row_at_a_time",
+    edit=(
+        PREDICT,
+        "rows = zip(noise.split(1), labels.split(1))\n"
+        "        predicted = torch.cat([classify(sample(z, y, w)).argmax(dim=1) for z, y in rows])",
+    ),
+)
+right("sorted_scales", edit=("for w in scales", "for w in sorted(scales)"))

@@ -7,39 +7,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
-from utils.checks.kits.regression_loss import EXACT
-from utils.checks.lab4.cfg_drift import (
-    RUNS,
-    Inputs,
-    require_drift,
-    require_inputs_kept,
-    require_integer_labels,
-    wrong_drift,
-)
-from utils.checks.stubs import RandomField
-
-FIRST = ["whalf", "random"]  # at these scales no two mistakes give the same drift
+from utils.checks.kits.regression_loss import ROUNDING
+from utils.checks.lab4.cfg_drift import KEPT, RUNS, Inputs, require_drifts, velocities, wrong_drift
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The network's velocities for one run, in float64, and the guidance scale."""
+    """The network's velocities and the guidance scale for all numbers of one run, or of several after each other.
 
-    w: float
-    u_y: Tensor  # for the labels y
-    u_null: Tensor  # for the null label
-    u_zero: Tensor  # for label 0, which is a class
-    u_ten: Tensor  # for label 10, the lab's null label
+    Each run is divided by the size of its terms, so that one tolerance fits all runs.
+    """
+
+    w: Tensor  # (n,)
+    u_y: Tensor  # (n,) for the labels y
+    u_null: Tensor  # (n,) for the null label
 
     @classmethod
-    def of(cls, judge: Judge, inputs: Inputs) -> Terms:
-        """Evaluate the stub network again."""
-        net, y = RandomField(judge.challenge, "net"), inputs.y
-        labels = (y, inputs.null, torch.zeros_like(y), torch.full_like(y, 10))
-        return cls(inputs.w, *(net(inputs.x, inputs.t, label).double() for label in labels))
+    def of(cls, judge: Judge, inputs: Inputs) -> tuple[Terms, float]:
+        """Evaluate the stub network again for one run; also return the size that the terms were divided by."""
+        u_y, u_null = velocities(judge, inputs)
+        size = inputs.size_of_terms(torch.stack([u_y, u_null]))
+        return cls(torch.full((u_y.numel(),), inputs.w).double(), u_y.flatten() / size, u_null.flatten() / size), size
 
     @property
     def drift(self) -> Tensor:
@@ -54,11 +45,11 @@ class Terms:
 
 def clipped(p: Terms) -> Tensor:
     """Return the drift for a scale that is limited to [0, 1]."""
-    w = min(max(p.w, 0), 1)
+    w = p.w.clamp(0, 1)
     return (1 - w) * p.u_null + w * p.u_y
 
 
-MISTAKES = [
+MISTAKES = [  # each must explain all runs together
     Mistake(
         "scales_swapped",
         lambda p: p.w * p.u_null + (1 - p.w) * p.u_y,
@@ -74,6 +65,11 @@ MISTAKES = [
         "missing_one_minus_w",
         lambda p: p.u_null + p.w * p.u_y,
         "The unconditional velocity enters with weight 1, so the weights do not add up to 1.",
+    ),
+    Mistake(
+        "missing_one_minus_w",
+        lambda p: p.u_y + p.w * p.u_null,
+        "The conditional velocity enters with weight 1, so the weights do not add up to 1.",
     ),
     Mistake(
         "only_the_difference",
@@ -102,45 +98,52 @@ MISTAKES = [
         lambda p: p.w * p.u_y - (1 - p.w) * p.u_null,
         "The unconditional velocity enters with the wrong sign.",
     ),
-    Mistake(
-        "wrong_null_label",
-        lambda p: (1 - p.w) * p.u_zero + p.w * p.u_y,
-        "The unconditional velocity was evaluated with label 0, which is a class. Use self.null_label.",
-    ),
-    Mistake(
-        "wrong_null_label",
-        lambda p: (1 - p.w) * p.u_ten + p.w * p.u_y,
-        "The unconditional velocity was evaluated with label 10. Use self.null_label.",
-    ),
-    Mistake("scale_ignored", lambda p: 0.5 * (p.u_y + p.u_null), "The drift does not depend on w."),
+    Mistake("wrong_sign", lambda p: -p.drift, "Your drift points backwards: all of it has the wrong sign."),
 ]
 
 
 def verdict(judge: Judge) -> None:
     """Compare the drift with the combination of the two velocities, for every scale."""
     with judge.part("drift", points=2):
-        right_at_two = is_right_at_two(judge)
-        for run in (*FIRST, *(run for run in RUNS if run not in FIRST)):
-            inputs = Inputs.of(judge.challenge, run)
-            drift = require_drift(judge, run, inputs)
-            judge_drift(judge, run, drift, right_at_two)
-            require_integer_labels(judge, run)
-            require_inputs_kept(judge, run, inputs)
+        judge_drifts(judge, require_drifts(judge))
         judge.device()
 
 
-def is_right_at_two(judge: Judge) -> bool:
-    """Return whether the drift is right at w = 2; then a wrong one at another scale comes from how w is used."""
-    actual = judge.evidence.tensors.get("w2/drift", torch.empty(0))
-    return judge.close(actual, Terms.of(judge, Inputs.of(judge.challenge, "w2")).drift)
+def judge_drifts(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Compare the drifts of all runs, and name what explains the wrong ones."""
+    terms, actual, wrong = {}, {}, []
+    for run, drift in drifts.items():
+        terms[run], size = Terms.of(judge, Inputs.of(judge.challenge, run))
+        actual[run] = drift.flatten() / size
+        if not judge.close(actual[run], terms[run].drift, 0, ROUNDING):
+            wrong.append(run)
+    if not wrong:
+        return
+    together = Terms(*(torch.cat([getattr(p, name) for p in terms.values()]) for name in ("w", "u_y", "u_null")))
+    for code, message, value in evaluated(MISTAKES, together):
+        judge.require(not judge.close(torch.cat(list(actual.values())), value, 0, ROUNDING), code, message)
+    if all(run.endswith(("_again", "_few")) for run in wrong):
+        judge.fail(*KEPT)
+    require_given_scale(judge, terms, actual, wrong)
+    judge.fail(*wrong_drift(judge.challenge, wrong[0]))
 
 
-def judge_drift(judge: Judge, run: str, drift: Tensor, right_at_two: bool) -> None:
-    """Compare the drift of one run."""
-    inputs = Inputs.of(judge.challenge, run)
-    terms, mistakes = Terms.of(judge, inputs), MISTAKES
-    if right_at_two:
-        code, message, guided = other_scale(drift, terms.u_null, terms.difference, terms.w)
-        mistakes = [Mistake(code, lambda _: guided, message), *MISTAKES]
-    otherwise = wrong_drift(judge.challenge, run)
-    compare(judge, drift, terms.drift, mistakes, terms, otherwise, EXACT[inputs.x.dtype])
+def require_given_scale(judge: Judge, terms: dict[str, Terms], actual: dict[str, Tensor], wrong: list[str]) -> None:
+    """Fail if every drift is right for some scale, but for the same one always, or for another than the given one."""
+    scales, findings = [], {}
+    for run in RUNS:
+        p = terms[run]
+        if not bool(p.difference.any()):  # all labels are null
+            continue
+        k = float(((actual[run] - p.u_null) * p.difference).sum() / p.difference.square().sum())
+        if not judge.close(actual[run], p.u_null + k * p.difference, 0, ROUNDING):
+            return
+        scales.append(k)
+        findings[run] = other_scale(actual[run], p.u_null, p.difference, float(p.w[0]))[:2]
+    judge.require(
+        max(scales) - min(scales) > 100 * ROUNDING,
+        "scale_ignored",
+        f"The drift does not depend on w: for every w it is the result for w = {scales[0]:.3g}.",
+    )
+    if "w2" not in wrong:
+        judge.fail(*findings[next(run for run in wrong if run in findings)])

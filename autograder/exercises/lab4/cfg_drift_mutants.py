@@ -18,6 +18,8 @@ class CFGVectorFieldODE(ODE):
 """
 
 RIGHT = "(1 - w) * u_null + w * u_y"
+BOTH = "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"
+ASK = "u_y, u_null ="
 NULL = "torch.full_like(y, self.null_label)"
 
 
@@ -28,7 +30,8 @@ def drift(body: str) -> str:
 
 def combine(formula: str, *edits: tuple[str, str]) -> str:
     """Return an answer cell that evaluates both velocities and returns `formula`, with edits."""
-    return edited(drift(f"u_y, u_null = self.net(x, t, y), self.net(x, t, null)\nreturn {formula}"), *edits)
+    plain = drift(f"u_y, u_null = self.net(x, t, y), self.net(x, t, null)\nreturn {formula}")
+    return edited(plain, *((old, new.replace("\n", "\n        ")) for old, new in edits))
 
 
 wrong("swapped", finds="scales_swapped", source=combine("w * u_null + (1 - w) * u_y"))
@@ -44,12 +47,12 @@ wrong("null_is_ten", finds="wrong_null_label", source=combine(RIGHT, (NULL, "tor
 wrong(
     "clipped",
     finds="scale_clipped",
-    source=drift("w = min(max(w, 0.0), 1.0)\nreturn (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"),
+    source=drift("w = min(max(w, 0.0), 1.0)\n" + BOTH),
 )
-wrong("constant_scale", finds=("wrong_drift", "scale_ignored"), source=combine("u_null + 3.0 * (u_y - u_null)"))
+wrong("constant_scale", finds="scale_ignored", source=combine("u_null + 3.0 * (u_y - u_null)"))
 wrong(
     "halves_swapped",
-    finds=("scales_swapped", "wrong_drift"),
+    finds="scales_swapped",
     source=drift(
         "both = self.net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([null, y]))\n"
         "u_y, u_null = both.chunk(2)\nreturn (1 - w) * u_null + w * u_y"
@@ -86,7 +89,7 @@ wrong("returns_none", finds="returned_none", source=combine("None"))
 wrong("scale_rounded", finds="scale_altered", source=combine("(1 - int(w)) * u_null + int(w) * u_y"))
 wrong("scale_at_most_ten", finds="scale_altered", source=combine("(1 - min(w, 10)) * u_null + min(w, 10) * u_y"))
 wrong("scale_without_sign", finds="scale_altered", source=combine("(1 - abs(w)) * u_null + abs(w) * u_y"))
-wrong("digits_lost", finds="wrong_dtype", source=combine("((1 - w) * u_null + w * u_y).float()"))
+wrong("half_precision", finds="wrong_dtype", source=combine("((1 - w) * u_null + w * u_y).half()"))
 right("difference_form", source=combine("u_null + w * (u_y - u_null)"))
 right("from_the_conditional", source=combine("u_y + (w - 1) * (u_y - u_null)"))
 right(
@@ -104,4 +107,252 @@ right(
         "if w == 1:\n    return self.net(x, t, y)\nif w == 0:\n    return self.net(x, t, null)\n"
         "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"
     ),
+)
+
+# --- limits and other inputs
+
+wrong("minus_at_both", finds="wrong_sign", source=combine("w * u_y + (w - 1) * u_null"))
+wrong("all_backwards", finds="wrong_sign", source=combine("-((1 - w) * u_null + w * u_y)"))
+wrong("conditional_plus_difference", finds="one_plus_w", source=combine("u_y + w * (u_y - u_null)"))
+wrong("weights_of_the_label_only", finds="missing_one_minus_w", source=combine("u_y + w * u_null"))
+wrong("average", finds="scale_ignored", source=combine("(u_y + u_null) / 2"))
+wrong("scale_squared", finds=("scale_altered", "wrong_drift"), source=combine("u_null + w**2 * (u_y - u_null)"))
+wrong("scale_in_hundredths", finds="scale_altered", source=combine("u_null + round(w, 2) * (u_y - u_null)"))
+wrong("scale_by_t", finds="wrong_drift", source=combine("u_null + w * t * (u_y - u_null)"))
+wrong(
+    "label_zero_is_no_label",
+    finds="wrong_drift",
+    source=combine(RIGHT, ("u_y, u_null =", "y = torch.where(y > 0, y, null)\nu_y, u_null =")),
+)
+wrong(
+    "last_label_is_no_label",
+    finds="wrong_drift",
+    source=combine(
+        RIGHT,
+        (
+            "u_y, u_null =",
+            "y = torch.where(y < y[y != null].max() if (y != null).any() else y == y, y, null)\nu_y, u_null =",
+        ),
+    ),
+)
+wrong("labels_shifted", finds="other_label", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x, t, y + 1)")))
+wrong("labels_rolled", finds="other_label", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x, t, y.roll(1))")))
+wrong("null_is_minus_one", finds="wrong_null_label", source=combine(RIGHT, (NULL, "torch.full_like(y, -1)")))
+wrong(
+    "time_clamped",
+    finds="time_clamped",
+    source=combine(RIGHT, ("u_y, u_null =", "t = t.clamp(1e-3, 1 - 1e-3)\nu_y, u_null =")),
+)
+wrong(
+    "time_clamped_a_little",
+    finds="time_clamped",
+    source=combine(RIGHT, ("u_y, u_null =", "t = t.clamp(1e-4, 1)\nu_y, u_null =")),
+)
+wrong("time_reversed", finds="other_time", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x, 1 - t, y)")))
+wrong(
+    "time_of_the_first",
+    finds="other_time",
+    source=combine(RIGHT, ("u_y, u_null =", "t = t[:1].expand_as(t)\nu_y, u_null =")),
+)
+wrong("x_clamped", finds="other_x", source=combine(RIGHT, ("u_y, u_null =", "x = x.clamp(-1, 1)\nu_y, u_null =")))
+wrong(
+    "noise_added",
+    finds="other_x",
+    source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x + 1e-2 * torch.randn_like(x), t, y)")),
+)
+wrong("drift_clamped", finds=("wrong_drift", "scale_clipped"), source=combine(f"({RIGHT}).clamp(-3, 3)"))
+wrong(
+    "difference_normalised",
+    finds="wrong_drift",
+    source=combine("u_null + w * (u_y - u_null) / (u_y - u_null).norm().clamp(min=1e-8)"),
+)
+wrong(
+    "rescaled",
+    finds="wrong_drift",
+    source=combine(f"({RIGHT}) * u_y.std() / ({RIGHT}).std().clamp(min=1e-8)"),
+)
+wrong(
+    "never_guided_above_ten",
+    finds=("scale_altered", "wrong_drift"),
+    source=combine(RIGHT, ("u_y, u_null =", "w = w if w < 50 else 1.0\nu_y, u_null =")),
+)
+wrong(
+    "guided_where_all_have_labels",
+    finds="wrong_drift",
+    source=drift("if (y == null).any():\n    return self.net(x, t, y)\n" + BOTH),
+)
+wrong(
+    "decided_by_the_first_label",
+    finds="wrong_drift",
+    source=drift(
+        "if y[0] == self.null_label or y[0] == 0:\n    return self.net(x, t, y)\n"
+        "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"
+    ),
+)
+
+# --- kept from an earlier call, left behind
+
+wrong(
+    "unconditional_velocity_kept",
+    finds=("kept_from_earlier_call",),
+    source=drift(
+        "if not hasattr(self, 'u') or self.u.shape != x.shape:\n    self.u = self.net(x, t, null)\n"
+        "return (1 - w) * self.u + w * self.net(x, t, y)"
+    ),
+)
+wrong(
+    "first_batch_kept",
+    finds=("raised", "kept_from_earlier_call"),
+    source=drift(
+        "if not hasattr(self, 'u'):\n    self.u = self.net(x, t, null)\nreturn (1 - w) * self.u + w * self.net(x, t, y)"
+    ),
+)
+wrong(
+    "null_labels_of_the_first_batch",
+    finds=("label_shape", "raised"),
+    source=drift(
+        "if not hasattr(self, 'null'):\n    self.null = null\n"
+        "return (1 - w) * self.net(x, t, self.null) + w * self.net(x, t, y)"
+    ),
+)
+wrong(
+    "labels_of_the_first_batch",
+    finds=("other_label", "kept_from_earlier_call"),
+    source=drift(
+        "if not hasattr(self, 'y') or len(self.y) != len(y):\n    self.y = y\n"
+        "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, self.y)"
+    ),
+)
+wrong(
+    "time_of_the_first_call",
+    finds=("other_time",),
+    source=drift(
+        "if not hasattr(self, 't') or len(self.t) != len(t):\n    self.t = t\n"
+        "return (1 - w) * self.net(x, self.t, null) + w * self.net(x, self.t, y)"
+    ),
+)
+wrong(
+    "training_mode",
+    finds="mode_left",
+    source=drift("self.net.train()\n" + BOTH),
+)
+wrong(
+    "seeded",
+    finds="seed_left",
+    source=drift("torch.manual_seed(0)\n" + BOTH),
+)
+wrong(
+    "gradients_off",
+    finds="setting_left",
+    source=drift("torch.set_grad_enabled(False)\n" + BOTH),
+)
+wrong(
+    "network_frozen",
+    finds="requires_grad_left",
+    source=drift("self.net.requires_grad_(False)\n" + BOTH),
+)
+wrong(
+    "x_requires_grad",
+    finds="requires_grad_left",
+    source=drift("x.requires_grad_()\n" + BOTH),
+)
+wrong(
+    "x_in_place",
+    finds=("input_altered", "raised"),
+    source=drift(
+        "u_y, u_null = self.net(x, t, y), self.net(x, t, null)\nx.copy_((1 - w) * u_null + w * u_y)\nreturn x"
+    ),
+)
+
+# --- right
+
+right("float_result", source=combine("((1 - w) * u_null + w * u_y).float()"))
+right(
+    "scale_as_a_float32_tensor",
+    source=combine(RIGHT, ("w = self.guidance_scale", "w = torch.tensor(self.guidance_scale)")),
+)
+right(
+    "scale_for_each_row",
+    source=combine(
+        RIGHT, ("w = self.guidance_scale", "w = torch.full((len(x), 1, 1, 1), self.guidance_scale, device=x.device)")
+    ),
+)
+right(
+    "scale_as_a_tensor_from_the_start",
+    source=combine(
+        RIGHT,
+        (
+            "self.net, self.guidance_scale, self.null_label = net, guidance_scale, null_label",
+            "self.net, self.guidance_scale, self.null_label = net, torch.as_tensor(guidance_scale), null_label",
+        ),
+    ),
+)
+right("everything_to_float", source=combine(RIGHT, ("u_y, u_null =", "x, t = x.float(), t.float()\nu_y, u_null =")))
+right("keyword_arguments", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(y=y, x=x, t=t)")))
+right("without_gradient", source=combine(RIGHT, ("u_y, u_null =", "with torch.no_grad():\n    u_y, u_null =")))
+right("in_evaluation_mode", source=combine(RIGHT, ("u_y, u_null =", "self.net.eval()\nu_y, u_null =")))
+right("int_labels", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x, t, y.int())")))
+right(
+    "by_einsum",
+    source=combine(
+        "torch.einsum('k,kbchw->bchw', torch.tensor([1 - w, w], dtype=u_y.dtype, device=x.device), "
+        "torch.stack([u_null, u_y]))"
+    ),
+)
+right("addition_in_place", source=combine("(w * u_y).add_((1 - w) * u_null)"))
+right("sum_of_products", source=combine("sum(k * u for k, u in zip((1 - w, w), (u_null, u_y)))"))
+right(
+    "only_where_it_counts",
+    source=drift(
+        "u = self.net(x, t, null)\nguided = y != self.null_label\nif guided.any():\n    u = u.clone()\n"
+        "    u[guided] += w * (self.net(x[guided], t[guided], y[guided]) - u[guided])\nreturn u"
+    ).replace("if guided.any():", "if x.device.type == 'meta':\n            return u\n        if guided.any():"),
+)
+right(
+    "row_by_row",
+    source=drift(
+        "rows = []\nfor i in range(len(x)):\n    a = x[i : i + 1], t[i : i + 1]\n"
+        "    u = self.net(*a, null[i : i + 1])\n    rows.append(u + w * (self.net(*a, y[i : i + 1]) - u))\n"
+        "return torch.cat(rows)"
+    ),
+)
+right(
+    "in_another_order",
+    source=drift(
+        "order = torch.randperm(len(x)).to(x.device)\nback = order.argsort()\n"
+        "u_y = self.net(x[order], t[order], y[order])[back]\nu_null = self.net(x, t, null)\n"
+        "return (1 - w) * u_null + w * u_y"
+    ),
+)
+right(
+    "subclass_with_a_helper",
+    source="""
+class Guided(ODE):
+    def velocity(self, x, t, y):
+        return self.net(x, t, y)
+
+
+class CFGVectorFieldODE(Guided):
+    def __init__(self, net, guidance_scale, null_label):
+        self.net, self.guidance_scale, self.null_label = net, guidance_scale, null_label
+
+    def drift_coefficient(self, x, t, y, **kwargs):
+        plain = self.velocity(x, t, torch.empty_like(y).fill_(self.null_label))
+        return plain + self.guidance_scale * (self.velocity(x, t, y) - plain)
+""",
+)
+right(
+    "as_a_module",
+    source="""
+class CFGVectorFieldODE(ODE, nn.Module):
+    def __init__(self, net, guidance_scale, null_label):
+        nn.Module.__init__(self)
+        self.net = net
+        self.guidance_scale, self.null_label = guidance_scale, null_label
+
+    def drift_coefficient(self, x, t, y):
+        xx, tt, yy = x.repeat(2, 1, 1, 1), t.repeat(2, 1, 1, 1), torch.cat([torch.full_like(y, self.null_label), y])
+        u_null, u_y = self.net(xx, tt, yy).chunk(2)
+        return u_null + self.guidance_scale * (u_y - u_null)
+""",
 )

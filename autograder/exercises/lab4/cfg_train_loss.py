@@ -10,7 +10,9 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.regression_loss import Regression, judge_regression, reductions
 from utils.checks.judging import Judge
-from utils.checks.lab4.cfg_train_loss import Call, Inputs, require_calls
+from utils.checks.kits.regression_loss import ROUNDING
+from utils.checks.lab4.cfg_train_loss_calls import Call, require_calls
+from utils.checks.lab4.cfg_train_loss_inputs import Inputs
 from utils.checks.stubs import RandomField
 
 
@@ -94,6 +96,6 @@ def verdict(judge: Judge) -> None:
                 "Given your x, t and labels, the mean squared error between the model's output and the path's velocity "
                 "is another number. Compare your last lines with the formula.",
                 "pixels",
-                Inputs.of(judge.challenge, run).rtol,
+                ROUNDING,
             )
         judge.device()

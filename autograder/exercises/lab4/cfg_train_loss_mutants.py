@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from autograder.exercises.kits.mutants import mutants_of
-from autograder.exercises.kits.sources import editable, with_body
-
-right, wrong = mutants_of("lab4.cfg_train_loss")
-
-HEAD = """
-class CFGTrainer(Trainer):
-    def __init__(self, path, model, eta, null_label):
-        super().__init__(model)
-        self.path, self.eta, self.null_label = path, eta, null_label
-
-    def get_train_loss(self, batch_size):
-"""
-
-PLAIN = """
-z, y = self.path.p_data.sample(batch_size)
-drop = torch.rand(batch_size, device=z.device) < self.eta
-y = torch.where(drop, self.null_label, y)
-t = torch.rand(batch_size, 1, 1, 1, device=z.device)
-x = self.path.sample_conditional_path(z, t)
-error = self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)
-return (error**2).mean()
-"""
-
-plain = editable(HEAD, PLAIN)
-
-MEAN = "return (error**2).mean()"
-DROP = "torch.rand(batch_size, device=z.device) < self.eta"
-TIME = "t = torch.rand(batch_size, 1, 1, 1, device=z.device)"
-MASK = "y = torch.where(drop, self.null_label, y)"
-MODEL = "self.model(x, t, y)"
-TARGET = "conditional_vector_field(x, z, t)"
+from autograder.exercises.kits.sources import with_body
+from autograder.exercises.lab4 import (  # noqa: F401
+    cfg_train_loss_draws_mutants,
+    cfg_train_loss_right_mutants,
+    cfg_train_loss_value_mutants,
+)
+from autograder.exercises.lab4.cfg_train_loss_plain_mutants import (
+    DROP,
+    HEAD,
+    MASK,
+    MEAN,
+    MODEL,
+    TARGET,
+    TIME,
+    plain,
+    right,
+    wrong,
+)
 
 wrong("mask_inverted", finds="eta_inverted", source=plain((DROP, "torch.rand(batch_size, device=z.device) > self.eta")))
 wrong(
@@ -178,7 +164,7 @@ wrong(
     finds=("time_discrete", "time_shared"),
     source=plain((TIME, "t = torch.randint(0, 10, (batch_size, 1, 1, 1), device=z.device).to(z.dtype) / 10")),
 )
-wrong("seed_inside", finds="seeded", source=plain(("z, y = ", "torch.manual_seed(0)\nz, y = ")))
+wrong("seed_inside", finds="seed_left", source=plain(("z, y = ", "torch.manual_seed(0)\nz, y = ")))
 wrong(
     "coins_in_pairs",
     finds="coins_shared",
@@ -186,15 +172,15 @@ wrong(
         (DROP, "(torch.rand((batch_size + 1) // 2, device=z.device) < self.eta).repeat_interleave(2)[:batch_size]")
     ),
 )
-wrong("half_of_eta", finds="dropped_fraction", source=plain((DROP, DROP + " / 2")))
+wrong("half_of_eta", finds="dropped_too_rarely", source=plain((DROP, DROP + " / 2")))
 wrong(
     "eta_twice",
-    finds=("dropped_fraction", "eta_inverted"),
+    finds="dropped_too_often",
     source=plain((f"drop = {DROP}", f"drop = ({DROP}) | ({DROP})")),
 )
 wrong(
     "exact_count",
-    finds=("fixed_count", "seeded"),
+    finds="fixed_count",
     source=plain(
         (
             f"drop = {DROP}",
@@ -205,13 +191,13 @@ wrong(
 )
 wrong(
     "first_rows",
-    finds=("fixed_count", "seeded"),
+    finds="same_rows_dropped",
     source=plain((f"drop = {DROP}", "drop = torch.arange(batch_size, device=z.device) < self.eta * batch_size")),
 )
 wrong(
     "random_other_label", finds="labels_wrong", source=plain(("self.null_label, y)", "torch.randint_like(y, 0, 3), y)"))
 )
-wrong("labels_shuffled", finds="labels_wrong", source=plain((MODEL, "self.model(x, t, y.roll(1))")))
+wrong("labels_shuffled", finds="labels_of_other_rows", source=plain((MODEL, "self.model(x, t, y.roll(1))")))
 wrong("target_rolled", finds="target_inputs", source=plain((TARGET, "conditional_vector_field(x, z.roll(1, 0), t)")))
 wrong("target_reversed_time", finds="time_reversed", source=plain((TARGET, "conditional_vector_field(x, z, 1 - t)")))
 wrong("weighted", finds="weighted", source=plain((MEAN, "return (t * error**2).mean()")))
@@ -237,5 +223,7 @@ wrong(
     "extra_noise", finds="model_sees_other_x", source=plain((MODEL, "self.model(x + 0.01 * torch.randn_like(x), t, y)"))
 )
 wrong(
-    "eta_at_least_half", finds="dropped_fraction", source=plain((DROP, DROP.replace("self.eta", "max(self.eta, 0.5)")))
+    "eta_at_least_half",
+    finds=("eta_ignored", "dropped_too_often"),
+    source=plain((DROP, DROP.replace("self.eta", "max(self.eta, 0.5)"))),
 )

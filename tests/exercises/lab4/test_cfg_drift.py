@@ -28,11 +28,10 @@ def test_guided_means_are_extrapolated(lab):
     torch.testing.assert_close(end, centre + euler_gain(std) * x)
 
 
-def guided_by_scores(x, t, u_null, u_y, w):
-    """Return the guided velocity on the straight path: to scores, guided, and back."""
-    null, own = ((t * u - x) / (1 - t) for u in (u_null, u_y))
-    score = null + w * (own - null)
-    return (x + (1 - t) * score) / t
+def guided_by_scores(x, u_null, u_y, w):
+    """Return the guided velocity of a path with u = 1.3 x + 0.7 score: to scores, guided, and back."""
+    null, own = ((u - 1.3 * x) / 0.7 for u in (u_null, u_y))
+    return 1.3 * x + 0.7 * (null + w * (own - null))
 
 
 @pytest.mark.parametrize("run", PUBLIC_DRIFTS)
@@ -41,5 +40,5 @@ def test_the_public_numbers_of_the_drift_come_from_an_oracle(run):
     inputs, net = Inputs.of(challenge, run), RandomField(challenge, "net")
     x, t = inputs.x.double(), inputs.t.double()
     u_null, u_y = (net(x, t, label) for label in (inputs.null, inputs.y))
-    drift = guided_by_scores(x, t, u_null, u_y, inputs.w)
+    drift = guided_by_scores(x, u_null, u_y, inputs.w)
     assert (drift * drift_probe(challenge, run)).mean().item() == pytest.approx(PUBLIC_DRIFTS[run], abs=1e-6)

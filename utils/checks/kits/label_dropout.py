@@ -10,7 +10,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.correlation import are_correlated
 from utils.checks.kits.statistics import is_binomial, is_same_distribution
 
-LEVEL = 1e-7  # the chance that one of the tests below rejects independent coins
+LEVEL = 5e-8  # the chance that one of the tests below rejects independent coins
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
 
 
@@ -74,7 +74,26 @@ def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: flo
             "eta_inverted",
             f"{found}. You keep labels with probability eta, but eta is the probability to drop them.",
         )
-    judge.fail("dropped_fraction", f"{found}.")
+    if at_zero > 0:
+        judge.fail("eta_ignored", f"{found}; with eta = 0 it was {at_zero:.0%}. Only eta may decide this.")
+    judge.fail("dropped_too_often" if share > eta else "dropped_too_rarely", f"{found}.")
+
+
+def require_every_label_dropped(judge: Judge, null_at_one: Tensor, y: Tensor) -> None:
+    """Fail if there is a label that is kept even with eta = 1, where all others are dropped.
+
+    Args:
+        judge: The judge of the exercise.
+        null_at_one: Which samples the model saw with the null label in a call with eta = 1, (b,).
+        y: The samples' own labels, (b,).
+    """
+    kept = set(y[~null_at_one].tolist())
+    judge.require(
+        not kept or kept & set(y[null_at_one].tolist()) or not bool(null_at_one.any()),
+        "label_never_dropped",
+        f"With eta = 1 the samples with label {', '.join(f'{int(k)}' for k in sorted(kept))} kept it, and all others "
+        "lost theirs. Every label can be dropped.",
+    )
 
 
 def require_independent_coins(judge: Judge, null: Tensor) -> None:
@@ -86,14 +105,26 @@ def require_independent_coins(judge: Judge, null: Tensor) -> None:
     """
     judge.require(
         not torch.equal(null[0], null[1]),
-        "seeded",
-        "Two calls dropped the labels of the same rows. Do not fix a seed inside the loss.",
+        "same_rows_dropped",
+        "Two calls dropped the labels of the same rows. Toss new coins in every call: fix no seed, and keep no coins.",
+    )
+    judge.require(
+        not are_correlated(judge, null[:-1].flatten(), null[1:].flatten()),
+        "coins_kept",
+        "Which rows lose their labels depends on the call before. Toss new coins in every call.",
     )
     judge.spend_alpha(LEVEL)  # all calls have equal counts by chance: below 1e-9
     judge.require(
         null.sum(dim=1).unique().numel() > 1,
         "fixed_count",
         "Every batch dropped exactly the same number of labels. Toss an independent coin for every sample.",
+    )
+    half = null.shape[1] // 2
+    judge.require(
+        not are_correlated(judge, null[:, :half].flatten(), null[:, -half:].flatten()),
+        "coins_shared",
+        "The samples of the first half of a batch lose their labels together with those of the second half. "
+        "Toss a coin for each sample.",
     )
     judge.require(
         not are_correlated(judge, null[:, :-1].flatten(), null[:, 1:].flatten()),

@@ -14,7 +14,9 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.label_dropout import draw_null_label
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import strided
 from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 
@@ -27,14 +29,17 @@ RUNS = {
     "single": (20, 4, 2, torch.float32),
 }
 
+FIXED_SCALES = {"main": [-1.5, 0.0, 1.0, 100.0]}
+UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be classified either way, by rounding
+
 # How many samples are classified as their label on the public challenge, for each scale in the order of the list.
 # An oracle made the numbers, one image at a time. tests/exercises/lab4/test_accuracy_sweep.py computes them again.
 PUBLIC_HITS = {
-    "main": (20, 30, 17, 40, 12, 33),
-    "no_null": (12, 12, 18),
-    "mostly_null": (1, 1),
-    "one_scale": (2,),
-    "single": (8, 4),
+    "main": (28, 29, 25, 31, 13, 17),
+    "no_null": (13, 12, 17),
+    "mostly_null": (1, 2),
+    "one_scale": (5,),
+    "single": (6, 4),
 }
 
 
@@ -77,8 +82,11 @@ class Inputs:
         classes = challenge.integer("classes", 3, 5)
         null_label = draw_null_label(challenge, classes)
         labels = challenge.randint(f"{run} labels", 0, classes, (n,))
-        labels[challenge.rand(f"{run} order", (n,)).argsort()[:nulls]] = null_label
+        labels[0], labels[1] = 0, classes - 1
+        labels[2 + challenge.rand(f"{run} order", (n - 2,)).argsort()[:nulls]] = null_label
         noise = challenge.randn(f"{run} noise", (n, 1, 3, 3), dtype)
+        if run == "one_scale":
+            noise, labels = strided(noise), strided(labels)
         return cls(noise, labels, draw_scales(challenge, run, count), null_label, classes)
 
     @property
@@ -88,14 +96,17 @@ class Inputs:
 
 
 def draw_scales(challenge: Challenge, run: str, count: int) -> list[float]:
-    """Return `count` different scales between 0.3 and 9 that are not sorted.
+    """Return `count` different scales that are not sorted. The run "main" has a negative one, 0, 1 and 100.
 
-    There is one scale in each of `count` intervals, whose lengths in the logarithm are equal. So the smallest of
-    several scales is below 1, and no two scales are equal, which would be one key of the dictionary.
+    There is one scale in each of `count` intervals between 0.3 and 9, whose lengths in the logarithm are equal. So no
+    two scales are equal, which would be one key of the dictionary.
     """
-    parts = torch.arange(count) + 0.9 * challenge.on("cpu").rand(f"{run} scales", (count,))
-    parts = parts[challenge.on("cpu").rand(f"{run} order of scales", (count,)).argsort()]
-    scales = [round(0.3 * 30 ** (float(part) / count), 3) for part in parts]
+    fixed = FIXED_SCALES.get(run, [])
+    free = count - len(fixed)
+    parts = torch.arange(free) + 0.1 + 0.8 * challenge.on("cpu").rand(f"{run} scales", (free,))
+    scales = fixed + [round(0.3 * 30 ** (float(part) / free), 3) for part in parts]
+    order = challenge.on("cpu").rand(f"{run} order of scales", (count,)).argsort().tolist()
+    scales = [scales[i] for i in order]
     if count > 2 and scales == sorted(scales):  # never in order, or sorting them in place would not show
         scales.reverse()
     return scales
@@ -109,9 +120,14 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs, before = Inputs.of(challenge, run), Inputs.of(challenge, run)
         sampler = Recorder(lambda *given: stub_sample(challenge, *given), ("noise", "labels", "w"))
         classifier = StubClassifier(challenge, inputs.classes)
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run, noise=inputs.noise):
             result = conditional_accuracy(
-                sampler, classifier, inputs.labels, inputs.scales, inputs.noise, inputs.null_label
+                lambda noise, labels, w, sampler=sampler: sampler(noise, labels, w),  # plain functions, as in the lab
+                lambda images, classifier=classifier: classifier(images),
+                inputs.labels,
+                inputs.scales,
+                inputs.noise,
+                inputs.null_label,
             )
             evidence.put(f"{run}/result", result if not isinstance(result, dict) else None)
             evidence.put(f"{run}/type", "dict" if isinstance(result, dict) else type(result).__name__)
@@ -153,13 +169,18 @@ def require_scales(judge: Judge, run: str, scales: list[float]) -> list[float]:
     length = judge.value(f"{run}/scales.length", int)
     keys = [judge.number(f"{run}/scales.{i}", "A key of your dictionary") for i in range(length)]
     judge.require(
+        len(keys) >= len(scales) or not set(keys) <= set(scales),
+        "scales_missing",
+        f"Your dictionary has {len(keys)} of the {len(scales)} scales: {shorten(sorted(keys))}.",
+    )
+    judge.require(
         sorted(keys) == sorted(scales),
         "wrong_scales",
         f"The keys of your dictionary are {shorten(sorted(keys))}, and the scales were {shorten(sorted(scales))}.",
     )
     judge.require(
         judge.value(f"{run}/found", int) == len(scales),
-        "wrong_scales",
+        "keys_not_found",
         "The keys of your dictionary look like the scales, but looking up a scale finds nothing. "
         "A string or a tensor is another key than the number.",
     )
@@ -189,10 +210,26 @@ def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
         "The samples were drawn with the null label. Give the sampler the labels.",
     )
     judge.require(
+        len(noise) == 1 or row.unique().numel() > 1,
+        "one_noise_for_all",
+        "All samples start from the same noise. Each has its own row.",
+    )
+    judge.require(
+        torch.equal(labels.long(), inputs.labels[row])
+        or not torch.equal(labels.long().sort().values, inputs.labels[row].sort().values),
+        "rows_in_another_order",
+        "The sampler is given the noise in one order and the labels in another. They belong together row by row.",
+    )
+    judge.require(
         torch.equal(labels.long(), inputs.labels[row]),
         "rows_mixed",
         "The sampler is given noise and labels that do not belong together. "
         "If you drop rows of one, drop the same rows of the other.",
+    )
+    judge.require(
+        set(inputs.asked.nonzero().flatten().tolist()) <= set(row.tolist()),
+        "rows_left_out",
+        "Some samples that have a class are never drawn. Leave out those whose label is null_label, and no others.",
     )
 
 
@@ -201,23 +238,92 @@ def require_inputs_kept(judge: Judge, run: str) -> None:
     require_unchanged(judge, f"{run}/inputs_kept")
 
 
+def require_sweep(judge: Judge) -> dict[str, dict[float, float]]:
+    """Return the accuracies of every run by scale; fail unless all requirements hold."""
+    accuracies = {}
+    for run in RUNS:
+        inputs = Inputs.of(judge.challenge, run)
+        accuracies[run] = require_accuracies(judge, run, inputs)
+        require_inputs_kept(judge, run)
+        require_shares(judge, inputs, list(accuracies[run].values()))
+    require_nothing_left(judge, RUNS)
+    judge.require(
+        any(value for values in accuracies.values() for value in values.values()),
+        "never_a_hit",
+        "All your accuracies are 0: no prediction ever equals its label. A prediction is the number of the class with "
+        "the largest logit.",
+    )
+    return accuracies
+
+
+def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
+    """Fail unless every accuracy is a share of the samples that have a class."""
+    rows, everything = int(inputs.asked.sum()), len(inputs.labels)
+
+    def are_shares_of(total: int) -> bool:
+        return all(abs(value * total - round(value * total)) < 1e-4 * total for value in values)
+
+    for value in values:
+        judge.require(
+            0 <= value <= 1,
+            "not_a_fraction",
+            f"An accuracy is {value:g}; it is a share of samples and lies between 0 and 1.",
+        )
+    if are_shares_of(rows):
+        return
+    judge.require(
+        not are_shares_of(everything),
+        "null_rows_counted",
+        f"Your accuracies are shares of all {everything} samples. Those with the null label ask for no class, so leave "
+        "them out: they are no errors.",
+    )
+    judge.require(
+        any(abs(100 * value - round(100 * value)) > 1e-9 for value in values),
+        "rounded",
+        "Your accuracies are rounded to hundredths. Return them as they are.",
+    )
+    judge.fail(
+        "wrong_rows",
+        f"{rows} of {everything} samples have a class, so an accuracy is a multiple of 1/{rows}. Yours are not: "
+        f"{shorten(values)}.",
+    )
+
+
 def check(judge: Judge) -> None:
     """Run all requirements, and compare the accuracies with the oracle's counts."""
     with judge.part("properties", 2):
+        accuracies = require_sweep(judge)
+        check_main(judge, accuracies["main"])
         for run, hits in PUBLIC_HITS.items():
             inputs = Inputs.of(judge.challenge, run)
-            accuracies = require_accuracies(judge, run, inputs)
-            require_inputs_kept(judge, run)
             rows = int(inputs.asked.sum())
-            for value in accuracies.values():
-                judge.require(0 <= value <= 1, "not_a_fraction", f"An accuracy is {value:g}; it lies between 0 and 1.")
-                judge.require(
-                    abs(value * rows - round(value * rows)) < 1e-4,
-                    "wrong_rows",
-                    f"{rows} samples have a class, so an accuracy is a multiple of 1/{rows}; {value:.4f} is not.",
-                )
             for w, count in zip(inputs.scales, hits, strict=True):
-                judge.require(abs(accuracies[w] * rows - count) < 1e-3, *wrong_accuracy(w, accuracies[w]))
+                value = accuracies[run][w]
+                judge.require(abs(value * rows - count) < 1e-4 * rows, *wrong_accuracy(w, value))
+
+
+def check_main(judge: Judge, accuracies: dict[float, float]) -> None:
+    """Say what the accuracies of the longest run look like if they are wrong."""
+    inputs = Inputs.of(judge.challenge, "main")
+    rows = int(inputs.asked.sum())
+    right = {w: hits / rows for w, hits in zip(inputs.scales, PUBLIC_HITS["main"], strict=True)}
+    judge.require(
+        len({round(value, 6) for value in accuracies.values()}) > 1,
+        "same_for_all_scales",
+        "All scales have the same accuracy. Does every scale have its own samples?",
+    )
+    judge.require(
+        any(abs(1 - accuracies[w] - value) > 1e-4 for w, value in right.items()),
+        "error_rate",
+        "Your numbers are the shares of errors. Accuracy is the share of hits.",
+    )
+    wrong = [w for w, value in right.items() if abs(accuracies[w] - value) > 1e-4]
+    if 0 < len(wrong) < len(right) - 1:
+        judge.fail(
+            "negative_scale" if max(wrong) < 0 else "scale_altered",
+            f"Your accuracies are right for some scales, but not at w = {shorten(sorted(wrong))}. "
+            "Give `sample` each w as it is.",
+        )
 
 
 def wrong_accuracy(w: float, accuracy: float) -> tuple[str, str]:
@@ -235,6 +341,6 @@ EXERCISE = Exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe,
-    version=4,
+    version=5,
     public=check,
 )

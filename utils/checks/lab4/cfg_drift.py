@@ -11,43 +11,68 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.label_dropout import draw_null_label
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.regression_loss import ROUNDING
+from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import strided
 from utils.checks.stubs import RandomField, StubModel
 from utils.checks.student import Student
 
 SCALES = {"w0": 0.0, "w1": 1.0, "w2": 2.0, "whalf": 0.5, "wlarge": 100.0, "wnegative": -1.5}
-RUNS = {
-    # run: shape of x without the batch, dtype, batch size
-    **{run: ((1, 3, 2), torch.float64, 12) for run in SCALES},
-    "random": ((1, 3, 2), torch.float64, 12),
-    "one": ((1, 3, 2), torch.float64, 1),
-    "wide": ((3, 2, 5), torch.float64, 7),
-    "single": ((1, 2, 2), torch.float32, 5),
+IMAGE = (1, 3, 2)
+# object: its calls, each with the shape of x without the batch, dtype and batch size
+OBJECTS = {
+    **{scale: {scale: (IMAGE, torch.float64, 12), f"{scale}_again": (IMAGE, torch.float64, 12)} for scale in SCALES},
+    "random": {
+        "random": (IMAGE, torch.float64, 12),
+        "random_few": (IMAGE, torch.float64, 5),
+        "one": (IMAGE, torch.float64, 1),
+    },
+    "wide": {"wide": ((3, 2, 5), torch.float64, 7)},
+    "all_null": {"all_null": (IMAGE, torch.float64, 3)},
+    "single": {"single": ((1, 2, 2), torch.float32, 5)},
 }
+RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
+OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
+WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
+SAME_INPUT = 1e-5  # relative: what the network is given may have gone through float32, and may not be changed more
 
-# The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of the
-# straight path, in float64. tests/exercises/lab4/test_cfg_drift.py computes them again.
+# The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of a
+# path, in float64. tests/exercises/lab4/test_cfg_drift.py computes them again.
 PUBLIC_DRIFTS = {
-    "w0": -0.0730024,
-    "w1": -0.1271571,
-    "w2": -0.1917663,
-    "whalf": -0.1283108,
-    "wlarge": -4.9048384,
-    "wnegative": -0.2369395,
-    "random": 0.1397269,
-    "one": -1.0100427,
-    "wide": 0.2306289,
-    "single": -1.2882225,
+    "w0": -0.1130814,
+    "w0_again": -0.0039742,
+    "w1": -0.1068036,
+    "w1_again": 0.0429721,
+    "w2": 0.0625429,
+    "w2_again": 0.1429324,
+    "whalf": -0.1129974,
+    "whalf_again": 0.0503817,
+    "wlarge": -2.3385621,
+    "wlarge_again": 3.4876562,
+    "wnegative": -0.3041776,
+    "wnegative_again": -0.077131,
+    "random": 0.1875295,
+    "random_few": -1.2870624,
+    "one": -1.0993347,
+    "wide": 0.0597384,
+    "all_null": 0.1102536,
+    "single": -0.8470086,
 }
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of one run, all fixed by the challenge."""
+    """The inputs of one call, all fixed by the challenge.
+
+    The first times are 0 and 1. The first labels are 0, the last class and, in batches of at least 5, null.
+    """
 
     x: Tensor  # (b, c, h, w)
     t: Tensor  # (b, 1, 1, 1)
-    y: Tensor  # (b,) labels, one of them null in batches of more than 4
+    y: Tensor  # (b,) labels
     w: float  # the guidance scale
     null_label: int
 
@@ -60,34 +85,44 @@ class Inputs:
         x = challenge.randn(f"{run} x", (batch, *shape), dtype)
         t = challenge.rand(f"{run} t", (batch, 1, 1, 1), dtype=dtype)
         y = challenge.randint(f"{run} y", 1, classes, (batch,))
+        if batch > 2:
+            t[0], t[1], y[0], y[1] = 0.0, 1.0, 0, classes - 1
         if batch > 4:
             y[3] = null_label
-        w = SCALES.get(run, challenge.number(f"{run} w", 1.5, 4.0))
-        return cls(x, t, y, w, null_label)
+        if run == "all_null":
+            y[:] = null_label
+        if run == "wide":
+            x = strided(x)
+        name = OBJECT_OF[run]
+        return cls(x, t, y, SCALES.get(name, challenge.number(f"{name} w", 1.5, 4.0)), null_label)
 
     @property
     def null(self) -> Tensor:
         """The null label for every sample, (b,)."""
         return torch.full_like(self.y, self.null_label)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The inputs that the student's method must leave unchanged."""
-        return {"x": self.x, "t": self.t, "y": self.y}
+    def size_of_terms(self, velocity: Tensor) -> float:
+        """Return how large the two terms of the drift are together; rounding errors are proportional to it."""
+        return float((abs(1 - self.w) + abs(self.w)) * velocity.abs().max())
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate the drift in every run, and record how the network is evaluated."""
+    """Evaluate the drift in every run, and record how the network is evaluated. A network is in evaluation mode."""
     ODE = student.method("CFGVectorFieldODE", "drift_coefficient", "x", "t", "y")
-    for run in RUNS:
-        inputs = Inputs.of(challenge, run)
-        net = StubModel(challenge, "net", dtype=inputs.x.dtype)
-        with evidence.attempt(run):
-            ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
-            evidence.put(f"{run}/drift", ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
-        net.record.report(evidence, f"{run}/net")
-        for name, tensor in inputs.tensors().items():
-            evidence.put(f"{run}/{name}_after", tensor)
-    with evidence.attempt("device"):
+    for calls in OBJECTS.values():
+        first = Inputs.of(challenge, next(iter(calls)))
+        net, ode = StubModel(challenge, "net", dtype=first.x.dtype).eval(), None
+        for run in calls:
+            inputs, before = Inputs.of(challenge, run), Inputs.of(challenge, run)
+            inputs.x.requires_grad_(run.endswith("_again"))
+            net.record.calls.clear()
+            with evidence.attempt(run), watching(evidence, run, net=net, x=inputs.x, t=inputs.t):
+                if ode is None:
+                    ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
+                evidence.put(f"{run}/drift", ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
+            net.record.report(evidence, f"{run}/net")
+            evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before))
+    with evidence.attempt("device"), watching(evidence, "device"):
         meta = challenge.on("meta")
         inputs = Inputs.of(meta, "single")
         net = StubModel(meta, "net", dtype=inputs.x.dtype)
@@ -103,6 +138,8 @@ def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
         run: A run of `RUNS`.
         inputs: The inputs of this run.
     """
+    judge.attempt(run)
+    require_unchanged(judge, f"{run}/inputs_kept")
     drift = judge.tensor(f"{run}/drift", inputs.x.shape, what="The drift")
     judge.require(judge.value(f"{run}/net/count", int) > 0, "net_not_called", "Your drift never calls `self.net`.")
     images = len(judge.tensor(f"{run}/net/x", what="The x that the network sees"))
@@ -114,66 +151,171 @@ def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
             f"The network was evaluated at {images} images in all, and for these it takes {name} of the shape "
             f"{shape}: one for each image.",
         )
-    judge.require_precision(f"{run}/drift", inputs.x.dtype, "The drift")
+    judge.require_precision(f"{run}/drift", torch.float32, "The drift")
+    require_network_inputs(judge, run, inputs)
     return drift
 
 
-def require_integer_labels(judge: Judge, run: str) -> None:
-    """Fail if the network is given labels that are not integers."""
+def require_network_inputs(judge: Judge, run: str, inputs: Inputs) -> None:
+    """Fail unless each row that the network saw is a row of x, with its own time, and its own label or the null label.
+
+    Rows may come in any order and any number.
+    """
+    x, t, y = (judge.tensor(f"{run}/net/{name}", what=f"The {name} that the network sees") for name in ("x", "t", "y"))
     judge.require(
         str(judge.evidence.values.get(f"{run}/net/y.dtype")).startswith("int"),
         "label_dtype",
         "The network is given labels that are not integers. They index an embedding.",
     )
-
-
-def require_inputs_kept(judge: Judge, run: str, inputs: Inputs) -> None:
-    """Fail if the student's method changed x, t or y in place."""
-    for name, before in inputs.tensors().items():
-        after = judge.tensor(f"{run}/{name}_after")
+    judge.require(
+        x.shape[1:] == inputs.x.shape[1:],
+        "wrong_shape",
+        f"The network sees an x of shape {tuple(x.shape)}, where x has the shape {tuple(inputs.x.shape)}.",
+    )
+    distance, row = torch.cdist(x.flatten(1), inputs.x.detach().double().flatten(1)).min(dim=1)
+    judge.require(
+        bool((distance < SAME_INPUT * inputs.x.abs().max()).all()),
+        "other_x",
+        "The network is evaluated at another x than the one that your method was given in this call.",
+    )
+    differs = (t - inputs.t.double()[row]).abs() > SAME_INPUT
+    ends = (inputs.t.double()[row] == 0) | (inputs.t.double()[row] == 1)
+    judge.require(
+        not bool(differs.any()) or bool((differs & ~ends).any()),
+        "time_clamped",
+        "At t = 0 or t = 1 the network is evaluated at another time. Pass t on as it is, its ends included.",
+    )
+    judge.require(
+        not bool(differs.any()),
+        "other_time",
+        "The network is evaluated at another time than the one that belongs to its x. Pass t on as it is.",
+    )
+    own = inputs.y[row]
+    strange = (y != own) & (y != inputs.null_label)
+    if bool(strange.any()):
+        index = int(strange.nonzero()[0, 0])
         judge.require(
-            torch.equal(after, before.double() if before.is_floating_point() else before),
-            "input_altered",
-            f"Your function changed its input {name} in place. The caller still needs it.",
+            y[strange].unique().numel() > 1,
+            "wrong_null_label",
+            f"The network is evaluated with the label {int(y[index])} for samples of other classes. If this is to mean "
+            f"'no label', use self.null_label, which is {inputs.null_label} here.",
         )
+        judge.fail(
+            "other_label",
+            f"The network is evaluated with the label {int(y[index])} for a sample whose label is {int(own[index])}. "
+            f"Only its own label and self.null_label, which is {inputs.null_label} here, have a meaning.",
+        )
+
+
+def require_drifts(judge: Judge) -> dict[str, Tensor]:
+    """Return the drift of every run; fail unless all calls are as the exercise asks, and leave nothing behind."""
+    drifts = {run: require_drift(judge, run, Inputs.of(judge.challenge, run)) for run in RUNS}
+    require_nothing_left(judge, RUNS)
+    return drifts
 
 
 def check(judge: Judge) -> None:
     """Run all requirements, and compare the drift where only one of the two velocities counts."""
-    net = RandomField(judge.challenge, "net")
-    with judge.part("properties", 1):
-        drifts = {}
-        for run in RUNS:
-            inputs = Inputs.of(judge.challenge, run)
-            drifts[run] = require_drift(judge, run, inputs)
-            require_integer_labels(judge, run)
-            require_inputs_kept(judge, run, inputs)
-        for run, words in (("w0", "the null label"), ("w1", "the label y")):
-            inputs = Inputs.of(judge.challenge, run)
-            label = inputs.null if run == "w0" else inputs.y
-            judge.require(
-                judge.close(drifts[run], net(inputs.x, inputs.t, label)),
-                f"scale_{inputs.w:g}",
-                f"At w = {inputs.w:g} the drift is not the network's velocity for {words}.",
-            )
-        for run, drift in drifts.items():
-            inputs = Inputs.of(judge.challenge, run)
-            null = inputs.y == inputs.null_label
-            velocity = net(inputs.x[null], inputs.t[null], inputs.y[null]).double()
-            judge.require(
-                judge.close(drift[null], velocity, rtol=1e-4),
-                "null_row_depends_on_scale",
-                "For a sample whose label is already null, guidance has nothing to add, whatever w is.",
-            )
+    with judge.part("properties", 2):
+        drifts = require_drifts(judge)
+        check_zero(judge, drifts)
+        check_one(judge, drifts)
+        check_null_rows(judge, drifts)
         for run, number in PUBLIC_DRIFTS.items():
-            mean, w = float((drifts[run] * drift_probe(judge.challenge, run)).mean()), SCALES.get(run, 1.0)
-            judge.require(abs(mean - number) < 1e-4 * (1 + abs(w)), *wrong_drift(judge.challenge, run))
+            inputs = Inputs.of(judge.challenge, run)
+            mean = float((drifts[run] * drift_probe(judge.challenge, run)).mean())
+            if abs(mean - number) < ROUNDING * (abs(1 - inputs.w) + abs(inputs.w)):
+                continue
+            if run.endswith("_again"):
+                judge.fail(*KEPT)
+            code, message = wrong_drift(judge.challenge, run)
+            judge.fail(WRONG_AT.get(run, code), message)
         judge.device()
+
+
+def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Fail unless the drift at w = 0 is the unconditional velocity; say what it is instead."""
+    inputs = Inputs.of(judge.challenge, "w0")
+    u_y, u_null = velocities(judge, inputs)
+    drift, tolerance = drifts["w0"], ROUNDING * inputs.size_of_terms(u_null)
+    if judge.close(drift, u_null, 0, tolerance):
+        return
+    advice = "which ignores the label"
+    if judge.close(drift, torch.zeros_like(drift), 0, tolerance):
+        judge.fail("scale_0_is_zero", f"At w = 0 your drift is 0, and should be the network's velocity {advice}.")
+    judge.require(
+        not judge.close(drift, -u_null, 0, tolerance),
+        "scale_0_backwards",
+        f"At w = 0 your drift points backwards: it is minus the network's velocity {advice}.",
+    )
+    if judge.close(drift, u_y, 0, tolerance):
+        at_one, ends = drifts["w1"], velocities(judge, Inputs.of(judge.challenge, "w1"))
+        found = "At w = 0 your drift is the velocity for the label y"
+        if judge.close(at_one, ends[0], 0, tolerance):
+            judge.fail("scale_0_like_1", f"{found}, and at w = 1 as well. w = 0 is the velocity {advice}.")
+        if judge.close(at_one, ends[1], 0, tolerance):
+            judge.fail("ends_swapped", f"{found}, and at w = 1 the one without a label. It is the other way round.")
+        judge.fail("scale_0_has_label", f"{found}. In this course w = 0 is the velocity {advice}.")
+    judge.fail("scale_0", f"At w = 0 the drift is not the network's velocity {advice}.")
+
+
+def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Fail unless the drift at w = 1 is the conditional velocity; say what it is instead."""
+    inputs = Inputs.of(judge.challenge, "w1")
+    u_y, u_null = velocities(judge, inputs)
+    drift, tolerance = drifts["w1"], ROUNDING * inputs.size_of_terms(u_y)
+    if judge.close(drift, u_y, 0, tolerance):
+        return
+    if judge.close(drift, u_null, 0, tolerance):
+        judge.fail("scale_1_has_no_label", "At w = 1 your drift is still the velocity without the label.")
+    way = u_y - u_null
+    k = float(((drift - u_null) * way).sum() / way.square().sum())
+    judge.require(
+        not judge.close(drift, u_null + k * way, 0, tolerance),
+        "scale_1_elsewhere",
+        f"From the velocity without the label to the one with it, at w = 1 your drift goes {k:.3g} times the way, not "
+        "once.",
+    )
+    wrong = ((drift - u_y).abs() > tolerance).flatten(1).any(dim=1)
+    labels = inputs.y[wrong].unique().tolist()
+    judge.require(
+        len(labels) > 1,
+        "label_not_heard",
+        "At w = 1 the drift is the network's velocity for the label y, but not for the samples with label "
+        f"{labels[0]}.",
+    )
+    judge.fail("scale_1", "At w = 1 the drift is not the network's velocity for the label y.")
+
+
+def check_null_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Fail unless samples with the null label move with the unconditional velocity, whatever w is."""
+    for run, drift in drifts.items():
+        inputs = Inputs.of(judge.challenge, run)
+        null = inputs.y == inputs.null_label
+        velocity = velocities(judge, inputs)[1][null]
+        judge.require(
+            judge.close(drift[null], velocity, 0, ROUNDING * inputs.size_of_terms(velocity) if len(velocity) else 0),
+            "null_row_depends_on_scale",
+            "For a sample whose label is already null, guidance has nothing to add, whatever w is.",
+        )
+
+
+def velocities(judge: Judge, inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """Return the stub network's velocities for the labels y and for the null label, in float64."""
+    net = RandomField(judge.challenge, "net")
+    return tuple(net(inputs.x, inputs.t, label).double() for label in (inputs.y, inputs.null))  # type: ignore[return-value]
 
 
 def drift_probe(challenge: Challenge, run: str) -> Tensor:
     """Return random directions, one for each number of the drift."""
     return challenge.randn(f"{run} drift probe", tuple(Inputs.of(challenge, run).x.shape))
+
+
+KEPT = (
+    "kept_from_earlier_call",
+    "The first call of an object is right, and a second call with other x, t and y is not. Compute both velocities "
+    "again in every call, and keep none.",
+)
 
 
 def wrong_drift(challenge: Challenge, run: str) -> tuple[str, str]:
@@ -190,6 +332,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
+    version=2,
     probe=probe,
     public=check,
 )

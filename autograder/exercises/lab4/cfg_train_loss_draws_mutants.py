@@ -1,0 +1,176 @@
+"""Exercise 4.2: wrong answers that draw badly, keep something from an earlier call, or leave something behind."""
+
+from __future__ import annotations
+
+from autograder.exercises.lab4.cfg_train_loss_plain_mutants import (
+    DROP,
+    MASK,
+    MEAN,
+    TIME,
+    plain,
+    wrong,
+)
+
+# --- kept from an earlier call
+
+wrong(
+    "time_kept",
+    finds="seeded",
+    source=plain(
+        (
+            TIME,
+            "if getattr(self, 'size', None) != batch_size:\n"
+            "    self.size, self.t = batch_size, torch.rand(batch_size, 1, 1, 1, device=z.device)\nt = self.t",
+        )
+    ),
+)
+wrong(
+    "coins_kept",
+    finds="same_rows_dropped",
+    source=plain(
+        (
+            f"drop = {DROP}",
+            f"if not hasattr(self, 'drop') or len(self.drop) != batch_size:\n    self.drop = {DROP}\ndrop = self.drop",
+        )
+    ),
+)
+wrong(
+    "batch_kept",
+    finds="batch_kept",
+    source=plain(
+        (
+            "z, y = self.path.p_data.sample(batch_size)",
+            "if not hasattr(self, 'batch') or len(self.batch[0]) != batch_size:\n"
+            "    self.batch = self.path.p_data.sample(batch_size)\nz, y = self.batch",
+        )
+    ),
+)
+wrong(
+    "coins_of_the_first_call_turned",
+    finds="coins_kept",
+    source=plain(
+        (
+            f"drop = {DROP}",
+            "if not hasattr(self, 'coins') or len(self.coins) != batch_size:\n"
+            "    self.coins = torch.rand(batch_size, device=z.device)\n"
+            "self.coins = (self.coins + 0.1) % 1\ndrop = self.coins < self.eta",
+        )
+    ),
+)
+wrong(
+    "fresh_generator_with_one_seed",
+    finds="seeded",
+    source=plain(
+        ("z, y = ", "g = torch.Generator().manual_seed(0)\nz, y = "),
+        (TIME, "t = torch.rand(batch_size, 1, 1, 1, generator=g).to(z.device)"),
+    ),
+)
+wrong(
+    "fresh_numpy_generator_with_one_seed",
+    finds="same_rows_dropped",
+    source=plain(
+        (DROP, "torch.as_tensor(np.random.default_rng(0).random(batch_size), device=z.device) < self.eta"),
+    ),
+)
+wrong(
+    "one_seed_for_coins_and_times",
+    finds="time_tied_to_mask",
+    source=plain(
+        ("z, y = ", "seed = int(torch.randint(2**31, ()))\nz, y = "),
+        (DROP, "torch.rand(batch_size, generator=torch.Generator().manual_seed(seed)).to(z.device) < self.eta"),
+        (TIME, "t = torch.rand(batch_size, 1, 1, 1, generator=torch.Generator().manual_seed(seed)).to(z.device)"),
+    ),
+)
+
+# --- left behind
+
+wrong("model_in_eval_mode", finds="mode_left", source=plain(("z, y = ", "self.model.eval()\nz, y = ")))
+wrong(
+    "numpy_seeded",
+    finds=("seed_left", "seeded"),
+    source=plain(
+        ("z, y = ", "np.random.seed(1)\nz, y = "),
+        (DROP, "torch.as_tensor(np.random.rand(batch_size), device=z.device) < self.eta"),
+    ),
+)
+wrong(
+    "backward_inside",
+    finds="gradient_left",
+    source=plain((MEAN, "loss = (error**2).mean()\nloss.backward(retain_graph=True)\nreturn loss")),
+)
+wrong(
+    "backward_inside_and_graph_freed",
+    finds="gradient_left",
+    source=plain((MEAN, "loss = (error**2).mean()\nloss.backward()\nreturn loss")),
+)
+wrong("zero_grad_inside", finds="gradient_cleared", source=plain(("z, y = ", "self.model.zero_grad()\nz, y = ")))
+wrong(
+    "default_dtype", finds="setting_left", source=plain(("z, y = ", "torch.set_default_dtype(torch.float64)\nz, y = "))
+)
+wrong(
+    "gradients_switched_on_for_good",
+    finds="setting_left",
+    source=plain(("z, y = ", "torch.autograd.set_detect_anomaly(True)\nz, y = ")),
+)
+wrong(
+    "model_frozen",
+    finds=("requires_grad_left", "detached"),
+    source=plain(("z, y = ", "self.model.requires_grad_(False)\nz, y = ")),
+)
+wrong(
+    "training_step_inside",
+    finds=("gradient_left", "parameter_changed"),
+    source=plain(
+        (
+            MEAN,
+            "loss = (error**2).mean()\noptimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3)\n"
+            "optimizer.zero_grad()\nloss.backward(retain_graph=True)\noptimizer.step()\nreturn loss",
+        )
+    ),
+)
+
+# --- times and coins
+
+wrong("times_between_hundredths", finds="time_ends", source=plain((TIME, TIME.replace("t = ", "t = 0.01 + 0.98 * "))))
+wrong(
+    "times_between_thousandths", finds="time_cut_off", source=plain((TIME, TIME.replace("t = ", "t = 1e-3 + 0.998 * ")))
+)
+wrong("times_clamped_late", finds="time_cut_off", source=plain((TIME, TIME + ".clamp(1e-3, 1 - 1e-3)")))
+wrong(
+    "times_logit_normal",
+    finds="time_distribution",
+    source=plain((TIME, TIME.replace("rand(", "randn(") + ".sigmoid()")),
+)
+wrong("times_in_hundredths", finds="time_discrete", source=plain((TIME, TIME + ".mul(100).round().div(100)")))
+wrong(
+    "label_zero_never_dropped",
+    finds="label_never_dropped",
+    source=plain((DROP, f"({DROP}) & (y > 0)")),
+)
+wrong(
+    "last_label_never_dropped",
+    finds="label_never_dropped",
+    source=plain((DROP, f"({DROP}) & (y < y.max())")),
+)
+wrong(
+    "first_row_keeps_its_label",
+    finds=("eta_edge", "dropped_too_rarely"),
+    source=plain((MASK, MASK + "\ny[0] = self.path.p_data.labels[0] if batch_size == 64 else y[0]")),
+)
+wrong(
+    "coins_of_two_halves",
+    finds="coins_shared",
+    source=plain((DROP, "torch.rand((batch_size + 1) // 2, device=z.device).repeat(2)[:batch_size] < self.eta")),
+)
+wrong(
+    "coin_for_each_class",
+    finds=("coins_shared", "mask_depends_on_label"),
+    source=plain((DROP, "(torch.rand(100, device=z.device) < self.eta)[y]")),
+)
+wrong("eta_is_a_tenth", finds="eta_ignored", source=plain((DROP, DROP.replace("self.eta", "0.1"))))
+wrong("eta_and_a_bit", finds="eta_ignored", source=plain((DROP, DROP + " + 0.05")))
+wrong(
+    "eta_rounded",
+    finds=("dropped_too_rarely", "dropped_too_often", "never_dropped"),
+    source=plain((DROP, DROP.replace("self.eta", "round(self.eta, 1) * 1.2"))),
+)

@@ -1,0 +1,171 @@
+"""The inputs of exercise 4.2: the data, the path and the toy model with which the loss is tested, run by run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from utils.checks.challenge import Challenge
+from utils.checks.kits import label_dropout as dropout
+from utils.checks.stubs import RandomField, Recorder, StubData
+
+BATCH, MANY = 256, 18_000
+IMAGE = (1, 2, 3)
+CALLS = [f"call{i}" for i in range(8)]
+# run: image shape, dtype, batch size
+SAME_TRAINER = {  # one trainer, called again and again as in training
+    **{call: (IMAGE, torch.float64, BATCH) for call in CALLS},
+    "few": (IMAGE, torch.float64, 37),
+    "one": (IMAGE, torch.float64, 1),
+}
+RUNS = {
+    **SAME_TRAINER,
+    "wide": ((3, 4, 2), torch.float64, 8),
+    "single": ((1, 2, 2), torch.float32, 16),
+    "eta0": ((1, 1, 2), torch.float64, 64),
+    "eta1": ((1, 1, 2), torch.float64, 64),
+}
+OFFSET = 3.0
+TOY_RUNS = {  # the toy model's share of the target, its error at t = 0, and how fast the error grows with t
+    "ideal": (1.0, 0.0, 0.0),
+    "opposite": (-1.0, 0.0, 0.0),
+    "off": (1.0, OFFSET, 0.0),
+    "off_null": (1.0, OFFSET, 0.0),
+    "uneven": (1.0, 1.0, 2.0),  # this error also differs from pixel to pixel
+}
+EXTRA_RUNS = {
+    "trainer": (IMAGE, torch.float64, 0),
+    **{run: ((1, 4, 4), torch.float64, 32) for run in TOY_RUNS},
+    "device": ((1, 2, 2), torch.float32, 4),
+}
+EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
+ETAS = {**EDGES, "off_null": 1.0}
+# Of n uniform times the smallest lies above 1 - (LEVEL / 2)^(1/n) with a chance of LEVEL / 2: for MANY, above 0.00097.
+LEVEL = 5e-8
+COLLECTED = 0.5  # the gradient that the caller has collected before each call
+
+
+class Images(StubData):
+    """Random images with labels, as many as all calls of one trainer need. The first labels are 0 and the last class.
+
+    Args:
+        challenge: Fixes images and labels.
+        name: The name of the data; another name has other images.
+        shape: The shape of an image.
+        classes: The number of labels.
+        dtype: The dtype of the images.
+        count: The number of images.
+    """
+
+    def __init__(
+        self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype, count: int
+    ):
+        super().__init__(challenge, name, shape, classes, dtype)
+        self.points = challenge.randn(f"{name} images", (count, *shape), dtype)
+        self.labels = challenge.randint(f"{name} image labels", 0, classes, (count,))
+        self.labels[0], self.labels[-1] = 0, classes - 1
+        if count > 1:
+            self.labels[1] = classes - 1
+        self._before = self.points.clone(), self.labels.clone()
+
+
+class StubPath(nn.Module):
+    """A random path with the interface of `GaussianPath`: x mixes z, t and noise; the target mixes x, z and t.
+
+    Args:
+        challenge: Fixes all numbers.
+        name: The name of the noise; another name has other noise.
+        data: Where the images come from.
+    """
+
+    def __init__(self, challenge: Challenge, name: str, data: StubData):
+        super().__init__()
+        self.p_data = data
+        self.mix = RandomField(challenge, "path x")
+        self.noise = challenge.randn(f"{name} noise", (512, *data.points.shape[1:]), data.points.dtype)
+        self.target = RandomField(challenge, "path target", amplitude=2.0)
+        self.next = 0
+        self.sample_conditional_path = Recorder(self.draw, ("z", "t"))
+        self.conditional_vector_field = Recorder(self.regress, ("x", "z", "t"))
+
+    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return n images (n, ...) and their labels (n,)."""
+        return self.p_data.sample(n)
+
+    def draw(self, z: Tensor, t: Tensor) -> Tensor:
+        """Return a noisy state for images z (b, ...) at times t (b, 1, ..., 1), with the shape of z."""
+        first, self.next = self.next, self.next + len(z)
+        return self.noisy(z, t, first)
+
+    def noisy(self, z: Tensor, t: Tensor, first: int) -> Tensor:
+        """Return what `draw` returned when `first` states had been drawn before."""
+        rows = (first + torch.arange(len(z), device=z.device)) % len(self.noise)
+        return self.mix(z, t) + 0.5 * self.noise[rows]
+
+    def regress(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        """Return the target at state x for images z and times t, with the shape of x."""
+        return self.target(x, t, z)
+
+
+class OffsetModel(nn.Module):
+    """Returns a multiple of a target of x and t, plus `gain` times an error; `gain` is a parameter that is 1.
+
+    Args:
+        target: What is right, as a function of x and t.
+        run: A key of `TOY_RUNS`.
+    """
+
+    def __init__(self, target: RandomField, run: str):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones((), dtype=torch.float64))
+        self.target, self.run = target, run
+        self.times: list[Tensor] = []  # of each call
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Return the share of the target plus the error, with the shape of x."""
+        self.times.append(t.detach().clone())
+        return TOY_RUNS[self.run][0] * self.target(x, t) + self.gain * toy_error(self.run, t, x.shape[1:])
+
+
+def toy_error(run: str, t: Tensor, shape: torch.Size | tuple[int, ...]) -> Tensor:
+    """Return the error of the toy model at times t, (b, 1, 1, 1), whose sign alternates from pixel to pixel."""
+    _, offset, slope = TOY_RUNS[run]
+    pixels = torch.arange(math.prod(shape))
+    sizes = (0.5 + pixels / len(pixels) if slope else torch.ones(len(pixels))).double()
+    return (offset + slope * t) * (sizes * (1 - 2 * (pixels % 2))).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of one run, all fixed by the challenge.
+
+    Neither the number of classes, nor the null label, nor eta is the lab's 10, 10 and 0.1, so that a constant shows.
+    """
+
+    shape: tuple[int, ...]  # of one image
+    dtype: torch.dtype
+    batch: int
+    null_label: int
+    eta: float
+    data: Images
+    path: StubPath
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return the inputs of a run of `RUNS` or `EXTRA_RUNS`, with a new dataset and a new path."""
+        shape, dtype, batch = (RUNS | EXTRA_RUNS)[run]
+        name = "trainer" if run in SAME_TRAINER else run
+        classes = challenge.integer("classes", 3, 8)
+        null_label = dropout.draw_null_label(challenge, classes)
+        eta = ETAS.get(run, challenge.number("eta", 0.2, 0.4))
+        all_calls = MANY + sum(size for _, _, size in SAME_TRAINER.values())
+        data = Images(challenge, name, shape, classes, dtype, batch + (all_calls if name == "trainer" else batch))
+        return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
+
+    def trainer(self, Trainer: type, model: nn.Module) -> Any:
+        """Return a trainer of the student's class."""
+        return Trainer(path=self.path, model=model, eta=self.eta, null_label=self.null_label)
