@@ -6,6 +6,7 @@ feedback.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from autograder.intake.reader import Reader
 from autograder.judging.class_run import ClassRun, StudentRun
 
 TIME_BYTES = 200  # read of a timestamp.txt
+SECRET = "submission_secret.txt"  # nbgrader's exchange names a student's feedback by it
+SECRET_BYTES = 200
 
 
 def copy_to_submitted(class_run: ClassRun) -> None:
@@ -72,6 +75,8 @@ def stage_student(lab: Lab, entry: StudentRun, folder: Path, reader: Reader) -> 
     place = folder / entry.student / lab.name
     place.mkdir(parents=True)
     (place / f"{lab.name}.ipynb").write_text(notebook, encoding="utf-8")
+    if secret := exchange_secret(entry):
+        (place / SECRET).write_text(secret, encoding="utf-8")
     if stamp := timestamp_file(entry):
         if time := valid_time(stamp):
             (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")
@@ -91,3 +96,15 @@ def valid_time(stamp: Path) -> str | None:
     except (OSError, ValueError, OverflowError):
         return None
     return time
+
+
+def exchange_secret(entry: StudentRun) -> str | None:
+    """Return the secret that `nbgrader submit` wrote beside a notebook, or None.
+
+    `nbgrader release_feedback` needs it beside the feedback page. A link or another kind of text is not copied.
+    """
+    path = entry.path.parent / SECRET
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > SECRET_BYTES:
+        return None
+    secret = path.read_text(encoding="utf-8", errors="replace")
+    return secret if re.fullmatch(r"[A-Za-z0-9+/=_-]+\s*", secret) else None

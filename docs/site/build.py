@@ -26,6 +26,7 @@ SITE = ROOT / "build" / "site"
 GUIDES = (
     "docs/student.md",
     "docs/instructor.md",
+    "docs/exchange.md",
     "docs/machines.md",
     "docs/security.md",
     "CONTRIBUTING.md",
