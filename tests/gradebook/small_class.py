@@ -38,7 +38,7 @@ def autograder(*words: str, **environment: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         env=os.environ | environment,
-        timeout=300,
+        timeout=1800,  # against a hang, also on a busy machine
     )
 
 

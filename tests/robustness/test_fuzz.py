@@ -25,10 +25,10 @@ from autograder.running.limits import Limits
 from autograder.running.outputs import read_outputs
 from tests.intake.archives import LAB, METADATA, notebook, own_zip
 from utils.checks.evidence import VERSION, Evidence
-from utils.checks.exercise import REGISTRY
+from utils.checks.exercise import find
 
 SHORT, LONG = 40, 4000
-ENTRY = REGISTRY["lab4.cfg_drift"]
+ENTRY = find("lab4.cfg_drift")
 text = st.text(st.characters(codec=None), max_size=40)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
 values = st.recursive(

@@ -25,7 +25,7 @@ from autograder.text import one_line
 from tests.intake.archives import archive, marks, notebook
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
-from utils.checks.exercise import REGISTRY
+from utils.checks.exercise import find
 from utils.checks.judging import Finding, Verdict
 
 LAB = find_lab("lab4")
@@ -107,7 +107,7 @@ def test_a_name_is_one_line_of_visible_characters(name):
 
 def test_a_finding_is_one_line(monkeypatch):
     """A class `WrongSignature` with a message of its own could write the lines of other students into the table."""
-    entry = REGISTRY["lab4.cfg_drift"]
+    entry = find("lab4.cfg_drift")
     forged = Verdict(0.0, 3.0, [Finding("x\ny", "wrong\nada  14 / 14\r\x0b\u2028\x1b[2J\u202e")], faults=["a\nb"])
     monkeypatch.setattr(judging, "judge_with", lambda *_: forged)
     verdict = judging.judge(entry, Challenge(entry.name, b"x" * 32), Evidence(entry.name))
