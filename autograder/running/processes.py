@@ -24,8 +24,8 @@ class ProcessUse:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended and only waits for its parent."""
-        return self.state in "ZX"
+        """Whether the process has given its memory back: it ends, or has ended and waits for its parent."""
+        return self.state in "ZX" or self.mapped == 0
 
 
 def parse_stat(pid: int, text: bytes) -> ProcessUse:

@@ -24,7 +24,7 @@ from autograder.running.processes import (
 
 WATCH_S = 0.25  # seconds between two looks
 FILE_SYSTEMS = ("tmp", "dev/shm")  # that a notebook may write to
-HIDDEN_LOOKS = 2  # in a row: a process that has just ended is closed for a moment
+MAPS_EVERY = 4  # looks: to read all mappings of a process takes milliseconds
 
 
 class Watch:
@@ -46,7 +46,8 @@ class Watch:
         self.baseline = max((one.resident for one in before), default=0)
         self.mapped = max((one.mapped for one in before), default=0)
         self.killed = group.killed_for_memory() if group else 0
-        self.hidden = 0  # looks in a row that found a process that hides itself
+        self.looks = 0
+        self.unread: set[int] = set()  # processes that the last look could not read
         self.clock = Clock(limits, self.cpu_s(before))
 
     def cpu_s(self, processes: list[ProcessUse]) -> float:
@@ -79,16 +80,18 @@ class Watch:
         """Return whether all processes together have more memory than the limit.
 
         The resident size is quick to read, but counts shared pages once for each process. Only if the sum is too large
-        are the proportional shares measured, which is slow and exact. Shared memory without a file stays allocated when
-        a process no longer has its pages, so its full size counts; a single process cannot map so much.
+        are the proportional shares measured, which is slow and exact. No process but the template is taken to share
+        anything: one that was forked may have replaced every page, and one that runs another program shares none.
+        Shared memory without a file stays allocated when a process no longer has its pages, so its full size counts.
         """
-        most = self.limits.memory_bytes
+        most, self.looks = self.limits.memory_bytes, self.looks + 1
         if (
-            sum(max(0, one.resident - self.baseline) for one in found) > most
+            sum(one.resident for one in found) - self.baseline > most
             and sum(proportional_share(one.pid, one.resident) for one in found) - self.baseline > most
         ):
             return True
-        return sum(max(0, one.mapped - self.mapped) for one in found) > most and shared_memory(found) > most
+        much_is_mapped = sum(max(0, one.mapped - self.mapped) for one in found) > most
+        return (much_is_mapped or self.looks % MAPS_EVERY == 0) and shared_memory(found) > most
 
     def memory_was_short(self) -> bool:
         """Return whether the kernel has ended a process of the control group, because its memory was used up."""
@@ -98,9 +101,9 @@ class Watch:
         """Return which limit on files, open files or sockets is exceeded, or ""."""
         counts = [open_descriptors(one.pid) for one in members]
         seen = next((one.pid for one in members if files_used(one.pid) is not None), None)
-        unread = None in counts or (bool(members) and seen is None)
-        self.hidden = self.hidden + 1 if unread else 0
-        if self.hidden >= HIDDEN_LOOKS:
+        unread = {one.pid for one, count in zip(members, counts) if count is None or seen is None}
+        hidden, self.unread = unread & self.unread, unread  # one look may fall into the moment in which a process ends
+        if hidden:
             return "hidden"
         if sum(count or 0 for count in counts) > self.limits.descriptors:
             return "descriptors"

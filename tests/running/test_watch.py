@@ -53,6 +53,7 @@ def test_an_ordinary_run_goes_on(watch):
         ("descendants", [TEMPLATE, *[MEMBER] * 64], "processes"),
         ("descendants", [TEMPLATE, ProcessUse(3, 2, "S", 100, 100, 513, 0.0)], "processes"),
         ("descendants", [TEMPLATE, ProcessUse(3, 2, "S", 3000 * MIB, 100, 1, 0.0)], "memory"),
+        ("descendants", [TEMPLATE, *[ProcessUse(3, 2, "S", 60 * MIB, 100, 1, 0.0)] * 40], "memory"),
     ],
 )
 def test_each_limit_ends_the_run(name, value, reason, watch, machine):
@@ -71,9 +72,23 @@ def test_a_process_that_cannot_be_read_ends_the_run(name, watch, machine):
     assert looks(watch, 2) == "hidden"
 
 
+def test_processes_that_end_one_after_the_other_hide_nothing(watch, machine):
+    """A process that ends cannot be read for a moment; each look meets another one."""
+    machine["open_descriptors"] = None
+    for pid in range(10, 20):
+        machine["descendants"] = [TEMPLATE, ProcessUse(pid, 2, "R", 100, 100, 1, 0.0)]
+        assert looks(watch) == ""
+
+
+def test_shared_memory_counts_however_little_a_process_maps(watch, machine, monkeypatch):
+    """A program that was started anew maps less than the template does."""
+    monkeypatch.setattr(watch_module, "shared_memory", lambda found: 3000 * MIB)
+    assert "memory" in [looks(watch) for _ in range(watch_module.MAPS_EVERY)]
+
+
 def test_the_template_and_ended_processes_need_not_be_read(watch, machine):
     machine["open_descriptors"] = None
-    machine["descendants"] = [TEMPLATE, ProcessUse(3, 2, "Z", 0, 0, 1, 0.0)]
+    machine["descendants"] = [TEMPLATE, ProcessUse(3, 2, "Z", 0, 0, 1, 0.0), ProcessUse(4, 2, "R", 0, 0, 1, 0.0)]
     assert looks(watch, 5) == ""
 
 
