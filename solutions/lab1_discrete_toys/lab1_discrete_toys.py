@@ -290,6 +290,7 @@ The second trap is numerical. The product of 36 densities of size $10^{-20}$ is 
 > Complete `class_posterior(x, t, setting)`. It returns $p(y \mid x_t)$ for all classes, shape `(b, classes)`; rows add up to 1. It holds
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
 > - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, also where every density underflows: no NaN, no infinity;
+> - in the precision of `x` (near the data, logarithms of size $10^5$ must not lose their digits), and for probabilities of $10^{-20}$ too: later cells take their logarithm, and differentiate it;
 > - on any device, and with the inputs left as they are.
 
 <details><summary>A nudge</summary>
@@ -369,7 +370,7 @@ $$\nabla_x \log p_t(x\mid y) = \frac{\alpha\ \mathbb E[x_0 \mid x_t = x, y] - x}
 > ### Exercise 1.4 · The exact score of a class
 > **2 points** · difficulty ●●●○○ · 20 minutes
 >
-> Complete `conditional_score(x, t, y, setting)`, in closed form, for one class `y[n]` per sample. The same worlds, times and $x$ as in 1.3.
+> Complete `conditional_score(x, t, y, setting)`, in closed form (without automatic differentiation), for one class `y[n]` per sample. The same worlds, times and $x$ as in 1.3, and as precise.
 
 <details><summary>A nudge</summary>
 

@@ -8,10 +8,19 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge
-from utils.checks.kits.noised_words import RUNS, Inputs
+from utils.checks.kits.left_behind import require_nothing_left
+from utils.checks.kits.noised_words import RUNS, Inputs, require_digits
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.lab1.class_posterior import NOT_NORMALISED, is_normalised, require_finite_posterior, wrong_posterior
+from utils.checks.lab1.class_posterior import (
+    GRADIENT,
+    NOT_NORMALISED,
+    is_normalised,
+    require_finite_posterior,
+    require_gradient_of_posterior,
+    wrong_posterior,
+)
 
 
 def sites_before_components(m: NoisedMixture) -> Tensor:
@@ -35,6 +44,9 @@ def best_letter(m: NoisedMixture) -> Tensor:
     """Take the maximum over the letters in place of their sum."""
     return m.normalised((m.setting.weights.log() + m.log_sites().amax(-1).sum(-1)[:, None]).logsumexp(-1))
 
+
+# In these runs mistakes look alike. They come last; the public check, which names no mistake, starts with them.
+SIMPLE = ("odds", "letter", "word")
 
 MISTAKES = [
     Mistake(
@@ -123,15 +135,66 @@ MISTAKES = [
 ]
 
 
+SMALLEST = 1e-290  # below, a float64 may be 0
+IN_LOGARITHMS = 1e-4  # how exact the logarithm of a posterior must be
+
+
+def require_logarithms(judge: Judge, posterior: Tensor, expected: Tensor, run: str) -> None:
+    """Fail unless small probabilities are right relative to their size."""
+    counts = expected > SMALLEST
+    error = (posterior[counts].log() - expected[counts].log()).abs()
+    place = int(error.nan_to_num(float("inf")).argmax())
+    actual, right = float(posterior[counts][place]), float(expected[counts][place])
+    judge.require(
+        bool(error.max() < IN_LOGARITHMS),
+        "limited",
+        f"Small probabilities are wrong: one should be {right:.6g}, but yours is {actual:.6g} (seen {WHERE[run]}). "
+        "Later cells take their logarithm. Do not limit probabilities, and add no constant.",
+    )
+
+
 def verdict(judge: Judge) -> None:
-    """Compare every run with Bayes' rule in float64."""
+    """Compare every run with Bayes' rule in float64, and its derivative with the difference of two scores."""
     with judge.part("posterior", points=4):
-        for run, sizes in RUNS.items():
-            mixture = NoisedMixture(Inputs.of(judge.challenge, run))
-            posterior, expected = require_finite_posterior(judge, run), mixture.posterior()
-            atol = 1e-7 if sizes.dtype == torch.float64 else 2e-3
-            otherwise = wrong_posterior(run) if is_normalised(posterior) else NOT_NORMALISED
-            compare(judge, posterior, expected, MISTAKES, mixture, otherwise, 0.0, atol)
+        require_nothing_left(judge, RUNS)
+        posteriors = {run: require_finite_posterior(judge, run) for run in RUNS}
+        require_digits(judge)
+        mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
+        otherwise = simplest_failure(judge, posteriors, mixtures)
+        for run in sorted(RUNS, key=SIMPLE.__contains__):
+            posterior, expected = posteriors[run], mixtures[run].posterior()
+            mistakes = MISTAKES if run not in SIMPLE else []
+            compare(judge, posterior, expected, mistakes, mixtures[run], otherwise, 0.0, accuracy(run))
+            if RUNS[run].dtype == torch.float64:
+                require_logarithms(judge, posterior, expected, run)
             require_unchanged(judge, f"{run}/inputs_kept")
+        expected = mixtures[GRADIENT].score() - mixtures[GRADIENT].score(mixtures[GRADIENT].mean_of_all())
+        finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
+        judge.compare(require_gradient_of_posterior(judge), expected, (), finding, 1e-5)
+        require_nothing_left(judge, ["gradient"])
         require_layout_ignored(judge, "letters")
         judge.device()
+
+
+def accuracy(run: str) -> float:
+    """Return how far a right posterior may be from the exact one."""
+    return 1e-7 if RUNS[run].dtype == torch.float64 else 2e-3
+
+
+def simplest_failure(
+    judge: Judge, posteriors: dict[str, Tensor], mixtures: dict[str, NoisedMixture]
+) -> tuple[str, str]:
+    """Return code and message of the simplest run whose posterior is wrong, for mistakes that are not in the table."""
+    for run, posterior in posteriors.items():
+        if not judge.close(posterior, mixtures[run].posterior(), 0.0, accuracy(run)):
+            if not is_normalised(posterior):
+                return NOT_NORMALISED
+            return wrong_posterior(run) if run != "odds" else ALREADY_WRONG
+    return "wrong_posterior", "Your posterior is not p(y | x_t)."
+
+
+ALREADY_WRONG = (
+    "odds_wrong",
+    "Your posterior is wrong already for one spin that is -1 in class 0 and +1 in class 1, with equal priors. "
+    "Its log odds are 2 alpha x / sigma².",
+)

@@ -26,7 +26,7 @@ for name, finds, old, new in (
     ("sites_before_components", "sites_before_components", COMPONENTS, "log_sites.logsumexp(-1)"),
     (
         "sites_averaged",
-        ("sites_averaged", "underflow", "wrong_posterior"),
+        ("sites_averaged", "underflow", "wrong_posterior", "wrong_components"),
         COMPONENTS,
         "log_sites.logsumexp(-1).mean(-1)",
     ),
@@ -54,8 +54,54 @@ for name, finds, old, new in (
     ("probs_not_logged", ("wrong_posterior", "underflow"), "setting.probs.log() -", "setting.probs -"),
     ("clipped_time", ("wrong_posterior", "underflow"), WIDTH, "(2 * sigma(t).clamp_min(0.3) ** 2)"),
     ("none", "returned_none", "return torch.softmax", "torch.softmax"),
+    ("clamped", "limited", RETURN, f"{RETURN}.clamp(1e-12, 1)"),
+    ("clamped_for_the_logarithm", "limited", RETURN, f"({RETURN} + 1e-20)"),
+    ("inside_in_float32", "digits_lost", "distance = (x[", "x, t = x.float(), t.float()\n    distance = (x["),
+    ("result_in_float32", ("wrong_dtype", "digits_lost"), RETURN, f"{RETURN}.float()"),
+    ("rounded_and_back", ("digits_lost", "limited"), RETURN, f"{RETURN}.float().to(x.dtype)"),
+    ("detached", "detached", "distance = (x[", "distance = (x.detach()["),
+    ("no_grad", "detached", "    return torch", "    with torch.no_grad():\n      return torch"),
+    ("sigma_with_a_floor", ("underflow", "wrong_posterior"), WIDTH, "(2 * (sigma(t) ** 2).clamp_min(1e-3))"),
+    ("variance_plus_epsilon", ("underflow", "wrong_posterior", "limited"), WIDTH, "(2 * (sigma(t) ** 2 + 1e-6))"),
+    ("alpha_with_a_floor", "wrong_at_the_end", PLACE, "alpha(t).clamp_min(0.012)[..., None] * setting.points"),
+    ("first_time_for_all", ("wrong_posterior", "wrong_components"), "    distance =", "    t = t[:1]\n    distance ="),
+    (
+        "letters_plus_epsilon",
+        ("limited", "underflow", "wrong_posterior"),
+        "setting.probs.log() -",
+        "(setting.probs + 1e-12).log() -",
+    ),
+    (
+        "weights_plus_epsilon",
+        ("limited", "wrong_posterior", "underflow"),
+        "setting.weights.log()",
+        "(setting.weights + 1e-8).log()",
+    ),
+    (
+        "even_prior",
+        "prior_missing",
+        RETURN,
+        "torch.softmax(torch.full_like(setting.prior, 1 / len(setting.prior)).log() + log_classes, dim=-1)",
+    ),
+    (
+        "prior_twice",
+        ("wrong_posterior", "wrong_components"),
+        RETURN,
+        "torch.softmax(2 * setting.prior.log() + log_classes, dim=-1)",
+    ),
+    ("switches_x", "requires_grad_left", "    distance =", "    x.requires_grad_(not x.requires_grad)\n    distance ="),
+    ("seeds", "seed_left", "    distance =", "    torch.manual_seed(0)\n    distance ="),
+    (
+        "kept_by_name",
+        ("raised", "wrong_posterior", "not_finite"),
+        "setting.probs.log() -",
+        "class_posterior.__dict__.setdefault(setting.name, setting.probs.log()) -",
+    ),
     ("in_place", "input_altered", "    return torch", "    x.zero_()\n    return torch"),
 ):
+    finds = (finds,) if isinstance(finds, str) else finds
+    finds += ("near_the_data", "impossible_words") if "underflow" in finds else ()
+    finds += ("odds_wrong", "wrong_letters") if "wrong_posterior" in finds else ()
     if name == "sites_before_components":
         wrong(
             name,
@@ -136,4 +182,44 @@ right(
     "helper_elsewhere",
     setup="def mixture(logs, weights):\n    return torch.logsumexp(logs + weights.log(), dim=-1)\n",
     edit=(CLASSES, "mixture(log_components[:, None], setting.weights)"),
+)
+right(
+    "numbers_as_tensors",
+    source=posterior("""
+a, s2 = alpha(t), 1 - alpha(t) ** 2 if x.dtype == torch.float64 else sigma(t) ** 2
+gap = x.unsqueeze(2) - a.unsqueeze(3) * setting.points
+d2 = torch.einsum("blkd,blkd->blk", gap, gap)
+logs = setting.probs.log().unsqueeze(0) - torch.div(d2, torch.tensor(2.0) * s2).unsqueeze(1)
+joint = setting.prior.log()[:, None] + setting.weights.log() + logs.logsumexp(3).sum(2)[:, None]
+return joint.logsumexp(2).softmax(1)
+"""),
+)
+right(
+    "vmap",
+    source=posterior("""
+def one(z, a, s):
+    d = ((z[:, None] - a[..., None] * setting.points) ** 2).sum(-1)
+    logs = torch.logsumexp(setting.probs.log() - d / (2 * s**2), -1).sum(-1)
+    return torch.softmax(torch.logsumexp(setting.weights.log() + logs, -1) + setting.prior.log(), -1)
+
+return torch.func.vmap(one)(x, alpha(t), sigma(t))
+"""),
+)
+right(
+    "row_by_row",
+    source=posterior("""
+rows = []
+for z, s in zip(x, t):
+    d = torch.stack([(z - alpha(s) * e).pow(2).sum(-1) for e in setting.points], dim=-1)
+    parts = torch.logsumexp(setting.probs.log() - d / (2 * sigma(s) ** 2), -1).sum(-1)
+    rows.append(torch.log_softmax(torch.logsumexp(setting.weights.log() + parts, -1) + setting.prior.log(), 0).exp())
+return torch.stack(rows)
+"""),
+)
+right(
+    "infinity_by_nan_to_num",
+    edit=(
+        "setting.probs.log() -",
+        "torch.where(setting.probs > 0, setting.probs.clamp_min(1e-300).log(), -math.inf) -",
+    ),
 )

@@ -32,7 +32,7 @@ for name, finds, old, new in (
         "weights_missing",
         "weights_missing",
         "setting.weights[y].log() + ",
-        "torch.log((setting.weights[y] > 0).double()) + ",
+        "torch.log((setting.weights[y] > 0).to(x)) + ",
     ),
     ("all_components", "weights_missing", "setting.weights[y].log() + ", ""),
     (
@@ -45,7 +45,7 @@ for name, finds, old, new in (
         "letters_missing",
         ("letters_missing", "wrong_score"),
         "setting.probs.log() -",
-        "torch.log((setting.probs > 0).double()) -",
+        "torch.log((setting.probs > 0).to(x)) -",
     ),
     ("twice_the_exponent", ("half_exponent", "wrong_score"), WIDTH, "sigma(t) ** 2"),
     ("exponent_sigma", ("half_exponent", "wrong_score"), WIDTH, "(2 * sigma(t))"),
@@ -66,12 +66,43 @@ for name, finds, old, new in (
     ("class_zero", ("wrong_score", "unconditional"), "setting.weights[y]", "setting.weights[torch.zeros_like(y)]"),
     (
         "sites_averaged",
-        ("wrong_score", "shares_not_updated"),
+        ("wrong_score", "shares_not_updated", "wrong_components"),
         "log_sites.logsumexp(-1).sum(-1)",
         "log_sites.logsumexp(-1).mean(-1)",
     ),
+    ("clipped", "wrong_score", BEST, f"({BEST}).clamp(-100, 100)"),
+    ("clipped_far_out", "wrong_score", BEST, f"({BEST}).clamp(-1e4, 1e4)"),
+    (
+        "variance_with_a_floor",
+        ("wrong_score", "wrong_components"),
+        "/ sigma(t) ** 2",
+        "/ (sigma(t) ** 2).clamp_min(1e-3)",
+    ),
+    ("variance_plus_epsilon", "wrong_score", "/ sigma(t) ** 2", "/ (sigma(t) ** 2 + 1e-6)"),
+    ("alpha_with_a_floor", "wrong_score", "alpha(t) * best_guess", "alpha(t).clamp_min(0.012) * best_guess"),
+    ("a_squared", ("wrong_score", "wrong_components"), "alpha(t) * best_guess", "alpha(t) ** 2 * best_guess"),
+    (
+        "label_zero_for_none",
+        ("wrong_score", "wrong_components"),
+        "setting.weights[y].log()",
+        "setting.weights[y.clamp_min(1)].log()",
+    ),
+    (
+        "labels_of_the_batch",
+        ("wrong_score", "wrong_components"),
+        "setting.weights[y].log()",
+        "setting.weights[y[:1]].log()",
+    ),
+    ("first_time_for_all", ("wrong_score", "wrong_components"), "    distance =", "    t = t[:1]\n    distance ="),
+    ("inside_in_float32", "digits_lost", "distance = (x[", "x, t = x.float(), t.float()\n    distance = (x["),
+    ("result_in_float32", ("wrong_dtype", "digits_lost"), BEST, f"({BEST}).float()"),
+    ("projected", ("wrong_score", "wrong_components"), BEST, f"(lambda s: s - s.mean(-1, True))({BEST})"),
+    ("seeds", "seed_left", "    distance =", "    torch.manual_seed(0)\n    distance ="),
+    ("switches_x", "requires_grad_left", "    distance =", "    x.requires_grad_()\n    distance ="),
     ("none", "returned_none", "return (alpha(t)", "(alpha(t)"),
 ):
+    finds = (finds,) if isinstance(finds, str) else finds
+    finds += ("pull_wrong", "wrong_letters", "wrong_far_out") if "wrong_score" in finds else ()
     wrong(name, finds, edit=old if new is None else (old, new))
 
 
@@ -82,7 +113,7 @@ def score(body: str) -> str:
 
 wrong(
     "gradient_of_posterior",
-    "gradient_of_posterior",
+    ("gradient_of_posterior", "not_closed_form"),
     source=score("""
 z = x.detach().requires_grad_()
 d2 = (z[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
@@ -91,8 +122,9 @@ classes = setting.prior.log() + (setting.weights.log() + logs[:, None]).logsumex
 return torch.autograd.grad(classes.log_softmax(-1)[torch.arange(len(y)), y].sum(), z)[0]
 """),
 )
-right(
+wrong(
     "autograd",
+    "not_closed_form",
     source=score("""
 z = x.detach().double().requires_grad_()
 d2 = (z[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
@@ -100,6 +132,37 @@ logs = (setting.probs.log() - (d2 / (2 * sigma(t).double() ** 2))[:, None]).logs
 total = (setting.weights[y].log() + logs).logsumexp(-1).sum()
 return torch.autograd.grad(total, z)[0]
 """),
+)
+wrong(
+    "functional_autograd",
+    "not_closed_form",
+    source=score("""
+def log_p(z, s, k):
+    d2 = (z[:, None] - alpha(s)[..., None] * setting.points).square().sum(-1)
+    logs = (setting.probs.log() - d2 / (2 * sigma(s) ** 2)).logsumexp(-1).sum(-1)
+    return (setting.weights.log().index_select(0, k[None])[0] + logs).logsumexp(-1)
+
+return torch.func.vmap(torch.func.grad(log_p))(x, t, y)
+"""),
+)
+right(
+    "vmap",
+    source=score("""
+def one(z, a, s, w):
+    d2 = (z[:, None] - a[..., None] * setting.points).square().sum(-1)
+    logs = setting.probs.log() - d2 / (2 * s**2)
+    shares = torch.softmax(w.log() + logs.logsumexp(-1).sum(-1), -1)
+    return (a * torch.tensordot(shares, logs.softmax(-1) @ setting.points, 1) - z) / s**2
+
+return torch.func.vmap(one)(x, alpha(t), sigma(t), setting.weights[y])
+"""),
+)
+right("in_place_on_own", edit=(BEST, "best_guess.mul_(alpha(t)).sub_(x).div_(sigma(t).square())"))
+right("two_terms", edit=(BEST, "alpha(t) / sigma(t) ** 2 * best_guess - x / sigma(t) ** 2"))
+right("indexed_by_class", edit=("setting.weights[y].log()", "torch.index_select(setting.weights, 0, y).log()"))
+right(
+    "one_hot_classes",
+    edit=("setting.weights[y].log()", "(nn.functional.one_hot(y, setting.classes).to(x) @ setting.weights).log()"),
 )
 right(
     "component_scores",
@@ -142,5 +205,18 @@ letters = (shares[:, :, None, None] * logs.softmax(-1)).sum(1)
 exact = x.dtype == torch.float64 and t.min() > 0.01
 variance = 1 - alpha(t).double() ** 2 if exact else sigma(t) ** 2
 return (alpha(t) * (letters @ setting.points) - x) / variance
+"""),
+)
+wrong(
+    "gradient_of_posterior_in_closed_form",
+    "gradient_of_posterior",
+    source=score("""
+d2 = (x[:, :, None] - alpha(t)[..., None] * setting.points).square().sum(-1)
+logs = torch.log(setting.probs) - (d2 / (2 * sigma(t) ** 2))[:, None]
+parts = logs.logsumexp(-1).sum(-1)
+means = logs.softmax(-1) @ setting.points
+own = torch.einsum("bc,bcld->bld", (setting.weights[y].log() + parts).softmax(-1), means)
+whole = torch.einsum("bc,bcld->bld", ((setting.prior @ setting.weights).log() + parts).softmax(-1), means)
+return alpha(t) * (own - whole) / sigma(t) ** 2
 """),
 )

@@ -7,7 +7,8 @@ from autograder.exercises.kits.noised_mixture import NoisedMixture
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.noised_words import RUNS, Inputs
-from utils.checks.lab1.class_posterior import PUBLIC_NUMBERS
+from utils.checks.kits.projections import project
+from utils.checks.lab1.class_posterior import GRADIENT, PUBLIC_GRADIENT, PUBLIC_NUMBERS, SLOPES, slopes
 
 CHALLENGE = Challenge("lab1.test", b"a key")
 
@@ -32,5 +33,25 @@ def test_the_public_numbers_come_from_the_oracles():
         inputs = Inputs.of(challenge, run)
         oracle = oracles.posterior_in_decimals if run == "long" else oracles.posterior
         posterior = oracle(inputs.x, inputs.t, inputs.setting)
-        directions = challenge.randn(f"{run} posterior probe", tuple(posterior.shape))
-        assert PUBLIC_NUMBERS[run] == pytest.approx(float((posterior * directions).mean()), abs=2e-7), run
+        assert PUBLIC_NUMBERS[run] == pytest.approx(project(challenge, run, posterior), abs=2e-7), run
+        if run == "odds":
+            assert slopes(posterior, inputs) == pytest.approx(SLOPES, rel=1e-6)
+
+
+def gradient_of_log_posterior(inputs: Inputs):
+    x = inputs.x.clone().requires_grad_()
+    logs = oracles.log_densities(x, inputs.t, inputs.setting) + inputs.setting.prior.log()
+    return torch.autograd.grad(logs.log_softmax(1)[torch.arange(len(x)), inputs.y].sum(), x)[0]
+
+
+def test_the_gradient_comes_from_the_oracle():
+    challenge = Challenge.public("lab1.class_posterior")
+    gradient = gradient_of_log_posterior(Inputs.of(challenge, GRADIENT))
+    assert pytest.approx(project(challenge, "gradient", gradient), abs=2e-7) == PUBLIC_GRADIENT
+
+
+def test_the_hidden_gradient_is_a_derivative():
+    inputs = Inputs.of(CHALLENGE, GRADIENT)
+    mixture = NoisedMixture(inputs)
+    difference = mixture.score() - mixture.score(mixture.mean_of_all())
+    assert torch.allclose(difference, gradient_of_log_posterior(inputs), atol=1e-7)

@@ -7,7 +7,7 @@ from autograder.exercises.kits.noised_mixture import NoisedMixture
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.noised_words import RUNS, Inputs
-from utils.checks.lab1.conditional_score import PUBLIC_NUMBERS, directions
+from utils.checks.lab1.conditional_score import PUBLIC_NUMBERS, PUBLIC_PULLS, directions
 
 CHALLENGE = Challenge("lab1.test", b"a key")
 
@@ -38,3 +38,5 @@ def test_the_public_numbers_come_from_the_oracle():
         inputs = Inputs.of(challenge, run)
         score = oracles.score(inputs.x, inputs.t, inputs.y, inputs.setting)
         assert number == pytest.approx(float((score * directions(challenge, run)).mean()), abs=2e-7), run
+        if run == "odds":
+            assert {i: float(score.flatten()[i]) for i in PUBLIC_PULLS} == pytest.approx(PUBLIC_PULLS, rel=1e-6)

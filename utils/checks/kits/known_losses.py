@@ -154,8 +154,8 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
     judge.require(
         near(losses["partly"], share * SURE),
         "not_the_mean",
-        f"A classifier gives a logit of {SURE:g} to the right class, except where the label is 0, {share:.0%} of the "
-        f"batch: there a wrong class gets it. Its loss is {share * SURE:.4g}, but yours is {losses['partly']:.4g}. "
+        f"A classifier gives a logit of {SURE:g} to the right class, but not where the label is 0 ({share:.0%}): "
+        f"there a wrong class gets it. Its loss is {share * SURE:.4g}, but yours is {losses['partly']:.4g}. "
         "Each sample counts equally, whatever its label.",
     )
     judge.require(

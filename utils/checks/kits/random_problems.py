@@ -8,10 +8,14 @@ from utils.checks.challenge import Challenge
 from utils.toy_problems import SPINS, ToyProblem
 
 COMPONENTS, CLASSES = 4, 3
+NAME = "A toy problem"  # of all problems, so that what is kept under the name of a problem shows
 TENSORS = ("probs", "weights", "prior", "points")  # of a ToyProblem
 
 # What is special about a run, for messages: "(seen on spins)".
 WHERE = {
+    "odds": "on one spin that each class fixes",
+    "letter": "on words of one letter, with one component a class",
+    "word": "on words with one component a class",
     "spins": "on spins",
     "letters": "on one-hot letters",
     "integers": "on data of integers",
@@ -49,10 +53,10 @@ def random_problem(
     weights[0, 1] = weights[1, 0] = 0  # no class has all components
     prior = cpu.rand(f"{name} prior", (CLASSES,)) + 0.2
     points = torch.tensor(SPINS).double() if letters == 2 else torch.eye(letters).double()
-    problem = ToyProblem(name, probs, weights / weights.sum(-1, keepdim=True), prior / prior.sum(), points).to(dtype)
+    problem = ToyProblem(NAME, probs, weights / weights.sum(-1, keepdim=True), prior / prior.sum(), points).to(dtype)
     if challenge.device == "cpu":
         return problem
-    return ToyProblem(name, **{key: getattr(problem, key).to(challenge.device) for key in TENSORS})
+    return ToyProblem(NAME, **{key: getattr(problem, key).to(challenge.device) for key in TENSORS})
 
 
 def with_probs(problem: ToyProblem, probs: torch.Tensor) -> ToyProblem:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, probe_words
-from utils.checks.kits.random_problems import CLASSES, WHERE
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, probe_words, require_digits
+from utils.checks.kits.projections import require_projection
+from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.student import Student
@@ -17,15 +20,47 @@ from utils.checks.student import Student
 NOT_NORMALISED = "not_normalised", "Your probabilities do not add up to 1 over the classes."
 
 
+GRADIENT = "letters"  # the run that is repeated with an x that requires a gradient, as the lab passes it
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `class_posterior` on noised words of random toy problems."""
+    """Call `class_posterior` on noised words of random toy problems; and differentiate it with respect to x."""
     class_posterior = student.function("class_posterior", "x", "t", "setting")
     probe_words(evidence, challenge, lambda inputs: class_posterior(inputs.x, inputs.t, inputs.setting))
+    with evidence.attempt("gradient"):
+        inputs = Inputs.of(challenge, GRADIENT)
+        x = inputs.x.clone().requires_grad_()
+        with watching(evidence, "gradient", x=x):
+            posterior = class_posterior(x, inputs.t, inputs.setting)
+        attached = isinstance(posterior, Tensor) and posterior.requires_grad and posterior.dim() == 2
+        evidence.put("gradient/attached", attached)
+        if attached:
+            chosen = posterior.log()[torch.arange(len(x)), inputs.y].sum()
+            evidence.put("gradient/value", torch.autograd.grad(chosen, x)[0])
+
+
+def require_gradient_of_posterior(judge: Judge) -> Tensor:
+    """Return the gradient of log p(y | x) with respect to x; fail if there is none."""
+    judge.require(
+        judge.value("gradient/attached", bool),
+        "detached",
+        "Your posterior is cut off from x: the lab differentiates it to check 1.4. "
+        "Use torch's functions throughout, and detach nothing.",
+    )
+    shape = Inputs.of(judge.challenge, GRADIENT).x.shape
+    gradient = judge.tensor("gradient/value", shape, "The gradient of your posterior", finite=False)
+    judge.require(
+        bool(gradient.isfinite().all()),
+        "gradient_not_finite",
+        "The derivative of your posterior with respect to x contains NaN or infinity, although the posterior does not. "
+        "Is a value that is thrown away infinite, as in `torch.where`?",
+    )
+    return gradient
 
 
 def require_finite_posterior(judge: Judge, run: str) -> Tensor:
     """Return the posterior of a run, (b, classes); fail if it has another shape, NaN or infinity."""
-    batch = RUNS[run].batch
+    batch, classes = RUNS[run].batch, Inputs.of(judge.challenge, run).setting.classes
     posterior = judge.tensor(f"{run}/value", what="The posterior", finite=False)
     if posterior.shape == (batch,):
         judge.fail(
@@ -33,9 +68,9 @@ def require_finite_posterior(judge: Judge, run: str) -> Tensor:
             "You return the probability of one class. Return those of all classes, with shape (b, classes).",
         )
     judge.require(
-        posterior.shape == (batch, CLASSES),
+        posterior.shape == (batch, classes),
         "wrong_shape",
-        f"The posterior has shape {tuple(posterior.shape)}, expected {(batch, CLASSES)}.",
+        f"The posterior has shape {tuple(posterior.shape)}, expected {(batch, classes)}.",
     )
     finite = bool(posterior.isfinite().all())
     judge.require(
@@ -49,6 +84,7 @@ def require_finite_posterior(judge: Judge, run: str) -> Tensor:
         "not_finite",
         f"The posterior contains NaN or infinity (seen {WHERE[run]}). Some probabilities of a setting are exactly 0.",
     )
+    judge.require_precision(f"{run}/value", RUNS[run].dtype, "The posterior")
     return posterior
 
 
@@ -59,22 +95,107 @@ def is_normalised(posterior: Tensor) -> bool:
 
 def wrong_posterior(run: str) -> tuple[str, str]:
     """Return code and message for a posterior with wrong numbers. Where densities underflow, blame that."""
-    if run in UNDERFLOWING:
+    if run in UNDERFLOWING and run not in WRONG:
         return (
             "underflow",
             f"Your posterior is wrong {WHERE[run]}, where densities underflow to 0. "
             "Add logarithms, and sum with logsumexp; a small constant inside a logarithm does not help.",
         )
+    return WRONG.get(
+        run, ("wrong_posterior", f"Your posterior is not p(y | x_t) (seen {WHERE[run]}), but it is right elsewhere.")
+    )
+
+
+# The runs from the simplest to the most general one, and what is new in each.
+WRONG = {
+    "letter": (
+        "wrong_letters",
+        "Your posterior is wrong for words of one letter, with one component a class. It is right where each class has "
+        "one letter only, so look at what `setting.probs` does: a density sums over all letters, those of little "
+        "probability too.",
+    ),
+    "word": (
+        "wrong_sites",
+        "Your posterior is right for words of one letter and wrong for longer ones, with one component a class. "
+        "How do the densities of independent sites combine?",
+    ),
+    "spins": (
+        "wrong_components",
+        "Your posterior is right for classes of one component, and wrong for mixtures. "
+        "A sample has one component for all its sites. What is multiplied first, what is added then, with which weights?",
+    ),
+    "clear": (
+        "near_the_data",
+        "Your posterior is wrong where there is hardly any noise. Is sigma or a probability limited from below?",
+    ),
+    "impossible": (
+        "impossible_words",
+        "Your posterior is wrong near words that no class can make. There a small constant that is added to a "
+        "probability decides everything: log(0) = -inf is right, and `logsumexp` knows what to do with it.",
+    ),
+    "late": (
+        "wrong_at_the_end",
+        "Your posterior is right at earlier times, but wrong near t = 1, where alpha is small and the prior decides.",
+    ),
+}
+
+
+def slopes(posterior: Tensor, inputs: Inputs) -> tuple[float, float]:
+    """Return log p(1 | x) - log p(0 | x), divided by x, at the earliest and at the latest time."""
+    slope = (posterior[:, 1] / posterior[:, 0]).log() / inputs.x.flatten()
+    return float(slope[inputs.t.argmin()]), float(slope[inputs.t.argmax()])
+
+
+def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
+    """Return code and message for wrong log odds of one spin whose two classes have one letter each.
+
+    Exact log odds are linear in x at each time, so their size is compared with the distance of the two centres.
+    """
+    t = inputs.t.flatten()
+    early, late = slopes(posterior, inputs)
+    start = (
+        "Already for one spin that is -1 in class 0 and +1 in class 1, with equal priors, your posterior is wrong: "
+        f"log p(1 | x) - log p(0 | x) is {early:.7g} x at t = {float(t.min()):.2g} and {late:.7g} x at "
+        f"t = {float(t.max()):.2g}"
+    )
+    expected_early, expected_late = SLOPES
+    if early < 0:
+        return "odds_reversed", f"{start}. It should have the other sign."
+    if early < 0.05 * expected_early:
+        return (
+            "odds_tiny",
+            f"{start}: {early / expected_early:.7g} and {late / expected_late:.7g} times what is right. "
+            "A letter of probability 0 has the logarithm -inf.",
+        )
+    if abs(early / expected_early - 1) < 1e-6:
+        return (
+            "time_shared",
+            f"{start}: right at the first, and {late / expected_late:.7g} times what is right at the other.",
+        )
+    if early > expected_early * 1.001 and late > expected_late * 1.001:
+        return "odds_too_large", f"{start}, which is too much at both. Which factor of the Gaussian is missing?"
     return (
-        "wrong_posterior",
-        f"Your posterior is not p(y | x_t) (seen {WHERE[run]}). "
-        "Work out a case of two sites and two components by hand: which sum, and which product, comes first?",
+        "odds_wrong",
+        f"{start}: {early / expected_early:.7g} and {late / expected_late:.7g} times what is right. "
+        "Where are the Gaussians centred, and how wide are they?",
+    )
+
+
+def require_small_probabilities(judge: Judge) -> None:
+    """Fail if no posterior of a sure sample is tiny: then it was limited, and its logarithm is useless."""
+    smallest = float(judge.tensor("odds/value").min())
+    judge.require(
+        smallest < 1e-20,
+        "limited",
+        f"Near the data a class can be impossible, and its posterior is below 1e-20. Your smallest is {smallest:.2g}. "
+        "Do not limit probabilities from below: later cells take their logarithm.",
     )
 
 
 def check(judge: Judge) -> None:
     """Check that the results are probabilities, the prior at t = 1, and the public numbers."""
     with judge.part("posterior", 4):
+        require_nothing_left(judge, RUNS)
         for run in RUNS:
             posterior = require_finite_posterior(judge, run)
             judge.require(
@@ -82,41 +203,63 @@ def check(judge: Judge) -> None:
             )
             judge.require(is_normalised(posterior), *NOT_NORMALISED)
             require_unchanged(judge, f"{run}/inputs_kept")
-        prior = Inputs.of(judge.challenge, "late").setting.prior
-        judge.require(
-            (judge.tensor("late/value") - prior).abs().max() < 0.1,
-            "not_the_prior",
-            "At t = 1 nothing is known about x_0, so the posterior must be the prior p(y), but yours is not. "
-            "Does the prior enter, and where are your Gaussians centred when alpha(t) is nearly 0?",
-        )
+        require_digits(judge)
         for run, number in PUBLIC_NUMBERS.items():
             posterior = judge.tensor(f"{run}/value")
-            directions = judge.challenge.randn(f"{run} posterior probe", tuple(posterior.shape))
-            actual = float((posterior * directions).mean())
-            judge.require(abs(actual - number) < 1e-5, *wrong_posterior(run))
+            if run == "odds":
+                require_odds(judge, posterior, Inputs.of(judge.challenge, run))
+                require_prior(judge)
+            require_projection(judge, run, posterior, number, wrong_posterior(run))
+        require_small_probabilities(judge)
+        gradient = require_gradient_of_posterior(judge)
+        require_nothing_left(judge, ["gradient"])
+        finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
+        require_projection(judge, "gradient", gradient, PUBLIC_GRADIENT, finding)
         require_layout_ignored(judge, "letters")
         judge.device()
 
 
+def require_odds(judge: Judge, posterior: Tensor, inputs: Inputs) -> None:
+    """Fail unless the log odds of one spin have the right size."""
+    actual = slopes(posterior, inputs)
+    right = all(abs(slope / expected - 1) < 1e-5 for slope, expected in zip(actual, SLOPES))
+    judge.require(right, *wrong_odds(posterior, inputs))
+
+
+def require_prior(judge: Judge) -> None:
+    """Fail unless the posterior at t = 1 is nearly the prior."""
+    prior = Inputs.of(judge.challenge, "late").setting.prior
+    judge.require(
+        (judge.tensor("late/value") - prior).abs().max() < 0.1,
+        "not_the_prior",
+        "At t = 1 nothing is known about x_0, so the posterior must be the prior p(y), but yours is not.",
+    )
+
+
 # The mean of the posterior times random directions on the public challenge. An oracle adds up all words of the alphabet
 # one by one; for `long` it uses decimal arithmetic without logarithms. tests/exercises/lab1 computes the numbers again.
+PUBLIC_GRADIENT = 0.0006423  # of log p(y | x) with respect to x, in the run `GRADIENT`
+SLOPES = 66.9431172, 0.33243744  # the log odds in the run `odds`, divided by x, at the earliest and at the latest time
 PUBLIC_NUMBERS = {
-    "spins": 0.0330976,
-    "letters": -0.0113154,
-    "clear": 0.0625538,
-    "far": 0.0969154,
-    "impossible": 0.0282806,
-    "long": 0.0147087,
-    "late": -0.0092999,
-    "one": -0.1745042,
-    "single": -0.0344671,
+    "odds": -0.1121842,
+    "letter": 0.0488796,
+    "word": 0.0645133,
+    "spins": -0.0101470,
+    "letters": -0.0833548,
+    "clear": 0.1008545,
+    "far": -0.0508704,
+    "long": -0.0159758,
+    "impossible": -0.0750047,
+    "late": -0.0086140,
+    "one": 0.4724134,
+    "single": -0.1503488,
 }
 
 EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=3,
+    version=4,
     names=("class_posterior",),
     probe=probe,
     public=check,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.noised_words import RUNS, Inputs, probe_words
+from utils.checks.kits.autograd_used import noticing_autograd
+from utils.checks.kits.left_behind import require_nothing_left
+from utils.checks.kits.noised_words import RUNS, Inputs, probe_words, require_digits
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -18,7 +21,14 @@ from utils.checks.student import Student
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call `conditional_score` on noised words of random toy problems."""
     conditional_score = student.function("conditional_score", "x", "t", "y", "setting")
-    probe_words(evidence, challenge, lambda inputs: conditional_score(inputs.x, inputs.t, inputs.y, inputs.setting))
+
+    def call(inputs: Inputs) -> object:
+        return conditional_score(inputs.x, inputs.t, inputs.y, inputs.setting)
+
+    with noticing_autograd(evidence, "closed/derivatives"):
+        probe_words(evidence, challenge, call)
+    with evidence.attempt("no_grad"), torch.no_grad():  # as the lab's sampler calls it
+        evidence.put("no_grad/value", call(Inputs.of(challenge, "letters")))
 
 
 def directions(challenge: Challenge, run: str) -> Tensor:
@@ -36,49 +46,114 @@ def require_finite_score(judge: Judge, run: str, inputs: Inputs) -> Tensor:
         f"Your score contains NaN or infinity (seen {WHERE[run]}). "
         "Probabilities may be exactly 0, and densities underflow: stay with logarithms and softmax.",
     )
+    judge.require_precision(f"{run}/value", RUNS[run].dtype, "The score")
     return score
+
+
+def require_closed_form(judge: Judge) -> None:
+    """Fail if a derivative was taken automatically."""
+    judge.require(
+        judge.value("closed/derivatives", int) == 0,
+        "not_closed_form",
+        "Your function differentiates automatically, but the exercise asks for the closed form: "
+        "it can be read, and it works where nothing is recorded for a derivative.",
+    )
 
 
 def wrong_score(run: str) -> tuple[str, str]:
     """Return code and message for a score with wrong numbers."""
-    return (
-        "wrong_score",
-        f"Your score is not the gradient of log p_t(x | y) with respect to x (seen {WHERE[run]}). "
-        "Compare it with automatic differentiation of the log density.",
+    return WRONG.get(
+        run,
+        (
+            "wrong_score",
+            f"Your score is not the gradient of log p_t(x | y) with respect to x (seen {WHERE[run]}), "
+            "but it is right for simpler problems.",
+        ),
     )
+
+
+# The runs from the simplest to the most general one, and what is new in each.
+WRONG = {
+    "letter": (
+        "wrong_letters",
+        "Your score is wrong for words of one letter, with one component a class. It is right where the letter is "
+        "certain, so look at the mean of the letter, given x: which letters does it weight, and how?",
+    ),
+    "word": (
+        "wrong_sites",
+        "Your score is right for words of one letter and wrong for longer ones, with one component a class. "
+        "There the sites do not influence each other at all.",
+    ),
+    "far": ("wrong_far_out", "Your score is right near the data, and wrong where x is far from every word."),
+    "spins": (
+        "wrong_components",
+        "Your score is right for classes of one component, and wrong for mixtures. "
+        "How probable is each component, given the whole x and the class y?",
+    ),
+}
+
+
+def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
+    """Return code and message for a wrong score of one spin that the class fixes, where the score is linear in x."""
+    first, last = (float(score.flatten()[i]) / PUBLIC_PULLS[i] for i in (0, -1))
+    start = "Already for one spin that the class fixes, your score is wrong: "
+    if abs(first - 1) < 1e-3:
+        return (
+            "only_the_first",
+            f"{start}it is right for the first sample, but {last:.4g} times what is right for the last, which has "
+            "another class and another time. Which class, and which time, do you use?",
+        )
+    where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
+    if first == 0:
+        return "no_pull", f"{start}{where}What cancels there?"
+    if first < 0:
+        return "pull_reversed", f"{start}{where}In which direction does x become more probable?"
+    if first < 0.5:
+        return "pull_too_weak", f"{start}{where}What is the score divided by?"
+    return "pull_wrong", f"{start}{where}Where is the Gaussian centred?"
 
 
 def check(judge: Judge) -> None:
     """Check the requirements and the public numbers."""
     with judge.part("score", 2):
+        require_nothing_left(judge, RUNS)
         for run in RUNS:
             require_finite_score(judge, run, Inputs.of(judge.challenge, run))
             require_unchanged(judge, f"{run}/inputs_kept")
+        require_digits(judge)
         for run, number in PUBLIC_NUMBERS.items():
-            actual = float((judge.tensor(f"{run}/value") * directions(judge.challenge, run)).mean())
-            judge.require(abs(actual - number) < 1e-4 * max(1.0, abs(number)), *wrong_score(run))
+            score = judge.tensor(f"{run}/value")
+            finding = wrong_pull(score, Inputs.of(judge.challenge, run)) if run == "odds" else wrong_score(run)
+            tolerance = 1e-6 if RUNS[run].dtype == torch.float64 else 1e-4
+            actual = float((score * directions(judge.challenge, run)).mean())
+            judge.require(abs(actual - number) < tolerance * max(1.0, abs(number)), *finding)
+        require_closed_form(judge)
         require_layout_ignored(judge, "letters")
         judge.device()
 
 
 # The mean of the score times `directions` on the public challenge: the derivative of the log of a sum over all words.
 # tests/exercises/lab1 computes the numbers again. `long` has too many words.
+PUBLIC_PULLS = {0: -3.7466562, -1: -0.3665172}  # the score in the run `odds` of the first and of the last sample
 PUBLIC_NUMBERS = {
-    "spins": 0.0120667,
-    "letters": 0.0069176,
-    "clear": 0.0451352,
-    "far": -0.1126247,
-    "impossible": -0.2353676,
-    "late": 0.0305089,
+    "odds": 0.0753724,
+    "letter": 0.0194667,
+    "word": 0.0099640,
+    "spins": 0.0151039,
+    "letters": 0.0067889,
+    "clear": 0.0419729,
+    "far": -8.2827311,
+    "impossible": -0.2166626,
+    "late": 0.0305246,
     "one": -0.0286397,
-    "single": 0.0565437,
+    "single": 0.0453959,
 }
 
 EXERCISE = Exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
-    version=3,
+    version=4,
     names=("conditional_score",),
     probe=probe,
     public=check,
