@@ -18,7 +18,7 @@ def fail_on_ring(
     mistakes: Sequence[Mistake],
     terms: Any,
     otherwise: tuple[str, str],
-    tolerance: float,
+    tolerance: float | Tensor,
 ) -> None:
     """Fail with the first mistake of the table that leads to the same places as `actual`.
 

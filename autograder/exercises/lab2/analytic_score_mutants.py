@@ -93,6 +93,66 @@ wrong(
     ),
 )
 
+wrong("double_for_single", finds="wrong_dtype", edit=(RETURN, RETURN + ".double()"))
+wrong(
+    "float32_inside",
+    finds="digits_lost",
+    edit=(RETURN, f"return ({RETURN.removeprefix('return ')}).float().to(x.dtype)"),
+)
+wrong("float32_constants", finds="wrong_dtype", edit=(RETURN, RETURN + ".to(torch.get_default_dtype())"))
+for limit in ("100", "1000"):
+    wrong(
+        f"clipped_at_{limit}",
+        finds=("wrong_score", "score_vanishes"),
+        edit=(RETURN, RETURN + f".clamp(-{limit}, {limit})"),
+    )
+wrong("sigma_floor", finds="wrong_score", edit=(VARIANCE, "variance = sigma.clamp(min=0.01) ** 2 + sigma_d**2"))
+wrong("sigma_d_of_the_lab", finds="wrong_score", edit=(VARIANCE, "variance = sigma**2 + SIGMA_D**2"))
+wrong("variance_kept", finds=("wrong_score", "one_sigma_for_all"), edit=(
+    VARIANCE, "variance = analytic_score.__dict__.setdefault('v', sigma[:1] ** 2 + sigma_d**2).to(x)"))  # fmt: skip
+wrong("weights_of_the_pulls", finds="wrong_score", edit=(SHARES, "shares = pulls.abs().sum(dim=-1).softmax(dim=1)"))
+wrong("densities_of_float64_alone", finds=("not_finite", "score_vanishes"), edit=(
+    SHARES, "shares = log_wrapped.sum(dim=-1).double().exp()\n"
+    "    shares = (shares / shares.sum(dim=1, keepdim=True)).to(x)"))  # fmt: skip
+wrong("nan_to_num", finds="score_vanishes", edit=(
+    SHARES, "shares = log_wrapped.sum(dim=-1).exp()\n"
+    "    shares = (shares / shares.sum(dim=1, keepdim=True)).nan_to_num()"))  # fmt: skip
+wrong("marks_x", finds="requires_grad_left", edit=(VARIANCE, "x.requires_grad_(not x.requires_grad)\n    " + VARIANCE))
+wrong("default_dtype", finds="setting_left", edit=(VARIANCE, "torch.set_default_dtype(torch.float64)\n    " + VARIANCE))
+wrong("seed", finds="seed_left", edit=(VARIANCE, "torch.manual_seed(0)\n    " + VARIANCE))
+wrong(
+    "autograd_without_gradients",
+    finds="fails_without_gradients",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    x = x.detach().clone().requires_grad_()
+    images = torch.tensor(IMAGES, device=x.device, dtype=x.dtype)
+    variance = (sigma**2 + sigma_d**2)[..., None]
+    logs = []
+    for places in (CENTRES, CENTRES[::-1]):
+        gaps = x - torch.tensor(places, device=x.device, dtype=x.dtype)
+        logs.append((-((gaps[..., None] + images) ** 2) / (2 * variance)).logsumexp(-1).sum(-1))
+    return torch.autograd.grad(torch.logsumexp(torch.stack(logs), 0).sum(), x)[0]
+""",
+)
+wrong(
+    "finite_differences",
+    finds=("digits_lost", "wrong_score"),
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    images = torch.tensor(IMAGES, device=x.device, dtype=x.dtype)
+    variance = (sigma**2 + sigma_d**2)[..., None]
+    def log_p(x):
+        logs = []
+        for places in (CENTRES, CENTRES[::-1]):
+            gaps = x - torch.tensor(places, device=x.device, dtype=x.dtype)
+            logs.append((-((gaps[..., None] + images) ** 2) / (2 * variance)).logsumexp(-1).sum(-1))
+        return torch.logsumexp(torch.stack(logs), 0)
+    steps = 1e-5 * torch.eye(2, device=x.device, dtype=x.dtype)
+    return torch.stack([(log_p(x + e) - log_p(x - e)) / 2e-5 for e in steps], dim=1)
+""",
+)
+
 right(
     "autograd",
     source="""
@@ -155,5 +215,44 @@ def analytic_score(x, sigma, sigma_d):
         share = torch.softmax(-gaps.square().sum(1) / (2 * v), dim=0)
         rows.append(-(share[:, None] * gaps).sum(0) / v)
     return torch.stack(rows)
+""",
+)
+right(
+    "functional_gradient",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    images = torch.tensor(IMAGES, device=x.device, dtype=x.dtype)
+    centres = torch.tensor([CENTRES, CENTRES[::-1]], device=x.device, dtype=x.dtype)
+    def log_p(x, sigma):
+        exponents = -((x - centres)[..., None] + images) ** 2 / (2 * (sigma**2 + sigma_d**2))
+        return exponents.logsumexp(-1).sum(-1).logsumexp(0)
+    return torch.func.vmap(torch.func.grad(log_p))(x, sigma)
+""",
+)
+right("seven_copies", edit=(IMAGES, "images = torch.arange(-4, 5, device=x.device, dtype=x.dtype)"))
+right("reciprocal", edit=(VARIANCE, "variance = 1 / (1 / (sigma**2 + sigma_d**2))"))
+right("hypot", edit=(VARIANCE, "variance = torch.hypot(sigma, torch.full_like(sigma, sigma_d)) ** 2"))
+right(
+    "loop_over_copies",
+    edit=(
+        OFFSETS,
+        "offsets = torch.stack([x[:, None] - orders + k for k in IMAGES], dim=-1)",
+    ),
+)
+right(
+    "numpy",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    if x.device.type == "meta":
+        return torch.empty_like(x)
+    p, v = x.detach().numpy().astype(np.float64), sigma.detach().numpy().astype(np.float64) ** 2 + sigma_d**2
+    u = p[:, None, :, None] - np.array([CENTRES, CENTRES[::-1]])[..., None] + np.arange(-5, 6)
+    e = -(u**2) / (2 * v[:, :, None, None])
+    top = e.max(-1, keepdims=True)
+    w = np.exp(e - top)
+    log_w = (top[..., 0] + np.log(w.sum(-1))).sum(-1)
+    r = np.exp(log_w - log_w.max(1, keepdims=True))
+    pull = -(w * u).sum(-1) / w.sum(-1) / v[:, None]
+    return torch.from_numpy(((r / r.sum(1, keepdims=True))[..., None] * pull).sum(1)).to(x)
 """,
 )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from autograder.exercises.kits import wrapped_normal
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab2.consistency import RUNS, Inputs, require_target
-
-TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
+from utils.checks.lab2.consistency import ROUNDING, RUNS, Inputs, require_target
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,21 @@ MISTAKES = [
         "You multiply by sigma_end. The target is for the network at the *start* of the walk.",
     ),
     Mistake(
+        "wrong_scale",
+        lambda t: t.start**2 * t.pull(t.variance),
+        "You multiply by sigma_start². The network returns sigma_start times the score.",
+    ),
+    Mistake(
+        "variance_for_width",
+        lambda t: t.start * t.pull(t.variance.sqrt()),
+        "You use the width where the variance belongs: the exponent and the pull divide by the variance.",
+    ),
+    Mistake(
+        "variance_for_width",
+        lambda t: t.start * t.pull(t.variance) * t.variance.sqrt(),
+        "Your pull is divided by the width of the Gaussian. A Gaussian's score is the offset over its *variance*.",
+    ),
+    Mistake(
         "scale_missing",
         lambda t: t.pull(t.variance),
         "Your target is the score. The network returns sigma_start times the score.",
@@ -106,9 +118,9 @@ WRONG_TARGET = (
 def verdict(judge: Judge) -> None:
     """One point if all targets are right."""
     with judge.part("target", points=1):
-        for run, (_, dtype) in RUNS.items():
+        for run in RUNS:
             actual = require_target(judge, run)
             inputs = in_double(Inputs.of(judge.challenge, run))
             terms = Terms(inputs.x - inputs.y, inputs.sigma_start, inputs.sigma_end)
-            compare(judge, actual, terms.target, MISTAKES, terms, WRONG_TARGET, TOLERANCES[dtype])
+            compare(judge, actual, terms.target, MISTAKES, terms, WRONG_TARGET, ROUNDING)
         judge.device()

@@ -14,7 +14,7 @@ W = "(2 * variance[..., None])"
 wrong("widths_subtracted", finds="widths_subtracted", edit=(V, "variance = (sigma_start - sigma_end) ** 2"))
 wrong("variances_added", finds="variances_added", edit=(V, "variance = sigma_start**2 + sigma_end**2"))
 wrong("start_alone", finds="wrong_width", edit=(V, "variance = sigma_start**2"))
-wrong("end_alone", finds="wrong_width", edit=(V, "variance = sigma_end**2"))
+wrong("end_alone", finds=("not_finite", "wrong_width"), edit=(V, "variance = sigma_end**2"))
 wrong("effective_scale", finds="wrong_scale", edit=(OUT, OUT.replace("-sigma_start", "-variance.sqrt()")))
 wrong("end_scale", finds="wrong_scale", edit=(OUT, OUT.replace("-sigma_start", "-sigma_end")))
 wrong("no_scale", finds="scale_missing", edit=(OUT, OUT.replace("-sigma_start * ", "-")))
@@ -43,6 +43,50 @@ wrong(
     source="def consistency_target(x, y, sigma_start, sigma_end):\n    raise NotImplementedError()\n",
 )
 wrong("deleted", finds="missing_name", source="pass\n")
+
+NAIVE = (
+    "weights = (-(offsets**2) / (2 * variance[..., None])).exp()\n    weights = weights / weights.sum(-1, keepdim=True)"
+)
+SOFTMAX = "weights = (-(offsets**2) / (2 * variance[..., None])).softmax(dim=-1)"
+wrong("naive_exponentials", finds="not_finite", edit=(SOFTMAX, NAIVE))
+wrong(
+    "naive_with_epsilon",
+    finds="wrong_target",
+    edit=(SOFTMAX, NAIVE.replace("keepdim=True)", "keepdim=True).clamp(min=1e-30)")),
+)
+wrong("variance_floor", finds="wrong_target", edit=(V, V + "\n    variance = variance.clamp(min=2e-6)"))
+wrong("variance_plus_epsilon", finds="wrong_target", edit=(V, V + " + 1e-6"))
+wrong("target_clipped", finds="wrong_target", edit=(OUT, f"return ({OUT.removeprefix('return ')}).clamp(-100, 100)"))
+wrong("scale_squared", finds="wrong_scale", edit=(OUT, OUT.replace("-sigma_start", "-(sigma_start**2)")))
+wrong("width_for_variance", finds="variance_for_width", edit=(V, "variance = (sigma_start**2 - sigma_end**2).sqrt()"))
+wrong("over_the_width", finds="variance_for_width", edit=(OUT, OUT.replace("/ variance", "/ variance.sqrt()")))
+wrong("softmax_over_atoms", finds="wrong_target", edit=("softmax(dim=-1)", "softmax(dim=1)"))
+wrong("softmax_over_batch", finds="wrong_target", edit=("softmax(dim=-1)", "softmax(dim=0)"))
+wrong(
+    "first_sigma", finds="wrong_target", edit=(V, "variance = (sigma_start**2 - sigma_end**2)[:1].expand_as(sigma_end)")
+)
+wrong("half_precision", finds=("wrong_target", "not_finite"), edit=(V, "x, y = x.half(), y.half()\n    " + V))
+wrong("shape", finds="wrong_shape", edit=(OUT, f"return ({OUT.removeprefix('return ')}).mean(dim=1)"))
+wrong("x_marked", finds="requires_grad_left", edit=(V, "x.requires_grad_()\n    " + V))
+wrong("seeded", finds="seed_left", edit=(V, "torch.manual_seed(0)\n    " + V))
+wrong(
+    "autograd_without_gradients",
+    finds="fails_without_gradients",
+    source="""
+def consistency_target(x, y, sigma_start, sigma_end):
+    x = x.detach().clone().requires_grad_()
+    copies = torch.arange(-5, 6, device=x.device, dtype=x.dtype)
+    variance = (sigma_start**2 - sigma_end**2)[..., None]
+    log_k = torch.logsumexp(-(((x - y)[..., None] + copies) ** 2) / (2 * variance), dim=-1)
+    return sigma_start * torch.autograd.grad(log_k.sum(), x)[0]
+""",
+)
+wrong(
+    "width_kept",
+    finds="wrong_target",
+    edit=(V, "v = globals().setdefault('_v', {})\n    "
+          "variance = v.setdefault(x.shape, sigma_start**2 - sigma_end**2)"),
+)  # fmt: skip
 
 right(
     "autograd",
@@ -78,3 +122,31 @@ def consistency_target(x, y, sigma_start, sigma_end):
     return -sigma_start / v * top / bottom
 """,
 )
+
+right("einsum", edit=(OUT, "return -sigma_start / variance * torch.einsum('bak,bak->ba', weights, offsets)"))
+right("float32_inside", edit=(V, "x, y = x.float(), y.float()\n    " + V))
+right("float32_at_the_end", edit=(OUT, f"return ({OUT.removeprefix('return ')}).float()"))
+right("floored_variance_out_of_reach", edit=(V, V + "\n    variance = variance.clamp(min=1e-12)"))
+right(
+    "functional_gradient",
+    source="""
+def consistency_target(x, y, sigma_start, sigma_end):
+    def log_k(u, variance):
+        return (-((u[:, None] + torch.tensor(IMAGES).to(u)) ** 2) / (2 * variance)).logsumexp(-1).sum()
+    return sigma_start * torch.func.vmap(torch.func.grad(log_k))(x - y, sigma_start**2 - sigma_end**2)
+""",
+)
+right(
+    "numpy",
+    source="""
+def consistency_target(x, y, sigma_start, sigma_end):
+    if x.device.type == "meta":
+        return torch.empty_like(x)
+    a, b, s, e = (v.detach().cpu().numpy().astype(np.float64) for v in (x, y, sigma_start, sigma_end))
+    u = (a - b)[..., None] + np.array(IMAGES)
+    power = -(u**2) / (2 * (s**2 - e**2)[..., None])
+    w = np.exp(power - power.max(-1, keepdims=True))
+    return torch.from_numpy(-s * (w * u).sum(-1) / w.sum(-1) / (s**2 - e**2)).to(x)
+""",
+)
+right("copy_in_place", edit=("offsets = (x - y)[..., None]", "u = x.clone()\n    u -= y\n    offsets = u[..., None]"))

@@ -91,6 +91,50 @@ wrong(
 )
 wrong("no_corrector", finds="missing_name", edit=("def corrector_step", "def my_corrector"))
 
+# --- limits that no state of the middle of the walk shows
+
+for limit in ("10", "100", "1000"):
+    wrong(
+        f"score_clipped_at_{limit}",
+        finds="wrong_step",
+        edit=predict(f"x + variance * score.clamp(-{limit}, {limit}) + variance.sqrt() * noise"),
+    )
+    wrong(
+        f"corrector_score_clipped_at_{limit}",
+        finds="wrong_step",
+        edit=correct(f"x + step * score.clamp(-{limit}, {limit}) + (2 * step).sqrt() * noise"),
+    )
+wrong("score_by_its_norm", finds="wrong_step", edit=(
+    G2, G2 + "\n    score = score / score.norm(dim=1, keepdim=True).clamp(min=100) * 100"))  # fmt: skip
+wrong("small_floor", finds="wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2).clamp(min=1e-6)"))
+wrong(
+    "epsilon_under_the_root",
+    finds="wrong_step",
+    edit=predict("x + variance * score + (variance + 1e-8).sqrt() * noise"),
+)
+wrong("smallest_step", finds="wrong_step", edit=correct(
+    "x + step * score + (2 * step.clamp(min=1e-6)).sqrt() * noise"))  # fmt: skip
+wrong("noise_limited", finds="wrong_step", edit=predict(
+    "x + variance * score + variance.sqrt() * noise.clamp(-2, 2)"))  # fmt: skip
+wrong("drift_limited", finds="wrong_step", edit=predict(
+    "x + (variance * score).clamp(-0.1, 0.1) + variance.sqrt() * noise"))  # fmt: skip
+
+# --- one row for all, state that is kept, and what is left behind
+
+wrong("first_sigma", finds="wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2)[0]"))
+wrong("first_step", finds="wrong_step", edit=(CORRECT, "step = step[0]\n    " + CORRECT))
+wrong("step_of_the_first_call", finds="wrong_step", edit=(
+    CORRECT, "step = corrector_step.__dict__.setdefault('step', step[:1])\n    " + CORRECT))  # fmt: skip
+wrong("noise_for_one_atom", finds="wrong_step", edit=correct("x + step * score + (2 * step).sqrt() * noise[:, :1]"))
+wrong("seeds", finds="seed_left", edit=(G2, "torch.manual_seed(0)\n    " + G2))
+wrong("marks_x", finds="requires_grad_left", edit=(G2, "x.requires_grad_()\n    " + G2))
+wrong("no_gradients_afterwards", finds="setting_left", edit=(G2, "torch.set_grad_enabled(False)\n    " + G2))
+wrong("corrector_by_sigma", finds="wrong_step", edit=correct("x + step * score / 0.12 + (2 * step).sqrt() * noise"))
+wrong("corrector_clamped", finds="walls", edit=(
+    CORRECT, "return (x + step * score + (2 * step).sqrt() * noise).clamp(0, 1)"))  # fmt: skip
+wrong("corrector_own_noise", finds="fresh_noise", edit=correct(
+    "x + step * score + (2 * step).sqrt() * torch.randn_like(x)"))  # fmt: skip
+
 right(
     "power_of_a_half",
     edit=[
@@ -111,3 +155,40 @@ right(
     edit=(CORRECT, "return (predictor_step(x, 0 * score, (2 * step).sqrt(), 0 * step, noise) + step * score) % 1.0"),
 )
 right("wrapped_twice", edit=(PREDICT, "return ((x + variance * score) % 1.0 + variance.sqrt() * noise) % 1.0"))
+right("float32_inside", edit=[
+    (G2, "sigma, sigma_next = sigma.float(), sigma_next.float()\n    " + G2),
+    (CORRECT, "x, score = x.float(), score.float()\n    " + CORRECT),
+])  # fmt: skip
+right("float32_at_the_end", edit=[
+    (PREDICT, PREDICT.replace("return (", "return ((") + ").float()"),
+    (CORRECT, CORRECT.replace("return (", "return ((") + ").float()"),
+])  # fmt: skip
+right("difference_floored_at_zero", edit=(G2, "variance = (sigma**2 - sigma_next**2).clamp(min=0)"))
+right("epsilon_of_rounding", edit=predict("x + variance * score + (variance + 1e-14).sqrt() * noise"))
+right(
+    "addcmul", edit=(PREDICT, "return torch.addcmul(torch.addcmul(x, variance, score), variance.sqrt(), noise) % 1.0")
+)
+right(
+    "copy_in_place",
+    edit=(
+        CORRECT,
+        "y = x.clone()\n    y += step * score\n    y += torch.sqrt(2.0 * step) * noise\n    return y.remainder_(1.0)",
+    ),
+)
+right("einsum", edit=predict("x + torch.einsum('bi,bn->bn', variance, score) + variance.sqrt() * noise"))
+right(
+    "numpy",
+    edit=(
+        CORRECT,
+        "if x.device.type == 'meta':\n        return torch.empty_like(x)\n"
+        "    a, s, h, e = (v.detach().cpu().numpy() for v in (x, score, step, noise))\n"
+        "    return torch.from_numpy(np.mod(a + h * s + np.sqrt(2 * h) * e, 1.0))",
+    ),
+)
+right("vmap", edit=(
+    PREDICT, "move = lambda x, s, v, e: x + v * s + v.sqrt() * e\n"
+    "    return torch.func.vmap(move)(x, score, variance, noise) % 1.0"))  # fmt: skip
+right(
+    "whole_turn_kept_open",
+    edit=(PREDICT, "y = x + variance * score + variance.sqrt() * noise\n    return y - y.floor()"),
+)

@@ -19,15 +19,15 @@ def on_ring(difference: Tensor) -> Tensor:
     return difference - difference.round()
 
 
-def same_place(one: Tensor, other: Tensor, tolerance: float) -> bool:
+def same_place(one: Tensor, other: Tensor, tolerance: float | Tensor) -> bool:
     """Return whether two tensors of one shape hold the same places on the ring.
 
     Args:
         one: Places, any shape.
         other: Places of the same shape; another shape is never the same.
-        tolerance: The largest distance on the ring that counts as equal.
+        tolerance: The largest distance on the ring that counts as equal, for all places or for each.
     """
-    return one.shape == other.shape and bool(on_ring(one.double() - other.double()).abs().max() <= tolerance)
+    return one.shape == other.shape and bool((on_ring(one.double() - other.double()).abs() <= tolerance).all())
 
 
 def require_in_cell(judge: Judge, state: Tensor, what: str) -> None:

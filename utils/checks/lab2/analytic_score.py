@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.student import Student
 
@@ -24,9 +26,14 @@ RUNS = {
     "large": (0.15, 0.25, torch.float64, 60),
     "widest": (0.4, 0.5, torch.float64, 60),
     "mixed": (0.001, 0.5, torch.float64, 60),
+    "again": (0.05, 0.3, torch.float64, 60),
+    "marked": (0.02, 0.2, torch.float64, 35),  # x requires a gradient and is not contiguous, sigma is expanded
     "one": (0.05, 0.1, torch.float64, 1),
     "single": (0.01, 0.2, torch.float32, 40),
+    "single_tiny": (0.001, 0.002, torch.float32, 40),
 }
+EACH_ITS_SIGMA = ("mixed", "single", "again")
+WITHOUT_GRADIENTS = ("tiny", "single_tiny")  # called inside of `torch.no_grad()`, as the lab's sampler does
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,24 @@ class Inputs:
             x[9:15, 1] = x[9:15, 0]  # the diagonal, where both orders are equally likely
             x[15:20, 1] = x[15:20, 0] + 1e-3
             x[20:30] = challenge.randn(f"{run} near", (10, 2), dtype) * 0.02 + x[0]
-        logs = challenge.rand(f"{run} sigma", (batch if run in ("mixed", "single") else 1, 1), dtype=dtype)
-        sigma = (low * (high / low) ** logs).expand(batch, 1).contiguous()
+        logs = challenge.rand(f"{run} sigma", (batch if run in EACH_ITS_SIGMA else 1, 1), dtype=dtype)
+        sigma = (low * (high / low) ** logs).expand(batch, 1)
+        if run == "marked":
+            x = x.repeat_interleave(2, 1)[:, ::2].requires_grad_()
+        else:
+            sigma = sigma.contiguous()
+        if run == "mixed":
+            sigma[-1], sigma[-2] = low, high
         return cls(x, sigma, 0.005 if run == "narrow" else challenge.number("sigma_d", 0.012, 0.03))
+
+
+# Single places where one order and one copy of each atom count: x, sigma, sigma_d and the score, by hand. The variance
+# of data and noise together is 0.0025.
+KNOWN = {
+    "near": ((0.26, 0.73), 0.04, 0.03, (-4.0, 8.0)),
+    "swapped": ((0.73, 0.26), 0.03, 0.04, (8.0, -4.0)),
+    "edge": ((0.24, 0.05), 0.04, 0.03, (4.0, -120.0)),
+}
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -58,9 +80,14 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     analytic_score = student.function("analytic_score", "x", "sigma", "sigma_d")
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
-        with evidence.attempt(run):
+        gradients = torch.no_grad() if run in WITHOUT_GRADIENTS else contextlib.nullcontext()
+        with evidence.attempt(run), gradients, watching(evidence, run, x=given.x, sigma=given.sigma):
             evidence.put(f"{run}/score", analytic_score(given.x, given.sigma, given.sigma_d))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    for run, (place, sigma, sigma_d, _) in KNOWN.items():
+        with evidence.attempt(run):
+            x = torch.tensor(place, dtype=torch.float64).repeat(3, 1)
+            evidence.put(f"{run}/score", analytic_score(x, torch.full_like(x[:, :1], sigma), sigma_d))
     with evidence.attempt("device"):
         inputs = Inputs.of(challenge, "single")
         analytic_score(inputs.x.to("meta"), inputs.sigma.to("meta"), inputs.sigma_d)
@@ -69,12 +96,25 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_score(judge: Judge, run: str) -> Tensor:
     """Return the score of a run, (b, 2) in float64.
 
-    Fails unless it is finite, has the shape of x and at least its precision, and the inputs are unchanged.
+    Fails unless it is finite, has the shape and the dtype of x, the inputs are unchanged and nothing is left behind.
     """
     x = Inputs.of(judge.challenge, run).x
+    judge.require(
+        run not in WITHOUT_GRADIENTS or "does not require grad" not in str(judge.evidence.errors.get(run)),
+        "fails_without_gradients",
+        "Your function fails inside of `torch.no_grad()`, where the lab's sampler calls it. "
+        "Put its differentiation into a block `with torch.enable_grad():`.",
+    )
     score = judge.tensor(f"{run}/score", x.shape, "The score", finite=False)
-    judge.require_precision(f"{run}/score", x.dtype, "The score")
+    actual, expected = judge.evidence.tensors[f"{run}/score"].dtype, x.dtype
+    judge.require(
+        actual == expected,
+        "wrong_dtype",
+        f"The score came back as {str(actual).removeprefix('torch.')}, where x is "
+        f"{str(expected).removeprefix('torch.')}. Answer in the precision of x: create new tensors in its dtype.",
+    )
     require_unchanged(judge, f"{run}/inputs_kept")
+    require_nothing_left(judge, [run])
     judge.require(
         torch.isfinite(score).all(),
         "not_finite",
@@ -87,17 +127,23 @@ def require_score(judge: Judge, run: str) -> Tensor:
 # The mean of score times `directions` on the public challenge, by automatic differentiation of the log density in
 # float64: tests/exercises/lab2/test_analytic_score.py makes these numbers again.
 PUBLIC_SCORES = {
-    "narrow": -2.5367984,
-    "tiny": 0.1407837,
-    "small": -0.8114075,
-    "middle": 0.1269344,
-    "large": 0.0656261,
-    "widest": 0.0002976,
-    "mixed": -0.1134703,
-    "one": 0.3570035,
-    "single": -0.2473614,
+    "narrow": -2.536798373,
+    "tiny": 0.140783721,
+    "small": -0.811407451,
+    "middle": 0.126934384,
+    "large": 0.065626055,
+    "widest": 0.000297581,
+    "mixed": 0.298037884,
+    "again": 0.025281685,
+    "marked": -0.076264069,
+    "one": 0.357003518,
+    "single": -0.247361391,
+    "single_tiny": 0.072805485,
 }
-TOLERANCES = {torch.float64: 1e-6, torch.float32: 2e-3}
+TOLERANCES = {torch.float64: 2e-8, torch.float32: 2e-3}
+FEWER_COPIES = 1e-6  # at much noise: seven periodic copies are enough
+SINGLE_TINY = 2e-2  # where float32 rounds exponents of thousands
+KNOWN_TOLERANCE = 1e-4
 
 
 def directions(challenge: Challenge, run: str) -> Tensor:
@@ -107,19 +153,64 @@ def directions(challenge: Challenge, run: str) -> Tensor:
     return challenge.randn(f"{run} score probe", tuple(inputs.x.shape)) * width
 
 
+def check_known(judge: Judge, run: str) -> None:
+    """Compare the score at a place where it is known, and name a wrong one by its ratio."""
+    place, sigma, sigma_d, known = KNOWN[run]
+    actual, expected = judge.tensor(f"{run}/score", (3, 2), "The score").mean(0), torch.tensor(known).double()
+    if judge.close(actual, expected, KNOWN_TOLERANCE):
+        return
+    ratio = float((actual * expected).sum() / expected.square().sum())
+    seen = f"At x = {place} with sigma = {sigma} and sigma_d = {sigma_d}, one order and one copy count. "
+    if run == "near" and judge.close(actual, ratio * expected, KNOWN_TOLERANCE):
+        judge.require(ratio > 0, "points_downhill", f"{seen}There your score points away from the atoms' places.")
+        far = "far_" if not 0.15 < ratio < 4 else ""
+        judge.fail(
+            f"{far}too_large" if ratio > 1 else f"{far}too_small",
+            f"{seen}There your score has the right direction, and its size is {ratio:.6g} times the right one. What is "
+            "the variance of data and noise together, and how often does it divide?",
+        )
+    words = {
+        "near": "Does the other order, which is far away, pull there as well?",
+        "swapped": "It is the place of the second order. The same x with the atoms swapped is right.",
+        "edge": "The shortest way from the second atom's place to x crosses the cell's edge.",
+    }
+    judge.fail(
+        f"wrong_{run}",
+        f"{seen}There your score is ({float(actual[0]):.4g}, {float(actual[1]):.4g}), "
+        f"not ({known[0]:g}, {known[1]:g}). {words[run]}",
+    )
+
+
+def check_run(judge: Judge, run: str, score: Tensor) -> None:
+    """Compare the scores of a run with the number of the oracle."""
+    actual, expected = float(score.mul(directions(judge.challenge, run)).mean()), PUBLIC_SCORES[run]
+    _, high, dtype, _ = RUNS[run]
+    tolerance = {"single_tiny": SINGLE_TINY, "widest": FEWER_COPIES, "mixed": FEWER_COPIES}.get(run, TOLERANCES[dtype])
+    wrong = {
+        "middle": ("wrong_shares_of_orders", "How are the two orders weighted where neither is far more probable?"),
+        "one": ("wrong_in_a_batch_of_one", "Does a sample depend on the others in its batch?"),
+        "large": ("wrong_shares_of_copies", "How are the periodic copies weighted where several count?"),
+        "widest": ("wrong_at_much_noise", "Are there enough periodic copies?"),
+        "mixed": ("wrong_with_many_sigmas", "Each row has a sigma of its own."),
+    }
+    little = ("wrong_at_little_noise", "Work with logarithms where densities underflow, and limit nothing.")
+    code, words = wrong.get(run, little if high <= 0.02 else ("not_the_gradient", "Are all digits of x used?"))
+    judge.require(
+        abs(actual - expected) <= tolerance * max(1.0, abs(expected)),
+        code,
+        "Your score is not the gradient of the log density of the two atoms "
+        f"(tested at noise levels up to {high:g}): a sum over it is {actual:.9g}, not {expected:.9g}. {words}",
+    )
+
+
 def check(judge: Judge) -> None:
-    """Compare the scores on the public challenge with the numbers of the oracle."""
+    """Compare the scores on the public challenge with the numbers of the oracle, simple places first."""
     with judge.part("score", 4):
         scores = {run: require_score(judge, run) for run in RUNS}
-        for run, expected in PUBLIC_SCORES.items():
-            actual = float(scores[run].mul(directions(judge.challenge, run)).mean())
-            _, high, dtype, _ = RUNS[run]
-            judge.require(
-                abs(actual - expected) <= TOLERANCES[dtype] * max(1.0, abs(expected)),
-                "not_the_gradient",
-                "Your score is not the gradient of the log density of the two atoms "
-                f"(tested at noise levels up to {high:g}).",
-            )
+        for run in KNOWN:
+            check_known(judge, run)
+        for run in sorted(RUNS, key=lambda run: ("middle", "one", "large", "widest", "mixed", *RUNS).index(run)):
+            check_run(judge, run, scores[run])
         judge.device()
 
 
@@ -130,5 +221,5 @@ EXERCISE = Exercise(
     names=("analytic_score",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from utils.atoms import SIGMA_MIN
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring
 from utils.checks.student import Student
 
 RUNS = {
-    # run: shape of x, dtype
-    "main": ((40, 2), torch.float64),
-    "wide": ((9, 4), torch.float64),
-    "one": ((1, 2), torch.float64),
-    "single": ((12, 2), torch.float32),
+    # run: shape of x, dtype, and the two noise levels; None draws them for each sample
+    "main": ((40, 2), torch.float64, None),
+    "again": ((40, 2), torch.float64, None),
+    "wide": ((9, 4), torch.float64, None),
+    "widest": ((30, 2), torch.float64, (0.5, 0.05)),
+    "shared": ((11, 2), torch.float64, (0.15, 0.1)),  # one sigma for all, expanded, and places that are not contiguous
+    "noise_free": ((9, 2), torch.float64, (0.02, 0.0)),  # nothing is left at the end of the walk
+    "narrow": ((9, 2), torch.float64, (0.02, 0.005)),
+    "least": ((30, 2), torch.float64, (SIGMA_MIN * 200**0.05, SIGMA_MIN)),  # the lab's last walk
+    "one": ((1, 2), torch.float64, None),
+    "single": ((12, 2), torch.float32, None),
+    "least_single": ((12, 2), torch.float32, (SIGMA_MIN * 200**0.05, SIGMA_MIN)),
 }
+NEAREST = ("noise_free", "narrow", "least")  # so little noise that the nearest periodic copy alone counts
+WITHOUT_GRADIENTS = ("again", "least", "single")  # called inside of `torch.no_grad()`, as the lab does
+ROUNDING = 1e-4  # relative: a target that is right to the precision of float32 is right
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,19 @@ class Inputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Draw the inputs of a run."""
-        shape, dtype = RUNS[run]
-        end = challenge.rand(f"{run} end", (shape[0], 1), 0.05, 0.25, dtype)
-        start = end + challenge.rand(f"{run} gap", (shape[0], 1), 0.05, 0.25, dtype)
+        """Draw the inputs of a run. The first places lie on both sides of the cell's edge."""
+        shape, dtype, sigmas = RUNS[run]
         x, y = (challenge.rand(f"{run} {which}", shape, dtype=dtype) for which in ("x", "y"))
+        if shape[0] > 2:
+            x[0], y[0], x[1], y[1] = 0.97, 0.02, 0.0, 0.9
+        if sigmas is None:
+            end = challenge.rand(f"{run} end", (shape[0], 1), 0.05, 0.25, dtype)
+            start = end + challenge.rand(f"{run} gap", (shape[0], 1), 0.05, 0.25, dtype)
+        else:
+            start, end = (torch.full((shape[0], 1), sigma, dtype=dtype, device=challenge.device) for sigma in sigmas)
+        if run == "shared":
+            start, end = start[:1].expand(shape[0], 1), end[:1].expand(shape[0], 1)
+            x, y = x.repeat_interleave(2, 1)[:, ::2], y.T.contiguous().T
         return cls(x, y, start, end)
 
     @property
@@ -54,7 +75,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     target = student.function("consistency_target", "x", "y", "sigma_start", "sigma_end")
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
-        with evidence.attempt(run):
+        gradients = torch.no_grad() if run in WITHOUT_GRADIENTS else contextlib.nullcontext()
+        with evidence.attempt(run), gradients, watching(evidence, run, **vars(given)):
             evidence.put(f"{run}/target", target(*given.arguments))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
     with evidence.attempt("device"):
@@ -64,46 +86,94 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_target(judge: Judge, run: str) -> Tensor:
     """Return the target of a run, (b, n) in float64.
 
-    Fails unless it is finite, has the shape of x and does not lose digits of float64, and the inputs are unchanged.
+    Fails unless it is finite and has the shape of x, the inputs are unchanged and nothing is left behind.
     """
-    x = Inputs.of(judge.challenge, run).x
-    target = judge.tensor(f"{run}/target", x.shape, "The target", finite=False)
+    inputs = Inputs.of(judge.challenge, run)
+    error = judge.evidence.errors.get(run, {})
+    judge.require(
+        run not in WITHOUT_GRADIENTS or "does not require grad" not in str(error.get("message")),
+        "fails_without_gradients",
+        "Your function fails inside of `torch.no_grad()`, where the lab calls it. "
+        "Put its differentiation into a block `with torch.enable_grad():`.",
+    )
+    target = judge.tensor(f"{run}/target", inputs.x.shape, "The target", finite=False)
+    start, end = float(inputs.sigma_start[0]), float(inputs.sigma_end[0])
     judge.require(
         torch.isfinite(target).all(),
         "not_finite",
-        "Your target contains NaN or infinity. Do you take the root of a negative number? "
-        "sigma_start is larger than sigma_end.",
+        f"Your target contains NaN or infinity where sigma_start is {start:.4g} and sigma_end is {end:.4g}. Is it the "
+        "root of a negative number, or a sum of exponentials that are all 0? `softmax` and `logsumexp` do not vanish.",
     )
     require_unchanged(judge, f"{run}/inputs_kept")
-    if x.dtype == torch.float64:
-        judge.require_precision(f"{run}/target", x.dtype, "The target")
+    require_nothing_left(judge, [run])
     return target
 
 
 # The mean absolute target on the public challenge, by automatic differentiation of log K in float64:
 # tests/exercises/lab2/test_consistency.py makes these numbers again.
-PUBLIC_TARGETS = {"main": 1.0342498, "wide": 0.6215008, "one": 1.5738744, "single": 0.6240779}
-TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-3}
+PUBLIC_TARGETS = {
+    "noise_free": 11.0312737,
+    "narrow": 11.6125343,
+    "least": 420.743297,
+    "main": 0.982949991,
+    "again": 0.865988212,
+    "wide": 0.586468907,
+    "widest": 0.028518824,
+    "shared": 2.14730955,
+    "one": 1.57387442,
+    "single": 0.550854853,
+    "least_single": 423.355337,
+}
+
+
+def check_nearest(judge: Judge, run: str, target: Tensor) -> None:
+    """Compare the size of a target where the nearest copy alone counts, and name a wrong factor by its ratio."""
+    inputs = Inputs.of(judge.challenge, run)
+    start, end = float(inputs.sigma_start[0]), float(inputs.sigma_end[0])
+    ratio = float(target.abs().mean()) / PUBLIC_TARGETS[run]
+    if abs(ratio - 1) < ROUNDING:
+        return
+    words = "too large" if ratio > 1 else "too small" if ratio > 0.5 else "far too small"
+    part = "the factor in front" if run == "noise_free" else "the variance of the Gaussian and the factor in front"
+    judge.fail(
+        f"{run}_{words.replace(' ', '_')}",
+        f"Where sigma_start is {start:.4g} and sigma_end is {end:.4g}, your target has the right direction but is "
+        f"{words}: {ratio:.6g} times the right one. Look at {part}.",
+    )
 
 
 def check(judge: Judge) -> None:
     """Test the direction of the targets, and compare their size with the numbers of the oracle."""
     with judge.part("target", 1):
         targets = {run: require_target(judge, run) for run in RUNS}
-        for run, target in targets.items():
-            inputs = Inputs.of(judge.challenge, run)
+        for run in sorted(RUNS, key=lambda run: run not in NEAREST):
+            inputs, target = Inputs.of(judge.challenge, run), targets[run]
             towards_y = on_ring(inputs.y - inputs.x).double()
+            sides = target * towards_y
             judge.require(
-                ((target * towards_y >= 0) | (towards_y.abs() < 1e-4)).all(),
-                "points_away",
-                "Your target does not point from x to y by the shorter way around the ring.",
+                not (sides <= 0).all() or target.numel() < 4,
+                "points_from_y",
+                "Your target points away from y in every place. The score at x points back to y.",
             )
+            wrong = (sides < 0) & (towards_y.abs() >= 1e-4)
+            judge.require(
+                not wrong.any() or not ((inputs.y - inputs.x).abs() > 0.5)[wrong].all(),
+                "points_away_at_the_edge",
+                "Where the shorter way from x to y crosses the cell's edge, your target points the other way.",
+            )
+            judge.require(
+                not wrong.any(),
+                "points_away",
+                "Some of your targets do not point from x to y by the shorter way around the ring.",
+            )
+            if run in NEAREST:
+                check_nearest(judge, run, target)
             actual, expected = float(target.abs().mean()), PUBLIC_TARGETS[run]
             judge.require(
-                abs(actual / expected - 1) < TOLERANCES[RUNS[run][1]],
-                "wrong_size",
-                f"Your target has the right direction but the wrong size, {actual / expected:.7g} times the right one "
-                "on average. Look at the factor in front, and at the variance of the Gaussian.",
+                abs(actual / expected - 1) < ROUNDING,
+                "wrong_shares",
+                f"With little noise your target is right, but with much noise it is {actual / expected:.6g} times the "
+                "right one on average. Look at the share of each periodic copy.",
             )
         judge.device()
 
@@ -115,4 +185,5 @@ EXERCISE = Exercise(
     names=("consistency_target",),
     probe=probe,
     public=check,
+    version=2,
 )

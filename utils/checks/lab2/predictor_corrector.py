@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from utils.atoms import SIGMA_MIN
+from utils.atoms import SIGMA_MAX, SIGMA_MIN
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell
+from utils.checks.kits.ring import require_given_noise, require_in_cell
 from utils.checks.student import Student
 
 RUNS = {
     # run: shape of x, dtype
     "main": ((40, 2), torch.float64),
+    "second": ((40, 2), torch.float64),
     "wide": ((9, 4), torch.float64),
-    "last": ((6, 2), torch.float64),
+    "last": ((6, 2), torch.float64),  # to the lab's least noise, or to none at all, with the scores that occur there
+    "shared": ((7, 2), torch.float64),  # expanded sigmas and steps, as the lab's sampler passes them
     "one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
+    "last_single": ((6, 2), torch.float32),
 }
+LARGEST_SCORE = 5000.0  # of the lab: half a ring over the variance of data and least noise
+SMALL_STEPS = 1 / 200  # the share of time of the lab's shortest predictor steps
+RATIO = 0.12  # of the lab's sampler: its corrector steps have the size (RATIO sigma)² / 2
 ARGUMENTS = {
     "predictor": ("x", "score", "sigma", "sigma_next", "noise"),
     "corrector": ("x", "score", "step", "noise"),
@@ -49,17 +57,25 @@ class Inputs:
         shape, dtype = RUNS[run]
         later = challenge.rand(f"{run} later", (shape[0], 1), 0.05, 0.3, dtype)
         gap = challenge.rand(f"{run} gap", (shape[0], 1), 0.05, 0.3, dtype)
+        step = challenge.rand(f"{run} step", (shape[0], 1), 0.01, 0.1, dtype)
+        score = 4 * challenge.randn(f"{run} score", shape, dtype)
         if shape[0] > 2:  # one of the last steps, with little noise left
             later[0], gap[0] = later[0] / 10, gap[0] / 10
-        if run == "last":
-            later, gap = torch.full_like(later, SIGMA_MIN), gap / 10
-            later[0] = 0.0
+        if run.startswith("last"):
+            later = torch.full_like(later, SIGMA_MIN)
+            gap = later * ((SIGMA_MAX / SIGMA_MIN) ** SMALL_STEPS - 1)
+            later[0], gap[0] = 0.0, 0.02
+            score, step = score * LARGEST_SCORE / 8, torch.full_like(step, (RATIO * SIGMA_MIN) ** 2 / 2)
+            score[1] = LARGEST_SCORE
+        sigma = later + gap
+        if run == "shared":
+            sigma, later, step = (value[:1].expand(shape[0], 1) for value in (sigma, later, step))
         return cls(
             x=challenge.rand(f"{run} x", shape, dtype=dtype),
-            score=4 * challenge.randn(f"{run} score", shape, dtype),
-            sigma=later + gap,
+            score=score,
+            sigma=sigma,
             sigma_next=later,
-            step=challenge.rand(f"{run} step", (shape[0], 1), 0.01, 0.1, dtype),
+            step=step,
             noise=challenge.randn(f"{run} noise", shape, dtype),
         )
 
@@ -69,31 +85,44 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Take every step once, one without score and noise, and one twice."""
+    """Take every step once, one twice, and one without score, without noise and without both."""
     for name in ARGUMENTS:
         with evidence.attempt(f"{name}_found"):
             student.function(f"{name}_step", *ARGUMENTS[name])
         for run in RUNS:
             inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+            attempt, arguments = f"{name}_{run}", given.arguments(name)
+            gradients = torch.no_grad() if run == "shared" else contextlib.nullcontext()
+            watched = dict(zip(ARGUMENTS[name], arguments, strict=True))
+            with evidence.attempt(attempt), gradients, watching(evidence, attempt, **watched):
+                evidence.put(f"{attempt}/state", student[f"{name}_step"](*arguments))
+            evidence.put(f"{attempt}/inputs_kept", same_tensors(given, inputs))
+        given = Inputs.of(challenge, "main")
+        for run, (score, noise) in {"still": (0, 0), **TERMS}.items():
             with evidence.attempt(f"{name}_{run}"):
-                evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*given.arguments(name)))
-            evidence.put(f"{name}_{run}/inputs_kept", same_tensors(given, inputs))
-        with evidence.attempt(f"{name}_still"):  # no score, no noise: nothing moves
-            given = Inputs.of(challenge, "main")
-            given = replace(given, score=0 * given.score, noise=0 * given.noise)
-            evidence.put(f"{name}_still/state", student[f"{name}_step"](*given.arguments(name)))
+                alone = known_inputs(score, noise)
+                evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*alone.arguments(name)))
         with evidence.attempt(f"{name}_again"):  # the same inputs once more: does the step draw noise of its own?
-            given = Inputs.of(challenge, "main")
             evidence.put(f"{name}_again/state", student[f"{name}_step"](*given.arguments(name)))
         with evidence.attempt(f"{name}_device"):
             given = Inputs.of(challenge.on("meta"), "single")
             student[f"{name}_step"](*given.arguments(name))
 
 
+TERMS = {"drift": (0.1, 0.0), "width": (0.0, 0.1)}  # run: the score and the noise of a step with one term alone
+
+
+def known_inputs(score: float, noise: float) -> Inputs:
+    """Return the inputs of a step far from the cell's edge, with the same score and noise everywhere."""
+    values = torch.tensor([0.5, score, 0.5, 0.3, 0.08, noise], dtype=torch.float64)
+    x, s, sigma, sigma_next, step, eps = (value.repeat(3, 1) for value in values)
+    return Inputs(x.repeat(1, 2), s.repeat(1, 2), sigma, sigma_next, step, eps.repeat(1, 2))
+
+
 def require_state(judge: Judge, name: str, run: str) -> Tensor:
     """Return the new state of a step, (b, n) in float64.
 
-    Fails unless it is finite, has the shape of x and does not lose digits of float64, and the inputs are unchanged.
+    Fails unless it is finite and has the shape of x, the inputs are unchanged and nothing is left behind.
     """
     x = Inputs.of(judge.challenge, run).x
     state = judge.tensor(f"{name}_{run}/state", x.shape, "The new state", finite=False)
@@ -104,8 +133,7 @@ def require_state(judge: Judge, name: str, run: str) -> Tensor:
         "sigma is larger than sigma_next.",
     )
     require_unchanged(judge, f"{name}_{run}/inputs_kept")
-    if x.dtype == torch.float64:
-        judge.require_precision(f"{name}_{run}/state", x.dtype, "The new state")
+    require_nothing_left(judge, [f"{name}_{run}"])
     return state
 
 
@@ -118,18 +146,54 @@ def require_repeatable(judge: Judge, name: str) -> None:
 # The mean of cos(2 pi x) after a step on the public challenge, by NumPy in float64:
 # tests/exercises/lab2/test_predictor_corrector.py makes these numbers again.
 PUBLIC_STEPS = {
-    ("predictor", "main"): 0.0428960,
+    ("predictor", "main"): 0.042896,
+    ("predictor", "second"): 0.0331556,
     ("predictor", "wide"): -0.1382208,
-    ("predictor", "last"): -0.1277399,
+    ("predictor", "last"): -0.174846,
+    ("predictor", "shared"): 0.0999002,
     ("predictor", "one"): 0.9004979,
     ("predictor", "single"): 0.1685034,
+    ("predictor", "last_single"): -0.1557311,
     ("corrector", "main"): 0.1393905,
+    ("corrector", "second"): -0.0650286,
     ("corrector", "wide"): -0.0360228,
-    ("corrector", "last"): 0.1001052,
+    ("corrector", "last"): -0.1199848,
+    ("corrector", "shared"): -0.2331333,
     ("corrector", "one"): 0.3599183,
     ("corrector", "single"): 0.1244398,
+    ("corrector", "last_single"): -0.0038898,
 }
-TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}
+TOLERANCE = 1e-4  # a step that is right to the precision of float32 is right
+# What a step with `known_inputs` multiplies the score and the noise by, by hand.
+KNOWN_FACTORS = {
+    ("predictor", "drift"): 0.16,
+    ("predictor", "width"): 0.4,
+    ("corrector", "drift"): 0.08,
+    ("corrector", "width"): 0.4,
+}
+
+
+def check_term(judge: Judge, name: str, run: str) -> None:
+    """Compare one term of a step, in size and sign."""
+    state = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state")
+    actual, expected = float((state - 0.5).mean()) / max(TERMS[run]), KNOWN_FACTORS[name, run]
+    ratio = actual / expected
+    what = "score" if run == "drift" else "noise"
+    if abs(ratio - 1) < TOLERANCE:
+        return
+    seen = f"With sigma = 0.5, sigma_next = 0.3, step = 0.08 and the {what} alone, "
+    if abs(ratio) < TOLERANCE:
+        judge.fail(f"{run}_missing", f"{seen}your {name} does not move the atoms.")
+    if ratio < 0:
+        judge.fail(f"{run}_sign", f"{seen}your {name} moves the atoms in the wrong direction.")
+    size = (
+        "far_too_large" if ratio > 2 else "too_large" if ratio > 1 else "too_small" if ratio > 0.5 else "far_too_small"
+    )
+    judge.fail(
+        f"{run}_{size}",
+        f"{seen}your {name} multiplies the {what} by {ratio:.6g} times the right factor. "
+        "Is that factor a variance or a standard deviation?",
+    )
 
 
 def check_steps(judge: Judge, name: str) -> None:
@@ -137,21 +201,29 @@ def check_steps(judge: Judge, name: str) -> None:
     judge.attempt(f"{name}_found")
     states = {run: require_state(judge, name, run) for run in RUNS}
     require_repeatable(judge, name)
-    x = Inputs.of(judge.challenge, "main").x
-    still = judge.tensor(f"{name}_still/state", x.shape, "The new state")
+    still = judge.tensor(f"{name}_still/state", (3, 2), "The new state")
     judge.require(
-        judge.close(on_ring(still - x), torch.zeros_like(x)),
+        judge.close(still, torch.full_like(still, 0.5)),
         "moves_by_itself",
         f"With no score and no noise your {name} moves the atoms.",
     )
+    for run in TERMS:
+        check_term(judge, name, run)
     for run, state in states.items():
         require_in_cell(judge, state, f"The new state of your {name}")
+        judge.require(
+            int(((state == 0) | (state == 1)).sum()) < 2,
+            "walls",
+            f"Several atoms end at 0 or at 1 exactly, where your {name} seems to stop them. A ring has no edge: an atom "
+            "that leaves at 1 comes back at 0.",
+        )
         wave = float(torch.cos(2 * math.pi * state).mean())
         judge.require(
-            abs(wave - PUBLIC_STEPS[name, run]) < TOLERANCES[RUNS[run][1]],
-            "wrong_step",
-            f"Given this score and this noise, your {name} leads to another state than the formula. "
-            "Look at one term at a time: is its factor a variance or a standard deviation?",
+            abs(wave - PUBLIC_STEPS[name, run]) < TOLERANCE / 10,
+            f"wrong_last_{name}_step" if run.startswith("last") else f"wrong_{name}_step",
+            f"Given a score of up to {float(Inputs.of(judge.challenge, run).score.abs().max()):.3g}, your {name} leads "
+            "to another state than the formula, although each term alone is right for a small score and large noise "
+            "levels. Is something limited, or shared by the samples?",
         )
     judge.device(f"{name}_device")
 
@@ -171,5 +243,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )
