@@ -10,24 +10,14 @@ E = "return x + h * self.ode.drift_coefficient(x, t, **kwargs)"
 H = "return x + h / 2 * (here + there)"
 T = "there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)"
 
-wrong(
-    "digits_lost",
-    finds="wrong_dtype",
-    edit=(
-        E,
-        E.replace("return x + ", "return x.float() + ")
-        .replace("h *", "h.float() *")
-        .replace("**kwargs)", "**kwargs).float()"),
-    ),
-)
 wrong("euler_increment", finds="only_the_increment", edit=(E, E.replace("x + h", "h")))
 wrong("euler_without_h", finds="no_step_size", edit=(E, E.replace("h * ", "")))
 wrong("euler_minus", finds="wrong_sign", edit=(E, E.replace("+", "-")))
 wrong("euler_h_is_t", finds="step_is_time", edit=(E, E.replace("h *", "t *")))
-wrong("euler_right_endpoint", finds="slope_at_the_end", edit=(E, E.replace("(x, t,", "(x, t + h,")))
+wrong("euler_right_endpoint", finds="other_time", edit=(E, E.replace("(x, t,", "(x, t + h,")))
 wrong(
     "euler_midpoint",
-    finds="midpoint",
+    finds="one_slope",
     edit=(
         E,
         "half = x + h / 2 * self.ode.drift_coefficient(x, t, **kwargs)\n"
@@ -44,7 +34,7 @@ wrong("labels_lost", finds="labels_lost", edit=[(E, E.replace(", **kwargs", ""))
 wrong("heun_labels_lost_at_the_end", finds="labels_lost", edit=(T, T.replace(", **kwargs", "")))
 wrong(
     "euler_is_heun",
-    finds="heun_instead",
+    finds=("one_slope", "heun_instead"),
     edit=(
         E,
         "here = self.ode.drift_coefficient(x, t, **kwargs)\n"
@@ -113,5 +103,175 @@ class HeunSimulator(EulerSimulator):
         return 0.5 * (x + super().step(trial, t + h, h, **kwargs)) if False else (
             trial - 0.5 * h * self.ode.drift_coefficient(x, t, **kwargs)
             + 0.5 * h * self.ode.drift_coefficient(trial, t + h, **kwargs))
+""",
+)
+right(
+    "in_float32",
+    edit=(
+        E,
+        E.replace("return x + ", "return x.float() + ")
+        .replace("h *", "h.float() *")
+        .replace("**kwargs)", "**kwargs).float()"),
+    ),
+)
+
+# --- more wrong answers
+
+wrong("euler_half_h", finds=("half_step", "wrong_step"), edit=(E, E.replace("h *", "h / 2 *")))
+wrong("euler_h_without_sign", finds="wrong_step", edit=(E, E.replace("h *", "h.abs() *")))
+wrong("euler_mean_h", finds="wrong_step", edit=(E, E.replace("h *", "h.mean() *")))
+wrong("euler_h_at_most_half", finds="wrong_step", edit=(E, E.replace("h *", "h.clamp(-0.5, 0.5) *")))
+wrong("euler_time_clamped", finds="other_time", edit=(E, E.replace("(x, t,", "(x, t.clamp(1e-3, 1 - 1e-3),")))
+wrong("euler_drift_clamped", finds="wrong_step", edit=(E, E.replace("**kwargs)", "**kwargs).clamp(-0.8, 0.8)")))
+wrong(
+    "euler_state_clamped",
+    finds="wrong_step",
+    edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).clamp(-1, 1)"),
+)
+wrong(
+    "euler_labels_only",
+    finds="keywords_lost",
+    edit=(
+        E,
+        E.replace("**kwargs", "y=kwargs.get('y')")
+        if False
+        else E.replace("**kwargs", "**{k: v for k, v in kwargs.items() if k == 'y'}"),
+    ),
+)
+wrong(
+    "heun_labels_only",
+    finds="keywords_lost",
+    edit=(T, T.replace("**kwargs", "**{k: v for k, v in kwargs.items() if k == 'y'}")),
+)
+wrong(
+    "euler_slope_kept",
+    finds=("drift_calls", "kept_from_earlier_call"),
+    edit=(
+        E,
+        "if not hasattr(self, 'u') or self.u.shape != x.shape:\n"
+        "            self.u = self.ode.drift_coefficient(x, t, **kwargs)\n        return x + h * self.u",
+    ),
+)
+wrong(
+    "euler_first_step_size_kept",
+    finds=("kept_from_earlier_call", "wrong_step"),
+    edit=(
+        E,
+        "if not hasattr(self, 'h') or self.h.shape != h.shape:\n            self.h = h\n        "
+        + E.replace("h *", "self.h *"),
+    ),
+)
+wrong(
+    "heun_last_slope_kept",
+    finds=("drift_calls", "kept_from_earlier_call", "first_slope_missing", "wrong_step"),
+    edit=[
+        (
+            "here = self.ode.drift_coefficient(x, t, **kwargs)",
+            "here = self.ode.drift_coefficient(x, t, **kwargs)\n"
+            "        here = self.last if getattr(self, 'last', x[:0]).shape == x.shape else here",
+        ),
+        (H, "self.last = there\n        " + H),
+    ],
+)
+wrong("heun_time_clamped", finds="slope_between", edit=(T, T.replace("t + h", "(t + h).clamp(max=1 - 1e-3)")))
+wrong(
+    "heun_two_half_steps",
+    finds=("midpoint", "other_time"),
+    edit=[
+        (T, "half = x + h / 2 * here"),
+        (H, "return half + h / 2 * self.ode.drift_coefficient(half, t + h / 2, **kwargs)"),
+    ],
+)
+wrong(
+    "heun_ralston",
+    finds="slope_between",
+    edit=[
+        (T, T.replace("x + h * here, t + h", "x + 2 / 3 * h * here, t + 2 / 3 * h")),
+        (H, "return x + h * (here / 4 + 3 / 4 * there)"),
+    ],
+)
+wrong("heun_weights", finds="wrong_step", edit=(H, "return x + h * (here / 3 + 2 / 3 * there)"))
+wrong("heun_geometric_mean", finds=("wrong_step", "not_finite"), edit=(H, "return x + h * (here * there).abs().sqrt()"))
+wrong("heun_mean_over_the_batch", finds="wrong_step", edit=(H, "return x + h * torch.stack([here, there]).mean()"))
+wrong("heun_trial_without_h", finds="wrong_step", edit=(T, T.replace("x + h * here", "x + here")))
+wrong("heun_trial_backwards", finds="wrong_step", edit=(T, T.replace("x + h * here", "x - h * here")))
+wrong(
+    "heun_euler_for_the_last_step",
+    finds="wrong_step",
+    edit=(H, "return torch.where(t + h >= 1, x + h * here, x + h / 2 * (here + there))"),
+)
+wrong(
+    "heun_first_sample_decides",
+    finds="wrong_step",
+    edit=(H, "if t.flatten()[0] == 0:\n            return x + h * here\n        " + H),
+)
+wrong("euler_seeded", finds="seed_left", edit=(E, "torch.manual_seed(0)\n        " + E))
+wrong("euler_gradients_off", finds="setting_left", edit=(E, "torch.set_grad_enabled(False)\n        " + E))
+wrong("euler_x_requires_grad", finds="requires_grad_left", edit=(E, "x.requires_grad_()\n        " + E))
+wrong(
+    "euler_half_precision",
+    finds="wrong_dtype",
+    edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).half()"),
+)
+wrong(
+    "euler_time_in_place",
+    finds="input_altered",
+    edit=(E, "drift = self.ode.drift_coefficient(x, t, **kwargs)\n        t += h\n        return x + h * drift"),
+)
+wrong("euler_returns_a_pair", finds="not_a_tensor", edit=(E, E + ", t + h"))
+wrong(
+    "euler_flat",
+    finds="wrong_shape",
+    edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).flatten(1)[:, None]"),
+)
+
+# --- more right answers
+
+right(
+    "state_kept_for_a_plot",
+    edit=(E, "self.last = (x + h * self.ode.drift_coefficient(x, t, **kwargs)).detach()\n        return self.last"),
+)
+right(
+    "without_gradient",
+    edit=(
+        E,
+        "with torch.no_grad():\n            slope = self.ode.drift_coefficient(x, t, **kwargs)\n"
+        "        return x + h * slope",
+    ),
+)
+right("by_keywords", edit=(E, E.replace("(x, t, **kwargs)", "(x=x, t=t, **kwargs)")))
+right("lerp", edit=(H, "return torch.lerp(x + h * here, x + h * there, 0.5)"))
+right(
+    "einsum",
+    edit=(
+        H,
+        "return x + h * torch.einsum('k,k...->...', torch.full((2,), 0.5, dtype=x.dtype, device=x.device), "
+        "torch.stack([here, there]))",
+    ),
+)
+right(
+    "in_place_on_a_copy",
+    edit=(E, "new = x.clone()\n        new += h * self.ode.drift_coefficient(x, t, **kwargs)\n        return new"),
+)
+right("slopes_in_a_list", edit=(H, "slopes = [here, there]\n        return x + h * sum(slopes) / len(slopes)"))
+right("h_with_the_shape_of_x", edit=(E, "h = h.expand_as(x)\n        " + E))
+right("one_more_slope_for_a_print", edit=(H, "print(self.ode.drift_coefficient(x, t, **kwargs).norm())\n        " + H))
+right(
+    "helper_function",
+    source="""
+def slope(simulator, x, t, kwargs):
+    return simulator.ode.drift_coefficient(x, t, **kwargs)
+
+
+class EulerSimulator(Simulator):
+    def step(self, x, t, h, **kwargs):
+        return x + slope(self, x, t, kwargs) * h
+
+
+class HeunSimulator(Simulator):
+    def step(self, x, t, h, **kwargs):
+        k1 = slope(self, x, t, kwargs)
+        k2 = slope(self, x + k1 * h, t + h, kwargs)
+        return x + 0.5 * h * k1 + 0.5 * h * k2
 """,
 )

@@ -47,7 +47,7 @@ wrong("score_linear", finds="only_linear", edit=(S, "return (t * z - x) / (1 - t
 wrong("blank", finds="not_implemented", edit=[(U, "raise NotImplementedError()"), (S, "raise NotImplementedError()")])
 wrong(
     "score_of_rounded_inputs",
-    finds="wrong_dtype",
+    finds="wrong_score",
     edit=(S, "x, z, t = x.half().float(), z.half().float(), t.half().float()\n        " + S),
 )
 wrong("field_returns_none", finds="returned_none", edit=(U, U.replace("return ", "field = ")))
@@ -102,3 +102,111 @@ right(
         "        return da * z + db * noise",
     ),
 )
+
+# --- more wrong answers: the ends of the range
+
+wrong(
+    "beta_at_least_a_hundredth",
+    finds=("wrong_field", "wrong_score"),
+    edit=(N, N.replace("self.beta(t)", "self.beta(t).clamp(min=1e-2)")),
+)
+wrong("time_clamped_late", finds="wrong_field", edit=(N, "t = t.clamp(max=0.99)\n        " + N))
+wrong("time_clamped_early", finds="wrong_field", edit=(N, "t = t.clamp(min=1e-3)\n        " + N))
+wrong("large_constant", finds="wrong_field", edit=(N, N.replace("self.beta(t)", "(self.beta(t) + 1e-3)")))
+wrong("middle_constant", finds="wrong_field", edit=(N, N.replace("self.beta(t)", "(self.beta(t) + 1e-5)")))
+wrong(
+    "score_with_a_constant", finds="wrong_score", edit=(S, S.replace("self.beta(t) ** 2", "(self.beta(t) ** 2 + 1e-5)"))
+)
+wrong(
+    "score_variance_floor",
+    finds="wrong_score",
+    edit=(S, S.replace("self.beta(t) ** 2", "(self.beta(t) ** 2).clamp(min=1e-4)")),
+)
+wrong("score_clipped", finds="wrong_score", edit=(S, S.replace("return ", "return (") + ").clamp(-100, 100)"))
+wrong("score_clipped_late", finds="wrong_score", edit=(S, S.replace("return ", "return (") + ").clamp(-1000, 1000)"))
+wrong("noise_clipped", finds="wrong_field", edit=(N, N.replace("= (", "= ((") + ").clamp(-3, 3)"))
+wrong("x_clipped", finds="wrong_field", edit=(N, "x = x.clamp(-4, 4)\n        " + N))
+wrong("first_time_for_all", finds=("wrong_field", "not_finite"), edit=(N, "t = t[:1]\n        " + N))
+wrong("mean_time", finds="wrong_field", edit=(N, "t = t.mean() * torch.ones_like(t)\n        " + N))
+wrong(
+    "finite_differences",
+    finds="wrong_field",
+    edit=(
+        U,
+        "a, b, h = self.alpha, self.beta, 0.01\n"
+        "        return (a(t + h) - a(t)) / h * z + (b(t + h) - b(t)) / h * noise",
+    ),
+)
+wrong(
+    "score_times_beta",
+    finds="noise_instead",
+    edit=(S, "return (x - self.alpha(t) * z) / self.beta(t) ** 2 * self.beta(t)"),
+)
+wrong("score_plus_constant_term", finds="wrong_score", edit=(S, S + " - 1"))
+wrong("score_of_the_marginal", finds="wrong_score", edit=(S, "return -x / (self.alpha(t) ** 2 + self.beta(t) ** 2)"))
+wrong("field_of_the_mean", finds="wrong_field", edit=(U, U.replace("* z", "* z.mean(0, keepdim=True)")))
+
+# --- kept, left behind
+
+wrong(
+    "alpha_kept",
+    finds=("kept_from_earlier_call", "raised", "wrong_field"),
+    edit=(
+        N,
+        "if not hasattr(self, 'a') or self.a.shape != t.shape:\n            self.a = self.alpha(t)\n"
+        "        noise = (x - self.a * z) / self.beta(t)",
+    ),
+)
+wrong(
+    "noise_kept_for_the_score",
+    finds=("kept_from_earlier_call", "raised", "wrong_score"),
+    edit=[(N, N + "\n        self.eps = noise"), (S, "return -self.eps / self.beta(t)")],
+)
+wrong("seeded", finds="seed_left", edit=(N, "torch.manual_seed(0)\n        " + N))
+wrong("x_requires_grad", finds="requires_grad_left", edit=(S, "x.requires_grad_()\n        " + S))
+wrong(
+    "score_by_backward",
+    finds=("requires_grad_left", "gradient_left"),
+    edit=(
+        S,
+        "x.requires_grad_()\n        (-((x - self.alpha(t) * z) ** 2 / (2 * self.beta(t) ** 2)).sum()).backward()\n"
+        "        return x.grad",
+    ),
+)
+wrong("gradients_off", finds="setting_left", edit=(N, "torch.set_grad_enabled(False)\n        " + N))
+wrong("half_precision", finds="wrong_dtype", edit=(U, U.replace("return ", "return (") + ").half()"))
+wrong("z_in_place", finds=("input_altered", "raised"), edit=(N, N + "\n        z.mul_(1.0 + self.alpha(t))"))
+wrong("flattened", finds="wrong_shape", edit=(U, U.replace("return ", "return (") + ").flatten()"))
+
+# --- more right answers
+
+right("tiny_constant", edit=(S, S.replace("self.beta(t) ** 2", "(self.beta(t) ** 2 + 1e-12)")))
+right("field_in_float32", edit=(N, "x, z, t = x.float(), z.float(), t.float()\n        " + N))
+right("score_in_float32", edit=(S, "x, z, t = x.float(), z.float(), t.float()\n        " + S))
+right(
+    "score_by_distributions",
+    edit=(
+        S,
+        "with torch.enable_grad():\n            y = x.detach().clone().requires_grad_()\n"
+        "            law = torch.distributions.Normal(self.alpha(t) * z, self.beta(t))\n"
+        "            return torch.autograd.grad(law.log_prob(y).sum(), y)[0]",
+    ),
+)
+right(
+    "score_by_torch_func",
+    edit=(
+        S,
+        "def log_density(y):\n            return -((y - self.alpha(t) * z) ** 2 / (2 * self.beta(t) ** 2)).sum()\n"
+        "        return torch.func.grad(log_density)(x)",
+    ),
+)
+right(
+    "by_schedules_in_variables", edit=(N, "a, b = self.alpha(t), self.beta(t)\n        noise = x.sub(a.mul(z)).div(b)")
+)
+right(
+    "in_place_on_new_tensors",
+    edit=(N, "noise = x.clone()\n        noise -= self.alpha(t) * z\n        noise /= self.beta(t)"),
+)
+right("addcmul", edit=(U, "return torch.addcmul(self.alpha.dt(t) * z, self.beta.dt(t).expand_as(x), noise)"))
+right("score_multiplied", edit=(S, "return -(x - self.alpha(t) * z) * self.beta(t).pow(-2)"))
+right("with_a_print", edit=(N, N + "\n        print('noise', tuple(noise.shape))"))

@@ -34,13 +34,13 @@ def test_euler_gains_that_were_computed_elsewhere(lab, steps, gain):
     assert end.item() == pytest.approx(gain, abs=5e-8)
 
 
-def one_sample(short, drift, x, t, h, y):
+def one_sample(short, drift, x, t, h, y, context):
     """Return the new state of one sample by a Butcher tableau, with Python numbers for t and h."""
     nodes, weights = {"euler": ([0.0], [1.0]), "heun": ([0.0, 1.0], [0.5, 0.5])}[short]
     slopes = []
     for node in nodes:
         trial = x + (node * h * slopes[-1] if slopes else 0)
-        slopes.append(drift(trial[None], torch.tensor([t + node * h]), torch.tensor([y]))[0])
+        slopes.append(drift(trial[None], torch.tensor([t + node * h]), torch.tensor([y]), torch.tensor([context]))[0])
     return x + h * sum(weight * slope for weight, slope in zip(weights, slopes, strict=True))
 
 
@@ -50,7 +50,8 @@ def test_the_public_numbers_of_the_states_come_from_an_oracle(short, run):
     challenge = Challenge.public("lab4.euler_heun")
     inputs, drift = Inputs.of(challenge, run), RandomField(challenge, "drift")
     times, sizes = inputs.t.flatten().tolist(), inputs.h.flatten().tolist()
-    samples = zip(inputs.x.double(), times, sizes, inputs.y.tolist(), strict=True)
+    context = inputs.context.tolist()
+    samples = zip(inputs.x.double(), times, sizes, inputs.y.tolist(), context, strict=True)
     state = torch.stack([one_sample(short, drift, *sample) for sample in samples])
     mean = (state * state_probe(challenge, run)).mean().item()
     assert mean == pytest.approx(PUBLIC_STATES[short][run], abs=1e-7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.student import Student
 from utils.distributions import GaussianClasses
@@ -21,23 +24,43 @@ LAST = 1 - 1e-3  # the last time that the exercise asks for
 RUNS = {
     # run: shape of z without the batch, dtype, batch size, schedule
     "bent": ((1, 3, 4), torch.float64, 24, "bent"),
+    "again": ((1, 3, 4), torch.float64, 24, "bent"),  # with the same object, and the score first
     "linear": ((1, 3, 4), torch.float64, 24, "linear"),
-    "vectors": ((5,), torch.float64, 7, "bent"),
+    "vectors": ((2,), torch.float64, 7, "bent"),
+    "far": ((3, 2), torch.float64, 7, "bent"),
     "one": ((3, 2, 2), torch.float64, 1, "bent"),
     "single": ((1, 2, 2), torch.float32, 6, "bent"),
+    "no_noise": ((4,), torch.float64, 6, "bent"),
+    "no_image": ((4,), torch.float64, 6, "bent"),
 }
 WHERE = {  # what is special about a run, for messages
     "bent": "on a bent schedule",
+    "again": "in a second call of one object",
     "linear": "on the straight path",
-    "vectors": "for vectors",
+    "vectors": "for vectors and one z for all samples",
+    "far": "far from the image",
     "one": "in a batch of one",
     "single": "in float32",
+    "no_noise": "where there is no noise",
+    "no_image": "where the image is 0",
 }
+NEAR_DATA = 0.01  # at this beta, rounding errors are twice as large as far from the data
+KEPT = "The first call of an object is right, and a second one with other inputs is not. Keep nothing between calls."
 METHODS = {"field": "conditional_vector_field", "score": "conditional_score"}
 
 # The mean of score times `score_probe` on the public challenge. An oracle made the numbers: automatic differentiation
 # of torch's normal log density in float64. tests/exercises/lab4/test_vector_field.py computes them again.
-PUBLIC_SCORES = {"bent": 0.0279257, "linear": -0.1092703, "vectors": 0.0742626, "one": 0.1845002, "single": 0.2397269}
+PUBLIC_SCORES = {
+    "bent": 0.0279257,
+    "again": -0.0149369,
+    "linear": -0.1092703,
+    "vectors": -0.0234011,
+    "far": -2.5132992,
+    "one": 0.1845002,
+    "single": 0.2397269,
+    "no_noise": 0.0,
+    "no_image": 0.0540621,
+}
 
 
 class BentAlpha(Alpha):
@@ -89,6 +112,10 @@ class Inputs:
         t = challenge.rand(f"{run} t", (batch, *[1] * len(shape)), 0.0, LAST, dtype=dtype)
         if batch > 2:
             t[0], t[1] = 0.0, LAST
+        if run == "vectors":
+            z = z[:1].expand_as(z)
+        noise = noise * {"far": 20.0, "no_noise": 0.0}.get(run, 1.0)
+        z = z * 0 if run == "no_image" else z
         if kind == "linear":
             return cls(z, noise, t, LinearAlpha(), LinearBeta())
         bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
@@ -99,73 +126,178 @@ class Inputs:
         t = self.t + later
         return self.alpha(t) * self.z + self.beta(t) * self.noise
 
+    def path(self, Path: type) -> Any:
+        """Return a path of the student's class."""
+        shape = self.z.shape[1:]
+        return Path(GaussianClasses(torch.zeros(2, *shape, dtype=self.z.dtype)), shape, self.alpha, self.beta)
+
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call both methods of the student's path in every run."""
     Path = student.method("GaussianConditionalPath", "conditional_vector_field", "x", "z", "t")
     student.method("GaussianConditionalPath", "conditional_score", "x", "z", "t")
-    for run, (shape, dtype, _, _) in RUNS.items():
+    paths: dict[str, Any] = {}
+    for run in RUNS:
         inputs = Inputs.of(challenge, run)
-        before = (inputs.point(), inputs.z, inputs.t)
-        given = [tensor.clone() for tensor in before]
-        for part, method in METHODS.items():
-            with evidence.attempt(f"{run}_{part}"):
-                path = Path(GaussianClasses(torch.zeros(2, *shape, dtype=dtype)), shape, inputs.alpha, inputs.beta)
-                evidence.put(f"{run}_{part}/value", getattr(path, method)(*given))
-        kept = all(torch.equal(now, then) for now, then in zip(given, before, strict=True))
+        before = {"x": inputs.point(), "z": inputs.z, "t": inputs.t}
+        given = {name: tensor.clone() for name, tensor in before.items()}
+        given["z"] = before["z"] if run == "vectors" else given["z"]  # expanded, as in the lab
+        given["x"].requires_grad_(run == "again")
+        key = "bent" if run == "again" else run
+        for part in reversed(METHODS) if run == "again" else METHODS:
+            with evidence.attempt(f"{run}_{part}"), watching(evidence, f"{run}_{part}", **given):
+                paths[key] = paths.get(key) or inputs.path(Path)
+                evidence.put(f"{run}_{part}/value", getattr(paths[key], METHODS[part])(*given.values()))
+        kept = all(torch.equal(given[name], then) for name, then in before.items())
         evidence.put(f"{run}/inputs_kept", kept)
-    with evidence.attempt("device"):
+    with evidence.attempt("device"), watching(evidence, "device"):
         inputs = Inputs.of(challenge.on("meta"), "single")
-        z, t = inputs.z, inputs.t
-        path = Path(GaussianClasses(torch.zeros(2, *z.shape[1:])), z.shape[1:], inputs.alpha, inputs.beta)
+        path, z, t = inputs.path(Path), inputs.z, inputs.t
         path.conditional_vector_field(z + inputs.noise, z, t)
         path.conditional_score(z + inputs.noise, z, t)
 
 
-def read_result(judge: Judge, run: str, part: str) -> Tensor:
-    """Return the recorded field or score of a run; fail if its shape is not that of z."""
-    shape, _, batch, _ = RUNS[run]
-    what = {"field": "The vector field", "score": "The score"}[part]
-    return judge.tensor(f"{run}_{part}/value", (batch, *shape), what)
+def require_results(judge: Judge, part: str) -> dict[str, Tensor]:
+    """Return the recorded fields or scores of all runs; fail if a shape or dtype is wrong, or anything is left behind.
+
+    Args:
+        judge: The judge of the exercise.
+        part: A key of `METHODS`.
+    """
+    what, results = {"field": "The vector field", "score": "The score"}[part], {}
+    for run, (shape, _, batch, _) in RUNS.items():
+        results[run] = judge.tensor(f"{run}_{part}/value", (batch, *shape), what)
+        judge.require_precision(f"{run}_{part}/value", torch.float32, what)
+        require_unchanged(judge, f"{run}/inputs_kept")
+    require_nothing_left(judge, [f"{run}_{part}" for run in RUNS])
+    return results
 
 
-def require_precision(judge: Judge, run: str, part: str) -> None:
-    """Fail if a result that differs from the expected one has lost digits, which explains the difference."""
-    what = {"field": "The vector field", "score": "The score"}[part]
-    judge.require_precision(f"{run}_{part}/value", RUNS[run][1], what)
+def in_noise_units(inputs: Inputs, part: str, value: Tensor) -> Tensor:
+    """Return a field or a score in units of the error that rounding to float32 may cause; the shape of value.
+
+    A score is large where beta is small, so it is multiplied by beta. The noise in x is then a small difference of
+    large numbers, and rounding errors grow like 1 / beta.
+    """
+    beta, noise = inputs.beta(inputs.t).double(), inputs.noise.double()
+    scale = (beta if part == "score" else 1) / (ROUNDING * (1 + NEAR_DATA / beta))
+    return value * scale / (noise.abs().max() + 3)
 
 
-def require_inputs_kept(judge: Judge, run: str) -> None:
-    """Fail if the methods changed x, z or t in place."""
-    require_unchanged(judge, f"{run}/inputs_kept")
+def agree(inputs: Inputs, part: str, actual: Tensor, expected: Tensor) -> bool:
+    """Return whether two fields or scores agree to float32's precision."""
+    return bool(in_noise_units(inputs, part, actual - expected).abs().max() <= 1)
 
 
 def check(judge: Judge) -> None:
     """Compare the field with a difference quotient along the path, and the score with the oracle's numbers."""
+    inputs = {run: in_double(Inputs.of(judge.challenge, run)) for run in RUNS}
     with judge.part("field", 2):
-        for run in RUNS:
-            inputs = in_double(Inputs.of(judge.challenge, run))
-            field = read_result(judge, run, "field")
-            h = 1e-5
-            if not judge.close(field, (inputs.point(h) - inputs.point(-h)) / (2 * h), rtol=1e-3):
-                require_precision(judge, run, "field")
-                judge.fail(
-                    "not_the_velocity",
-                    "Your field is not the velocity of a point that moves along x_t = alpha(t) z + beta(t) eps "
-                    f"with z and eps held fixed (seen {WHERE[run]}).",
-                )
-            require_inputs_kept(judge, run)
+        fields = require_results(judge, "field")
+        right = {run: agree(i, "field", fields[run], velocity(i)) for run, i in inputs.items()}
+        if not all(right.values()):
+            explain_field(judge, fields, inputs, right)
     with judge.part("score", 1):
+        scores = require_results(judge, "score")
         for run, number in PUBLIC_SCORES.items():
-            score = read_result(judge, run, "score")
-            if not abs(float(score.mul(score_probe(judge.challenge, run)).mean()) - number) < 1e-4:
-                require_precision(judge, run, "score")
-                judge.fail(
-                    "not_the_gradient",
-                    "Your score is not the gradient of log N(x; alpha z, beta² I) with respect to x "
-                    f"(seen {WHERE[run]}).",
-                )
+            mean = float(scores[run].mul(score_probe(judge.challenge, run)).mean())
+            if abs(mean - number) > ROUNDING * 20:
+                explain_score(judge, scores, run, inputs["no_image"])
         judge.device()
+
+
+def velocity(inputs: Inputs, h: float = 1e-5) -> Tensor:
+    """Return the velocity of the points of the path for z and noise held fixed, by a difference quotient."""
+    return (inputs.point(h) - inputs.point(-h)) / (2 * h)
+
+
+def ratio_to(actual: Tensor, expected: Tensor) -> float | None:
+    """Return k if a tensor is k times another one, and None if it is no multiple of it."""
+    k = float((actual * expected).sum() / expected.square().sum())
+    return k if bool((actual - k * expected).abs().max() < 1e-3 * expected.abs().max()) else None
+
+
+def right_until_late(inputs: Inputs, actual: Tensor, expected: Tensor) -> bool:
+    """Return whether all rows with beta above 0.1 are right to 2 percent."""
+    early = inputs.beta(inputs.t).flatten() > 0.1
+    return bool(((actual - expected)[early].abs() <= 0.02 * expected[early].abs().max()).all())
+
+
+def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inputs], right: dict[str, bool]) -> None:
+    """Fail with a finding that says in which limit the field is wrong, and in which size and sign."""
+    if right["bent"] and not right["again"]:
+        judge.fail("kept_from_earlier_call", KEPT)
+    judge.require(
+        not right["linear"] or right["bent"],
+        "only_linear",
+        "Your field is right on the straight path and wrong on a bent one. Use the schedules and their derivatives.",
+    )
+    if not right["no_noise"]:
+        field, expected = fields["no_noise"], velocity(inputs["no_noise"])
+        k, at_zero = ratio_to(field, expected), ratio_to(field[:1], expected[:1])
+        found = "Without noise a point moves because alpha grows, and your field there"
+        judge.require(k is None or abs(k) > 1e-6, "data_term_missing", f"{found} is 0.")
+        judge.require(k is None, "field_scaled", f"{found} is {k or 0:.3g} times what it should be.")
+        judge.require(
+            at_zero is not None, "not_along_z", f"{found} does not point along z. Each sample has its own z and t."
+        )
+        judge.require(
+            at_zero is None or abs(at_zero - 1) > 1e-3,
+            "wrong_after_0",
+            f"{found} is right at t = 0 only. How much of x is image at time t?",
+        )
+        judge.fail("field_without_noise", f"{found} is not the velocity of alpha(t) z.")
+    if not right["no_image"]:
+        k = ratio_to(fields["no_image"], velocity(inputs["no_image"]))
+        found = "Where the image z is 0, a point moves because beta shrinks, and your field there"
+        judge.require(k is None or abs(k) > 1e-6, "noise_term_missing", f"{found} is 0.")
+        judge.require(k is None, "noise_term_scaled", f"{found} is {k or 0:.3g} times what it should be.")
+        judge.require(
+            not right_until_late(inputs["no_image"], fields["no_image"], velocity(inputs["no_image"])),
+            "wrong_near_the_data",
+            f"{found} is right early, and wrong near t = {LAST:g}. Add nothing to beta, and limit nothing.",
+        )
+        judge.fail("field_of_noise", f"{found} is not the velocity of beta(t) eps. What is eps, if you know x?")
+    where = WHERE[next(run for run, ok in right.items() if not ok)]
+    judge.fail(
+        "not_the_velocity",
+        "Your field is not the velocity of a point that moves along x_t = alpha(t) z + beta(t) eps with z and eps held "
+        f"fixed (seen {where}).",
+    )
+
+
+def explain_score(judge: Judge, scores: dict[str, Tensor], run: str, no_image: Inputs) -> None:
+    """Fail with a finding that says where the score of a run is wrong, and in which size and sign."""
+    if run == "again":
+        judge.fail("kept_from_earlier_call", KEPT)
+    linear = float(scores["linear"].mul(score_probe(judge.challenge, "linear")).mean())
+    judge.require(
+        abs(linear - PUBLIC_SCORES["linear"]) > ROUNDING * 20,
+        "only_linear",
+        "Your score is right on the straight path and wrong on a bent one. Use self.alpha and self.beta.",
+    )
+    pull = no_image.point() / no_image.beta(no_image.t) ** 2  # minus the score; each row has its own beta
+    rows = [ratio_to(actual, expected) for actual, expected in zip(scores["no_image"], -pull, strict=True)]
+    found = "Where the image z is 0, your score"
+    known = [k for k in rows if k is not None]
+    if len(known) == len(rows) and max(abs(k - 1) for k in known) > 0.01:
+        if max(known) - min(known) < 0.01:
+            judge.fail("score_scaled", f"{found} is {known[0]:.3g} times what it should be.")
+        judge.require(
+            not right_until_late(no_image, scores["no_image"], -pull),
+            "score_near_the_data",
+            f"{found} is right early, and wrong near t = {LAST:g}. Add nothing to the variance, and limit nothing.",
+        )
+        judge.fail(
+            "score_power" if known[0] > 0 else "score_sign_and_power",
+            f"{found} is {known[0]:.3g} times what it should be at t = 0, and {known[1]:.3g} times at t = {LAST:g}. By "
+            "which power of beta do you divide?",
+        )
+    judge.fail(
+        "not_the_gradient",
+        f"Your score is not the gradient of log N(x; alpha z, beta² I) with respect to x (seen {WHERE[run]}). Without "
+        "an image it has the right size: where is the mean?",
+    )
 
 
 def score_probe(challenge: Challenge, run: str) -> Tensor:
@@ -179,6 +311,7 @@ EXERCISE = Exercise(
     points=3,
     title="The velocity and the score of a Gaussian path",
     names=("GaussianConditionalPath",),
+    version=2,
     probe=probe,
     public=check,
 )
