@@ -109,8 +109,9 @@ hooks: $(READY)  ## ruff, mypy and the freshness of the notebooks before every c
 types: $(READY)  ## mypy
 	$(BIN)/mypy
 
-site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
-	$(BIN)/python docs/site/build.py
+# Without npm, the front page shows a film in place of the live network.
+site: $(READY)  ## the live network, the labs and the docs as static HTML: build/site/index.html
+	$(BIN)/python -m docs.site.build
 
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
