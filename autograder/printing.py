@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # this module must be quick to import
     from autograder.judging.class_run import ClassRun, StudentRun
     from autograder.judging.grade import Grade
     from autograder.validation.kill_matrix import MatrixRow
+    from autograder.validation.reach.tables import Comparison
 
 SHOWN = 12  # feedback pages, and students, that are named at the end of a run
 
@@ -273,6 +274,20 @@ def remark(row: MatrixRow) -> str:
     if not row.right and row.challenges and 0 < row.caught < row.challenges:
         return f"  (caught in {row.caught / row.challenges:.1%} of submissions)"
     return ""
+
+
+def print_reach(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Print the inputs of labs and probes side by side, exercise by exercise, and return the comparisons."""
+    from autograder.validation.reach.text import lines_of
+
+    printed = []
+    for comparison in comparisons:
+        printed.append(comparison)
+        print("\n".join(lines_of(comparison)), flush=True)
+    gaps = sum(len(comparison.open) + len(comparison.closed) for comparison in printed)
+    accepted = sum(len(comparison.gaps) - len(comparison.open) for comparison in printed)
+    print(f"\n{count(len(printed), 'exercise')}, {count(gaps, 'gap')}, {accepted} accepted with a reason")
+    return printed
 
 
 def print_exercise_summary(rows: list[MatrixRow], exercise: str | None) -> None:
