@@ -13,6 +13,7 @@ CONTRAST = re.compile(
     r"\b(yours|instead of|rather than|expected|you (give|get|have|return|draw|use)|got)\b|≠"
     r"|(,|\band|\bbut) (it )?(should (be|have)|is|not) $|\bbut $"
 )
+FORMULA = re.compile(r"\s?[*/^×·²]|\s[-+]\s\w")  # behind a number that is a part of a formula: `1 - alpha`
 FARTHEST = 60  # characters between the two
 
 
@@ -29,7 +30,7 @@ def equal_pairs(message: str) -> list[str]:
         The piece of each such sentence from one number to the other.
     """
     found = []
-    tokens = TOKEN.finditer(message)
+    tokens = [token for token in TOKEN.finditer(message) if not FORMULA.match(message, token.end())]
     for first, second in pairwise(tokens):
         between = message[first.end() : second.start()]
         if first["name"] != second["name"] or not same(first["value"], second["value"]):

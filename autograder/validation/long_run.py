@@ -26,7 +26,7 @@ from tqdm import tqdm
 from autograder import ROOT
 from autograder.course.labs import Lab
 from autograder.validation.fingerprint import fingerprints
-from autograder.validation.honesty import assess_honesty
+from autograder.validation.honesty import assess_honesty, with_unhelpful_findings
 from autograder.validation.kill_matrix import MatrixRow, MatrixTask, ignore_interrupts, plan, row_of, run, stale_rows
 from autograder.validation.report import REPORTS, row_key, write_report
 
@@ -62,7 +62,7 @@ def long_run(
             append(lines, current[piece.mutant.exercise], answer_key(piece), piece.first, row, seconds)
             done.setdefault(answer_key(piece), {})[piece.first] = (row, seconds)
     results = sum_up(tasks, done)
-    rows = [row for row, _ in results.values()] + list(stale_rows(lab))
+    rows = [*with_unhelpful_findings(row for row, _ in results.values()), *stale_rows(lab)]
     resume = {
         row_key(row): {"answer": answer, "seconds": round(seconds, 2)} for answer, (row, seconds) in results.items()
     }

@@ -60,8 +60,9 @@ def run_matrix(lab: Lab, options: MatrixRun) -> Iterator[MatrixRow]:
     else:
         right, wrong = options.right or 20, options.wrong or 3
         tasks = plan(lab, right, wrong, options.only, options.generic, options.sample)
-        rows = run(tasks, options.jobs or ((os.cpu_count() or 1) if options.generic else 1))
-    for row in with_unhelpful_findings(rows):
+        jobs = options.jobs or ((os.cpu_count() or 1) if options.generic else 1)
+        rows = with_unhelpful_findings(run(tasks, jobs))
+    for row in rows:
         yield row
         if row.kind == "model" and row.exercise in sandboxed:
             yield sandboxed[row.exercise]

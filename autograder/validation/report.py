@@ -120,7 +120,7 @@ def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
     ]
     for name, mine in by_exercise(rows).items():
         right = [r for r in mine if r.right]
-        wrong = [r for r in mine if not r.right and r.kind != "generic"]
+        wrong = [r for r in mine if not r.right and r.kind not in ("generic", "gap")]
         generic = [r for r in mine if r.kind == "generic"]
         chance = chance_of_refusal(mine).get(name, 0.0)
         cells = [

@@ -142,6 +142,7 @@ def test_two_equal_numbers_are_seen(message):
         "x1 and x1 are not the same as lab4.2 and 4.2",
         "The weight of w is 1, so the weights do not add up to 1.",
         "At step 2 it should be 2.",
+        "The factor is sqrt(1 - alpha²), not 1 - alpha.",
     ],
 )
 def test_other_numbers_are_not(message):
