@@ -127,6 +127,27 @@ def test_calls_on_one_object_are_counted_and_classes_restored():
     assert dict(vars(Trainer)) == before
 
 
+def test_the_data_that_an_object_gives_are_recorded():
+    class Data(nn.Module):
+        def sample(self, n):
+            return torch.full((n, 2), 0.5), torch.zeros(n, dtype=torch.long)
+
+    data = Data()
+
+    def call(cls):
+        cls(data)
+        data.sample(1)
+        cls(data)
+        data.sample(3)
+
+    records = recorded(call, thing=Trainer)["Trainer.__init__"]
+    assert records["model"].traits["kind"] == {"data"} and "sample" not in vars(data)
+    assert (
+        records["model.sample()[0]"].traits["batch"] == {"one", "several"} and records["model.sample()[0]"].low == 0.5
+    )
+    assert records["model.sample()[1]"].traits["special"] == {"0"} and records["model.sample()[1]"].counts
+
+
 def test_an_error_of_the_call_stays_the_callers():
     def call(step):
         with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
@@ -147,7 +168,9 @@ def test_what_the_probe_lacks_is_a_gap():
     assert gaps([lambda step: step(x, model=model)], [lambda step: step(x, model=step)]) == {"model kind"}
     assert not gaps([lambda step: step(x, model=lambda x: x)], [lambda step: step(x, model=gaps)])
     assert gaps([lambda step: step(x)], [lambda step: step(x.double())]) == {"x dtype"}
-    assert gaps([lambda step: step(x[None].mT)], [lambda step: step(x)]) == {"x axes", "x layout"}
+    assert gaps([lambda step: step(x[None].mT)], [lambda step: step(x)]) == {"x axes"}
+    ones = torch.ones(2, 3)
+    assert gaps([lambda step: step(ones.mT)], [lambda step: step(ones)]) == {"x layout"}
     assert gaps([lambda step: step(x)] * 2, [lambda step: step(x)]) == {f"{CALLS} calls"}
     assert gaps([lambda step: step(x[:1])], [lambda step: step(x)]) == {"x batch"}
     assert gaps([lambda step: step(x, t=0)], [lambda step: step(x, t=7)]) == {"t special"}

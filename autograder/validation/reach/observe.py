@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from autograder.validation.reach.record import ArgumentRecord, Records
 
+DRAWS = ("sample", "sample_conditioning_variable")  # methods by which an argument gives data to a training loss
+LONGEST_PAIR = 3  # a longer tuple is a list of equals
 MOST_ITEMS = 64  # of a list, a tuple or a dictionary: the first ones say what it holds
 
 
@@ -37,15 +39,21 @@ def observe(records: Records, path: str, value: object, known: Known) -> None:
             record.add_indices(torch.tensor([value]), known.length_of(path), known.null)
     elif isinstance(value, nn.Module):
         record.note("mode", "training" if value.training else "evaluation")
-    elif is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            observe(records, f"{path}.{one.name}", getattr(value, one.name, None), known)
+    for inner, one in parts_of(path, value):
+        observe(records, inner, one, known)
+
+
+def parts_of(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield fields and items of a value, with their paths."""
+    if is_dataclass(value) and not isinstance(value, type):
+        yield from ((f"{path}.{one.name}", getattr(value, one.name, None)) for one in fields(value))
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        for name, one in zip(value._fields, value):
-            observe(records, f"{path}.{name}", one, known)
+        yield from ((f"{path}.{name}", one) for name, one in zip(value._fields, value))
+    elif isinstance(value, tuple) and len(value) <= LONGEST_PAIR:
+        yield from ((f"{path}[{index}]", one) for index, one in enumerate(value))
     elif isinstance(value, list | tuple | dict):
-        for one in list(value.values() if isinstance(value, dict) else value)[:MOST_ITEMS]:
-            observe(records, f"{path}[]", one, known)
+        items = list(value.values() if isinstance(value, dict) else value)
+        yield from ((f"{path}[]", one) for one in items[:MOST_ITEMS])
 
 
 def observe_tensor(record: ArgumentRecord, path: str, value: Tensor, known: Known) -> None:
@@ -61,7 +69,7 @@ def observe_tensor(record: ArgumentRecord, path: str, value: Tensor, known: Know
         record.note("transform", "inside torch.func")
     if plain.ndim:
         record.note("layout", "contiguous" if plain.is_contiguous() else "not contiguous")
-        if "." not in path and "[" not in path:
+        if path.isidentifier() or "()" in path:
             record.note("batch", "one" if plain.shape[0] == 1 else "several")
     if plain.device.type == "meta" or plain.is_complex():
         return
@@ -84,6 +92,8 @@ def kind_of(value: object) -> str:
     """Return what a value is, as coarse as an answer could tell."""
     if isinstance(value, Tensor):
         return "tensor"
+    if draws_of(value):
+        return "data"
     if isinstance(value, nn.Module):
         return "nn.Module"
     if isinstance(value, functools.partial):
@@ -99,6 +109,11 @@ def kind_of(value: object) -> str:
     if is_dataclass(value):
         return "dataclass"
     return "callable object" if callable(value) else "object"
+
+
+def draws_of(value: object) -> list[str]:
+    """Return the names of the methods by which an object gives data."""
+    return [name for name in DRAWS if not isinstance(value, type) and callable(getattr(value, name, None))]
 
 
 @dataclass(frozen=True)

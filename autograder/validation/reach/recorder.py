@@ -11,7 +11,7 @@ from types import FunctionType
 import torch
 from torch import Tensor
 
-from autograder.validation.reach.observe import Known, observe
+from autograder.validation.reach.observe import Known, draws_of, observe
 from autograder.validation.reach.record import ArgumentRecord, Records
 
 CALLS = "(calls)"  # stands for the calls themselves, among the names of the arguments
@@ -88,6 +88,8 @@ class Recorder:
         for argument, value in arguments.items():
             observe(records, argument, value, known)
             records[argument].note("passed", "by keyword" if argument in named else "by position")
+            for method in draws_of(value):
+                self.record_draws(records, f"{argument}.{method}()", value, method, known)
         calls = records.setdefault(CALLS, ArgumentRecord())
         if name.endswith(".__init__"):
             return
@@ -98,6 +100,22 @@ class Recorder:
             calls.note("calls", "several on one object" if owner is not None else "several")
             if shapes[0] != shapes[1]:
                 calls.note("shapes", "several on one object" if owner is not None else "several")
+
+    def record_draws(self, records: Records, path: str, source: object, method: str, known: Known) -> None:
+        """Record what an object returns from now on when a graded method asks it for data."""
+        draw, own = getattr(source, method), vars(source).get(method)
+        if hasattr(draw, "records_calls"):
+            return
+
+        def wrapper(*inputs, **named):
+            result = draw(*inputs, **named)
+            with torch.no_grad():
+                observe(records, path, result, known)
+            return result
+
+        wrapper.records_calls = True  # type: ignore[attr-defined]
+        setattr(source, method, wrapper)
+        self.restore.append(lambda: delattr(source, method) if own is None else setattr(source, method, own))
 
 
 def size_of(value: object) -> object:
