@@ -242,21 +242,28 @@ def test_the_command_exits_with_1_if_there_is_a_gap(found, code, monkeypatch, ca
     assert main(["validate", "lab4", "--renew"]) == 2
 
 
+@functools.cache
+def compared(lab):
+    """Return the comparisons of a lab, made once in each process."""
+    return tables.compare(lab)
+
+
 def test_every_probe_goes_where_the_lab_goes(lab):
-    short = [f"{gap}" for found in tables.compare(lab) for gap in found.open]
+    short = [f"{gap}" for found in compared(lab) for gap in found.open]
     assert not short, "\n".join(short)
 
 
 def test_accepted_gaps_have_a_reason_and_are_gaps(lab):
     names = {entry.name for entry in load(lab.short)}
-    assert all(reason.endswith(".") is False and len(reason.split()) > 3 for reason in ACCEPTED.values())
+    assert all(len(reason.split()) > 3 for reason in ACCEPTED.values())
     assert all(key.partition(":")[0] in names for key in ACCEPTED if key.startswith(f"{lab.short}."))
-    assert not [key for found in tables.compare(lab) for key in found.closed]
+    assert not [key for found in compared(lab) for key in found.closed]
 
 
 def test_every_exercise_has_a_row_in_the_table(lab):
     table = tables.read(lab)
-    assert set(table) == {entry.name for entry in load(lab.short) if not entry.manual}
+    names = {entry.name for entry in load(lab.short) if not entry.manual}
+    assert set(table) == names, f"autograder validate {lab.short} --reach --renew"
     assert tables.as_text(table) == tables.path_of(lab).read_text(encoding="utf-8")
 
 
