@@ -202,6 +202,13 @@ def test_only_what_occurs_in_every_challenge_counts():
     assert common["x"].low == pytest.approx(0.2) and common["x"].high == 5
 
 
+def test_one_number_that_differs_between_challenges_reaches_neither():
+    lab = recorded(lambda step: step(1.0, w=0.3))
+    tables = [recorded(lambda step, w=w: step(1.0, w=w))["step"] for w in (0.1, 0.9)]
+    gaps = gaps_of("lab9.step", lab, {"step": merged(tables)})
+    assert [(gap.what, gap.probe) for gap in gaps] == [("low", "0.9"), ("high", "0.1")]
+
+
 def test_a_table_is_the_same_after_reading(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "FOLDER", tmp_path)
     lab, table = find_lab("lab4"), {"lab4.cfg_drift": recorded(lambda step: step(torch.rand(9), 0.12345, step))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from autograder.validation.reach.record import ArgumentRecord
@@ -76,7 +77,7 @@ def differences(lab: ArgumentRecord, probe: ArgumentRecord) -> list[tuple[str, s
             found.append((category, ", ".join(sorted(missing)), ", ".join(sorted(reached))))
     if not lab.has_numbers or lab.counts:
         return found
-    if not probe.has_numbers:
+    if math.isinf(probe.low) or math.isinf(probe.high):
         return [*found, ("high", f"{lab.high:.3g}", "")]
     if probe.low > lab.low + SLACK * abs(lab.low):
         found.append(("low", f"{lab.low:.3g}", f"{probe.low:.3g}"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
+from math import isfinite, isinf
 
 from autograder.validation.reach.accepted import ACCEPTED
 from autograder.validation.reach.record import ArgumentRecord, rounded
 from autograder.validation.reach.tables import Comparison
 
-WIDTH = 64
+NAMES, WIDTH = 40, 64
 ORDER = (
     "kind", "dtype", "axes", "batch", "gradient", "layout", "device", "transform", "special", "calls", "shapes",
     "mode", "passed",
@@ -23,10 +23,10 @@ def lines_of(comparison: Comparison) -> Iterator[str]:
         yield "  the lab's notebook never calls it, or its table was not made: autograder validate --reach --renew"
     for function, arguments in comparison.lab.items():
         yield f"  {function}"
-        yield f"    {'':<24} {'':<10} {'the lab':<{WIDTH}} the probe, in every challenge"
+        yield f"    {'':<{NAMES}} {'':<10} {'the lab':<{WIDTH}} the probe, in every challenge"
         mine = [gap for gap in comparison.gaps if gap.function == function]
         if any(not gap.argument for gap in mine):
-            yield f"  ✗ {'':<24} {'calls':<10} {'calls it':<{WIDTH}} never calls it"
+            yield f"  ✗ {'':<{NAMES}} {'calls':<10} {'calls it':<{WIDTH}} never calls it"
             continue
         for argument, record in arguments.items():
             probe = comparison.probe[function].get(argument)
@@ -54,7 +54,7 @@ def argument_lines(
             mark = "✗" if probe is None and first else mark
             missing = "(does not pass it)" if probe is None and first else there
             here = here if len(here) <= WIDTH else f"{here[: WIDTH - 1]}…"
-            yield f"  {mark} {argument if first else '':<24} {what:<10} {here:<{WIDTH}} {missing}".rstrip()
+            yield f"  {mark} {argument if first else '':<{NAMES}} {what:<10} {here:<{WIDTH}} {missing}".rstrip()
             first = False
 
 
@@ -65,9 +65,11 @@ def traits(probe: ArgumentRecord | None, name: str) -> str:
 
 def numbers(record: ArgumentRecord) -> str:
     """Return the range of an argument in words."""
-    if not record.has_numbers:
+    if isinf(record.low) or isinf(record.high):
         return ""
     text = f"{rounded(record.low):g} … {rounded(record.high):g}"
+    if not record.has_numbers:  # no number is reached in every challenge
+        return f"down to {rounded(record.low):g}, up to {rounded(record.high):g}"
     if record.counts:
         return f"{text} (counts or indices)"
     if record.in_unit_interval and isfinite(record.below_one):
