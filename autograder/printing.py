@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # this module must be quick to import
     from autograder.judging.grade import Grade
     from autograder.running.machine import Guarantee
     from autograder.validation.kill_matrix import MatrixRow
+    from autograder.validation.reach.tables import Comparison
 
 SHOWN = 12  # feedback pages, and students, that are named at the end of a run
 
@@ -277,6 +278,8 @@ def print_released(release: Release) -> None:
 
 def print_matrix(rows: Iterable[MatrixRow]) -> list[MatrixRow]:
     """Print rows as they come, and return them. Of the generic changes only those that stand out get a line."""
+    from autograder.validation.honesty import summary_of
+
     exercise = None
     printed: list[MatrixRow] = []
     for row in rows:
@@ -298,22 +301,39 @@ def print_matrix(rows: Iterable[MatrixRow]) -> list[MatrixRow]:
         for note in row.notes:
             print(f"          note: {note}")
     print_exercise_summary(printed, exercise)
-    bad = sum(not row.ok for row in printed)
-    print(f"\n{count(sum(row.kind != 'gap' for row in printed), 'answer')}, {count(bad, 'miss')}")
+    print(f"\n{count(sum(row.kind != 'gap' for row in printed), 'answer')}, {summary_of(printed)}")
     return printed
 
 
 def remark(row: MatrixRow) -> str:
     """Return what is special about a row, in parentheses."""
+    from autograder.validation.honesty import check_in_words
+
     if row.equivalent:
         return f"  (equivalent: {row.equivalent})"
+    special = [] if row.right else [check_in_words(row)]
     if not row.right and row.challenges and 0 < row.caught < row.challenges:
-        return f"  (caught in {row.caught / row.challenges:.1%} of submissions)"
-    return ""
+        special.append(f"caught in {row.caught / row.challenges:.1%} of submissions")
+    return "".join(f"  ({words})" for words in special if words)
+
+
+def print_reach(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Print the inputs of labs and probes side by side, exercise by exercise, and return the comparisons."""
+    from autograder.validation.reach.text import lines_of
+
+    printed = []
+    for comparison in comparisons:
+        printed.append(comparison)
+        print("\n".join(lines_of(comparison)), flush=True)
+    gaps = sum(len(comparison.open) + len(comparison.closed) for comparison in printed)
+    accepted = sum(len(comparison.gaps) - len(comparison.open) for comparison in printed)
+    print(f"\n{count(len(printed), 'exercise')}, {count(gaps, 'gap')}, {accepted} accepted with a reason")
+    return printed
 
 
 def print_exercise_summary(rows: list[MatrixRow], exercise: str | None) -> None:
     """Print what the rows of one exercise add up to."""
+    from autograder.validation.honesty import passes_and_loses
     from autograder.validation.kill_matrix import chance_of_refusal
 
     mine = [row for row in rows if row.exercise == exercise]
@@ -323,6 +343,8 @@ def print_exercise_summary(rows: list[MatrixRow], exercise: str | None) -> None:
     if generic:
         caught, same = sum(row.caught > 0 for row in generic), sum(bool(row.equivalent) for row in generic)
         print(f"  {len(generic)} generic changes: {caught} caught, {same} equivalent")
+    for row in filter(passes_and_loses, mine):
+        print(f"  the check passes, and points are lost: {row.name} ({', '.join(row.findings)})")
     if chance := chance_of_refusal(mine).get(str(exercise), 0.0):
         print(f"  the probability of rejecting a right answer is at most {chance:.0e}")
     else:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from autograder.cli.group import PATH, Command, Group, lab_argument
 from autograder.errors import ExitCode, OptionError
+
+if TYPE_CHECKING:
+    from autograder.course.labs import Lab
 
 
 @click.command(cls=Command)
@@ -27,7 +31,20 @@ from autograder.errors import ExitCode, OptionError
 @click.option("--jobs", type=int, metavar="N", help="Processes; with --generic one per core, otherwise 1.")
 @click.option("--html", type=PATH, metavar="FILE", help="Also write the matrix as a page.")
 @click.option("--no-sandbox", is_flag=True, help="Do not run the model answers in the sandbox.")
-def validate(lab: str | None, html: Path | None, only: str | None, full: bool, no_sandbox: bool, **numbers) -> int:
+@click.option(
+    "--reach", is_flag=True, help="Instead compare the inputs of the probes with those of the lab's notebook."
+)
+@click.option("--renew", is_flag=True, help="With --reach: run the notebooks first, minutes, and write their tables.")
+def validate(
+    lab: str | None,
+    html: Path | None,
+    only: str | None,
+    full: bool,
+    no_sandbox: bool,
+    reach: bool,
+    renew: bool,
+    **numbers,
+) -> int:
     """Test the grader on wrong and right answers: the kill matrix.
 
     Without LAB it tests the exercises of all labs.
@@ -40,14 +57,30 @@ def validate(lab: str | None, html: Path | None, only: str | None, full: bool, n
     chosen = [find_lab(lab)] if lab else labs()
     if only and full:
         raise OptionError("--full is for all exercises of a lab: leave --only out")
+    if renew and not reach:
+        raise OptionError("--renew writes the tables of --reach: add --reach")
     if only:
         require_exercise(chosen, only)
+    if reach:
+        return compare_reach(chosen, only, renew)
     options = MatrixRun(only=only, full=full, sandbox=not no_sandbox, **numbers)
     rows = [row for one in chosen for row in printing.print_matrix(run_matrix(one, options))]
     if html:
         write_page(html, rows)
         printing.print_written(html)
     return ExitCode.DONE if rows and all(row.ok for row in rows) else ExitCode.MISSED
+
+
+def compare_reach(chosen: list[Lab], only: str | None, renew: bool) -> int:
+    """Print the inputs of labs and probes side by side, and return an exit code: 1 if a probe falls short."""
+    from autograder import printing
+    from autograder.validation.reach import tables
+
+    if renew:
+        for lab in chosen:
+            printing.print_written(tables.renew(lab))
+    printed = printing.print_reach(found for lab in chosen for found in tables.compare(lab, only))
+    return ExitCode.DONE if all(comparison.ok for comparison in printed) else ExitCode.MISSED
 
 
 @click.command(cls=Command)

@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from autograder.course.labs import Lab, find_lab
@@ -22,47 +22,14 @@ from autograder.exercises.kits.mutants import Mutant
 from autograder.judging.evidence import MAX_JSON, MAX_TENSORS, BadEvidence, unpack
 from autograder.judging.judge import judge
 from autograder.validation.generic import generic_mutants, unused_equivalents
+from autograder.validation.honesty import add_check, assess_honesty
+from autograder.validation.matrix_row import MatrixRow
 from utils.checks import public_verdict
 from utils.checks.challenge import Challenge
 from utils.checks.exercise import Exercise, find, run_probe
 from utils.checks.judging import Verdict
 
 CPU_LIMIT = 20.0  # seconds of one probe and one verdict; a changed loop may never end
-
-
-@dataclass
-class MatrixRow:
-    """One answer's line in the kill matrix."""
-
-    exercise: str
-    name: str
-    right: bool
-    challenges: int
-    kind: str = ""  # "model", "generic", "sandbox", "gap", or "" for mutants written by hand
-    good: int = 0  # challenges on which the grader was right
-    caught: int = 0  # challenges on which points were taken
-    findings: dict[str, int] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)  # of each finding, the first
-    misses: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # for the author; none is a miss
-    false_alarm: float = 0.0
-    equivalent: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every challenge gave the verdict that was expected."""
-        return not self.misses
-
-    def add(self, other: MatrixRow) -> None:
-        """Add the results of further challenges on the same answer."""
-        self.challenges += other.challenges
-        self.good += other.good
-        self.caught += other.caught
-        for code, count in other.findings.items():
-            self.findings[code] = self.findings.get(code, 0) + count
-        self.messages = other.messages | self.messages
-        self.misses += [miss for miss in other.misses if miss not in self.misses]
-        self.false_alarm = max(self.false_alarm, other.false_alarm)
 
 
 @cache
@@ -173,8 +140,9 @@ def row_of(task: MatrixTask) -> MatrixRow:
     mutant, entry = task.mutant, find(task.mutant.exercise)
     solved = solved_lab(task.lab)
     row = MatrixRow(
-        mutant.exercise, mutant.name, mutant.right, task.challenges, mutant.kind, equivalent=mutant.equivalent
-    )
+        mutant.exercise, mutant.name, mutant.right, task.challenges, mutant.kind,
+        equivalent=mutant.equivalent, rate=mutant.rate, most_points=entry.points,
+    )  # fmt: skip
     try:
         with limited():
             namespace = namespace_of(solved, mutant)
@@ -198,17 +166,24 @@ def row_of(task: MatrixTask) -> MatrixRow:
         return row
     if mutant.kind != "generic" and not mutant.right and row.caught < mutant.rate * row.challenges:
         row.misses.append(f"caught in {row.caught} of {row.challenges}, declared is a rate of {mutant.rate:g}")
-    if mutant.right and not task.first:
+    if not task.first:
         judge_in_public(row, entry, namespace)
     if mutant.kind == "model" and not task.first:
         row.misses += evidence_misses(entry, namespace)
+    assess_honesty(row)
     return row
 
 
 def judge_in_public(row: MatrixRow, entry: Exercise, namespace: dict[str, object]) -> None:
-    """Note in the row what is wrong with the public check of a right answer."""
-    public = public_verdict(entry, namespace)
-    if public.points < public.max_points:
+    """Note in the row what the public check says of an answer, and what is wrong with that if the answer is right."""
+    try:
+        with limited():
+            public = public_verdict(entry, namespace)
+    except Endless:
+        row.check_passes, row.check = False, ["does_not_end"]
+        return
+    add_check(row, public)
+    if row.right and not row.check_passes:
         row.misses.append("the public check rejects it: " + ", ".join(f.code for f in public.findings))
     if row.kind == "model" and abs(public.max_points - entry.points) > 1e-9:
         row.notes.append(
@@ -254,6 +229,8 @@ def assess(row: MatrixRow, mutant: Mutant, entry: Exercise, verdict: Verdict) ->
     row.false_alarm = max(row.false_alarm, verdict.false_alarm)
     caught = verdict.points < entry.points
     row.caught += caught
+    points = f"{verdict.points:g}"
+    row.points[points] = row.points.get(points, 0) + 1
     if abs(verdict.max_points - entry.points) > 1e-9:
         row.misses.append(f"the verdict's parts add up to {verdict.max_points:g}, the registry says {entry.points:g}")
     elif "needs_a_person" in codes:

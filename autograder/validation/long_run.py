@@ -26,6 +26,7 @@ from tqdm import tqdm
 from autograder import ROOT
 from autograder.course.labs import Lab
 from autograder.validation.fingerprint import fingerprints
+from autograder.validation.honesty import assess_honesty, with_unhelpful_findings
 from autograder.validation.kill_matrix import MatrixRow, MatrixTask, ignore_interrupts, plan, row_of, run, stale_rows
 from autograder.validation.report import REPORTS, row_key, write_report
 
@@ -61,7 +62,7 @@ def long_run(
             append(lines, current[piece.mutant.exercise], answer_key(piece), piece.first, row, seconds)
             done.setdefault(answer_key(piece), {})[piece.first] = (row, seconds)
     results = sum_up(tasks, done)
-    rows = [row for row, _ in results.values()] + list(stale_rows(lab))
+    rows = [*with_unhelpful_findings(row for row, _ in results.values()), *stale_rows(lab)]
     resume = {
         row_key(row): {"answer": answer, "seconds": round(seconds, 2)} for answer, (row, seconds) in results.items()
     }
@@ -203,10 +204,13 @@ def sum_up(tasks: list[MatrixTask], done: dict[str, Parts]) -> dict[str, tuple[M
         found = list(prefix(done.get(answer_key(task), {})))
         if found:
             first = found[0][0]
-            whole = dataclasses.replace(first, findings=dict(first.findings), misses=list(first.misses))
+            whole = dataclasses.replace(
+                first, findings=dict(first.findings), points=dict(first.points), misses=list(first.misses)
+            )
             for row, _ in found[1:]:
                 whole.add(row)
-            whole.equivalent = task.mutant.equivalent
+            whole.equivalent, whole.rate = task.mutant.equivalent, task.mutant.rate
+            assess_honesty(whole)
             results[answer_key(task)] = whole, sum(seconds for _, seconds in found)
     return results
 

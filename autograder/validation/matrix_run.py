@@ -11,6 +11,7 @@ from autograder.course.labs import Lab
 from autograder.errors import NoSuchExercise
 from autograder.exercises.kits import mutants
 from autograder.running.bubblewrap import bubblewrap
+from autograder.validation.honesty import with_unhelpful_findings
 from autograder.validation.kill_matrix import MatrixRow, plan, run, stale_rows
 from autograder.validation.long_run import long_run
 from autograder.validation.sandboxed import sandbox_rows
@@ -59,7 +60,8 @@ def run_matrix(lab: Lab, options: MatrixRun) -> Iterator[MatrixRow]:
     else:
         right, wrong = options.right or 20, options.wrong or 3
         tasks = plan(lab, right, wrong, options.only, options.generic, options.sample)
-        rows = run(tasks, options.jobs or ((os.cpu_count() or 1) if options.generic else 1))
+        jobs = options.jobs or ((os.cpu_count() or 1) if options.generic else 1)
+        rows = with_unhelpful_findings(run(tasks, jobs))
     for row in rows:
         yield row
         if row.kind == "model" and row.exercise in sandboxed:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from autograder import ROOT
 from autograder.course.labs import labs
 from autograder.validation.fingerprint import fingerprints
+from autograder.validation.honesty import passes_and_loses, summary_of
 from autograder.validation.kill_matrix import MatrixRow, chance_of_refusal
 from utils.checks.exercise import REGISTRY
 
@@ -35,12 +36,12 @@ def write_page(path: Path, rows: list[MatrixRow]) -> None:
             "right": [row for row in mine if row.right],
             "wrong": [row for row in mine if not row.right and row.kind != "generic"],
             "generic": [row for row in mine if row.kind == "generic"],
+            "lost": [row for row in mine if passes_and_loses(row)],
         }
         for name, mine in by_exercise(rows).items()
     ]
     pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    misses = sum(not row.ok for row in rows)
-    page = pages.get_template("matrix.html").render(rows=rows, misses=misses, exercises=exercises)
+    page = pages.get_template("matrix.html").render(rows=rows, summary=summary_of(rows), exercises=exercises)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page + "\n", encoding="utf-8")
 
@@ -101,7 +102,7 @@ def summary(row: MatrixRow) -> dict[str, object]:
 
     Its `good` counts the challenges on which the grader was right: for a wrong answer, those with the wanted finding.
     """
-    return {name: value for name, value in asdict(row).items() if name not in ("messages", "notes")}
+    return {name: value for name, value in asdict(row).items() if name not in ("messages", "check_messages", "notes")}
 
 
 def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
@@ -111,13 +112,15 @@ def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
         "",
         f"Made by `make validate-full LAB={lab}`. {facts['made']}",
         "",
+        f"In all: {summary_of(rows)}.",
+        "",
         "| exercise | right answers | challenges of these | rejected | chance of a rejection | wrong answers "
         "| challenges of these | caught | right finding | generic changes | caught | equivalent |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, mine in by_exercise(rows).items():
         right = [r for r in mine if r.right]
-        wrong = [r for r in mine if not r.right and r.kind != "generic"]
+        wrong = [r for r in mine if not r.right and r.kind not in ("generic", "gap")]
         generic = [r for r in mine if r.kind == "generic"]
         chance = chance_of_refusal(mine).get(name, 0.0)
         cells = [
@@ -132,6 +135,10 @@ def markdown(lab: str, rows: list[MatrixRow], facts: dict[str, object]) -> str:
     lines += section(
         "Wrong answers that are not caught every time",
         [f"{r.exercise}, `{r.name}`: caught in {share(r.caught, r.challenges)} of submissions" for r in sometimes],
+    )
+    lines += section(
+        "Wrong answers that pass the public check, and lose points",
+        [f"{r.exercise}, `{r.name}`: {', '.join(r.findings)}" for r in rows if passes_and_loses(r)],
     )
     lines += section(
         "Changes that are no mistakes",

@@ -37,7 +37,7 @@ def test_no_mutants_are_a_miss(monkeypatch, capsys):
     assert main(FEW) == 1
     said = capsys.readouterr().out
     assert "✗ gap     no wrong answers" in said and f"there is no wrong answer to {DRIFT}" in said
-    assert "1 answer, 1 miss\n" in said
+    assert "1 answer, 1 miss, 0 'check passes, grader gives 0', 0 that depend" in said
 
 
 def test_mutants_of_a_misspelt_exercise_are_a_miss(monkeypatch, capsys):
@@ -51,7 +51,7 @@ def test_mutants_of_a_misspelt_exercise_are_a_miss(monkeypatch, capsys):
 
 def test_all_is_well_without_gaps(capsys):
     assert main(FEW) == 0
-    assert "answers, 0 misses\n" in capsys.readouterr().out
+    assert "answers, 0 misses, 0 'check passes, grader gives 0', 0 that depend on" in capsys.readouterr().out
 
 
 def test_a_mutant_that_is_declared_wrong_is_a_sentence():
