@@ -105,7 +105,7 @@ MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Compare every run with alpha(t) x_0 + sigma(t) noise."""
     with judge.part("noise", points=2):
-        for run, sizes in RUNS.items():
+        for run in RUNS:
             inputs = Inputs.of(judge.challenge, run)
             sample, terms = require_sample(judge, run, inputs), Terms.of(inputs)
             otherwise = (
@@ -113,7 +113,7 @@ def verdict(judge: Judge) -> None:
                 f"Your sample is not alpha(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
                 "Compare at a time where both factors count, such as t = 0.3.",
             )
-            rtol = 1e-9 if sizes.dtype == torch.float64 else 1e-4
+            rtol = 1e-5  # float32 inside is right; the dtype of the result is a requirement
             compare(judge, sample, terms.mixed(terms.alpha, terms.sigma), MISTAKES, terms, otherwise, rtol)
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "letters")

@@ -32,6 +32,12 @@ for name, finds, new in (
         "alpha(t) * x0 + sigma(t) * noise.as_strided("
         "noise.shape, (noise.shape[1] * noise.shape[2], noise.shape[2], 1))",
     ),
+    ("sigma_with_a_floor", ("wrong_mixture",), "alpha(t) * x0 + sigma(t).clamp_min(0.02) * noise"),
+    ("alpha_with_a_floor", ("wrong_mixture",), "alpha(t).clamp_min(0.01) * x0 + sigma(t) * noise"),
+    ("limited", ("wrong_mixture",), "(alpha(t) * x0 + sigma(t) * noise).clamp(-1, 1)"),
+    ("seeds", ("seed_left",), "torch.manual_seed(0) and alpha(t) * x0 + sigma(t) * noise"),
+    ("switches_noise", ("requires_grad_left",), "alpha(t) * x0 + sigma(t) * noise.requires_grad_()"),
+    ("a_numpy_array", ("not_a_tensor", "raised"), "(alpha(t) * x0 + sigma(t) * noise).tolist()"),
     ("flat", ("wrong_shape",), "(alpha(t) * x0 + sigma(t) * noise).flatten(1)"),
     ("none", ("returned_none",), "None"),
 ):
@@ -48,3 +54,7 @@ right(
     ),
 )
 right("cat", edit=(MIX, "(torch.stack([alpha(t) * x0, sigma(t) * noise])).sum(0)"))
+right("in_float32", edit=(MIX, "(alpha(t.float()) * x0.float() + sigma(t.float()) * noise.float()).to(noise.dtype)"))
+right("vmap", edit=(MIX, "torch.func.vmap(lambda z, s, e: alpha(s) * z + sigma(s) * e)(x0, t, noise)"))
+right("keywords", edit=(MIX, "torch.add(sigma(t=t) * noise, other=alpha(t=t) * x0)"))
+right("mul_and_add", edit=(MIX, "x0.to(noise).mul(alpha(t)).add(noise.mul(sigma(t)))"))

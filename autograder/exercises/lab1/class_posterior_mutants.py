@@ -99,20 +99,20 @@ for name, finds, old, new in (
     ),
     ("in_place", "input_altered", "    return torch", "    x.zero_()\n    return torch"),
 ):
-    finds = (finds,) if isinstance(finds, str) else finds
-    finds += ("near_the_data", "impossible_words") if "underflow" in finds else ()
-    finds += ("odds_wrong", "wrong_letters") if "wrong_posterior" in finds else ()
+    codes: tuple[str, ...] = (finds,) if isinstance(finds, str) else finds
+    codes += ("near_the_data", "impossible_words") if "underflow" in codes else ()
+    codes += ("odds_wrong", "wrong_letters") if "wrong_posterior" in codes else ()
     if name == "sites_before_components":
         wrong(
             name,
-            finds,
+            codes,
             edit=[
                 (COMPONENTS, "log_sites.logsumexp(-1)  # (b, components, sites)"),
                 (CLASSES, "(setting.weights.log()[..., None] + log_components[:, None]).logsumexp(-2).sum(-1)"),
             ],
         )
     else:
-        wrong(name, finds, edit=(old, new))
+        wrong(name, codes, edit=(old, new))
 
 
 def posterior(body: str) -> str:

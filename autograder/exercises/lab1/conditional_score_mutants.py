@@ -101,9 +101,9 @@ for name, finds, old, new in (
     ("switches_x", "requires_grad_left", "    distance =", "    x.requires_grad_()\n    distance ="),
     ("none", "returned_none", "return (alpha(t)", "(alpha(t)"),
 ):
-    finds = (finds,) if isinstance(finds, str) else finds
-    finds += ("pull_wrong", "wrong_letters", "wrong_far_out") if "wrong_score" in finds else ()
-    wrong(name, finds, edit=old if new is None else (old, new))
+    codes: tuple[str, ...] = (finds,) if isinstance(finds, str) else finds
+    codes += ("pull_wrong", "wrong_letters", "wrong_far_out") if "wrong_score" in codes else ()
+    wrong(name, codes, edit=old if new is None else (old, new))
 
 
 def score(body: str) -> str:

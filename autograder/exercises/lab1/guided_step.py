@@ -15,6 +15,7 @@ from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.guided_step import RUNS, Inputs, require_states
+from utils.vp import T_MIN
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,9 @@ MISTAKES_OF_GUIDANCE = [
 PLAIN = ("equal", "w0", "w1")
 
 
+TOLERANCE = 1e-5  # relative; float32 inside is right
+
+
 def verdict(judge: Judge) -> None:
     """Compare every run with one step of the reverse equation."""
     with judge.part("step", points=3):
@@ -210,7 +214,7 @@ def verdict(judge: Judge) -> None:
                     f"Your step is not x + (beta x / 2 + beta s_w) h + sqrt(beta h) noise (seen {RUNS[run].where}). "
                     "Try it with noise 0, and then with h = 0: which of the terms is wrong?",
                 ),
-                1e-9 if RUNS[run].dtype == torch.float64 else 1e-4,
+                TOLERANCE,
             )
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "w3")
@@ -225,7 +229,7 @@ def mistakes_in(run: str, state: Tensor, terms: Terms) -> Mistakes:
     if run != "w3":  # that run comes first, so the step is known to be right at w = 3
         unguided, conditional = terms.step(terms.score), terms.step(terms.class_score)
         mistakes.insert(0, other_scale(state, unguided, conditional - unguided, terms.w))
-    if run == "last":
-        message = "Your step that ends at the last time leaves the noise out, but it is a step like the others."
-        mistakes.insert(0, ("no_noise_at_the_end", message, terms.step(kick=0 * terms.h)))
+    message = "Your step that ends at the last time leaves the noise out, but it is a step like the others."
+    early = (terms.t - terms.h > 1.5 * T_MIN).double()
+    mistakes.insert(0, ("no_noise_at_the_end", message, terms.step(kick=early * terms.kick)))
     return mistakes

@@ -41,6 +41,15 @@ for name, finds, old, new in (
     ("own_noise", "fresh_noise", KICK, KICK.replace("noise", "torch.randn_like(x)")),
     ("one_time", "wrong_step", "    guided =", "    t = t[:1]\n    guided ="),
     ("later_beta", "wrong_time", "    guided =", "    t = t - h\n    guided ="),
+    ("first_step_size", "wrong_step", DRIFT, DRIFT.replace("* h", "* h[:1]")),
+    (
+        "score_clipped",
+        "wrong_step",
+        "    guided =",
+        "    score, class_score = (v.clamp(-50, 50) for v in (score, class_score))\n    guided =",
+    ),
+    ("scale_squared", "scale_altered", GUIDED, "score + w * abs(w) / 3 * (class_score - score)"),
+    ("seeds", "seed_left", "    guided =", "    torch.manual_seed(0)\n    guided ="),
     ("in_place", "input_altered", f"return x + {DRIFT}", f"return x.add_({DRIFT})"),
     ("none", "returned_none", "return x +", "x +"),
     ("on_the_cpu", "hard_coded_device", KICK, f"{KICK} * torch.ones(1)[0].expand(x.shape).clone()"),
@@ -66,5 +75,27 @@ right(
         f"x + {DRIFT} + {KICK}",
         "torch.stack([x[i] + beta(t[i]) * h[i] * (x[i] / 2 + guided[i]) + (beta(t[i]) * h[i]).sqrt() * noise[i]"
         " for i in range(len(x))])",
+    ),
+)
+right("scale_as_a_float32_tensor", edit=(GUIDED, "score + torch.tensor(w) * (class_score - score)"))
+right(
+    "scale_a_row",
+    edit=(GUIDED, "score + torch.full((len(x), 1, 1), float(w), device=x.device) * (class_score - score)"),
+)
+right(
+    "in_float32",
+    edit=(
+        "    guided =",
+        "    x, t, h, score, class_score, noise = (\n"
+        "        v.float() for v in (x, t, h, score, class_score, noise))\n    guided =",
+    ),
+)
+right(
+    "vmap",
+    edit=(
+        f"return x + {DRIFT} + {KICK}",
+        "def one(x, t, h, s, z):\n"
+        "        return x + beta(t) * h * (x / 2 + s) + (beta(t) * h).sqrt() * z\n"
+        "    return torch.func.vmap(one)(x, t, h, guided, noise)",
     ),
 )

@@ -97,6 +97,12 @@ for name, finds, old, new in (
     ),
     ("most_probable", ("site_frequencies",), SITES, "probs.argmax(-1)"),
     ("sorted", "draws_depend", DRAW, f"{DRAW}.sort().values"),
+    (
+        "seeds_everything",
+        ("seed_left", "generator_ignored"),
+        f"component = {DRAW}",
+        f"torch.manual_seed(0)\n    component = {DRAW}",
+    ),
     ("seeded", "seeded", f"component = {DRAW}", f"generator.manual_seed(0)\n    component = {DRAW}"),
     (
         "generator_of_its_own",
@@ -204,5 +210,15 @@ component = torch.multinomial(setting.weights[label], n, replacement=True, gener
 component = component[torch.randperm(n, generator=generator)]
 letters = torch.multinomial(setting.probs[component].reshape(-1, setting.letters), 1, generator=generator)
 return letters.view(n, -1).to(torch.int32)
+"""),
+)
+wrong(
+    "first_and_last_site_share_a_number",
+    "sites_tied",
+    source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+u = torch.rand(n, setting.sites, 1, generator=generator, dtype=torch.float64)
+u[:, -1] = u[:, 1]
+return (u > setting.probs[component].cumsum(-1)).sum(-1).clamp_max(setting.letters - 1)
 """),
 )

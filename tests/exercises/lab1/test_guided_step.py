@@ -7,7 +7,7 @@ from torch import Tensor
 from autograder.exercises.lab1.guided_step import Terms
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.lab1.guided_step import PUBLIC_NUMBERS, RUNS, Inputs
+from utils.checks.lab1.guided_step import PUBLIC_NUMBERS, PUBLIC_TERMS, RUNS, TERMS, TERMS_AT, Inputs
 
 
 def stepped(inputs: Inputs) -> Tensor:
@@ -27,3 +27,10 @@ def test_the_public_numbers_come_from_the_oracle():
         x = stepped(Inputs.of(challenge, run))
         directions = challenge.randn(f"{run} step probe", tuple(x.shape))
         assert PUBLIC_NUMBERS[run] == pytest.approx(float((x * directions).mean()), abs=2e-7), run
+
+
+def test_the_single_terms_come_from_the_oracle():
+    t, h = (torch.full((1, 1, 1), value, dtype=torch.float64) for value in TERMS_AT)
+    for name, ((x, score, noise), _) in TERMS.items():
+        new = oracles.step(x, t, h, score, score, 0.5, noise)
+        assert PUBLIC_TERMS[name] == pytest.approx(float(new) - x, abs=2e-7), name

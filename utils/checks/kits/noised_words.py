@@ -165,7 +165,8 @@ def require_digits(judge: Judge) -> None:
     judge.require(
         float(bend.abs().max()) <= 0.01 * float(slope.abs().max()),
         "digits_lost",
-        f"Your result has fewer digits than x, which is float64: when x grows by {NUDGE:g} of itself, one of your numbers goes from "
-        f"{before:.12g} to {after:.12g}, and does not follow x smoothly. Densities of size exp(-10,000) need all digits: "
+        f"Your result has fewer digits than x, which is float64: when x grows by {NUDGE:g} of itself, one of your "
+        f"numbers goes from {before:.12g} to {after:.12g}, and does not follow x smoothly. "
+        "Densities of size exp(-10,000) need all digits: "
         "convert nothing to float32, and create new tensors in the dtype of x.",
     )

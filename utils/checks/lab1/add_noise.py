@@ -11,6 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
@@ -56,7 +57,7 @@ class Inputs:
             x0 = x0 if kind == "integers" else x0.to(dtype)
         t = challenge.rand(f"{run} t", (shape[0], 1, 1), T_MIN, 1.0, dtype=dtype)
         if shape[0] > 2:
-            t[0], t[1] = T_MIN, 1.0
+            t[0], t[1], t[2] = T_MIN, 1.0, 0.3
         return cls(x0, t, challenge.randn(f"{run} noise", shape, dtype))
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,7 +71,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for run in RUNS:
         originals = Inputs.of(challenge, run).tensors()
         copies = [tensor.clone() for tensor in originals]
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run, x0=copies[0], t=copies[1], noise=copies[2]):
             evidence.put(f"{run}/value", add_noise(*copies))
         evidence.put(f"{run}/inputs_kept", all(torch.equal(a, b) for a, b in zip(copies, originals)))
     with evidence.attempt("again"):
@@ -85,6 +86,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     """Return the noised sample of a run; fail unless it has the right shape and dtype, and uses the given noise."""
     shape = inputs.noise.shape
+    judge.attempt(run)
+    require_nothing_left(judge, [run])
     sample = judge.tensor(f"{run}/value", shape, "The noised sample")
     judge.require_precision(f"{run}/value", RUNS[run].dtype, "The noised sample")
     if run == "spins":
@@ -93,13 +96,14 @@ def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:
 
 
 def check(judge: Judge) -> None:
-    """Check the requirements, the two ends of time, and the public numbers."""
+    """Check the requirements, both factors, and the public numbers."""
     with judge.part("noise", 2):
         for run in RUNS:
             inputs = Inputs.of(judge.challenge, run)
             sample = require_sample(judge, run, inputs)
             if len(inputs.t) > 2:
                 require_both_ends(judge, sample, inputs)
+                require_factors(judge, sample, inputs)
             require_unchanged(judge, f"{run}/inputs_kept")
         for run, number in PUBLIC_NUMBERS.items():
             directions = judge.challenge.randn(f"{run} noised probe", RUNS[run].shape)
@@ -128,21 +132,39 @@ def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
     )
 
 
+def require_factors(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
+    """Fail unless data and noise have the right factors at t = 0.3: those of least squares are compared."""
+    parts = torch.stack([inputs.x0[2].double().flatten(), inputs.noise[2].double().flatten()], dim=1)
+    data, noise = torch.linalg.lstsq(parts, sample[2].flatten()[:, None]).solution.flatten().tolist()
+    actual = f"At t = 0.3 your sample is {data:.5g} times the data and {noise:.5g} times the noise"
+    rest = float((sample[2].flatten() - parts @ torch.tensor([data, noise], dtype=torch.float64)).abs().max())
+    judge.require(rest < 1e-3, "not_a_mixture", f"{actual}, and something else of size {rest:.2g}.")
+    own, other = data / PUBLIC_FACTORS[0], noise / PUBLIC_FACTORS[1]
+    message = f"{actual}. These are {own:.5g} and {other:.5g} times what is right."
+    judge.require(noise > 0, "noise_reversed", message)
+    judge.require(other < 1 + 1e-4, "noise_too_large", message)
+    judge.require(other > 1 - 1e-4, "noise_too_small", message)
+    judge.require(own < 1 + 1e-4, "data_too_large", message)
+    judge.require(own > 1 - 1e-4, "data_too_small", message)
+
+
 # The mean of x_t times random directions on the public challenge. The equations of mean and variance,
 # da/dt = -beta a / 2 and dv/dt = beta (1 - v), were solved numerically. tests/exercises/lab1 computes them again.
 PUBLIC_NUMBERS = {
-    "spins": -0.1083035,
-    "letters": 0.0655032,
+    "spins": -0.0963645,
+    "letters": 0.0692730,
     "one": 0.3994621,
-    "integers": -0.0005974,
-    "single": -0.0532779,
+    "integers": -0.0064835,
+    "single": -0.0390466,
 }
+PUBLIC_FACTORS = 0.6295500, 0.7769600  # of the data and of the noise at t = 0.3
+
 
 EXERCISE = Exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
-    version=2,
+    version=3,
     names=("add_noise",),
     probe=probe,
     public=check,

@@ -122,7 +122,7 @@ WRONG = {
     "spins": (
         "wrong_components",
         "Your posterior is right for classes of one component, and wrong for mixtures. "
-        "A sample has one component for all its sites. What is multiplied first, what is added then, with which weights?",
+        "A sample has one component for all its sites. What is multiplied first, and what is added then?",
     ),
     "clear": (
         "near_the_data",

@@ -11,6 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
 from utils.checks.student import Student
@@ -37,6 +38,15 @@ RUNS = {
 }
 
 
+TERMS_AT = 0.3, 0.05  # t and h
+# name: x, both scores and the noise at w = 0.5, and what to look at
+TERMS = {
+    "drift": ((1.0, 0.0, 0.0), "Set both scores and the noise to 0, and x to 1: what is left is x (1 + beta h / 2)."),
+    "kick": ((0.0, 0.0, 1.0), "Set x and both scores to 0, and the noise to 1: what is left is the size of the noise."),
+    "pull": ((0.0, 1.0, 0.0), "Set x and the noise to 0, and both scores to 1, so that w plays no part."),
+}
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The arguments of one step, all fixed by the challenge. Every sample has a time and a step size of its own.
@@ -59,10 +69,13 @@ class Inputs:
         shape, dtype = RUNS[run].shape, RUNS[run].dtype
         t = challenge.rand(f"{run} times", (shape[0], 1, 1), 0.05, 1.0, dtype=dtype)
         h = t * challenge.rand(f"{run} h", (shape[0], 1, 1), 0.02, 0.2, dtype=dtype)
+        if shape[0] > 2:  # the lab's first step, and its last one
+            t[1], h[1], t[2], h[2] = 1.0, 0.005, 0.0015, 0.0005
         if run == "last":
             h = t - T_MIN
             h[0] = t[0]
         score = challenge.randn(f"{run} score", shape, dtype)
+        score[2:3] *= 1000  # near the data scores are that large
         return cls(
             x=challenge.randn(f"{run} x", shape, dtype),
             t=t,
@@ -88,10 +101,15 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for run in RUNS:
         inputs = Inputs.of(challenge, run)
         copies = {name: tensor.clone() for name, tensor in inputs.tensors().items()}
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run, **copies):
             evidence.put(f"{run}/value", guided_step(**inputs.arguments() | copies))
         kept = all(torch.equal(copies[name], tensor) for name, tensor in inputs.tensors().items())
         evidence.put(f"{run}/inputs_kept", kept)
+    one, (t, h) = torch.ones(1, 1, 1, dtype=torch.float64), TERMS_AT
+    for name, ((x, score, noise), _) in TERMS.items():
+        with evidence.attempt(name):
+            new = guided_step(x * one, t * one, h * one, score * one, score * one, 0.5, noise * one)
+            evidence.put(f"{name}/value", new - x if isinstance(new, Tensor) else new)
     with evidence.attempt("again"):
         evidence.put("again/value", guided_step(**Inputs.of(challenge, "equal").arguments()))
     with evidence.attempt("strided"):
@@ -104,9 +122,46 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 def require_states(judge: Judge) -> dict[str, Tensor]:
     """Return the new x of every run; fail unless they have the right shapes and use the given noise."""
+    for run in RUNS:
+        judge.attempt(run)
+    require_nothing_left(judge, RUNS)
     states = {run: judge.tensor(f"{run}/value", sizes.shape, "The new x") for run, sizes in RUNS.items()}
     require_given_noise(judge, states["equal"], judge.tensor("again/value", RUNS["equal"].shape, "The new x"))
     return states
+
+
+WRONG_BOTH = (
+    "wrong_elsewhere",
+    "Your step is right for one sample at t = 0.3, but wrong in a batch in which each sample has its own t and h, from "
+    "the first step at t = 1 to the last one, which ends at t = 0.001.",
+)
+
+
+def wrong_guidance(run: str) -> tuple[str, str]:
+    """Return code and message for a step that goes wrong where the two scores differ."""
+    where = f"Your step is right for two equal scores, but not {RUNS[run].where}. "
+    if run == "w0":
+        return "wrong_at_w0", f"{where}There only `score` may count."
+    if run == "w1":
+        return "wrong_at_w1", f"{where}There only `class_score` may count."
+    if run != "w3":
+        return (
+            "scale_altered",
+            f"Your step is right at w = 0, 1 and 3, but not {RUNS[run].where}. Use w as it is given.",
+        )
+    return "wrong_guidance", f"{where}It is right at w = 0 and at w = 1; in between and beyond it is a straight line."
+
+
+def require_terms(judge: Judge, states: dict[str, Tensor]) -> None:
+    """Fail unless the step is right without scores: first without noise, and then with it."""
+    for name, expected in PUBLIC_TERMS.items():
+        value = judge.tensor(f"{name}/value", (1, 1, 1), "The new x")
+        ratio = float(value) / expected
+        message = f"{TERMS[name][1]} x changes by {ratio:.5g} times what is right."
+        judge.require(abs(ratio) > 1e-9, f"{name}_missing", message)
+        judge.require(ratio > 0, f"{name}_reversed", message)
+        judge.require(ratio > 1 - 1e-4, f"{name}_too_small", message)
+        judge.require(ratio < 1 + 1e-4, f"{name}_too_large", message)
 
 
 def check(judge: Judge) -> None:
@@ -115,46 +170,39 @@ def check(judge: Judge) -> None:
         states = require_states(judge)
         for run in RUNS:
             require_unchanged(judge, f"{run}/inputs_kept")
+        require_terms(judge, states)
         for run, number in PUBLIC_NUMBERS.items():
             directions = judge.challenge.randn(f"{run} step probe", RUNS[run].shape)
-            if abs(float((states[run] * directions).mean()) - number) < 1e-5:
+            if abs(float((states[run] * directions).mean()) - number) < 2e-5 * max(1.0, abs(number)):
                 continue
-            if run == "equal":
-                judge.fail(
-                    "wrong_step",
-                    "Your step is wrong already where both scores are the same, so that w should play no part. "
-                    "Set w, the noise and both scores to 0: what must be left is x (1 + beta h / 2). "
-                    "Then put them back one by one.",
-                )
-            judge.fail(
-                "wrong_guidance",
-                f"Your step is right for two equal scores, but not {RUNS[run].where}. "
-                "At w = 0 only `score` may count, at w = 1 only `class_score`.",
-            )
+            judge.fail(*(WRONG_BOTH if run == "equal" else wrong_guidance(run)))
         require_layout_ignored(judge, "w3")
         judge.device()
 
 
+# The change of x in each case of TERMS.
+PUBLIC_TERMS = {"drift": 0.15175, "kick": 0.5509083, "pull": 0.3035}
+
 # The mean of the new x times random directions on the public challenge. An oracle writes down drift and diffusion of
 # the reverse equation separately. tests/exercises/lab1 computes the numbers again.
 PUBLIC_NUMBERS = {
-    "equal": 0.2741072,
-    "w0": -0.1765880,
-    "w1": 0.4438068,
-    "w3": -1.0373638,
-    "whalf": -0.3937689,
-    "wnegative": 0.0497089,
-    "w8": 1.8525063,
-    "last": 3.7756375,
+    "equal": 0.1353478,
+    "w0": -0.1681780,
+    "w1": 0.4421451,
+    "w3": -0.9035353,
+    "whalf": -0.2877547,
+    "wnegative": -0.0441234,
+    "w8": 1.7844424,
+    "last": 4.8396414,
     "one": -1.3773855,
-    "single": -0.0468722,
+    "single": -0.2578055,
 }
 
 EXERCISE = Exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=3,
+    version=4,
     names=("guided_step",),
     probe=probe,
     public=check,

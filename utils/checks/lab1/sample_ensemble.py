@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
 from utils.checks.kits.statistics import is_binomial
 from utils.checks.student import Student
@@ -62,7 +64,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     sample_ensemble = student.function("sample_ensemble", "setting", "label", "n", "generator")
     for run in SIZES:
         inputs = Inputs.of(challenge, run)
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run):
             letters = sample_ensemble(inputs.setting, inputs.label, SAMPLES, challenge.generator(run))
             evidence.put(f"{run}/letters", letters)
         with evidence.attempt(f"{run}_again"):
@@ -80,7 +82,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Draw many lattices, one lattice, and twice with the same generator."""
-    with evidence.attempt("majority"):
+    with evidence.attempt("majority"), watching(evidence, "majority"):
         majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
         ratio, source = majority_ratio(challenge), challenge.generator("majority")
         evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
@@ -106,6 +108,9 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
         diagnose: Called if shares are wrong, with a run's inputs and the share of each letter at each site,
             (sites, letters). It may fail with a more precise finding.
     """
+    for run in SIZES:
+        judge.attempt(run)
+    require_nothing_left(judge, SIZES)
     one = judge.tensor("one/letters", (1, SIZES["spins"][0]), "A sample of size 1")
     require_integers(judge, one)
     for run in SIZES:
@@ -214,13 +219,13 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
     judge.require(
         pairs_agree(rows, inputs.setting.probs[most, 1:], judge.spend_alpha(1e-7)),
         "sites_tied",
-        "Within a component, the letter of a site depends on its neighbour's. "
+        "Within a component, the letter of one site depends on that of another. "
         "Draw each site independently, with one random number for each sample *and* site.",
     )
 
 
 def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
-    """Return whether neighbouring sites show their likeliest letters together as often as independent ones do.
+    """Return whether any two sites show their likeliest letters together as often as independent ones do.
 
     Args:
         rows: Letters, (samples, sites).
@@ -228,9 +233,11 @@ def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
         level: The chance of rejecting independent sites.
     """
     hits, p = rows == probs.argmax(-1), probs.amax(-1)
-    pairs = range(len(p) - 1)
-    together = [int((hits[:, i] & hits[:, i + 1]).sum()) for i in pairs]
-    return all(is_binomial(together[i], len(rows), float(p[i] * p[i + 1]), level / len(pairs)) for i in pairs)
+    pairs = list(itertools.combinations(range(len(p)), 2))
+    return all(
+        is_binomial(int((hits[:, i] & hits[:, j]).sum()), len(rows), float(p[i] * p[j]), level / len(pairs))
+        for i, j in pairs
+    )
 
 
 def is_runs_random(component: Tensor, level: float) -> bool:
@@ -258,6 +265,8 @@ def is_runs_random(component: Tensor, level: float) -> bool:
 
 def require_majority(judge: Judge) -> None:
     """Run every requirement on `majority_down`."""
+    judge.attempt("majority")
+    require_nothing_left(judge, ["majority"])
     judge.tensor("majority/one", (1, MAJORITY_SITES), "A sample of size 1 of majority_down")
     spins = judge.tensor("majority/letters", (MAJORITY_SAMPLES, MAJORITY_SITES), "Your sample of majority_down")
     judge.require(
@@ -280,8 +289,7 @@ def require_majority(judge: Judge) -> None:
     judge.require(
         pairs_agree(spins, probs, judge.spend_alpha(1e-7)),
         "sites_tied",
-        "In your lattices neighbouring sites agree more often, or less often, than chance allows. "
-        "Draw each site independently.",
+        "In your lattices two sites agree more often, or less often, than chance allows. Draw each site independently.",
     )
     require_generator_used(judge, "majority", "majority_down")
 
@@ -342,7 +350,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=3,
+    version=4,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,
