@@ -22,7 +22,7 @@ for name, finds, old, new in (
     ("mixed", "samples_mixed", "[torch.arange(len(y), device=y.device), y]", "[:, y]"),
     ("all_classes", "all_classes", "[torch.arange(len(y), device=y.device), y]", ""),
     ("best_class", "best_class", "[torch.arange(len(y), device=y.device), y]", ".max(dim=1).values"),
-    ("normalised", "normalised", "    return gradient",
+    ("normalised", ("normalised", "not_finite"), "    return gradient",
      "    return gradient / gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.dim() - 1))"),
     ("sign_only", "sign_only", "    return gradient", "    return gradient.sign()"),
     ("labels_shifted", "labels_shifted", "device=y.device), y]", "device=y.device), y.roll(1)]"),
@@ -30,9 +30,9 @@ for name, finds, old, new in (
     ("first_time", "time_differs", "classifier(x, t)", "classifier(x, t[:1].expand_as(t))"),
     ("half_x", "other_x", "classifier(x, t)", "classifier(0.5 * x, t)"),
     ("graph_kept", "graph_kept", f"{SUM}", "torch.autograd.grad(log_probability.sum(), x, create_graph=True)"),
-    ("marks_x", "x_marked", LEAF, "x.requires_grad_()"),
+    ("marks_x", "requires_grad_left", LEAF, "x.requires_grad_()"),
     ("tuple", "not_a_tensor", "    return gradient", "    return (gradient,)"),
-    ("mode_left_on", "grad_mode_left", "    with torch.enable_grad():",
+    ("mode_left_on", "setting_left", "    with torch.enable_grad():",
      "    torch.set_grad_enabled(True)\n    if True:"),
     ("none", "returned_none", "    return gradient", "    gradient"),
     ("in_place", "input_altered", "    return gradient", "    out = gradient\n    x.data.zero_()\n    return out"),
@@ -40,7 +40,7 @@ for name, finds, old, new in (
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
 HEAD = "classifier_gradient(classifier, x, t, y)"
-wrong("backward", "parameters_touched", source=function(HEAD, """
+wrong("backward", "gradient_left", source=function(HEAD, """
 with torch.enable_grad():
     z = x.detach().requires_grad_()
     torch.log_softmax(classifier(z, t), 1)[torch.arange(len(y)), y].sum().backward()
@@ -51,7 +51,7 @@ z = x.detach().requires_grad_()
 logs = torch.log_softmax(classifier(z, t), 1)[torch.arange(len(y)), y]
 return torch.autograd.grad(logs.sum(), z)[0]
 """))  # fmt: skip
-FROZEN = ("raised", "parameters_touched", "wrong_gradient", "needs_enable_grad")
+FROZEN = ("raised", "gradient_left", "wrong_gradient", "needs_enable_grad")
 wrong("parameters_frozen", FROZEN, source=function(HEAD, """
 with torch.enable_grad():
     logs = torch.log_softmax(classifier(x, t), 1)[torch.arange(len(y)), y]
@@ -85,5 +85,132 @@ return torch.cat(rows)
 right("mean_times_batch", edit=("log_probability.sum()", "len(y) * log_probability.mean()"))
 right(
     "one_hot",
-    edit=("[torch.arange(len(y), device=y.device), y]\n", ".mul(nn.functional.one_hot(y, 4)).sum(1)\n"),
+    edit=(
+        "[torch.arange(len(y), device=y.device), y]\n",
+        ".mul(nn.functional.one_hot(y, classifier(x, t).shape[1])).sum(1)\n",
+    ),
 )
+GRAD = "(gradient,) = torch.autograd.grad(log_probability.sum(), x)"
+BODY = """
+classifier_before
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    logs = torch.log_softmax(classifier(z, t), 1)
+    return torch.autograd.grad(logs.gather(1, y[:, None]).sum(), z)[0]
+"""
+for name, finds, line in (
+    # the lab passes plain functions
+    ("calls_eval", "needs_a_module", "classifier.eval()"),
+    ("calls_zero_grad", "needs_a_module", "classifier.zero_grad()"),
+    ("reads_parameters", "needs_a_module", "device = next(classifier.parameters()).device"),
+    ("calls_forward", "needs_a_module", "classifier.forward"),
+    ("eval_of_modules", "mode_left", "isinstance(classifier, nn.Module) and classifier.eval()"),
+    ("freezes_modules", "requires_grad_left", "isinstance(classifier, nn.Module) and classifier.requires_grad_(False)"),
+    ("clears_grad", "gradient_left", "x.grad = None"),
+    ("seeds", "seed_left", "torch.manual_seed(0)"),
+    ("default_dtype", "setting_left", "torch.set_default_dtype(torch.float64)"),
+    ("anomalies", "setting_left", "torch.autograd.set_detect_anomaly(True)"),
+):
+    wrong(name, finds, source=function(HEAD, BODY.replace("classifier_before", line)))
+wrong("switches_flag_off", "requires_grad_left", source=function(HEAD, """
+with torch.enable_grad():
+    x.requires_grad_(True)
+    logs = torch.log_softmax(classifier(x, t), 1)
+    gradient = torch.autograd.grad(logs.gather(1, y[:, None]).sum(), x)[0]
+x.requires_grad_(False)
+return gradient
+"""))  # fmt: skip
+wrong("backward_on_functions", ("gradient_left", "raised"), source=function(HEAD, """
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    nn.functional.cross_entropy(classifier(z, t), y, reduction="sum").backward()
+return -z.grad
+"""))  # fmt: skip
+wrong("differences", ("wrong_gradient", "not_finite", "raised"), source=function(HEAD, """
+out, h = torch.zeros_like(x), 1e-3
+for i in range(x[0].numel()):
+    ends = []
+    for side in (h, -h):
+        z = x.detach().clone()
+        z.view(len(x), -1)[:, i] += side
+        ends.append(classifier(z, t).log_softmax(1)[torch.arange(len(y)), y].detach())
+    out.view(len(x), -1)[:, i] = (ends[0] - ends[1]) / (2 * h)
+return out.detach()
+"""))  # fmt: skip
+for name, finds, old, new in (
+    ("log_plus", ("wrong_gradient", "probability"), ".log_softmax(dim=1)", ".softmax(dim=1).add(1e-8).log()"),
+    ("log_clamped", ("wrong_gradient", "not_finite", "probability"), ".log_softmax(dim=1)",
+     ".softmax(dim=1).clamp(min=1e-12).log()"),
+    ("sigmoids", ("shift_matters", "not_finite"), ".log_softmax(dim=1)", ".sigmoid().log()"),
+    ("temperature", ("wrong_gradient", "wrong_ratio"), "log_softmax(dim=1)", "div(2).log_softmax(dim=1)"),
+    ("entropy", ("entropy", "labels_ignored"), "log_probability.sum(), x",
+     "(classifier(x, t).softmax(1) * classifier(x, t).log_softmax(1)).sum() + 0 * log_probability.sum(), x"),
+    ("twice", ("wrong_ratio", "wrong_gradient"), "    return gradient", "    return 2 * gradient"),
+    ("clipped", ("wrong_gradient", "wrong_length"), "    return gradient", "    return gradient.clamp(-1, 1)"),
+    ("clipped_norm", ("wrong_gradient", "wrong_length", "samples_mixed", "depends_on_batch_size"),
+     "    return gradient",
+     "    return gradient / gradient.norm().clamp(min=1)"),
+    ("half", ("wrong_dtype", "not_finite"), "    return gradient", "    return gradient.half()"),
+    ("numpy_out", "not_a_tensor", "    return gradient", "    return gradient.cpu().numpy()"),
+    ("flattened", "wrong_shape", "    return gradient", "    return gradient.flatten(1)"),
+    ("scaled_time", "time_differs", "classifier(x, t)", "classifier(x, t / 1000)"),
+    ("next_time", "time_differs", "classifier(x, t)", "classifier(x, t + 1)"),
+    ("noisy_x", ("other_x", "not_repeatable"), "classifier(x, t)", "classifier(x + 0.01 * torch.randn_like(x), t)"),
+    ("cut_x", ("other_x", "not_repeatable"), "classifier(x, t)", "classifier(x.clamp(-1, 1), t)"),
+    ("last_label", ("labels_ignored", "samples_mixed"), "device=y.device), y]", "device=y.device), -1]"),
+    ("one_label", ("wrong_gradient", "samples_mixed"), "device=y.device), y]", "device=y.device), y[0]]"),
+    ("zero_unlabelled", ("wrong_gradient", "wrong_length"), "    return gradient",
+     "    return gradient * (y > 0).reshape(-1, *[1] * (x.dim() - 1))"),
+):  # fmt: skip
+    wrong(name, finds, edit=(old, new))
+right("vmap_grad", source=function(HEAD, """
+def one(z, step, label):
+    logs = torch.log_softmax(classifier(z[None], step[None])[0], 0)
+    return logs.gather(0, label[None])[0]
+
+return torch.func.vmap(torch.func.grad(one))(x.detach(), t, y).detach()
+"""))  # fmt: skip
+right("jacrev", source=function(HEAD, """
+def chosen(z):
+    return torch.log_softmax(classifier(z, t), 1).gather(1, y[:, None])[:, 0].sum()
+
+return torch.func.jacrev(chosen)(x.detach()).detach()
+"""))  # fmt: skip
+right("vjp", source=function(HEAD, """
+logs, back = torch.func.vjp(lambda z: torch.log_softmax(classifier(z, t), 1), x.detach())
+return back(nn.functional.one_hot(y, logs.shape[1]).to(logs))[0].detach()
+"""))  # fmt: skip
+right("by_hand", source=function(HEAD, """
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    logits = classifier(z, t)
+    weights = nn.functional.one_hot(y, logits.shape[1]) - logits.detach().softmax(1)
+    (gradient,) = torch.autograd.grad(logits, z, grad_outputs=weights.to(logits))
+return gradient
+"""))  # fmt: skip
+right("decorated", source="@torch.enable_grad()\n" + function(HEAD, """
+z = x.clone().detach().requires_grad_(True)
+loss = nn.CrossEntropyLoss(reduction="sum")(classifier(z, t), y)
+return -torch.autograd.grad(loss, [z])[0]
+"""))  # fmt: skip
+right("in_float32", source=function(HEAD, """
+with torch.enable_grad():
+    z = x.detach().float().requires_grad_()
+    logs = torch.log_softmax(classifier(z, t).float(), 1)
+    return torch.autograd.grad(logs.gather(1, y[:, None]).sum(), z)[0]
+"""))  # fmt: skip
+right("in_float64", source=function(HEAD, """
+with torch.enable_grad():
+    z = x.detach().double().requires_grad_()
+    logs = torch.log_softmax(classifier(z.to(x.dtype), t).double(), -1)
+    return torch.autograd.grad(logs.gather(1, y[:, None]).sum(), z)[0].to(x.dtype)
+"""))  # fmt: skip
+right("permuted", source=function(HEAD, """
+order = torch.arange(len(x) - 1, -1, -1, device=x.device)
+with torch.enable_grad():
+    z = x.detach()[order].requires_grad_()
+    logs = torch.log_softmax(classifier(z, t[order]), 1)[torch.arange(len(y), device=y.device), y[order]]
+    return torch.autograd.grad(logs.sum(), z)[0][order]
+"""))  # fmt: skip
+right("keywords", edit=("classifier(x, t)", "classifier(x=x, t=t)"))
+right("categorical", edit=(PICK, "torch.distributions.Categorical(logits=classifier(x, t)).log_prob(y)"))

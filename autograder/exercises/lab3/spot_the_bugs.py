@@ -9,7 +9,9 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.lab3.spot_the_bugs import ORDER, SCALE, Inputs, judge_glue, require_flow
+from utils.checks.lab3.spot_the_bugs import ORDER, RUNS, Inputs, judge_glue, require_flow
+
+RTOL = 1e-4  # float32 rounds a factor to 1e-6
 
 
 @dataclass(frozen=True)
@@ -20,35 +22,42 @@ class Factors:
     alpha: Tensor
     alpha_bar: Tensor
     expected: Tensor
+    w: float  # its size
 
     @classmethod
-    def of(cls, challenge: Challenge) -> Factors:
-        """Return the factors for the schedule of the challenge."""
-        beta, alpha, alpha_bar = (values[ORDER] for values in Inputs.of(challenge).schedule)
-        return cls(beta, alpha, alpha_bar, SCALE * (1 - alpha_bar).sqrt())
+    def of(cls, challenge: Challenge, run: str) -> Factors:
+        """Return the sizes of the factors for the schedule and the scale of a run."""
+        beta, alpha, alpha_bar = (values[ORDER] for values in Inputs.of(challenge, run).schedule)
+        w = abs(RUNS[run].w)
+        return cls(beta, alpha, alpha_bar, w * (1 - alpha_bar).sqrt(), w)
 
     @property
     def shift(self) -> Tensor:
         """How far right guidance in the noise estimate moves x in a step."""
-        return SCALE * self.beta / self.alpha.sqrt()
+        return self.w * self.beta / self.alpha.sqrt()
 
 
 MISTAKES = [
     Mistake(
         "sigma_of_one_step",
-        lambda f: SCALE * f.beta.sqrt(),
+        lambda f: f.w * f.beta.sqrt(),
         "The gradient is still multiplied by sqrt(beta_t), the noise of one step. "
         "x_t contains the noise of all steps: which of the three sigmas is that?",
     ),
-    Mistake("scale_missing", lambda f: f.expected / SCALE, "The guidance scale w has no effect."),
+    Mistake(
+        "scale_fixed",
+        lambda f: f.expected / f.w * RUNS["main"].w,
+        "The guidance scale is a constant. Use the w that the sampler is given.",
+    ),
+    Mistake("scale_missing", lambda f: f.expected / f.w, "The guidance scale w has no effect."),
     Mistake(
         "sigma_missing",
-        lambda f: 0 * f.beta + SCALE,
+        lambda f: 0 * f.beta + f.w,
         "The gradient is used as it is, without a sigma.",
     ),
     Mistake(
         "variance_for_sigma",
-        lambda f: SCALE * (1 - f.alpha_bar),
+        lambda f: f.w * (1 - f.alpha_bar),
         "The gradient is multiplied by a variance. Take its root.",
     ),
 ]
@@ -56,17 +65,18 @@ MISTAKES = [
 
 def verdict(judge: Judge) -> None:
     """Judge each of the four bugs as a part of its own."""
-    judge_glue(judge)
+    judge_glue(judge, lambda run: Factors.of(judge.challenge, run).shift * (1 if RUNS[run].w > 0 else -1))
     with judge.part("sigma", points=0.5):
-        guidance, factors = require_flow(judge), Factors.of(judge.challenge)
-        actual = guidance.factor.abs()
-        # Guidance after the step loses the part `inside`. Here its factor may be the sigma's, or the shift that
-        # right guidance makes.
-        if not guidance.inside and judge.close(actual, factors.shift, guidance.rtol):
-            factors = replace(factors, expected=factors.shift)
-        compare(
-            judge, actual, factors.expected, MISTAKES, factors,
-            ("wrong_sigma", "The factor before the gradient differs from the one in your `guided_noise`. "
-             "Compare the two."),
-            guidance.rtol,
-        )  # fmt: skip
+        for run in RUNS:
+            guidance, factors = require_flow(judge, run), Factors.of(judge.challenge, run)
+            actual = guidance.factor.abs()
+            # Guidance after the step may have the factor of the sigma, and then loses the part `inside`, or make the
+            # shift that right guidance makes.
+            if not guidance.inside and judge.close(actual, factors.shift, max(guidance.rtol, RTOL)):
+                factors = replace(factors, expected=factors.shift)
+            compare(
+                judge, actual, factors.expected, MISTAKES, factors,
+                ("wrong_sigma", f"The factor before the gradient (at w = {RUNS[run].w:g}) differs from the one in your "
+                 "`guided_noise`. Compare the two."),
+                max(guidance.rtol, RTOL),
+            )  # fmt: skip

@@ -15,10 +15,9 @@ for name, finds, edits in (
     ("sign_only", "wrong_sign", [(INSIDE, "model(x, t) + w * sigma * gradient")]),
     ("sigma_only", "sigma_of_one_step", [(TOTAL, "schedule.betas[step].sqrt()")]),
     ("clamp_only", "clamped", [(NEXT, NEXT + ".clamp(-1, 1)")]),
-    ("outside_only", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, SHIFTED)]),
     ("sign_and_sigma", "wrong_sign",
      [(INSIDE, "model(x, t) + w * sigma * gradient"), (TOTAL, "schedule.betas[step].sqrt()")]),
-    ("outside_and_clamp", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, f"x = ({SHIFTED[4:]}).clamp(-1, 1)")]),
+    ("outside_and_clamp", "clamped", [(INSIDE, "model(x, t)"), (NEXT, f"x = ({SHIFTED[4:]}).clamp(-1, 1)")]),
     ("outside_sigma", "sigma_of_one_step",
      [(INSIDE, "model(x, t)"), (TOTAL, "schedule.betas[step].sqrt()"), (NEXT, NEXT + " + w * sigma * gradient")]),
     ("outside_total", "guidance_outside", [(INSIDE, "model(x, t)"), (NEXT, NEXT + " + w * sigma * gradient")]),
@@ -84,3 +83,31 @@ def down(x, step):
 
 return down(x, schedule.steps - 1)
 """))  # fmt: skip
+for name, finds, edits in (
+    ("scale_constant", "scale_fixed", [("w * sigma * gradient", "1.7 * sigma * gradient")]),
+    ("scale_constant_other", ("wrong_sigma", "wrong_scale", "wrong_sign"), [("w * sigma", "3.0 * sigma")]),
+    ("scale_size", "wrong_sign", [("w * sigma", "abs(w) * sigma")]),
+    ("scale_limited", ("wrong_sigma", "scale_fixed"), [("w * sigma", "min(w, 5.0) * sigma")]),
+    ("scale_positive", ("unguided", "wrong_sigma"), [("w * sigma", "max(w, 0.0) * sigma")]),
+    ("one_plus_w", "wrong_sigma", [("w * sigma", "(1 + w) * sigma")]),
+    ("estimate_cut", ("estimate_cut_off", "not_along_gradient"),
+     [(INSIDE, f"({INSIDE}).clamp(-1, 1)")]),
+    ("gradient_cut", "not_along_gradient", [("sigma * gradient", "sigma * gradient.clamp(-0.5, 0.5)")]),
+    ("gradient_sign", "not_along_gradient", [("sigma * gradient", "sigma * gradient.sign()")]),
+    ("cfg", ("not_along_gradient", "wrong_sigma"), [(INSIDE, "(1 - w) * model(x, t) - w * sigma * gradient")]),
+    ("seeds", "seed_left", [("    for step in", "    torch.manual_seed(0)\n    for step in")]),
+    ("last_left_out", "wrong_number_of_calls",
+     [("reversed(range(schedule.steps))", "reversed(range(schedule.steps - 1))")]),
+    ("model_after", "other_x", [("x = ddpm_step(x, t, noise", "x = ddpm_step(x + 0.01, t, noise")]),
+    ("model_twice", "wrong_number_of_calls", [(INSIDE, f"{INSIDE} + 0 * model(x, t)")]),
+    ("time_of_model", "other_t", [("model(x, t)", "model(x, (t - 1).clamp(min=0))")]),
+    ("last_clean", ("wrong_noise", "guidance_twice"), [("    return x", "    return x.clamp(-1, 1)")]),
+    ("no_grad_left", "setting_left", [("    for step in", "    torch.set_grad_enabled(False)\n    for step in")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits)
+right("equivalent_shift", edit=[(INSIDE, "model(x, t)"), (NEXT, SHIFTED)])
+right("scale_as_tensor", edit=[("w * sigma", "torch.tensor(w, dtype=torch.float32, device=x.device) * sigma")])
+right("sigma_per_sample", edit=[("* sigma *", "* gather_per_sample((1 - schedule.alpha_bars).sqrt(), t, x) *")])
+right("no_gradients", edit=[("def guided_sampler(", "@torch.no_grad()\ndef guided_sampler(")])
+right("addcmul", edit=[(INSIDE, "torch.add(model(x, t), gradient, alpha=-w * float(sigma))")])
+right("in_float32", edit=[("w * sigma", "w * sigma.float()")])

@@ -6,23 +6,25 @@ import torch
 from autograder.exercises.lab3.spot_the_bugs import Factors
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.lab3.spot_the_bugs import FACTORS, ORDER, SCALE, Inputs
+from utils.checks.lab3.spot_the_bugs import FACTORS, ORDER, RUNS, Inputs
 
 
-def factors(challenge: Challenge) -> dict[str, torch.Tensor]:
+def factors(challenge: Challenge, run: str, w: float) -> dict[str, torch.Tensor]:
     """The factor of a unit gradient in the guided estimate, and the shift of x that it makes in a DDPM step."""
-    schedule, one = Inputs.of(challenge).schedule, torch.ones(len(ORDER), dtype=torch.float64)
-    estimate = oracles.guided(0 * one, one, ORDER, SCALE, schedule)
+    schedule, one = Inputs.of(challenge, run).schedule, torch.ones(len(ORDER), dtype=torch.float64)
+    estimate = oracles.guided(0 * one, one, ORDER, w, schedule)
     return {"inside": -estimate, "outside": oracles.ddpm(0 * one, ORDER, estimate, 0 * one, schedule)}
 
 
 def test_the_factors_of_the_public_check():
-    for name, expected in factors(Challenge.public("lab3.spot_the_bugs")).items():
+    for name, expected in factors(Challenge.public("lab3.spot_the_bugs"), "main", 1.0).items():
         assert FACTORS[name] == pytest.approx(expected.tolist(), abs=2e-6), name
 
 
-def test_the_factors_of_the_grader():
+@pytest.mark.parametrize("run", RUNS)
+def test_the_factors_of_the_grader(run):
     challenge = Challenge("lab3.test", b"a key")
-    graded = Factors.of(challenge)
-    for actual, expected in zip((graded.expected, graded.shift), factors(challenge).values(), strict=True):
-        assert torch.allclose(actual, expected, atol=1e-11)
+    graded = Factors.of(challenge, run)
+    expected = factors(challenge, run, abs(RUNS[run].w)).values()
+    for actual, values in zip((graded.expected, graded.shift), expected, strict=True):
+        assert torch.allclose(actual, values, atol=1e-11)

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import restore, settings
 
 READS = {
     getattr(torch.Tensor, name)
@@ -65,8 +66,10 @@ def other_device(evidence: Evidence, name: str = "device") -> Iterator[None]:
     Returns:
         A context manager.
     """
+    before = settings()
     with evidence.attempt(name), OtherDevice():
         yield
+    restore(before)
 
 
 def put_device(evidence: Evidence, result: object, name: str = "device") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +12,17 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.mixing_classifier import MixingClassifier
+from utils.checks.kits.other_device import judge_device, other_device, put_device
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import MADE_UP_STEPS
-from utils.checks.stubs import StubClassifier
 from utils.checks.student import Student
 
-CLASSES = 4
+STEPS = 1000  # of the lab
+SHIFT = 3.0  # of all logits together, in the run "shifted"
+PART = 4  # samples of the run "plain" that are also tried by themselves
+SAME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -26,28 +31,39 @@ class Run:
 
     shape: tuple[int, ...]
     dtype: torch.dtype
-    amplitude: float  # of the logits
-    no_grad: bool  # called under `torch.no_grad()`
     where: str  # how a message names this run: "(seen …)"
+    amplitude: float = 2.0  # of the logits
+    no_grad: bool = True  # called under `torch.no_grad()`
+    classes: int = 4
+    module: bool = False  # the classifier is an nn.Module, as in the lab; else a plain function, as there too
+    attached: bool = False  # the caller's x requires gradients, and has one
+    like: str | None = None  # the run whose x, t and y it shares
 
 
 RUNS = {
-    "plain": Run((9, 1, 3, 3), torch.float64, 2.0, False, "with gradients switched on"),
-    "sampling": Run((9, 1, 3, 3), torch.float64, 2.0, True, "under `torch.no_grad()`"),
-    # logits so far apart that a softmax underflows
-    "sure": Run((8, 5), torch.float32, 90.0, True, "with a classifier that is very sure of itself"),
-    "one": Run((1, 2, 3), torch.float64, 2.0, True, "on a batch of one"),
-    "single": Run((6, 1, 3, 2), torch.float32, 2.0, True, "in float32"),
+    "plain": Run((9, 1, 3, 3), torch.float64, "with gradients switched on", no_grad=False, module=True),
+    "sampling": Run((9, 1, 3, 3), torch.float64, "under `torch.no_grad()`, with a plain function as classifier"),
+    # logits so far apart that a softmax underflows, and labels that it finds impossible
+    "sure": Run((8, 5), torch.float32, "with a classifier that is very sure of itself", amplitude=90.0, module=True),
+    "one": Run((1, 2, 3), torch.float64, "on a batch of one, with 10 classes", classes=10),
+    "single": Run((6, 1, 3, 2), torch.float32, "in float32", module=True),
+    "as_many": Run((4, 3), torch.float64, "on as many samples as classes", no_grad=False),
+    "attached": Run((5, 4), torch.float64, "where the caller's x requires gradients", no_grad=False, attached=True),
+    "part": Run((PART, 1, 3, 3), torch.float64, "on the first samples alone", like="plain"),
+    "shifted": Run((9, 1, 3, 3), torch.float64, "with shifted logits", like="plain"),
+    "relabelled": Run((9, 1, 3, 3), torch.float64, "with other labels", like="plain"),
+    "repeat": Run((9, 1, 3, 3), torch.float64, "on a repeated call", like="plain"),
 }
+VALUES = tuple(name for name, run in RUNS.items() if run.like is None)  # the runs whose values are compared
 
 
 @dataclass(frozen=True)
 class Inputs:
     """The inputs of one run."""
 
-    classifier: StubClassifier
+    classifier: MixingClassifier
     x: Tensor  # (b, …)
-    t: Tensor  # (b,) steps, integers from 1
+    t: Tensor  # (b,) steps, integers
     y: Tensor  # (b,) labels
 
     @classmethod
@@ -60,13 +76,25 @@ class Inputs:
             dtype: The dtype of the classifier and of x, if not the run's own.
         """
         run = RUNS[name]
-        size = run.shape[:1]
-        return cls(
-            classifier=StubClassifier(challenge, CLASSES, dtype or run.dtype, mixed=True, amplitude=run.amplitude),
-            x=challenge.randn(f"{name} x", run.shape, run.dtype).to(dtype or run.dtype),
-            t=challenge.randint(f"{name} t", 1, MADE_UP_STEPS, size),
-            y=challenge.randint(f"{name} y", 0, CLASSES, size),
-        )
+        source = run.like or name
+        shape, classes = RUNS[source].shape, run.classes
+        shift = SHIFT if name == "shifted" else 0.0
+        size = math.prod(shape[1:])
+        classifier = MixingClassifier(challenge, classes, dtype or run.dtype, size, run.amplitude, shift)
+        x = challenge.randn(f"{source} x", shape, run.dtype).to(dtype or run.dtype)
+        t = challenge.randint(f"{source} t", 0, STEPS, shape[:1])
+        y = challenge.randint(f"{source} y", 0, classes, shape[:1])
+        t[-1], y[-1] = STEPS - 1, classes - 1
+        if len(t) > 1:
+            t[1], y[0] = 0, 0
+            t[0] = t[0].clamp(min=1)
+        if name == "sure" and challenge.device == "cpu":
+            exact = MixingClassifier(challenge, classes, torch.float64, size, run.amplitude)
+            y[::2] = exact.compute(x.double(), t).detach().argmin(1)[::2]
+        if name == "relabelled":
+            y = (y + 1) % classes
+        count = run.shape[0]
+        return cls(classifier, x[:count], t[:count], y[:count])
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -76,27 +104,42 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs = Inputs.of(challenge, name)
         given = inputs.x, inputs.t, inputs.y
         copies = [value.clone() for value in given]
+        if run.attached:
+            copies[0].requires_grad_()
+            copies[0].grad = torch.ones_like(copies[0])
+        classifier = inputs.classifier
+        passed = classifier if run.module else (lambda x, t, model=classifier: model(x, t))
         with evidence.attempt(name), torch.set_grad_enabled(not run.no_grad):
-            evidence.put(f"{name}/value", classifier_gradient(inputs.classifier, *copies))
-            evidence.put(f"{name}/mode_kept", torch.is_grad_enabled() is not run.no_grad)
-        inputs.classifier.record.report(evidence, f"{name}/classifier")
+            with watching(evidence, name, classifier=classifier, x=copies[0]):
+                value = classifier_gradient(passed, *copies)
+            evidence.put(f"{name}/value", value)
+        classifier.record.report(evidence, f"{name}/classifier")
         evidence.put(f"{name}/inputs_kept", all(map(torch.equal, copies, given)))
-        evidence.put(f"{name}/x_marked", copies[0].requires_grad or copies[0].grad is not None)
-        evidence.put(f"{name}/parameter_grad", inputs.classifier.gain.grad is not None)
-    with evidence.attempt("device"):
-        classifier_gradient(*vars(Inputs.of(challenge.on("meta"), "single")).values())
+    with other_device(evidence):
+        put_device(evidence, classifier_gradient(*vars(Inputs.of(challenge.on("meta"), "single")).values()))
 
 
 def require_gradient_of_x(judge: Judge, name: str) -> Tensor:
-    """Return the gradient of a run; fail unless it has the shape of x and the classifier saw the given x and t."""
+    """Return the gradient of a run; fail unless it is a tensor with the shape of x."""
     error = judge.evidence.errors.get(name)
-    if RUNS[name].no_grad and error and "does not require grad" in str(error.get("message", "")):
+    words = str(error.get("message", "")) if error else ""
+    if RUNS[name].no_grad and "does not require grad" in words:
         judge.fail(
             "needs_enable_grad",
             "Your function raises under `torch.no_grad()`, which samplers use: without gradients no graph is built. "
             "Open a `with` block inside the function that switches gradients on.",
         )
-    value = judge.tensor(f"{name}/value", RUNS[name].shape, f"The gradient (seen {RUNS[name].where})")
+    if error and not RUNS[name].module and "object has no attribute" in words:
+        judge.fail(
+            "needs_a_module",
+            "Your function needs more of `classifier` than the call `classifier(x, t)`. It may be a plain function, "
+            f"which has no modes and no parameters: {words[:80]}.",
+        )
+    what = f"The gradient (seen {RUNS[name].where})"
+    if judge.kind(f"{name}/value") == "array":
+        judge.fail("not_a_tensor", f"{what} is a NumPy array, where a tensor was asked for.")
+    value = judge.tensor(f"{name}/value", RUNS[name].shape, what)
+    judge.require_precision(f"{name}/value", torch.float32, what)
     require_same_inputs(judge, name)
     return value
 
@@ -104,83 +147,145 @@ def require_gradient_of_x(judge: Judge, name: str) -> Tensor:
 def require_same_inputs(judge: Judge, name: str) -> None:
     """Fail if the classifier was evaluated at another x or t than the given ones."""
     inputs = Inputs.of(judge.challenge, name)
-    judge.require(
-        judge.value(f"{name}/classifier/count", int) > 0,
-        "classifier_not_called",
-        "Your function never calls `classifier`.",
-    )
+    if judge.value(f"{name}/classifier/count", int) == 0:
+        return  # it is called inside a transform of torch.func, or never: the values decide
     x = judge.tensor(f"{name}/classifier/x", what="The x that the classifier receives")
     t = judge.tensor(f"{name}/classifier/t", what="The t that the classifier receives")
     if x.shape != inputs.x.shape or t.numel() != inputs.t.numel():
         return  # it was called in pieces, or more than once: the values decide
     judge.require(
-        not bool((t == 0).all()),
+        not bool((t == 0).all()) or bool((inputs.t == 0).all()),
         "time_zero",
         "The classifier always receives t = 0, so it takes noisy inputs for clean ones.",
     )
     judge.require(
-        torch.equal(t.reshape(-1).double(), inputs.t.double()),
+        torch.equal(t.reshape(-1).double().sort().values, inputs.t.double().sort().values),
         "time_differs",
         "The classifier receives another t than the one given to your function.",
     )
     judge.require(
-        judge.close(x, inputs.x, 1e-6),
+        judge.close(x.flatten().sort().values, inputs.x.flatten().sort().values, 1e-5),
         "other_x",
         "The classifier receives another x than the one given to your function.",
     )
 
 
-def require_no_traces(judge: Judge, name: str) -> None:
-    """Fail if a call left something behind: gradients, a graph, another gradient mode, a changed input."""
-    judge.require(
-        not judge.value(f"{name}/parameter_grad", bool),
-        "parameters_touched",
-        "Your call leaves gradients in the classifier's parameters, because `backward()` fills every leaf. "
-        "`torch.autograd.grad` returns only the gradients that you ask for.",
+def require_no_traces(judge: Judge) -> None:
+    """Fail if a call left something behind: gradients, a graph, settings, a changed input."""
+    for name in RUNS:
+        judge.require(
+            not judge.evidence.values.get(f"{name}/value.requires_grad"),
+            "graph_kept",
+            "Your result is still attached to the autograd graph, so memory grows with every step. Detach it.",
+        )
+        require_unchanged(judge, f"{name}/inputs_kept")
+    require_nothing_left(judge, RUNS)
+
+
+def require_properties(judge: Judge) -> None:
+    """Fail unless the gradient has the properties that need no formula."""
+    plain, part, shifted, other, again = (
+        require_gradient_of_x(judge, name) for name in ("plain", "part", "shifted", "relabelled", "repeat")
     )
     judge.require(
-        not judge.evidence.values.get(f"{name}/value.requires_grad"),
-        "graph_kept",
-        "Your result is still attached to the autograd graph, so memory grows with every step. Detach it.",
+        judge.close(again, plain, SAME),
+        "not_repeatable",
+        "The same inputs gave another result in a later call. Keep nothing from an earlier call.",
+    )
+    judge.require(not judge.close(other, plain, SAME), "labels_ignored", "With other labels y your result is the same.")
+    ratio = float((plain[:PART] * part).sum() / part.square().sum().clamp(min=1e-30))
+    judge.require(
+        judge.close(ratio * part, plain[:PART], SAME) is False or abs(ratio - 1) < SAME,
+        "depends_on_batch_size",
+        f"A sample's gradient is {ratio:.3g} times as large in a batch of {len(plain)} as in a batch of {PART}. "
+        "Each sample has a gradient of its own, however many there are.",
     )
     judge.require(
-        judge.value(f"{name}/mode_kept", bool),
-        "grad_mode_left",
-        "After your call, gradients stay switched on or off for all code that follows. "
-        "Use a `with` block, which restores the mode at its end.",
+        judge.close(part, plain[:PART], SAME),
+        "samples_mixed",
+        "A sample's gradient changes when other samples of the batch are left out. Each row of the logits belongs to "
+        "one sample: normalise over the classes, and pick one label in each row.",
     )
     judge.require(
-        not judge.value(f"{name}/x_marked", bool),
-        "x_marked",
-        "After your call the caller's x requires gradients, or has a `.grad`. Work on a detached copy.",
+        judge.close(shifted, plain, SAME),
+        "shift_matters",
+        "Adding one function of x to all logits changes no probability, but it changes your result.",
     )
-    require_unchanged(judge, f"{name}/inputs_kept")
+
+
+def require_sound(judge: Judge) -> None:
+    """Fail unless all runs gave a gradient, left nothing behind, and have the properties of one."""
+    for name in RUNS:
+        require_gradient_of_x(judge, name)
+    require_no_traces(judge)
+    require_properties(judge)
 
 
 def check(judge: Judge) -> None:
-    """Judge the public challenge by the traces of the calls, and by the projections below."""
+    """Judge the public challenge by the requirements, and by the projections below."""
     with judge.part("gradient", 3):
-        for name in RUNS:
-            require_gradient_of_x(judge, name)
-            require_no_traces(judge, name)
-        for name, run in RUNS.items():
+        require_sound(judge)
+        require_rows(judge, require_gradient_of_x(judge, "plain"))
+        for name in VALUES:
             require_projection(
                 judge, name, require_gradient_of_x(judge, name), PROJECTIONS[name],
-                ("wrong_gradient", "Your result is not the gradient of log p(y | x, t) of each sample "
-                 f"(seen {run.where}). Move one number of x a little, "
+                (f"wrong_{name}", "Your result is not the gradient of log p(y | x, t) of each sample "
+                 f"(seen {RUNS[name].where}). Move one number of x a little, "
                  "and compare the change of log p with your gradient."),
             )  # fmt: skip
-        judge.device()
+        judge_device(judge)
+
+
+def along(challenge: Challenge, gradient: Tensor) -> Tensor:
+    """Return two projections of the gradient of each sample, (b, 2)."""
+    rows = gradient.double().reshape(len(gradient), -1)
+    return rows @ challenge.on("cpu").randn("two directions", (rows.shape[1], 2))
+
+
+def require_rows(judge: Judge, gradient: Tensor) -> None:
+    """Fail unless the gradient of each sample in the run "plain" has the right direction and length."""
+    right = torch.tensor(ROWS, dtype=torch.float64)
+    own = along(judge.challenge, gradient)
+    ratio = (own * right).sum(1) / right.square().sum(1)
+    parallel = bool(((own - ratio[:, None] * right).abs().amax(1) < 1e-3 * own.abs().amax(1) + 1e-9).all())
+    low, high = float(ratio.min()), float(ratio.max())
+    if not parallel:
+        return  # the projections of all runs decide
+    judge.require(
+        high - low > 1e-3 * abs(high) or abs(high - 1) < 1e-3,
+        "wrong_sign" if high < 0 else "wrong_ratio",
+        f"Your gradient is {high:.3g} times the right one, in every sample.",
+    )
+    judge.require(
+        abs(low - 1) < 1e-3 and abs(high - 1) < 1e-3,
+        "wrong_length",
+        f"Your gradient has the right direction, but its length is between {low:.3g} and {high:.3g} times the right "
+        "one, by sample.",
+    )
 
 
 # From the oracle in tests/exercises/lab3: central differences.
 PROJECTIONS = {
-    "plain": 0.7134418,
-    "sampling": -0.1073535,
-    "sure": -12.6575196,
-    "one": 0.2941158,
-    "single": -0.2487515,
+    "plain": -0.1779542,
+    "sampling": 0.2471445,
+    "sure": 1.6524219,
+    "one": 0.3917392,
+    "single": 0.3124907,
+    "as_many": 0.9011063,
+    "attached": 0.3291718,
 }
+# Two projections of the gradient of each sample in the run "plain", from the same oracle.
+ROWS = (
+    (-9.9709953, -16.6267550),
+    (-0.1071837, -0.3102837),
+    (2.9192128, 0.7071089),
+    (-0.0277026, -0.0116784),
+    (-10.7200409, -5.5794682),
+    (1.3510143, -9.0497636),
+    (0.2290964, 1.8469238),
+    (-6.6117562, -6.5373898),
+    (11.4642281, 4.5929994),
+)
 
 EXERCISE = Exercise(
     "lab3.classifier_gradient",
@@ -189,5 +294,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )

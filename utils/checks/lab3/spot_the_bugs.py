@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,15 +13,33 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.copies import copied, unchanged
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import judge_device, other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.schedules import made_up_schedule
 from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
-STEPS, SHAPE, SCALE, CLASSES = 6, (4, 1, 2, 3), 1.7, 4
-ALL_STEPS = (STEPS * SHAPE[0], *SHAPE[1:])  # the x of all steps, joined along the batch
+STEPS, CLASSES = 6, 4
 ORDER = torch.arange(STEPS - 1, -1, -1)
+NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
+
+
+@dataclass(frozen=True)
+class Run:
+    """The form of one call of the sampler."""
+
+    shape: tuple[int, ...]
+    w: float
+
+    @property
+    def all_steps(self) -> tuple[int, ...]:
+        """The shape of the x of all steps, joined along the batch."""
+        return (STEPS * self.shape[0], *self.shape[1:])
+
+
+RUNS = {"main": Run((4, 1, 2, 3), 1.7), "large": Run((3, 7), 8.0), "negative": Run((5, 1, 3, 2), -1.2)}
 STUBS = {
     # evidence: how a message names the function
     "model": "the model",
@@ -33,19 +52,20 @@ STUBS = {
 class Inputs:
     """The tensors that the sampler gets."""
 
-    x: Tensor  # SHAPE, where sampling starts
+    x: Tensor  # (b, …), where sampling starts
     y: Tensor  # (b,) labels
     schedule: Schedule
-    noises: Tensor  # (STEPS, *SHAPE)
+    noises: Tensor  # (STEPS, b, …)
 
     @classmethod
-    def of(cls, challenge: Challenge) -> Inputs:
-        """Return the inputs of the only run."""
+    def of(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return the inputs of a run of `RUNS`."""
+        shape = RUNS[run].shape
         return cls(
-            x=challenge.randn("sampler x", SHAPE),
-            y=challenge.randint("sampler y", 0, CLASSES, SHAPE[:1]),
+            x=challenge.randn(f"{run} x", shape),
+            y=challenge.randint(f"{run} y", 0, CLASSES, shape[:1]),
             schedule=made_up_schedule(challenge, steps=STEPS),
-            noises=challenge.randn("sampler noises", (STEPS, *SHAPE)),
+            noises=challenge.randn(f"{run} noises", (STEPS, *shape)),
         )
 
 
@@ -87,37 +107,42 @@ class SamplerStubs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Run the sampler once with recording stubs."""
+    """Run the sampler with recording stubs, at several scales."""
     names = ("x", "y", "w", "model", "classifier", "schedule", "classifier_gradient", "ddpm_step", "noises")
     guided_sampler = student.function("guided_sampler", *names)
 
-    def sample(inputs: Inputs, stubs: SamplerStubs) -> object:
+    def sample(run: str, inputs: Inputs, stubs: SamplerStubs) -> object:
         return guided_sampler(
-            inputs.x, inputs.y, SCALE, stubs.model, stubs.classifier, inputs.schedule, stubs.classifier_gradient,
+            inputs.x, inputs.y, RUNS[run].w, stubs.model, stubs.classifier, inputs.schedule, stubs.classifier_gradient,
             stubs.ddpm_step, inputs.noises,
         )  # fmt: skip
 
-    inputs, stubs = Inputs.of(challenge), SamplerStubs(challenge)
-    with evidence.attempt("main"):
-        copies = Inputs(*map(copied, vars(inputs).values()))
-        evidence.put("main/value", sample(copies, stubs))
-        evidence.put("main/inputs_kept", unchanged(vars(copies).values(), vars(inputs).values()))
-    with evidence.attempt("device"):
+    for run in RUNS:
+        inputs, stubs = Inputs.of(challenge, run), SamplerStubs(challenge)
+        with evidence.attempt(run):
+            copies = Inputs(*map(copied, vars(inputs).values()))
+            with watching(evidence, run, x=copies.x, y=copies.y, noises=copies.noises):
+                value = sample(run, copies, stubs)
+            evidence.put(f"{run}/value", value)
+            evidence.put(f"{run}/inputs_kept", unchanged(vars(copies).values(), vars(inputs).values()))
+        stubs.model.report(evidence, f"{run}/model")
+        stubs.gradients.report(evidence, f"{run}/gradients")
+        stubs.steps.report(evidence, f"{run}/steps", output="result")
+    with other_device(evidence):
         meta = challenge.on("meta")
-        sample(Inputs.of(meta), SamplerStubs(meta))
-    stubs.model.report(evidence, "main/model")
-    stubs.gradients.report(evidence, "main/gradients")
-    stubs.steps.report(evidence, "main/steps", output="result")
+        put_device(evidence, sample("main", Inputs.of(meta, "main"), SamplerStubs(meta)))
 
 
 @dataclass(frozen=True)
 class Guidance:
     """How a sampler moves x along the classifier's gradient: all steps, the noisiest first."""
 
-    moved: Tensor  # (STEPS, *SHAPE) what is added to x after the DDPM step
+    moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
     inside: bool  # the noise estimate is guided
     clamped: bool  # x is cut off at -1 and 1
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
+    beside: float  # how much of the guidance is no multiple of the gradient, relative to it
+    limited: bool  # the noise estimates are cut off at -1 and 1
 
     @property
     def rtol(self) -> float:
@@ -125,16 +150,17 @@ class Guidance:
         return 0.3 if self.clamped and not self.inside else 1e-6
 
 
-def read_guidance(judge: Judge) -> Guidance:
+def read_guidance(judge: Judge, run: str) -> Guidance:
     """Compute the guidance from the recorded calls and the stubs' outputs."""
-    shape, challenge = (STEPS, *SHAPE), judge.challenge
-    estimates = judge.tensor("main/steps/noise_estimate", ALL_STEPS, "The noise estimates of all steps")
-    x = judge.tensor("main/steps/x", ALL_STEPS, "The x of all steps")
-    t = judge.tensor("main/steps/t", ALL_STEPS[:1], "The t of all steps")
-    used = judge.tensor("main/steps/noise", ALL_STEPS, "The noise of all steps")
-    value = judge.tensor("main/value", SHAPE, "The sample")
+    form, challenge = RUNS[run], judge.challenge
+    shape = (STEPS, *form.shape)
+    estimates = judge.tensor(f"{run}/steps/noise_estimate", form.all_steps, "The noise estimates of all steps")
+    x = judge.tensor(f"{run}/steps/x", form.all_steps, "The x of all steps")
+    t = judge.tensor(f"{run}/steps/t", form.all_steps[:1], "The t of all steps")
+    used = judge.tensor(f"{run}/steps/noise", form.all_steps, "The noise of all steps")
+    value = judge.tensor(f"{run}/value", form.shape, "The sample")
     shift = (estimates - stub_model(challenge)(x, t)).reshape(shape)
-    gradient = stub_gradient(challenge)(x, t, Inputs.of(challenge).y.repeat(STEPS)).reshape(shape)
+    gradient = stub_gradient(challenge)(x, t, Inputs.of(challenge, run).y.repeat(STEPS)).reshape(shape)
     results = stub_step(challenge)(x, t, estimates, used).reshape(shape)
     after = torch.cat([x.reshape(shape)[1:], value[None]])
     moved = after - results
@@ -146,21 +172,26 @@ def read_guidance(judge: Judge) -> Guidance:
         along, free = moved, (after.abs() < 1 - 1e-6).double()  # where a clamp hides nothing
     weight = (gradient.square() * free).flatten(1).sum(1)
     factor = (along * gradient * free).flatten(1).sum(1) / weight.clamp(min=1e-12)
-    return Guidance(moved, inside, clamped, factor)
+    spread = factor.reshape(-1, *[1] * (len(shape) - 1))
+    rest = (along - spread * gradient) * free
+    beside = float(rest.abs().max() / (along * free).abs().max().clamp(min=1e-12))
+    limited = float(estimates.abs().max()) <= 1 + 1e-9
+    return Guidance(moved, inside, clamped, factor, beside, limited)
 
 
-def require_flow(judge: Judge) -> Guidance:
+def require_flow(judge: Judge, run: str) -> Guidance:
     """Fail unless each step calls each function once, as the text says; return the guidance of the sampler."""
-    judge.tensor("main/value", SHAPE, "The sample")
+    form = RUNS[run]
+    judge.tensor(f"{run}/value", form.shape, "The sample")
     for stub, words in STUBS.items():
-        count = judge.value(f"main/{stub}/count", int)
+        count = judge.value(f"{run}/{stub}/count", int)
         judge.require(
             count == STEPS,
             "wrong_number_of_calls",
             f"Your sampler calls {words} {count} times, and the schedule has {STEPS} steps.",
         )
-    x = judge.tensor("main/steps/x", ALL_STEPS, "The x of the steps").reshape(STEPS, *SHAPE)
-    t = judge.tensor("main/steps/t", ALL_STEPS[:1], "The t of the steps").reshape(STEPS, SHAPE[0])
+    x = judge.tensor(f"{run}/steps/x", form.all_steps, "The x of the steps").reshape(STEPS, *form.shape)
+    t = judge.tensor(f"{run}/steps/t", form.all_steps[:1], "The t of the steps").reshape(STEPS, form.shape[0])
     judge.require(
         torch.equal(t, ORDER[:, None].expand_as(t)),
         "wrong_order",
@@ -168,31 +199,33 @@ def require_flow(judge: Judge) -> Guidance:
     )
     for stub in STUBS:
         judge.require(
-            not judge.tensor(f"main/{stub}/t").is_floating_point(),
+            not judge.tensor(f"{run}/{stub}/t").is_floating_point(),
             "time_not_integer",
             "Your t are floating-point numbers. A step is an index into the schedule, so it is an integer.",
         )
-    require_unchanged(judge, "main/inputs_kept")
-    require_given_tensors(judge, x, t)
-    return read_guidance(judge)
+    require_nothing_left(judge, [run])
+    require_unchanged(judge, f"{run}/inputs_kept")
+    require_given_tensors(judge, run, x, t)
+    return read_guidance(judge, run)
 
 
-def require_given_tensors(judge: Judge, x: Tensor, t: Tensor) -> None:
+def require_given_tensors(judge: Judge, run: str, x: Tensor, t: Tensor) -> None:
     """Fail unless all functions of a step receive its noise, the labels, and the same x and t."""
-    shape, inputs = (STEPS, *SHAPE), Inputs.of(judge.challenge)
-    used = judge.tensor("main/steps/noise", ALL_STEPS, "The noise of the steps").reshape(shape)
+    form, inputs = RUNS[run], Inputs.of(judge.challenge, run)
+    shape = (STEPS, *form.shape)
+    used = judge.tensor(f"{run}/steps/noise", form.all_steps, "The noise of the steps").reshape(shape)
     judge.require(
         judge.close(used, inputs.noises[ORDER]),
         "wrong_noise",
         "Your steps use other noise than the given one. Step t has to use `noises[t]`.",
     )
     judge.require(
-        torch.equal(judge.tensor("main/gradients/y", ALL_STEPS[:1], "The labels"), inputs.y.repeat(STEPS)),
+        torch.equal(judge.tensor(f"{run}/gradients/y", form.all_steps[:1], "The labels"), inputs.y.repeat(STEPS)),
         "wrong_labels",
         "classifier_gradient receives other labels than y.",
     )
-    x_of_gradients = judge.tensor("main/gradients/x", ALL_STEPS, "The x of classifier_gradient").reshape(shape)
-    x_of_model = judge.tensor("main/model/x", ALL_STEPS, "The x of the model").reshape(shape)
+    x_of_gradients = judge.tensor(f"{run}/gradients/x", form.all_steps, "The x of classifier_gradient").reshape(shape)
+    x_of_model = judge.tensor(f"{run}/model/x", form.all_steps, "The x of the model").reshape(shape)
     judge.require(
         judge.close(x_of_gradients, x_of_model) and judge.close(x_of_model[0], inputs.x) and judge.close(x_of_model, x),
         "other_x",
@@ -200,66 +233,104 @@ def require_given_tensors(judge: Judge, x: Tensor, t: Tensor) -> None:
     )
     for stub in ("model", "gradients"):
         judge.require(
-            torch.equal(judge.tensor(f"main/{stub}/t", ALL_STEPS[:1]).reshape(t.shape), t),
+            torch.equal(judge.tensor(f"{run}/{stub}/t", form.all_steps[:1]).reshape(t.shape), t),
             "other_t",
             "The model, classifier_gradient and ddpm_step do not receive the same t in the same step.",
         )
 
 
-def judge_glue(judge: Judge) -> None:
-    """Judge three of the four bugs, which can be seen without the answer. The check and the grader both call this."""
+def is_equivalent(judge: Judge, guidance: Guidance, shift: Tensor) -> bool:
+    """Return whether guidance after the step moves x exactly as far as right guidance in the noise estimate does."""
+    exact = guidance.clamped or guidance.beside < NOISE_MATTERS
+    return exact and judge.close(guidance.factor, shift, max(guidance.rtol, 1e-4))
+
+
+def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
+    """Judge three of the four bugs. The check and the grader both call this.
+
+    Args:
+        judge: The judge of the exercise.
+        shifts: Returns how far right guidance moves x in each step of a run, as factors of the gradient, (STEPS,).
+    """
     with judge.part("inside", 0.5):
-        guidance = require_flow(judge)
-        judge.require(
-            guidance.inside,
-            "guidance_outside",
-            "You add guidance to x after the step, while ddpm_step still gets the model's plain estimate. "
-            "Put it into the estimate: otherwise the step is computed for another x than the one it moves.",
-        )
-        judge.require(
-            guidance.clamped or float(guidance.moved.abs().max()) < 1e-9,
-            "guidance_twice",
-            "Guidance is in the noise estimate, and x is moved again after the step.",
-        )
-        judge.device()
+        for run in RUNS:
+            judge_inside(judge, require_flow(judge, run), shifts(run))
+        judge_device(judge)
     with judge.part("clamp", 0.5):
-        judge.require(
-            not require_flow(judge).clamped,
-            "clamped",
-            "x is still cut off at -1 and 1 after each step. Sampling starts from pure noise, "
-            "and a third of its pixels lie outside.",
-        )
+        for run in RUNS:
+            judge.require(
+                not require_flow(judge, run).clamped,
+                "clamped",
+                "x is still cut off at -1 and 1 after each step. Sampling starts from pure noise, "
+                "and a third of its pixels lie outside.",
+            )
     with judge.part("sign", 0.5):
-        factor = require_flow(judge).factor
-        judge.require(float(factor.abs().max()) > 1e-9, "unguided", "The gradient has no effect on your samples.")
-        judge.require(
-            (factor >= 0).all(),
-            "wrong_sign",
-            "Your guidance moves away from the class: log p(y | x) falls as w rises. "
-            "Remember that score and noise have opposite signs.",
-        )
+        for run, form in RUNS.items():
+            factor = require_flow(judge, run).factor
+            judge.require(float(factor.abs().max()) > 1e-9, "unguided", "The gradient has no effect on your samples.")
+            judge.require(
+                (factor * form.w >= 0).all(),
+                "wrong_sign",
+                "Your guidance moves away from the class: log p(y | x) falls as w rises. "
+                "Remember that score and noise have opposite signs."
+                if run != "negative"
+                else "At a negative w your guidance still moves towards the class. Use w with its sign.",
+            )
+
+
+def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor) -> None:
+    """Fail unless the step is computed for the guided estimate, or moves x exactly as if it were."""
+    judge.require(
+        not (guidance.inside and guidance.beside > NOISE_MATTERS),
+        "estimate_cut_off" if guidance.limited else "not_along_gradient",
+        "Your noise estimate is cut off at -1 and 1. Noise is larger than that in a third of all pixels."
+        if guidance.limited
+        else "What you add to the model's estimate is not the gradient times one number in each step.",
+    )
+    judge.require(
+        guidance.inside or is_equivalent(judge, guidance, shift),
+        "guidance_outside",
+        "You add guidance to x after the step, while ddpm_step still gets the model's plain estimate, and x is not "
+        "moved as far as a guided estimate would move it. Put the guidance into the estimate.",
+    )
+    judge.require(
+        not guidance.inside or guidance.clamped or float(guidance.moved.abs().max()) < 1e-9,
+        "guidance_twice",
+        "Guidance is in the noise estimate, and x is moved again after the step.",
+    )
 
 
 def check(judge: Judge) -> None:
     """Judge the public challenge: the requirements, and the factors of the gradient below."""
-    judge_glue(judge)
+    per_unit = {name: torch.tensor(values, dtype=torch.float64) for name, values in FACTORS.items()}
+    judge_glue(judge, lambda run: RUNS[run].w * per_unit["outside"])
     with judge.part("sigma", 0.5):
-        guidance = require_flow(judge)
-        known = [FACTORS["inside"]] if guidance.inside else [FACTORS["inside"], FACTORS["outside"]]
-        factor, rtol = guidance.factor.abs(), max(guidance.rtol, 1e-5)
-        judge.require(
-            any(judge.close(factor, torch.tensor(numbers, dtype=torch.float64), rtol) for numbers in known),
-            "wrong_sigma",
-            "The factor of the gradient is not w times the right sigma. "
-            "It should fall from step to step as the noise in x_t does: which of the three sigmas is that?",
-        )
+        for run, form in RUNS.items():
+            guidance = require_flow(judge, run)
+            known = [per_unit["inside"]] if guidance.inside else list(per_unit.values())
+            factor, rtol = guidance.factor.abs(), max(guidance.rtol, 1e-4)
+            if any(judge.close(factor, abs(form.w) * numbers, rtol) for numbers in known):
+                continue
+            ratio = factor / (abs(form.w) * per_unit["inside"])
+            judge.require(
+                float(ratio.max() - ratio.min()) > 1e-3,
+                "wrong_scale",
+                f"At w = {form.w:g} the size of the gradient's factor is {float(ratio[0]):.3g} times the right one, "
+                "in every step. Is w used as it is given?",
+            )
+            judge.fail(
+                "wrong_sigma",
+                f"The size of the gradient's factor is between {float(ratio.min()):.3g} and {float(ratio.max()):.3g} "
+                f"times w times the right sigma (at w = {form.w:g}). "
+                "It should fall from step to step as the noise in x_t does: which of the three sigmas is that?",
+            )
 
 
-# The size of the factor at T - 1, …, 0: in the noise estimate, and as the shift of x that the same guidance makes.
-# From the oracle in tests/exercises/lab3.
+# The factor of the gradient at T - 1, …, 0 for w = 1: in the noise estimate, and as the shift of x that the same
+# guidance makes. From the oracle in tests/exercises/lab3.
 FACTORS = {
-    "inside": (1.0229645, 0.9987047, 0.9505144, 0.8421814, 0.7228228, 0.3301524),
-    "outside": (0.0446367, 0.0823557, 0.1586239, 0.1397558, 0.2739348, 0.0653625),
+    "inside": (0.60174382, 0.58747333, 0.55912613, 0.49540084, 0.42518988, 0.1942073),
+    "outside": (0.026256881, 0.048444539, 0.093308164, 0.08220928, 0.16113815, 0.038448517),
 }
 
 EXERCISE = Exercise(
@@ -269,5 +340,5 @@ EXERCISE = Exercise(
     names=("guided_sampler",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )
