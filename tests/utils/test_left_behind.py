@@ -38,6 +38,7 @@ RUDE = {
 def codes_of(function):
     """Return the codes of the findings on a function of a model and an input, called in two runs."""
     evidence, runs = Evidence("lab4.cfg_drift"), ["first", "second"]
+    torch.manual_seed(12)  # another seed than any below
     for run in runs:
         model, x = nn.Sequential(nn.Linear(2, 1), nn.Dropout(0.5)), torch.ones(3, 2, requires_grad=True)
         for tensor in (x, model[0].weight):

@@ -127,7 +127,6 @@ wrong("score_clipped_late", finds="wrong_score", edit=(S, S.replace("return ", "
 wrong("noise_clipped", finds="wrong_field", edit=(N, N.replace("= (", "= ((") + ").clamp(-3, 3)"))
 wrong("x_clipped", finds="wrong_field", edit=(N, "x = x.clamp(-4, 4)\n        " + N))
 wrong("first_time_for_all", finds=("wrong_field", "not_finite"), edit=(N, "t = t[:1]\n        " + N))
-wrong("mean_time", finds="wrong_field", edit=(N, "t = t.mean() * torch.ones_like(t)\n        " + N))
 wrong(
     "finite_differences",
     finds="wrong_field",

@@ -221,16 +221,24 @@ def check(judge: Judge) -> None:
         check_zero(judge, drifts)
         check_one(judge, drifts)
         check_null_rows(judge, drifts)
-        for run, number in PUBLIC_DRIFTS.items():
-            inputs = Inputs.of(judge.challenge, run)
-            mean = float((drifts[run] * drift_probe(judge.challenge, run)).mean())
-            if abs(mean - number) < ROUNDING * (abs(1 - inputs.w) + abs(inputs.w)):
-                continue
-            if run.endswith("_again"):
-                judge.fail(*KEPT)
-            code, message = wrong_drift(judge.challenge, run)
-            judge.fail(WRONG_AT.get(run, code), message)
+        check_numbers(judge, drifts)
         judge.device()
+
+
+def check_numbers(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Compare the drifts with the oracle's numbers."""
+    wrong = []
+    for run, number in PUBLIC_DRIFTS.items():
+        inputs = Inputs.of(judge.challenge, run)
+        mean = float((drifts[run] * drift_probe(judge.challenge, run)).mean())
+        if not abs(mean - number) < ROUNDING * (abs(1 - inputs.w) + abs(inputs.w)):
+            wrong.append(run)
+    if not wrong:
+        return
+    if all(run.endswith(("_again", "_few")) for run in wrong):
+        judge.fail(*KEPT)
+    code, message = wrong_drift(judge.challenge, wrong[0])
+    judge.fail(WRONG_AT.get(wrong[0], code), message)
 
 
 def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:

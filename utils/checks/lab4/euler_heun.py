@@ -379,9 +379,9 @@ def check_order(judge: Judge, short: str) -> None:
 
 def check_states(judge: Judge, short: str, states: dict[str, Tensor]) -> None:
     """Compare the new states with the oracle's numbers."""
-    for run, number in PUBLIC_STATES[short].items():
-        mean = float((states[run] * state_probe(judge.challenge, run)).mean())
-        judge.require(abs(mean - number) < ROUNDING, *(KEPT if run == "again" else WRONG_STEP))
+    means = {run: float((state * state_probe(judge.challenge, run)).mean()) for run, state in states.items()}
+    wrong = [run for run, number in PUBLIC_STATES[short].items() if not abs(means[run] - number) < ROUNDING]
+    judge.require(not wrong, *(KEPT if wrong == ["again"] else WRONG_STEP))
 
 
 def state_probe(challenge: Challenge, run: str) -> Tensor:

@@ -199,10 +199,11 @@ def check(judge: Judge) -> None:
             explain_field(judge, fields, inputs, right)
     with judge.part("score", 1):
         scores = require_results(judge, "score")
-        for run, number in PUBLIC_SCORES.items():
-            mean = float(scores[run].mul(score_probe(judge.challenge, run)).mean())
-            if abs(mean - number) > ROUNDING * 20:
-                explain_score(judge, scores, run, inputs["no_image"])
+        means = {run: float(scores[run].mul(score_probe(judge.challenge, run)).mean()) for run in RUNS}
+        errors = {run: abs(means[run] - number) for run, number in PUBLIC_SCORES.items()}
+        wrong = {run: error for run, error in errors.items() if error > ROUNDING * 20}
+        if wrong:
+            explain_score(judge, scores, wrong, inputs["no_image"])
         judge.device()
 
 
@@ -225,7 +226,7 @@ def right_until_late(inputs: Inputs, actual: Tensor, expected: Tensor) -> bool:
 
 def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inputs], right: dict[str, bool]) -> None:
     """Fail with a finding that says in which limit the field is wrong, and in which size and sign."""
-    if right["bent"] and not right["again"]:
+    if [run for run, ok in right.items() if not ok] == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
     judge.require(
         not right["linear"] or right["bent"],
@@ -266,13 +267,12 @@ def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inp
     )
 
 
-def explain_score(judge: Judge, scores: dict[str, Tensor], run: str, no_image: Inputs) -> None:
+def explain_score(judge: Judge, scores: dict[str, Tensor], wrong: dict[str, float], no_image: Inputs) -> None:
     """Fail with a finding that says where the score of a run is wrong, and in which size and sign."""
-    if run == "again":
+    if list(wrong) == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
-    linear = float(scores["linear"].mul(score_probe(judge.challenge, "linear")).mean())
     judge.require(
-        abs(linear - PUBLIC_SCORES["linear"]) > ROUNDING * 20,
+        "linear" in wrong or max(wrong.values()) < 0.05,
         "only_linear",
         "Your score is right on the straight path and wrong on a bent one. Use self.alpha and self.beta.",
     )
@@ -293,11 +293,11 @@ def explain_score(judge: Judge, scores: dict[str, Tensor], run: str, no_image: I
             f"{found} is {known[0]:.3g} times what it should be at t = 0, and {known[1]:.3g} times at t = {LAST:g}. By "
             "which power of beta do you divide?",
         )
-    judge.fail(
-        "not_the_gradient",
-        f"Your score is not the gradient of log N(x; alpha z, beta² I) with respect to x (seen {WHERE[run]}). Without "
-        "an image it has the right size: where is the mean?",
-    )
+    seen = WHERE[next(iter(wrong))]
+    where = f"Your score is not the gradient of log N(x; alpha z, beta² I) with respect to x (seen {seen})."
+    if len(known) == len(rows):
+        judge.fail("score_mean", f"{where} Without an image it has the right size: where is the mean?")
+    judge.fail("not_the_gradient", where)
 
 
 def score_probe(challenge: Challenge, run: str) -> Tensor:
