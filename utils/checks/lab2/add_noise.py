@@ -165,7 +165,7 @@ def check_sigma(judge: Judge, run: str) -> None:
     apart = t.diff() > 1e-3
     slopes = (logs.diff() / t.diff())[apart]
     judge.require(
-        float(slopes.max() / slopes.min()) < 1.01,
+        slopes.min() > 0 and float(slopes.max() / slopes.min()) < 1.01,
         "not_exponential",
         "The logarithm of your sigma does not rise linearly with time.",
     )
