@@ -143,7 +143,7 @@ the two orders, for the whole state. A single Gaussian pulls with $-(u + k)/S^2$
 > - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and on the diagonal, where both orders are equally likely. At small $\sigma$
 >   no density survives in a floating-point number. **Work with logarithms.**
 > - `IMAGES` $= (-5, \dots, 5)$ are enough copies for all of that; three are not.
-> - It works in `float32` and `float64`, answers in the precision of `x`, on any device, and leaves its inputs as they are.
+> - It works in `float32` and `float64`, answers in the dtype and with the precision of `x`, on any device, also inside of `torch.no_grad()`, and leaves its inputs as they are.
 
 <details><summary>A nudge</summary>
 
@@ -219,7 +219,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
 >
-> Complete `sigma(t)` and `add_noise(x0, t, noise)`. Use `self.sigma_min` and `self.sigma_max`. The noised state lies in the cell $[0, 1)$. Use the `noise` that you are given: a sampler that draws its own cannot be checked.
+> Complete `sigma(t)` and `add_noise(x0, t, noise)`. Use `self.sigma_min` and `self.sigma_max`. The noised state lies in the cell $[0, 1)$. Use the `noise` that you are given: a sampler that draws its own cannot be checked. Leave all inputs as they are; both methods work on any device.
 
 <details><summary>A nudge</summary>
 
@@ -589,7 +589,7 @@ So $y$ gives a *target* for the score at $x$, without any data. Of course the wa
 > ### Exercise 2.6 · The target of consistency
 > **1 point** · difficulty ●●○○○ · 10 minutes
 >
-> Complete `consistency_target(x, y, sigma_start, sigma_end)`. For each sample: $\sigma_{\text{start}}$ times the gradient in $x$ of $\log K$ above, on the ring, with all copies in `IMAGES`. (Times $\sigma_{\text{start}}$, because that is what the network returns at $x$.) Both sigmas have the shape `(b, 1)`. On any device; leave the inputs as they are.
+> Complete `consistency_target(x, y, sigma_start, sigma_end)`. For each sample: $\sigma_{\text{start}}$ times the gradient in $x$ of $\log K$ above, on the ring, with all copies in `IMAGES`. (Times $\sigma_{\text{start}}$, because that is what the network returns at $x$.) Both sigmas have the shape `(b, 1)`. It works on any device and also inside of `torch.no_grad()`, where the experiments call it; leave the inputs as they are.
 
 <details><summary>A nudge</summary>
 

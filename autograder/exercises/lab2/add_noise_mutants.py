@@ -76,6 +76,18 @@ wrong(
     edit=[(SIGMA, "raise NotImplementedError()"), (ADD, "raise NotImplementedError()")],
 )
 
+wrong("sigma_floor", finds="wrong_sigma", edit=(SIGMA, f"{SIGMA}.clamp(min=0.01)"))
+wrong("time_limited", finds="wrong_sigma", edit=(SIGMA, SIGMA.replace("** t", "** t.clamp(0.01, 0.99)")))
+wrong("first_time", finds="wrong_sigma", edit=(SIGMA, SIGMA.replace("** t", "** t[:1].expand_as(t)")))
+wrong("sigma_kept", finds="wrong_sigma", edit=(
+    SIGMA, "kept = self.__dict__.setdefault('kept', {})\n        " + SIGMA.replace("return ", "s = ")
+    + "\n        return kept.setdefault(t.shape, s)"))  # fmt: skip
+wrong("mean_sigma", finds="wrong_noise", edit=(ADD, "return (x0 + self.sigma(t).mean() * noise) % 1.0"))
+wrong("noise_limited", finds="wrong_noise", edit=(ADD, ADD.replace("noise)", "noise.clamp(-2, 2))")))
+wrong("seeds", finds="seed_left", edit=(ADD, "torch.manual_seed(0)\n        " + ADD))
+wrong("marks_t", finds="requires_grad_left", edit=(SIGMA, "t.requires_grad_()\n        " + SIGMA))
+wrong("add_noise_without_sigma", finds="not_implemented", edit=(SIGMA, "raise NotImplementedError()"))
+
 right(
     "by_logarithms",
     edit=(SIGMA, "return torch.exp((1 - t) * math.log(self.sigma_min) + t * math.log(self.sigma_max))"),
@@ -92,3 +104,16 @@ right(
     ),
 )
 right("base_ten", edit=(SIGMA, "return self.sigma_min * 10 ** (t * math.log10(self.sigma_max / self.sigma_min))"))
+right("float32_inside", edit=(ADD, "return (x0.float() + self.sigma(t.float()) * noise.float()) % 1.0"))
+right("float32_at_the_end", edit=(SIGMA, f"return ({SIGMA.removeprefix('return ')}).float()"))
+right("copy_in_place", edit=(
+    ADD, "x = x0.clone()\n        x += self.sigma(t) * noise\n        return x.remainder_(1.0)"))  # fmt: skip
+right("einsum", edit=(ADD, "return (x0 + torch.einsum('bi,bn->bn', self.sigma(t), noise)) % 1.0"))
+right("formula_repeated", edit=(
+    ADD, "s = self.sigma_min * torch.exp(t * math.log(self.sigma_max / self.sigma_min))\n"
+    "        return (x0 + s * noise) % 1.0"))  # fmt: skip
+right("torch_pow", edit=(SIGMA, "return self.sigma_min * torch.pow(self.sigma_max / self.sigma_min, t)"))
+right("log_space_lerp", edit=(
+    SIGMA, "a, b = (torch.tensor(math.log(s), device=t.device, dtype=t.dtype)\n"
+    "                for s in (self.sigma_min, self.sigma_max))\n"
+    "        return torch.exp(torch.lerp(a, b, t))"))  # fmt: skip

@@ -270,7 +270,7 @@ def judge_scores(judge: Judge, runs: Sequence[str]) -> None:
         judge.fail(
             "digits_lost",
             f"Your score has lost digits: times its width it is {numbers[0]:.12g} at one place, and right is "
-            f"{numbers[1]:.12g}. x is float64, and the exercise asks for its precision: compute in the dtype of x throughout.",
+            f"{numbers[1]:.12g}. x is float64, and the exercise asks for its precision: compute in the dtype of x.",
         )
     judge.require(
         not lost,

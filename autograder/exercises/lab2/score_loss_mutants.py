@@ -332,10 +332,8 @@ return total / (2 * batch_size)
     ),
 )
 
-right(
-    "float32_loss",
-    source=plain((MEAN, f"return torch.nn.functional.mse_loss({MODEL}.float(), target.float())")),
-)
+MSE = "torch.nn.functional.mse_loss"
+right("float32_loss", source=plain((MEAN, f"return {MSE}({MODEL}.float(), target.float())")))
 right("float32_states", source=plain(("sample(batch_size)\n", "sample(batch_size)\nx0 = x0.float()\n")))
 right("float32_into_the_model", source=plain((MODEL, "self.model(x.float(), t.float())")))
 right(
@@ -374,12 +372,8 @@ right(
     "states_in_another_order",
     source=plain(("sample(batch_size)\n", "sample(batch_size)\nx0 = x0[torch.randperm(batch_size)]\n")),
 )
-right(
-    "all_in_another_order",
-    source=plain(
-        ("sigma = self", "order = torch.randperm(batch_size)\nx0, t, x = x0[order], t[order], x[order]\nsigma = self")
-    ),
-)
+ORDER = "order = torch.randperm(batch_size)\nx0, t, x = x0[order], t[order], x[order]\nsigma = self"
+right("all_in_another_order", source=plain(("sigma = self", ORDER)))
 right(
     "in_place",
     source=plain(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from utils.atoms import SIGMA_MAX, SIGMA_MIN
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.ring import require_given_noise, require_in_cell, same_place
+from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
 from utils.checks.student import Student
 
 RUNS = {
     # run: shape of x0, dtype
     "main": ((40, 2), torch.float64),
+    "again": ((40, 2), torch.float64),
     "wide": ((17, 5), torch.float64),
+    "lab": ((12, 2), torch.float64),  # with the lab's own noise levels
+    "largest": ((9, 2), torch.float64),  # with its largest
+    "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
 }
@@ -45,23 +52,52 @@ class Inputs:
         if shape[0] > 2:
             t[0], t[1] = 0.0, 1.0
             noise[1, 0], noise[1, 1] = 3.0, -3.0  # more than once around the ring
-        return cls(x0, t, noise, challenge.number("sigma_min", 0.004, 0.02), challenge.number("sigma_max", 0.5, 0.9))
+            x0[2] = 0.0
+        if run == "shared":
+            t = t[3:4].expand(shape[0], 1)
+            x0, noise = x0.repeat_interleave(2, 1)[:, ::2], noise.T.contiguous().T
+        return cls(x0, t, noise, *LEVELS.get(run, levels_of(challenge)))
+
+
+LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_min and sigma_max
+ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
+
+
+def levels_of(challenge: Challenge) -> tuple[float, float]:
+    """Return a random least and largest noise. Runs share them, so that a sigma that the object keeps shows."""
+    return challenge.number("sigma_min", 0.004, 0.02), challenge.number("sigma_max", 0.5, 0.9)
+
+
+def with_stub_sigma(Noise: type) -> type:
+    """Return the student's class with another sigma(t), for a notebook in which `sigma` fails."""
+    return type("Noise", (Noise,), {"sigma": lambda self, t: self.sigma_min + (self.sigma_max - self.sigma_min) * t**2})
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate sigma(t) and the noised state of every run, and one noised state twice."""
+    """Evaluate sigma(t) and the noised state of every run, and one noised state twice.
+
+    One object answers all runs with the same noise levels. If `sigma` fails, `add_noise` is tested with another one.
+    """
     Noise = student.method("ExponentialNoise", "sigma", "t")
     student.method("ExponentialNoise", "add_noise", "x0", "t", "noise")
+    objects: dict[tuple[float, float], Any] = {}
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
         levels = inputs.sigma_min, inputs.sigma_max
-        with evidence.attempt(f"{run}_sigma"):
-            evidence.put(f"{run}_sigma/value", Noise(*levels).sigma(given.t))
-        with evidence.attempt(f"{run}_noised"):
-            evidence.put(f"{run}_noised/value", Noise(*levels).add_noise(given.x0, given.t, given.noise))
+        watched = {"t": given.t, "x0": given.x0, "noise": given.noise}
+        with evidence.attempt(f"{run}_sigma"), watching(evidence, f"{run}_sigma", **watched):
+            evidence.put(f"{run}_sigma/value", objects.setdefault(levels, Noise(*levels)).sigma(given.t))
+        failed = f"{run}_sigma" in evidence.errors
+        with evidence.attempt(f"{run}_noised"), watching(evidence, f"{run}_noised", **watched):
+            noise = with_stub_sigma(Noise)(*levels) if failed else objects[levels]
+            evidence.put(f"{run}_noised/value", noise.add_noise(given.x0, given.t, given.noise))
+        if failed:
+            with evidence.attempt(f"{run}_stub"):
+                evidence.put(f"{run}_stub/value", with_stub_sigma(Noise)(*levels).sigma(given.t))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
     with evidence.attempt("again"):  # the same inputs once more, to see whether the code draws noise of its own
         given = Inputs.of(challenge, "main")
+        Noise = with_stub_sigma(Noise) if "main_sigma" in evidence.errors else Noise
         again = Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
         evidence.put("again/value", again)
     with evidence.attempt("device"):
@@ -72,26 +108,32 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_sigma(judge: Judge, run: str) -> Tensor:
     """Return sigma(t) of a run, (b, 1) in float64.
 
-    Fails unless it is finite, has the shape of t and does not lose digits of float64.
+    Fails unless it is finite, has the shape of t and leaves nothing behind.
     """
     t = Inputs.of(judge.challenge, run).t
     sigma = judge.tensor(f"{run}_sigma/value", t.shape, "sigma(t)")
-    if t.dtype == torch.float64:
-        judge.require_precision(f"{run}_sigma/value", t.dtype, "sigma(t)")
+    require_nothing_left(judge, [f"{run}_sigma"])
     return sigma
 
 
 def require_noised(judge: Judge, run: str) -> Tensor:
     """Return the noised state of a run, (b, n) in float64.
 
-    Fails unless it is finite, has the shape of x0 and does not lose digits of float64, and the inputs are unchanged.
+    Fails unless it is finite and has the shape of x0, the inputs are unchanged, and it leaves nothing behind.
     """
     x0 = Inputs.of(judge.challenge, run).x0
     noised = judge.tensor(f"{run}_noised/value", x0.shape, "The noised state")
     require_unchanged(judge, f"{run}/inputs_kept")
-    if x0.dtype == torch.float64:
-        judge.require_precision(f"{run}_noised/value", x0.dtype, "The noised state")
+    require_nothing_left(judge, [f"{run}_noised"])
     return noised
+
+
+def sigma_of_noise(judge: Judge, run: str) -> Tensor | None:
+    """Return the sigma(t) with which the noised state of a run was made: the student's own, or the stub's."""
+    for name in (f"{run}_sigma/value", f"{run}_stub/value"):
+        if name in judge.evidence.tensors:
+            return judge.evidence.tensors[name].double()
+    return None
 
 
 def require_repeatable(judge: Judge) -> None:
@@ -104,35 +146,67 @@ def check_sigma(judge: Judge, run: str) -> None:
     """Test the known properties of the schedule: its ends, and that its logarithm is linear in time."""
     inputs = Inputs.of(judge.challenge, run)
     sigma = require_sigma(judge, run)
-    if len(inputs.t) <= 2:
+    if len(inputs.t) <= 2 or run == "shared":
         return
     low, high = inputs.sigma_min, inputs.sigma_max
     first, last = float(sigma[0]), float(sigma[1])
     judge.require(
-        abs(first / low - 1) < 1e-4 and abs(last / high - 1) < 1e-4,
-        "wrong_ends",
+        abs(first / low - 1) < ROUNDING and abs(last / high - 1) < ROUNDING,
+        "ends_swapped"
+        if abs(first / high - 1) < ROUNDING
+        else ("start_too_large" if first > low else "start_too_small")
+        if abs(first / low - 1) >= ROUNDING
+        else "wrong_end",
         f"At t = 0 and t = 1 your sigma is {first:.6g} and {last:.6g}. "
         f"It should be self.sigma_min and self.sigma_max, here {low:.6g} and {high:.6g}.",
     )
     order = inputs.t.double().flatten().argsort()
     t, logs = inputs.t.double().flatten()[order], sigma.flatten()[order].clamp(min=1e-300).log()
-    slopes = logs.diff() / t.diff()
+    apart = t.diff() > 1e-3
+    slopes = (logs.diff() / t.diff())[apart]
     judge.require(
-        float(slopes.max() / slopes.min()) < 1.01,
+        slopes.min() > 0 and float(slopes.max() / slopes.min()) < 1.01,
         "not_exponential",
         "The logarithm of your sigma does not rise linearly with time.",
     )
 
 
 def check_noised(judge: Judge, run: str) -> None:
-    """Compare the noised state with the clean one plus the student's own sigma times the noise."""
+    """Compare the noised state with the clean one plus the sigma times the noise."""
     inputs = Inputs.of(judge.challenge, run)
     noised = require_noised(judge, run)
     require_repeatable(judge)
     require_in_cell(judge, noised, "Your noised state")
-    sigma = judge.tensor(f"{run}_sigma/value", what="sigma(t)")
+    sigma = sigma_of_noise(judge, run)
     judge.require(
-        same_place(noised, inputs.x0.double() + sigma * inputs.noise.double(), 1e-5),
+        sigma is not None and sigma.shape == inputs.t.shape,
+        "wrong_shape",
+        f"sigma(t) should have the shape {tuple(inputs.t.shape)}, so that it broadcasts against the noise.",
+    )
+    assert sigma is not None
+    x0, noise = inputs.x0.double(), inputs.noise.double()
+    tolerance = 1e-5 + ROUNDING * sigma * noise.abs()
+    if same_place(noised, x0 + sigma * noise, tolerance):
+        return
+    judge.require(
+        not same_place(noised, x0 - sigma * noise, tolerance),
+        "noise_subtracted",
+        "The noise is subtracted. Add it: the result with the given noise is tested.",
+    )
+    judge.require(
+        int(((noised == 0) | (noised == 1)).sum()) < 3,
+        "walls",
+        "Several atoms end at 0 or at 1 exactly, where they seem to stop. A ring has no edge.",
+    )
+    small = sigma.expand_as(noise) * noise.abs() < 0.02
+    moved, factor = on_ring(noised - x0), sigma * noise
+    ratio = float((moved * factor)[small].sum() / factor.square()[small].sum()) if small.any() else float("nan")
+    judge.require(
+        not abs(ratio - 1) > 0.01,
+        "moves_too_far" if ratio > 1 else "moves_too_little",
+        f"Where the noise is small, your states move by {ratio:.4g} times your sigma(t) times the noise.",
+    )
+    judge.fail(
         "wrong_noise",
         "The noised state is not x0 plus your sigma(t) times the noise, even up to whole turns of the ring.",
     )
@@ -156,5 +230,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )

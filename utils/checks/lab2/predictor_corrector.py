@@ -214,8 +214,8 @@ def check_steps(judge: Judge, name: str) -> None:
         judge.require(
             int(((state == 0) | (state == 1)).sum()) < 2,
             "walls",
-            f"Several atoms end at 0 or at 1 exactly, where your {name} seems to stop them. A ring has no edge: an atom "
-            "that leaves at 1 comes back at 0.",
+            f"Several atoms end at 0 or at 1 exactly, where your {name} seems to stop them. A ring has no edge: an "
+            "atom that leaves at 1 comes back at 0.",
         )
         wave = float(torch.cos(2 * math.pi * state).mean())
         judge.require(
