@@ -24,7 +24,7 @@ from autograder.running.processes import (
 
 WATCH_S = 0.25  # seconds between two looks
 FILE_SYSTEMS = ("tmp", "dev/shm")  # that a notebook may write to
-MAPS_EVERY = 4  # looks: to read all mappings of a process takes milliseconds
+MAPS_EVERY = 8  # looks: to read all mappings of a process takes milliseconds
 
 
 class Watch:
@@ -74,7 +74,11 @@ class Watch:
             return "memory"
         if self.clock.cell_start is None or not self.protected:
             return ""  # before the first cell the child is as closed as the template
-        return self.too_many_files([one for one in found if one.parent != self.top and not one.ended])
+        return self.too_many_files(self.members(found))
+
+    def members(self, found: list[ProcessUse]) -> list[ProcessUse]:
+        """Return the processes of the submission that live: all but the template."""
+        return [one for one in found if not one.ended and (one.parent != self.top or not self.protected)]
 
     def too_much_memory(self, found: list[ProcessUse]) -> bool:
         """Return whether all processes together have more memory than the limit.
@@ -91,7 +95,7 @@ class Watch:
         ):
             return True
         much_is_mapped = sum(max(0, one.mapped - self.mapped) for one in found) > most
-        return (much_is_mapped or self.looks % MAPS_EVERY == 0) and shared_memory(found) > most
+        return (much_is_mapped or self.looks % MAPS_EVERY == 0) and shared_memory(self.members(found)) > most
 
     def memory_was_short(self) -> bool:
         """Return whether the kernel has ended a process of the control group, because its memory was used up."""
