@@ -25,7 +25,7 @@ def verify(course: Path) -> int:
     from autograder import printing
     from autograder.running.store import Store
 
-    stored = Store(course.resolve() / "store", {})
+    stored = Store(course.resolve() / "store", {}, make=False)
     damaged = {key: why for key in stored.keys() if (why := stored.damage(key))}  # noqa: SIM118 it is no dictionary
     printing.print_verified(stored.folder, len(stored.keys()), damaged)
     return ExitCode.MISSED if damaged else ExitCode.DONE
@@ -39,7 +39,7 @@ def prune(course: Path, older_than: int) -> None:
     from autograder import printing
     from autograder.running.store import Store
 
-    stored, latest = Store(course.resolve() / "store", {}), time.time() - older_than * DAY_S
+    stored, latest = Store(course.resolve() / "store", {}, make=False), time.time() - older_than * DAY_S
     old = [key for key in stored.keys() if stored.written(key) < latest]  # noqa: SIM118
     for key in old:
         stored.remove(key)

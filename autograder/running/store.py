@@ -50,18 +50,20 @@ class Store:
     no other grader uses, and renamed, which the server does in one step.
 
     Args:
-        folder: where the runs are; made if it does not exist.
+        folder: where the runs are.
         versions: exercise -> the present version of its probe.
+        make: make the folder if it does not exist.
 
     Raises:
         StoreError: it cannot be made or read.
     """
 
-    def __init__(self, folder: Path, versions: Mapping[str, int]):
+    def __init__(self, folder: Path, versions: Mapping[str, int], make: bool = True):
         self.folder = folder
         self.versions = dict(versions)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if make:
+                folder.mkdir(parents=True, exist_ok=True)
             if folder.stat().st_mode & 0o077:
                 folder.chmod(0o700)
             os.listdir(folder)

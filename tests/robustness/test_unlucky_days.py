@@ -112,6 +112,8 @@ def test_a_store_that_may_only_be_read_is_read(store, monkeypatch):
 
 
 def test_a_store_that_cannot_be_used_is_a_sentence(tmp_path, capsys):
+    assert main(["store", "verify", "--course", str(tmp_path)]) == ExitCode.WRONG_INPUT
+    assert "No such file or directory" in capsys.readouterr().err and not list(tmp_path.iterdir())
     (tmp_path / "store").write_text("a file")
     assert main(["store", "verify", "--course", str(tmp_path)]) == ExitCode.WRONG_INPUT
     said = capsys.readouterr().err
