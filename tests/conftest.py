@@ -27,6 +27,7 @@ from autograder.running.sandbox import Sandbox
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
+SPLIT = ("test_kill_matrix.py",)
 # Set by pytest for each phase of a test, or by a library when it is imported for the first time.
 SET_BY_OTHERS = ("PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_")
 
@@ -37,8 +38,13 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that start bubblewrap or drive Chromium."""
+    """Mark the tests that start bubblewrap or drive Chromium, and say which tests stay together in one process.
+
+    The tests of a file share its fixtures. Files whose tests are long and share nothing are split.
+    """
     for item in items:
+        if item.path.name not in SPLIT:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
         for fixture, marker in MARKER_OF_FIXTURE.items():
             if fixture in item.fixturenames:
                 item.add_marker(marker)
