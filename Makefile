@@ -103,7 +103,7 @@ types: $(READY)  ## mypy
 	$(BIN)/mypy
 
 site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
-	$(BIN)/python docs/site/build.py
+	$(BIN)/python -m docs.site.build
 
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache

@@ -1,11 +1,13 @@
-"""Build the site, for `make site`: the labs with the figures of the executed notebooks, the syllabus, and the guides.
+"""Build the site, for `make site`: the live page, the labs with their figures, the board of mistakes, and the guides.
 
-The result is static HTML that needs no network: build/site/index.html. The exit code is 1 if a link is broken, if a
-page would load something from another server, or if it shows a line of a model answer.
+The result is static HTML that needs no network: build/site/index.html. Where npm or the ONNX exporter is missing, the
+front page shows a film in place of the live network, and the build says so. The exit code is 1 if a link is broken, if
+a page would load something from another server, or if it shows a line of a model answer.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import sys
@@ -19,6 +21,8 @@ from nbformat import NotebookNode
 from autograder import ROOT
 from autograder.course.cells import BEGIN, END, HAND_IN_TAGS, role_of
 from autograder.course.labs import Lab, colab_address, labs, title
+from docs.site.board.page import write_board
+from docs.site.live.pack import install, pack
 from utils.checks.exercise import load
 
 HERE = Path(__file__).parent
@@ -26,6 +30,10 @@ SITE = ROOT / "build" / "site"
 GUIDES = ("docs/student.md", "docs/instructor.md", "CONTRIBUTING.md", "CHANGELOG.md")
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+FILM = (
+    "![Ten digits, 0 to 9, form from noise: above with guidance scale 1, below with 3, from the same noise]"
+    "(docs/images/guidance.gif)"
+)
 LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance
 
 
@@ -39,11 +47,17 @@ def build(site: Path = SITE) -> int:
     source = site.with_name(f"{site.name}-source")
     for folder in (source, site):
         shutil.rmtree(folder, ignore_errors=True)
-    write_source(source)
+    missing = live_misses()
+    if missing:
+        print(f"The site is built without the live network, because {missing}.", file=sys.stderr)
+    write_source(source, live=not missing)
     # -W: a link between the pages that leads nowhere is an error.
     flags = ["-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(HERE), "-d", str(source / ".doctrees")]
     if build_main([*flags, str(source), str(site)]) != 0:
         return 1
+    if not missing:
+        pack(site, cache=ROOT / "build" / "live")
+        shutil.copy(ROOT / "docs" / "images" / "guidance.gif", site / "live")
     problems = [*broken_links(site), *answers_shown(site)]
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -51,8 +65,21 @@ def build(site: Path = SITE) -> int:
     return 1 if problems else 0
 
 
-def write_source(source: Path) -> None:
-    """Write the pages for Sphinx in the repository's own layout, so that links between them work."""
+def live_misses() -> str:
+    """Return why the live network cannot be built, or nothing."""
+    for name in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(name) is None:
+            return f"the package {name} is missing"
+    return install()
+
+
+def write_source(source: Path, live: bool) -> None:
+    """Write the pages for Sphinx in the repository's own layout, so that links between them work.
+
+    Args:
+        source: the folder to write them to.
+        live: whether the front page has the live network. Without it, it shows a film.
+    """
     for name in GUIDES:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
@@ -62,10 +89,18 @@ def write_source(source: Path) -> None:
         page.parent.mkdir(parents=True)
         nbformat.write(lab_page(lab), page)
     index = (HERE / "index.md").read_text(encoding="utf-8")
+    index = index.replace("{live}", live_part() if live else FILM)
     index = index.replace("{labs}", "\n".join(lab_table()))
     index = index.replace("{lab_pages}", "\n".join(f"labs/{lab.name}/{lab.name}" for lab in labs()))
     (source / "index.md").write_text(index, encoding="utf-8")
+    write_board(source)
     (source / "syllabus.md").write_text(syllabus(), encoding="utf-8")
+
+
+def live_part() -> str:
+    """Return the live network as a raw part of the front page."""
+    html = (HERE / "live" / "live.html").read_text(encoding="utf-8")
+    return f"````{{raw}} html\n{html}````"
 
 
 def lab_table() -> list[str]:

@@ -1,6 +1,8 @@
 """Sphinx's configuration. build.py lays out the pages; nothing that a reader's browser loads comes from elsewhere."""
 
 import importlib.util
+import os
+from html import escape
 from pathlib import Path
 
 from autograder.feedback.formulas import mathml
@@ -21,12 +23,38 @@ suppress_warnings = ["myst.header", "mystnb.mime_priority", "misc.highlighting_f
 html_theme = "furo"
 # A math font, for systems that have none.
 MATH_FONT = Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-html_static_path = ["static", str(MATH_FONT)]
+html_static_path = ["static", "board/pictures", str(MATH_FONT)]
 html_css_files = ["site.css"]
+# Where the site is published. Previews of links need full addresses; without one they show no picture.
+html_baseurl = os.environ.get("SITE_URL", "")
+DESCRIPTION = (
+    "Jupyter labs in which you write guided diffusion and flow matching yourself, with an autograder that names the "
+    "mistake. Steer lab 4's own network in your browser."
+)
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
+
+
+def add_preview(app, pagename, templatename, context, doctree):
+    """Add what messengers and social networks show beside a link to a page."""
+    address = html_baseurl.rstrip("/")
+    facts = {
+        "og:type": "website",
+        "og:site_name": project,
+        "og:title": context.get("title") or project,
+        "og:description": DESCRIPTION,
+        "og:image": f"{address}/_static/preview.png",
+        "og:image:alt": "Three digits form from noise, from left to right",
+        "og:url": f"{address}/{pagename}.html",
+    }
+    if not address:
+        del facts["og:image"], facts["og:image:alt"], facts["og:url"]
+    tags = [f'<meta property="{name}" content="{escape(text)}">' for name, text in facts.items()]
+    tags += [f'<meta name="description" content="{escape(DESCRIPTION)}">']
+    tags += ['<meta name="twitter:card" content="summary_large_image">']
+    context["metatags"] = context.get("metatags", "") + "\n".join(tags)
 
 
 def setup(app):
@@ -41,6 +69,7 @@ def setup(app):
         self.body.append(f'<div class="formula">{mathml(node.astext(), display=True)}</div>')
         raise SkipNode
 
+    app.connect("html-page-context", add_preview)
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
 
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import importlib.util
+import base64
+import gzip
+import json
 import re
+import shutil
 
 import nbformat
 import pytest
+import torch
 
 pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
 
-from autograder import ROOT
 from autograder.course.cells import BEGIN, END, role_of
 from autograder.course.labs import labs
+from docs.site import build as site_build
+from docs.site.board.draw import fingerprint
+from docs.site.board.mistakes import PICTURES, REFERENCES, all_mistakes
+from docs.site.live import export, pack
+from tests.built_site import built_site, is_live
 from tests.syllabus import minimum
 from utils.checks.exercise import load
 
-spec = importlib.util.spec_from_file_location("site_build", ROOT / "docs" / "site" / "build.py")
-site_build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(site_build)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built once."""
-    folder = tmp_path_factory.mktemp("build") / "site"
-    assert site_build.build(folder) == 0, "the links, or an answer: see above"
-    return folder
+def site():
+    return built_site()
 
 
 def page_of(site, lab):
@@ -85,3 +87,51 @@ def test_a_leaked_answer_and_a_broken_link_are_found(site, tmp_path):
     problems = " | ".join(site_build.broken_links(tmp_path))
     assert "gone.html" in problems and "#nowhere" in problems and "a.js from elsewhere" in problems
     assert "font.css from elsewhere" in problems and "#here" not in problems and len(problems.split(" | ")) == 4
+
+
+def test_the_live_network_has_the_velocities_of_the_checkpoint(tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="the site's extra is not installed")
+    pytest.importorskip("onnxscript", reason="the site's extra is not installed")
+    session = runtime.InferenceSession(str(export.exported(tmp_path)))
+    net = export.checkpoint()
+    for batch in (1, 2, 20):
+        x, t, y = torch.randn(batch, 1, 32, 32), torch.rand(batch, 1, 1, 1), torch.randint(0, 11, (batch,))
+        (u,) = session.run(None, {"x": x.numpy(), "t": t.numpy(), "y": y.numpy()})
+        with torch.no_grad():
+            # Velocities are of size 1. Both compute in float32, in another order: 5e-6 was measured.
+            assert (torch.from_numpy(u) - net(x, t, y)).abs().max() < 1e-4
+
+
+def test_the_pieces_of_the_live_network_make_up_the_files(site):
+    if not is_live(site):
+        pytest.skip("npm or the ONNX exporter is missing")
+    counts = json.loads((site / "live" / "pieces.js").read_text().split(" = ")[1].rstrip(";\n"))
+    assert {"worker", "model", "reference", "wasm-code", "wasm-binary"} <= counts.keys()
+    scripts = [(site / "live" / f"worker.{i}.js").read_text() for i in range(counts["worker"])]
+    text = "".join(re.search(r'"([^"]*)"\);$', script.strip())[1] for script in scripts)
+    assert gzip.decompress(base64.b64decode(text)) == (pack.HERE / "worker.js").read_bytes()
+
+
+def test_without_npm_the_front_page_shows_a_film_and_the_build_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(pack, "MODULES", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert pack.install() == "npm is missing"
+    site_build.write_source(tmp_path / "source", live=False)
+    front = (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
+    assert "guidance.gif" in front and "live/page.js" not in front
+
+
+def test_the_board_shows_what_the_grader_says_with_pictures_of_these_answers(site):
+    page = (site / "mistakes.html").read_text(encoding="utf-8")
+    drawn_from = json.loads((PICTURES / "drawn_from.json").read_text())
+    assert len(all_mistakes()) >= 12
+    for mistake in all_mistakes():
+        assert f"{mistake.key}.png" in page and (site / "_static" / f"{mistake.key}.png").is_file()
+        assert drawn_from[mistake.key] == fingerprint(mistake), "run: python -m docs.site.board.draw"
+    assert page.count("<figcaption>") == len(all_mistakes()) + len(REFERENCES)
+
+
+def test_links_to_the_site_have_a_preview(site):
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert 'property="og:title"' in page and 'property="og:description"' in page
+    assert (site / "_static" / "preview.png").stat().st_size > 10_000
