@@ -102,7 +102,8 @@ hooks: $(READY)  ## ruff, mypy and the freshness of the notebooks before every c
 types: $(READY)  ## mypy
 	$(BIN)/mypy
 
-site: $(READY)  ## the labs and the docs as static HTML: build/site/index.html
+# Without npm, the front page shows a film in place of the live network.
+site: $(READY)  ## the live network, the labs and the docs as static HTML: build/site/index.html
 	$(BIN)/python -m docs.site.build
 
 clean:  ## remove what can be made again; student data stay

@@ -43,7 +43,9 @@ def main() -> None:
     ax.imshow(sheet, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
     bare(ax)
     fig.text(0.05, 0.13, "Guidance Labs", fontsize=40, fontweight="bold", color="#222222")
-    fig.text(0.05, 0.06, "Write guided diffusion yourself, in notebooks that name your mistakes", fontsize=20, color=GREY)
+    fig.text(
+        0.05, 0.06, "Write guided diffusion yourself, in notebooks that name your mistakes", fontsize=20, color=GREY
+    )
     fig.savefig(TARGET, facecolor=PAPER)
     print(TARGET)
 

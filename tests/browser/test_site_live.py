@@ -221,9 +221,11 @@ def test_no_serious_fault_of_accessibility(browser, site, name, theme):
     name = f"labs/{labs()[0].name}/{labs()[0].name}" if name == "lab" else name
     browser.get((site / f"{name}.html").as_uri())
     browser.execute_script("document.body.dataset.theme = arguments[0]", theme)
+    browser.set_script_timeout(PATIENCE)
     browser.execute_script(Path(axe).read_text(encoding="utf-8"))
     found = browser.execute_async_script(
-        "axe.run({resultTypes: ['violations']}).then(r => arguments[arguments.length - 1](JSON.stringify(r.violations)))"
+        "const done = arguments[arguments.length - 1];"
+        "axe.run({resultTypes: ['violations']}).then(result => done(JSON.stringify(result.violations)))"
     )
     serious = [
         (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])

@@ -25,7 +25,6 @@ from tests.syllabus import minimum
 from utils.checks.exercise import load
 
 
-
 @pytest.fixture(scope="module")
 def site():
     return built_site()
