@@ -34,6 +34,12 @@ FILM = (
     "![Ten digits, 0 to 9, form from noise: above with guidance scale 1, below with 3, from the same noise]"
     "(docs/images/guidance.gif)"
 )
+# What the theme and the notebooks' pages lack for screen readers and keyboards.
+ACCESSIBLE = {
+    'role="heading">': 'role="heading" aria-level="2">',
+    '<summary aria-label="Toggle hidden content">': "<summary>",  # the label would hide the text
+    "<pre>": '<pre tabindex="0">',  # so that the arrow keys scroll long lines
+}
 LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance
 
 
@@ -55,6 +61,7 @@ def build(site: Path = SITE) -> int:
     flags = ["-q", "-W", "--keep-going", "-E", "-b", "html", "-c", str(HERE), "-d", str(source / ".doctrees")]
     if build_main([*flags, str(source), str(site)]) != 0:
         return 1
+    make_accessible(site)
     if not missing:
         pack(site, cache=ROOT / "build" / "live")
         shutil.copy(ROOT / "docs" / "images" / "guidance.gif", site / "live")
@@ -63,6 +70,15 @@ def build(site: Path = SITE) -> int:
         print(problem, file=sys.stderr)
     print(f"{len(list(site.rglob('*.html')))} pages: {site / 'index.html'}")
     return 1 if problems else 0
+
+
+def make_accessible(site: Path) -> None:
+    """Repair the faults of accessibility that come with Sphinx's theme and with MyST-NB."""
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        for fault, repaired in ACCESSIBLE.items():
+            text = text.replace(fault, repaired)
+        path.write_text(text, encoding="utf-8")
 
 
 def live_misses() -> str:
@@ -88,19 +104,18 @@ def write_source(source: Path, live: bool) -> None:
         page = source / "labs" / lab.name / f"{lab.name}.ipynb"
         page.parent.mkdir(parents=True)
         nbformat.write(lab_page(lab), page)
-    index = (HERE / "index.md").read_text(encoding="utf-8")
-    index = index.replace("{live}", live_part() if live else FILM)
-    index = index.replace("{labs}", "\n".join(lab_table()))
-    index = index.replace("{lab_pages}", "\n".join(f"labs/{lab.name}/{lab.name}" for lab in labs()))
-    (source / "index.md").write_text(index, encoding="utf-8")
+    (source / "index.md").write_text(front_page(live), encoding="utf-8")
     write_board(source)
     (source / "syllabus.md").write_text(syllabus(), encoding="utf-8")
 
 
-def live_part() -> str:
-    """Return the live network as a raw part of the front page."""
+def front_page(live: bool) -> str:
+    """Return the text of the front page, with the live network or with a film in its place."""
+    text = (HERE / "index.md").read_text(encoding="utf-8")
     html = (HERE / "live" / "live.html").read_text(encoding="utf-8")
-    return f"````{{raw}} html\n{html}````"
+    text = text.replace("{live}", f"````{{raw}} html\n{html}````" if live else FILM)
+    text = text.replace("{labs}", "\n".join(lab_table()))
+    return text.replace("{lab_pages}", "\n".join(f"labs/{lab.name}/{lab.name}" for lab in labs()))
 
 
 def lab_table() -> list[str]:

@@ -57,12 +57,6 @@ def add_preview(app, pagename, templatename, context, doctree):
     context["metatags"] = context.get("metatags", "") + "\n".join(tags)
 
 
-def give_captions_a_level(app, pagename, templatename, context, doctree):
-    """Complete the headings in the theme's navigation, which screen readers need a level for."""
-    tree = context.get("furo_navigation_tree", "")
-    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
-
-
 def setup(app):
     """Formulas as MathML: drawn by the browser itself, offline."""
     from docutils.nodes import SkipNode
@@ -76,7 +70,6 @@ def setup(app):
         raise SkipNode
 
     app.connect("html-page-context", add_preview)
-    app.connect("html-page-context", give_captions_a_level, priority=900)  # after the theme
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
 
 

@@ -115,9 +115,9 @@ def test_without_npm_the_front_page_shows_a_film_and_the_build_says_so(monkeypat
     monkeypatch.setattr(pack, "MODULES", tmp_path)
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert pack.install() == "npm is missing"
-    site_build.write_source(tmp_path / "source", live=False)
-    front = (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
-    assert "guidance.gif" in front and "live/page.js" not in front
+    assert "images/guidance.gif" in site_build.front_page(live=False)
+    assert "live/page.js" not in site_build.front_page(live=False)
+    assert "live/page.js" in site_build.front_page(live=True)
 
 
 def test_the_board_shows_what_the_grader_says_with_pictures_of_these_answers(site):

@@ -108,7 +108,8 @@ GROUPS = (
         euler_without_h="Twenty steps, each twenty times too long. Clipped to black and white they still look like "
         "digits, so that a picture alone would pass.",
         euler_minus="Every step leads away from the data. What is left is noise that has grown with every step.",
-        euler_h_is_t="Together the steps are about ten times too long. Clipped to black and white, nothing of it can be seen.",
+        euler_h_is_t="Together the steps are about ten times too long. Clipped to black and white, the digits do not "
+        "show it.",
         euler_increment="Only the last step is left, and that is a twentieth of a velocity: grey paper.",
     ),
     group(
@@ -117,21 +118,26 @@ GROUPS = (
         "are sampled for each label; crosses mark the middles of the blobs. Left $w = 1$, right $w = 3$.",
         "Each colour finds its own cross. At w = 3 the points lie beyond it, away from the other classes.",
         "lab4.cfg_train_loss",
-        mask_inverted="At w = 1 all looks well. The network has seen one label in ten, so that it knows their effect less precisely, and at w = 3 the blobs lose their shape.",
-        never_drops="At w = 1 all looks well. The velocity without a label was never learned. At w = 3 it is subtracted twice, and two of three blobs leave the picture.",
-        null_is_zero="Blue is label 0, which now also means no label: some blue points go to other blobs. The null label that is used to sample was never trained, so w = 3 goes astray.",
-        labels_shuffled="TODO",
-        target_displacement="TODO",
-        sign="TODO",
-        time_reversed="TODO",
-        model_sees_z="TODO",
-        fixed_noise="TODO",
-        square_of_sum="TODO",
-        noise_resampled="TODO",
-        absolute="TODO",
-        guided_in_training="TODO",
-        time_randn="TODO",
-        time_shared="TODO",
+        mask_inverted="At w = 1 all looks well. But the network has seen only one label in ten and knows their effect "
+        "less precisely, so that the blobs lose their shape at w = 3.",
+        never_drops="At w = 1 all looks well. The velocity without a label was never learned. At w = 3 it is "
+        "subtracted twice, and two of the three blobs leave the picture.",
+        null_is_zero="Blue is label 0, which now also means no label: some blue points go to other blobs. The null "
+        "label that is used in sampling was never trained, so that all points go astray at w = 3.",
+        labels_shuffled="A label says nothing about its sample. So the network ignores labels, guidance has nothing to "
+        "exaggerate, and each colour is everywhere.",
+        target_displacement="The velocity dies away before the points arrive: at w = 1 they stop halfway. Guidance "
+        "pushes them on to the crosses, and hides the mistake at w = 3.",
+        sign="The velocity leads away from the data: each colour ends on the far side of its cross, and at w = 3 "
+        "nearly all points have left the picture.",
+        time_reversed="The network was told the wrong time. The blobs end beside their crosses and lose their shape at "
+        "w = 3, yet at w = 1 a quick look would pass them.",
+        model_sees_z="The network has never seen a noisy point, so that its velocities there mean nothing. The noise "
+        "stays noise.",
+        fixed_noise="The network knows a single noise. From every other one it goes astray, and most points have left "
+        "the picture.",
+        square_of_sum="Errors of opposite sign cancel, so that the network learns rough averages: each colour finds its "
+        "side of the plane, and none finds its blob.",
     ),
 )
 

@@ -4,7 +4,10 @@
 (() => {
   /** @typedef {{x: Float32Array, unconditional: ?Float32Array, conditional: ?Float32Array}} Step */
   /** @typedef {"fresh" | "settle" | "drag" | "ten"} Kind why a walk is made, which says how it is shown */
-  /** @typedef {{kind: Kind, id: number, noise: Float32Array, labels: number[], w: number, steps: number, walk: Step[]}} Task */
+  /**
+   * @typedef {{kind: Kind, id: number, noise: Float32Array, labels: number[], w: number, steps: number, walk: Step[]}}
+   *   Task a walk from noise to one digit or ten
+   */
 
   const STEPS = 12; // of Euler's method; lab 4's classifier accepts all of 100 digits drawn with 8
   const QUICK_STEPS = 5; // while w is being dragged
@@ -32,6 +35,7 @@
   /** @type {?Task} */ let running = null;
   /** @type {?Task} */ let queued = null;
   /** @type {?Task} the walk that the page shows */ let shown = null;
+  /** @type {?Task} the walk of ten digits that the page shows */ let shownTen = null;
 
   // Walks
 
@@ -125,14 +129,25 @@
     for (const element of root.querySelectorAll(".live-label")) element.textContent = label;
   }
 
-  /** @param {Task} walk */
-  function showTen({ walk, labels, w }) {
+  /** @param {Task} ten */
+  function showTen(ten) {
+    shownTen = ten;
+    const { walk, labels, w } = ten;
     const { x } = walk[walk.length - 1];
     labels.forEach((label, k) => {
       const canvas = part("ten-row").children[k];
       window.drawInk(canvas, x.subarray(PIXELS * k, PIXELS * (k + 1)));
       canvas.setAttribute("aria-label", `A drawing of the digit ${label} at w = ${w}`);
     });
+  }
+
+  /** Draw everything again, in the colours of a new theme. */
+  function redraw() {
+    const time = part("t").value;
+    if (shown) showWalk(shown);
+    if (shownTen) showTen(shownTen);
+    part("t").value = time;
+    showTime();
   }
 
   // Controls
@@ -147,10 +162,8 @@
     for (const digit of ALL_DIGITS) {
       const id = `live-choice-${digit}`;
       const checked = digit === 3 ? "checked" : "";
-      part("digits").insertAdjacentHTML(
-        "beforeend",
-        `<span><input type="radio" name="live-choice" id="${id}" value="${digit}" ${checked}><label for="${id}">${digit}</label></span>`,
-      );
+      const input = `<input type="radio" name="live-choice" id="${id}" value="${digit}" ${checked}>`;
+      part("digits").insertAdjacentHTML("beforeend", `<span>${input}<label for="${id}">${digit}</label></span>`);
       part("ten-row").insertAdjacentHTML("beforeend", '<canvas width="32" height="32" role="img"></canvas>');
     }
     part("t").max = STEPS;
@@ -171,8 +184,9 @@
     });
     showScale();
     window.drawInk(part("digit"), window.normalNoise(seed, PIXELS));
-    // The theme's button changes the colour of the ink.
-    new MutationObserver(() => shown && showWalk(shown)).observe(document.body, { attributeFilter: ["data-theme"] });
+    // A theme has a colour of ink.
+    new MutationObserver(redraw).observe(document.body, { attributeFilter: ["data-theme"] });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   }
 
   // Start
@@ -239,7 +253,11 @@
     const careful = navigator.connection?.saveData;
     part("load").hidden = !careful;
     part("progress-box").hidden = careful;
-    part("load").addEventListener("click", () => ((part("load").hidden = true), (part("progress-box").hidden = false), go()));
+    part("load").addEventListener("click", () => {
+      part("load").hidden = true;
+      part("progress-box").hidden = false;
+      go();
+    });
     if (!careful) addEventListener("load", go);
   }
 })();
