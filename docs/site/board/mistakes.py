@@ -93,7 +93,7 @@ GROUPS = (
         "Ten clear digits, in order.",
         "lab4.cfg_drift",
         swapped="The digits are steered away from their labels: the four stands where the zero should be.",
-        missing_one_minus_w="The velocities add up to three, so every digit is overdone: thin, hard strokes. "
+        missing_one_minus_w="The weights add up to four, so that every step is too long: thin, hard strokes. "
         "It looks like a style, and is a mistake.",
         only_difference="What both velocities have in common is gone, and with it everything that removes noise.",
         only_conditional="Digits without guidance. Some are hard to read, and the scale w does nothing.",
@@ -136,8 +136,8 @@ GROUPS = (
         "stays noise.",
         fixed_noise="The network knows a single noise. From every other one it goes astray, and most points have left "
         "the picture.",
-        square_of_sum="Errors of opposite sign cancel, so that the network learns rough averages: each colour finds its "
-        "side of the plane, and none finds its blob.",
+        square_of_sum="Errors of opposite sign cancel, so that the network learns rough averages: each colour finds "
+        "its side of the plane, and none finds its blob.",
     ),
 )
 
