@@ -18,7 +18,7 @@ from autograder.course.cells import BEGIN, END, role_of
 from autograder.course.labs import labs
 from docs.site import build as site_build
 from docs.site.board.draw import fingerprint
-from docs.site.board.mistakes import PICTURES, REFERENCES, all_mistakes
+from docs.site.board.mistakes import GROUPS, PICTURES, all_mistakes
 from docs.site.live import export, pack
 from tests.built_site import built_site, is_live
 from tests.syllabus import minimum
@@ -127,7 +127,7 @@ def test_the_board_shows_what_the_grader_says_with_pictures_of_these_answers(sit
     for mistake in all_mistakes():
         assert f"{mistake.key}.png" in page and (site / "_static" / f"{mistake.key}.png").is_file()
         assert drawn_from[mistake.key] == fingerprint(mistake), "run: python -m docs.site.board.draw"
-    assert page.count("<figcaption>") == len(all_mistakes()) + len(REFERENCES)
+    assert page.count("<figcaption>") == len(all_mistakes()) + len(GROUPS), "a right answer heads each group"
 
 
 def test_links_to_the_site_have_a_preview(site):

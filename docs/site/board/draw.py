@@ -8,6 +8,7 @@ minute on one core, and is kept as long as its wrong answer stays the same.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import io
@@ -76,8 +77,8 @@ def three_blobs(names: dict, right: dict, path: Path) -> None:
 
 
 def fingerprint(mistake: Mistake) -> str:
-    """Return a hash of the wrong answer, by which a stale picture is known."""
-    return hashlib.sha256(mistake.source().encode()).hexdigest()[:12]
+    """Return a hash of the wrong answer without comments and layout, by which a stale picture is known."""
+    return hashlib.sha256(ast.unparse(ast.parse(mistake.source())).encode()).hexdigest()[:12]
 
 
 def draw(mistake: Mistake | None, of_loss: bool, path: Path) -> None:

@@ -29,7 +29,7 @@ def install() -> str:
     npm = shutil.which("npm")
     if npm is None:
         return "npm is missing"
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return "" if done.returncode == 0 else f"`npm ci` failed: {done.stderr.strip()[-500:]}"
 
