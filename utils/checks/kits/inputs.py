@@ -18,9 +18,9 @@ def tensors_of(inputs: Any) -> dict[str, Tensor]:
 
 
 def in_double(inputs: AnyInputs) -> AnyInputs:
-    """Return a copy of a dataclass whose floating-point tensors are float64."""
+    """Return a copy of a dataclass whose floating-point tensors are float64, without gradients."""
     tensors = {name: value for name, value in tensors_of(inputs).items() if value.is_floating_point()}
-    return replace(inputs, **{name: value.double() for name, value in tensors.items()})  # type: ignore[type-var]
+    return replace(inputs, **{name: value.detach().double() for name, value in tensors.items()})  # type: ignore[type-var]
 
 
 def same_tensors(one: Any, other: Any) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from utils.atoms import SIGMA_D
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
@@ -21,13 +23,13 @@ RUNS = {
     # run: lowest and highest sigma, dtype, batch size
     "narrow": (0.001, 0.002, torch.float64, 60),  # and a crystal so narrow that far away every probability underflows
     "tiny": (0.001, 0.002, torch.float64, 60),
-    "small": (0.01, 0.02, torch.float64, 60),
+    "small": (0.01, 0.015, torch.float64, 60),  # with the lab's crystal: scores above 1000 occur
     "middle": (0.04, 0.08, torch.float64, 60),
     "large": (0.15, 0.25, torch.float64, 60),
     "widest": (0.4, 0.5, torch.float64, 60),
     "mixed": (0.001, 0.5, torch.float64, 60),
     "again": (0.05, 0.3, torch.float64, 60),
-    "marked": (0.02, 0.2, torch.float64, 35),  # x requires a gradient and is not contiguous, sigma is expanded
+    "marked": (0.02, 0.2, torch.float64, 35),  # x and sigma require a gradient and are not contiguous
     "one": (0.05, 0.1, torch.float64, 1),
     "single": (0.01, 0.2, torch.float32, 40),
     "single_tiny": (0.001, 0.002, torch.float32, 40),
@@ -55,23 +57,33 @@ class Inputs:
             x[9:15, 1] = x[9:15, 0]  # the diagonal, where both orders are equally likely
             x[15:20, 1] = x[15:20, 0] + 1e-3
             x[20:30] = challenge.randn(f"{run} near", (10, 2), dtype) * 0.02 + x[0]
+            x[30, 0], x[30, 1] = 0.6, 0.62  # far from both orders, of which one is far more probable
         logs = challenge.rand(f"{run} sigma", (batch if run in EACH_ITS_SIGMA else 1, 1), dtype=dtype)
         sigma = (low * (high / low) ** logs).expand(batch, 1)
         if run == "marked":
-            x = x.repeat_interleave(2, 1)[:, ::2].requires_grad_()
+            x, sigma = x.repeat_interleave(2, 1)[:, ::2].requires_grad_(), sigma.requires_grad_()
         else:
             sigma = sigma.contiguous()
         if run == "mixed":
-            sigma[-1], sigma[-2] = low, high
-        return cls(x, sigma, 0.005 if run == "narrow" else challenge.number("sigma_d", 0.012, 0.03))
+            sigma[-1], sigma[-2], x[-1] = low, high, x[30]
+        return cls(x, sigma, CRYSTALS.get(run, challenge.number("sigma_d", 0.012, 0.03)))
 
 
-# Single places where one order and one copy of each atom count: x, sigma, sigma_d and the score, by hand. The variance
-# of data and noise together is 0.0025.
+CRYSTALS = {
+    "narrow": SIGMA_D / 2,
+    "small": SIGMA_D,
+    "mixed": SIGMA_D,
+}  # sigma_d of the runs for which the challenge does not draw it
+
+# Single places where one copy of each atom counts, and one order, too, but at `orders`, where the first one has three
+# times the weight of the second: x, sigma, sigma_d and the score, by hand. The variance of data and noise together is
+# 0.0025.
+TILT = 0.0025 * math.log(3)
 KNOWN = {
     "near": ((0.26, 0.73), 0.04, 0.03, (-4.0, 8.0)),
     "swapped": ((0.73, 0.26), 0.03, 0.04, (8.0, -4.0)),
     "edge": ((0.24, 0.05), 0.04, 0.03, (4.0, -120.0)),
+    "orders": ((0.5 - TILT, 0.5 + TILT), 0.04, 0.03, (-50 + 400 * TILT, 50 - 400 * TILT)),
 }
 
 
@@ -113,6 +125,14 @@ def require_score(judge: Judge, run: str) -> Tensor:
         f"The score came back as {str(actual).removeprefix('torch.')}, where x is "
         f"{str(expected).removeprefix('torch.')}. Answer in the precision of x: create new tensors in its dtype.",
     )
+    numbers = score.unique()  # a limit that is reached in many places counts once
+    rounded = numbers.float().double() == numbers
+    judge.require(
+        expected != torch.float64 or rounded.double().mean() < MOST_ROUNDED,
+        "digits_lost",
+        "Your score has lost digits: x is float64, and your numbers are those of float32. The exercise asks for the "
+        "precision of x: compute in its dtype.",
+    )
     require_unchanged(judge, f"{run}/inputs_kept")
     require_nothing_left(judge, [run])
     judge.require(
@@ -127,29 +147,30 @@ def require_score(judge: Judge, run: str) -> Tensor:
 # The mean of score times `directions` on the public challenge, by automatic differentiation of the log density in
 # float64: tests/exercises/lab2/test_analytic_score.py makes these numbers again.
 PUBLIC_SCORES = {
-    "narrow": -2.536798373,
-    "tiny": 0.140783721,
-    "small": -0.811407451,
-    "middle": 0.126934384,
-    "large": 0.065626055,
-    "widest": 0.000297581,
-    "mixed": 0.298037884,
-    "again": 0.025281685,
-    "marked": -0.076264069,
+    "narrow": -3.254010838,
+    "tiny": -0.049383612,
+    "small": -1.943948002,
+    "middle": 0.127712744,
+    "large": 0.064668069,
+    "widest": 0.000304776,
+    "mixed": 0.445283269,
+    "again": 0.014805405,
+    "marked": -0.080295771,
     "one": 0.357003518,
-    "single": -0.247361391,
-    "single_tiny": 0.072805485,
+    "single": -0.375643295,
+    "single_tiny": 0.116791236,
 }
 TOLERANCES = {torch.float64: 2e-8, torch.float32: 2e-3}
 FEWER_COPIES = 1e-6  # at much noise: seven periodic copies are enough
 SINGLE_TINY = 2e-2  # where float32 rounds exponents of thousands
 KNOWN_TOLERANCE = 1e-4
+MOST_ROUNDED = 0.7  # of the numbers of a float64 score that float32 can hold; beside zeros and simple fractions, none
 
 
 def directions(challenge: Challenge, run: str) -> Tensor:
     """Return random directions of the shape of x, scaled so that every noise level has the same weight."""
     inputs = Inputs.of(challenge, run)
-    width = (inputs.sigma.double() ** 2 + inputs.sigma_d**2).sqrt()
+    width = (inputs.sigma.detach().double() ** 2 + inputs.sigma_d**2).sqrt()
     return challenge.randn(f"{run} score probe", tuple(inputs.x.shape)) * width
 
 
@@ -159,6 +180,8 @@ def check_known(judge: Judge, run: str) -> None:
     actual, expected = judge.tensor(f"{run}/score", (3, 2), "The score").mean(0), torch.tensor(known).double()
     if judge.close(actual, expected, KNOWN_TOLERANCE):
         return
+    if run == "orders":
+        fail_by_share(judge, actual)
     ratio = float((actual * expected).sum() / expected.square().sum())
     seen = f"At x = {place} with sigma = {sigma} and sigma_d = {sigma_d}, one order and one copy count. "
     if run == "near" and judge.close(actual, ratio * expected, KNOWN_TOLERANCE):
@@ -181,13 +204,31 @@ def check_known(judge: Judge, run: str) -> None:
     )
 
 
+def fail_by_share(judge: Judge, actual: Tensor) -> None:
+    """Fail with the share of the first order that a wrong score at the place `orders` has, if it has one."""
+    (first, second), sigma, sigma_d, _ = KNOWN["orders"]
+    share = 0.5 + 2 * (TILT - float(actual[0]) * (sigma**2 + sigma_d**2))
+    seen = (
+        f"At x = ({first:.4f}, {second:.4f}) with sigma = {sigma} and sigma_d = {sigma_d}, one copy counts for each "
+        "atom, and the first order is three times as probable as the second. "
+    )
+    if not judge.close(actual[1], -actual[0], KNOWN_TOLERANCE):
+        judge.fail("orders_differ_by_atom", f"{seen}Your two atoms do not agree on the shares of the orders.")
+    size = "only_one_order" if share > 0.999 else "order_share_too_large" if share > 0.75 else "order_share_too_small"
+    judge.fail(
+        size,
+        f"{seen}Its share is 0.75. Your score is that of a share of {share:.4g}. Which terms make up the logarithm of "
+        "an order's weight, and what divides them?",
+    )
+
+
 def check_run(judge: Judge, run: str, score: Tensor) -> None:
     """Compare the scores of a run with the number of the oracle."""
     actual, expected = float(score.mul(directions(judge.challenge, run)).mean()), PUBLIC_SCORES[run]
     _, high, dtype, _ = RUNS[run]
     tolerance = {"single_tiny": SINGLE_TINY, "widest": FEWER_COPIES, "mixed": FEWER_COPIES}.get(run, TOLERANCES[dtype])
     wrong = {
-        "middle": ("wrong_shares_of_orders", "How are the two orders weighted where neither is far more probable?"),
+        "middle": ("wrong_shares", "How are orders and periodic copies weighted where several count?"),
         "one": ("wrong_in_a_batch_of_one", "Does a sample depend on the others in its batch?"),
         "large": ("wrong_shares_of_copies", "How are the periodic copies weighted where several count?"),
         "widest": ("wrong_at_much_noise", "Are there enough periodic copies?"),
@@ -221,5 +262,5 @@ EXERCISE = Exercise(
     names=("analytic_score",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )
