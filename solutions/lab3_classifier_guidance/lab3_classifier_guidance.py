@@ -1023,7 +1023,7 @@ A small DDPM step, from $\tau$ down to $\tau - h$, goes twice as far and adds no
 > ### Exercise 3.8 · Three variances
 > **1 point** · difficulty ●●●●○ · 30 minutes, mostly with a pencil
 >
-> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0).
+> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough: a numerical solution of the two equations counts as much as a formula.
 
 <details><summary>A nudge for the ode</summary>
 

@@ -17,14 +17,34 @@ for name, finds, edits in (
     ("deviations", "root_for_variance", [("return tilt, ode, sde", "return tilt**0.5, ode**0.5, sde**0.5")]),
     ("tilt_added", "precisions_averaged", [(TILT, "1 / (1 / S + w / s)")]),
     ("tilt_averaged", "variances_averaged", [(TILT, "(1 - w) * S + w * s")]),
-    ("exponents", "exponents_swapped", [(ODE, "S ** w * s ** (1 - w)")]),
-    ("noise_forgotten", ("noise_forgotten", "wrong_sde"), [(SDE, "S ** (2 - 2 * w) * s ** (2 * w)")]),
+    ("exponents", "arguments_swapped", [(ODE, "S ** w * s ** (1 - w)")]),
+    ("noise_forgotten", "noise_forgotten", [(SDE, "S ** (2 - 2 * w) * s ** (2 * w)")]),
     ("sde_sign", "wrong_sde", [("(S * s - S **", "(S * s + S **")]),
     ("sde_no_division", "wrong_sde", [(" / ((S - s) * (2 * w - 1))", "")]),
     ("sde_single_power", "wrong_sde", [("S ** (2 - 2 * w) * s ** (2 * w)", "S ** (1 - w) * s ** w")]),
-    ("ode_root", ("wrong_ode", "root_for_variance"), [(ODE, "S ** ((1 - w) / 2) * s ** (w / 2)")]),
+    ("ode_root", "root_for_variance", [(ODE, "S ** ((1 - w) / 2) * s ** (w / 2)")]),
     ("examples_only", ("wrong_tilt", "wrong_sde", "tilt_for_ode", "sde_for_ode", "wrong_ode"),
      [("return tilt, ode, sde", "return 0.4, 0.0625, 0.26641")]),
+    ("w_plus_one", "scale_plus_one", [(TILT, "1 / (-w / S + (1 + w) / s)")]),
+    ("w_plus_one_everywhere", "scale_plus_one", [("    tilt =", "    w = w + 1\n    tilt =")]),
+    ("class_alone", "wrong_tilt", [(TILT, "s / max(w, 1e-9)")]),
+    ("data_to_the_w", "wrong_tilt", [(TILT, "1 / max(w / S + w / s, 1e-9)")]),
+    ("precision", "precision_for_variance", [(TILT, "(1 - w) / S + w / s")]),
+    ("ode_twice_the_rate", "rate_doubled", [(ODE, "S ** (2 - 2 * w) * s ** (2 * w)")]),
+    ("ode_linear", "linear_in_w", [(ODE, "(1 - w) * S + w * s")]),
+    ("ode_floor", ("wrong_ode", "imprecise_ode"), [(ODE, f"max({ODE}, 1e-3)")]),
+    ("one_end", ("noise_alone", "wrong_sde"), [(SDE, "S * s / ((S - s) * (2 * w - 1))")]),
+    ("sde_sign_of_w", "wrong_sde", [("(2 * w - 1)", "(2 * w + 1)")]),
+    ("sde_ratio_upside_down", "wrong_sde", [(SDE, "S * s * (1 - (S / s) ** (2 * w - 1)) / ((S - s) * (2 * w - 1))")]),
+    ("arguments", "arguments_swapped", [("    tilt =", "    S, s = s, S\n    tilt =")]),
+    ("rounded", ("imprecise_ode", "wrong_ode"),
+     [("return tilt, ode, sde", "return round(tilt, 3), round(ode, 3), round(sde, 3)")]),
+    ("w_limited", "wrong_tilt", [("    tilt =", "    w = min(w, 5.0)\n    tilt =")]),
+    ("half_taken_out", ("imprecise_sde", "wrong_sde"),
+     [("    sde =", "    w = w if abs(w - 0.5) > 0.1 else 0.61\n    sde =")]),
+    ("dictionary", "not_three", [("return tilt, ode, sde", 'return {"tilt": tilt, "ode": ode, "sde": sde}')]),
+    ("two_numbers", "not_three", [("return tilt, ode, sde", "return tilt, ode")]),
+    ("default_dtype", "setting_left", [("    tilt =", "    torch.set_default_dtype(torch.float64)\n    tilt =")]),
     ("none", "returned_none", [("return tilt", "tilt")]),
 ):  # fmt: skip
     wrong(name, finds, edit=edits)
@@ -44,3 +64,57 @@ area = sum(quad(inverse, a, b, epsabs=1e-13, epsrel=1e-11)[0] for a, b in zip(en
 return (1 / ((1 - w) / S + w / s), S ** (1 - w) * s**w, S ** (2 - 2 * w) * s ** (2 * w) * area)
 """))  # fmt: skip
 right("numpy", edit=[(ODE, "np.exp((1 - w) * np.log(S) + w * np.log(s))")])
+right("an_array", edit=[("return tilt, ode, sde", "return np.array([tilt, ode, sde])")])
+right("single", edit=[("return tilt, ode, sde", "return torch.tensor([tilt, ode, sde])")])
+right("four_digits", edit=[("return tilt, ode, sde", 'return [float(f"{v:.4g}") for v in (tilt, ode, sde)]')])
+right("named", edit=[
+    ("def what", 'Three = __import__("collections").namedtuple("Three", "tilt ode sde")\n\n\ndef what'),
+    ("return tilt, ode, sde", "return Three(tilt, ode, sde)"),
+])  # fmt: skip
+SOLVED = """
+from scipy.integrate import solve_ivp
+
+def slope(noise):
+    def of(log_tau, U):
+        tau = math.exp(log_tau)
+        rate = (1 - w) / (S + tau) + w / (s + tau)
+        return tau * (2 * rate * U - 1 if noise else rate * U)
+    return of
+
+ends = math.log(FAR), math.log(1e-6)
+ode, sde = (
+    solve_ivp(slope(noise), ends, [FAR], method="Radau", rtol=RTOL, atol=1e-12).y[0, -1] for noise in (False, True)
+)
+return 1 / ((1 - w) / S + w / s), ode, sde
+"""
+HEAD = "what_guidance_samples(S, s, w)"
+right("solved", source=function(HEAD, SOLVED.replace("FAR", "1e6").replace("RTOL", "1e-7")))
+right("solved_in_ratios", source=function(HEAD, """
+from scipy.integrate import quad
+
+alone = lambda r: (1 - w) / (S + r) + w / (s + r) - 1 / (1 + r)
+log_ode = sum(quad(alone, a, b, epsabs=1e-11, epsrel=1e-11)[0] for a, b in ((0, s), (s, S), (S, float("inf"))))
+q, p = s / S, 2 * w
+area = quad(lambda v: v**-p, q, 1, epsabs=1e-13, epsrel=1e-11)[0] / (S - s)
+return 1 / (1 / S + w * (1 / s - 1 / S)), math.exp(-log_ode), S * S * q**p * area
+"""))  # fmt: skip
+wrong("solved_from_too_near", ("imprecise_ode", "wrong_ode"),
+      source=function(HEAD, SOLVED.replace("FAR", "1e3").replace("RTOL", "1e-7")))  # fmt: skip
+wrong("euler", ("imprecise_ode", "wrong_ode", "imprecise_sde"), source=function(HEAD, """
+far, steps = 1e4, 4000
+ode = sde = far
+taus = np.geomspace(far, 1e-4, steps)
+for tau, after in zip(taus, taus[1:]):
+    rate = (1 - w) / (S + tau) + w / (s + tau)
+    ode, sde = ode + (after - tau) * rate * ode, sde + (after - tau) * (2 * rate * sde - 1)
+return 1 / ((1 - w) / S + w / s), ode, sde
+"""))  # fmt: skip
+wrong("simulated", ("seed_left",), source=function(HEAD, """
+torch.manual_seed(0)
+taus = torch.logspace(4, -3, 300, dtype=torch.float64)
+u, v = taus[0].sqrt() * torch.randn(2, 20000, dtype=torch.float64)
+for tau, after in zip(taus, taus[1:]):
+    h, rate = tau - after, (1 - w) / (S + tau) + w / (s + tau)
+    u, v = u - h * rate * u / 2, v - h * rate * v + h.sqrt() * torch.randn_like(v)
+return 1 / ((1 - w) / S + w / s), float(u.var()), float(v.var())
+"""))  # fmt: skip

@@ -106,9 +106,9 @@ def variances(S: float, s: float, w: float) -> dict[str, float]:
     def density(x: float) -> float:
         return math.exp(-(x**2) * ((1 - w) / S + w / s) / 2)
 
-    edge = 12 * s**0.5
+    edge = 12 * S**0.5
     tilt = quad(lambda x: x**2 * density(x), -edge, edge)[0] / quad(density, -edge, edge)[0]
-    far = 1e6 * S
+    far = 1e8 * S
 
     def slope(kind):
         def of(log_tau, log_U):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.student import Student
 
 VARIANCES = ("tilt", "ode", "sde")  # as `what_guidance_samples` returns them
+TOLERANCE = 5e-4  # relative: the text asks for four significant digits
+NEARLY = 0.02  # relative: what is nearer than this has the right form, or is a coarse numerical solution
+THREE = "three numbers"
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,11 @@ class Inputs:
         return cls(S, s, challenge.number(f"{run} w", 1.2, 6.0))
 
 
-PLAIN, HONEST = Inputs(3.0, 0.5, 0.0), Inputs(3.0, 0.5, 1.0)
 RUNS: dict[str, Inputs | None] = {
     # None is drawn
+    "plain": Inputs(3.0, 0.5, 0.0),
+    "honest": Inputs(3.0, 0.5, 1.0),
     "example": Inputs(4.0, 1.0, 3.0),
-    "plain": PLAIN,
-    "honest": HONEST,
     "drawn0": None,
     "drawn1": None,
     "drawn2": None,
@@ -45,7 +52,19 @@ RUNS: dict[str, Inputs | None] = {
     "nearly_honest": Inputs(3.0, 0.5, 0.8),
     "close": Inputs(2.0, 1.9, 2.0),
     "whole": Inputs(5, 2, 4),  # integers
+    "strong": Inputs(2.0, 1.0, 12.0),
+    "above_half": Inputs(3.0, 0.5, 0.55),
+    "lab": Inputs(4.0, 1.0, 5.0),
 }
+
+
+def form_of(variances: object) -> str:
+    """Return `THREE` if there are three things in a row, or else what there is, in words."""
+    if not isinstance(variances, tuple | list | Tensor | np.ndarray):
+        return f"a Python {type(variances).__name__}"
+    if not isinstance(variances, tuple | list) and variances.ndim == 0:
+        return "a single number"
+    return THREE if len(variances) == len(VARIANCES) else f"{len(variances)} values"
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -54,46 +73,126 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for run in RUNS:
         with evidence.attempt(run):
             inputs = Inputs.of(challenge, run)
-            variances = what_guidance_samples(inputs.S, inputs.s, inputs.w)
-            tilt, ode, sde = (None,) * 3 if variances is None else variances
-            for label, value in zip(VARIANCES, (tilt, ode, sde)):
+            with watching(evidence, run):
+                variances = what_guidance_samples(inputs.S, inputs.s, inputs.w)
+            form = THREE if variances is None else form_of(variances)  # the judge has words of its own for None
+            evidence.put(f"{run}/form", form)
+            values = (None,) * 3 if variances is None or form != THREE else variances
+            for label, value in zip(VARIANCES, values):
                 evidence.put(f"{run}/{label}", value)
 
 
 def require_variance(judge: Judge, run: str, label: str) -> float:
     """Return one of the three variances of a run; fail unless it is a finite number."""
+    form = judge.value(f"{run}/form", str)
+    judge.require(
+        form == THREE,
+        "not_three",
+        f"Your function returns {form}. Return three numbers: `return tilt, ode, sde`.",
+    )
     return judge.number(f"{run}/{label}", f"The variance called '{label}'")
 
 
+def judge_variances(
+    judge: Judge,
+    expected: Callable[[str, str], float],
+    explain: Callable[[str, str, float], None],
+) -> None:
+    """Judge each number of each run. The check and the grader both call this.
+
+    Args:
+        judge: The judge of the exercise.
+        expected: Returns the right variance of a run, by its name.
+        explain: Is called with run, variance and the wrong number, and may fail with a more specific finding.
+    """
+    for run in RUNS:
+        for label in VARIANCES:
+            require_variance(judge, run, label)
+    require_nothing_left(judge, RUNS)
+    for run in RUNS:
+        for label in VARIANCES:
+            actual, right = require_variance(judge, run, label), expected(run, label)
+            if abs(actual / right - 1) > TOLERANCE:
+                fail_for_other_quantity(judge, label, expected)
+                explain(run, label, actual)
+                fail_by_size(judge, run, label, actual, right)
+
+
+def fail_for_other_quantity(judge: Judge, label: str, expected: Callable[[str, str], float]) -> None:
+    """Fail if the numbers of all runs are right for something else: another variance, or a root of the right one."""
+    actual = [require_variance(judge, run, label) for run in RUNS]
+    wanted = [expected(run, label) for run in RUNS]
+    others = {
+        other: (f"{other}_for_{label}", f"it is the variance called '{other}'", [expected(run, other) for run in RUNS])
+        for other in VARIANCES
+        if other != label
+    }
+    others["root"] = ("root_for_variance", "it is a standard deviation, the root of it", [v**0.5 for v in wanted])
+    others["inverse"] = ("precision_for_variance", "it is a precision, one over it", [1 / v for v in wanted])
+    for code, words, numbers in others.values():
+        if all(abs(a / b - 1) < TOLERANCE for a, b in zip(actual, numbers, strict=True)):
+            judge.fail(code, f"Your '{label}' is not the variance of that name: {words}.")
+
+
+def fail_by_size(judge: Judge, run: str, label: str, actual: float, right: float) -> None:
+    """Fail with what is known of every wrong number: how far it is from the right one."""
+    inputs = Inputs.of(judge.challenge, run)
+    where = f"For S = {inputs.S:.5g}, s = {inputs.s:.5g}, w = {inputs.w:.5g} your '{label}' is {actual:.6g}"
+    judge.require(
+        abs(actual / right - 1) > NEARLY,
+        f"imprecise_{label}",
+        f"{where}, and {right:.6g} is right: near, but not the same to four digits. In a numerical solution, take "
+        "smaller steps and start at a larger tau. In a formula, look for a small term.",
+    )
+    judge.fail(
+        f"wrong_{label}",
+        f"{where}, and {SOURCES[label]} gives {right:.4g}: yours is {actual / right:.3g} times that.",
+    )
+
+
 def check(judge: Judge) -> None:
-    """Judge the public challenge by w = 0, by w = 1, and by the example of the text."""
-    with judge.part("variances", 1):
-        for run, w, expected in (("plain", PLAIN.w, PLAIN.S), ("honest", HONEST.w, HONEST.s)):
-            for label in VARIANCES:
-                actual = require_variance(judge, run, label)
-                judge.require(
-                    abs(actual - expected) < 1e-6,
-                    "wrong_at_the_ends",
-                    f"At w = {w:g} all three variances are {expected:g}, but your '{label}' is {actual:.5g}.",
-                )
-        for run in RUNS:
-            for label in VARIANCES:
-                require_variance(judge, run, label)
-        for label, (expected, source) in EXAMPLE.items():
-            actual = require_variance(judge, "example", label)
+    """Judge the public challenge by w = 0, by w = 1, and by the numbers below."""
+
+    def explain(run: str, label: str, actual: float) -> None:
+        if run in ENDS:
+            w, words = ENDS[run]
+            right = PUBLIC[run][VARIANCES.index(label)]
             judge.require(
-                abs(actual / expected - 1) < 0.03,
-                f"wrong_{label}",
-                f"For S = 4, s = 1, w = 3 {source} gives {expected:.3g} for '{label}', "
-                f"and your formula gives {actual:.3g}.",
+                abs(actual / right - 1) < NEARLY,
+                f"{label}_at_w_{w}",
+                f"At w = {w} {words}, so '{label}' is {right:g}, but yours is {actual:.5g}.",
             )
 
+    with judge.part("variances", 1):
+        judge_variances(judge, lambda run, label: PUBLIC[run][VARIANCES.index(label)], explain)
 
-EXAMPLE = {
-    # variance: its value for S = 4, s = 1, w = 3, and where it comes from; the oracle in tests/exercises/lab3 agrees
-    "tilt": (0.4, "numerical integration of the claimed density"),
-    "ode": (0.0625, "a simulation without noise"),
-    "sde": (0.2664, "a simulation with noise"),
+
+ENDS = {
+    # run: w, and why its variances are known
+    "plain": (0, "there is no guidance"),
+    "honest": (1, "the guided score is that of the class"),
+}
+SOURCES = {
+    # variance: where a number for it comes from
+    "tilt": "numerical integration of the claimed density",
+    "ode": "a numerical solution of the first equation",
+    "sde": "a numerical solution of the second equation",
+}
+PUBLIC = {
+    # run: tilt, ode and sde for the public challenge, from the oracle in tests/exercises/lab3
+    "plain": (3, 3, 3),
+    "honest": (0.5, 0.5, 0.5),
+    "example": (0.4, 0.0625, 0.266406),
+    "drawn0": (0.502836, 0.142879, 0.350328),
+    "drawn1": (0.446488, 0.0337904, 0.281454),
+    "drawn2": (2.37012, 1.5904, 1.98527),
+    "weak": (1.2, 1.75257, 1.57151),
+    "nearly_honest": (0.6, 0.715485, 0.658721),
+    "close": (1.80952, 1.805, 1.80658),
+    "whole": (0.714286, 0.128, 0.47541),
+    "strong": (0.153846, 0.000488282, 0.0869565),
+    "above_half": (0.8, 1.11979, 0.984247),
+    "lab": (0.25, 0.00390625, 0.148148),
 }
 
 EXERCISE = Exercise(
@@ -103,5 +202,5 @@ EXERCISE = Exercise(
     names=("what_guidance_samples",),
     probe=probe,
     public=check,
-    version=2,
+    version=3,
 )
