@@ -1,4 +1,4 @@
-"""What the validation asks for and is not done yet. The tests fail for anything new, and for an entry that is closed."""
+"""What the validation asks for and is not done yet. Tests fail for anything new, and for an entry that is closed."""
 
 from __future__ import annotations
 
