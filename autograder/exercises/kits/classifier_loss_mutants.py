@@ -130,10 +130,10 @@ DRAWS = [
     ("noise_a_little_weak", "noise_size", NOISE, f"0.9 * {NOISE}"),
     ("noise_like_the_data", "noise_size", NOISE, f"x0.std() * {NOISE}"),
     ("noise_clamped", "noise_limited", NOISE, f"{NOISE}.clamp(-3, 3)"),
-    ("noise_antithetic", "noise_depends", NOISE, f"(lambda e: torch.cat([e, -e.flip(0)])[: len(x0)])({NOISE}[::2])"),
+    ("noise_antithetic", "noise_mirrored", NOISE, f"(lambda e: torch.cat([e, -e.flip(0)])[: len(x0)])({NOISE}[::2])"),
     (
         "noise_in_mirrored_pairs",
-        "noise_depends",
+        "noise_mirrored",
         NOISE,
         f"(lambda e: torch.stack([e, -e], 1).flatten(0, 1)[: len(x0)])({NOISE}[::2])",
     ),
