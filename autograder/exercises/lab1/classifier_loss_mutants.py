@@ -49,7 +49,7 @@ for name, finds, old, new in (
     ),
     (
         "time_in_each_cell",
-        ("time_grid", "times_depend"),
+        "time_stratified",
         TIME,
         f"self.t_min + (1 - self.t_min) * (torch.arange(len(x0)).reshape(-1, 1, 1) + {UNIT}) / len(x0)",
     ),
@@ -61,7 +61,7 @@ for name, finds, old, new in (
     ),
     (
         "time_antithetic",
-        "times_depend",
+        "time_mirrored",
         TIME,
         f"self.t_min + (1 - self.t_min) * (lambda u: torch.cat([u, 1 - u])[: len(x0)])({UNIT}[: (len(x0) + 1) // 2])",
     ),

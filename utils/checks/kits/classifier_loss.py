@@ -192,9 +192,9 @@ def require_calls(judge: Judge, loss: ClassifierLoss) -> list[Call]:
     for call, (name, batch) in loss.calls.items():
         found[name].append(require_call(judge, loss, call, name, batch))
     main, crowd = found["main"], found["crowd"]
-    require_new_numbers(judge, main)
-    for name in ("main", "crowd"):
+    for name in ("main", "crowd"):  # times on a grid come again in later calls, too, so the grid is named first
         loss.require_times(judge, name, [call.t for call in found[name]])
+    require_new_numbers(judge, main)
     judge_noise(judge, torch.stack([call.noise for call in crowd]))
     require_tails(judge, torch.stack([call.noise for call in crowd]))
     require_independence(judge, *crowd)
