@@ -219,7 +219,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
 >
-> Complete `sigma(t)` and `add_noise(x0, t, noise)`. Use `self.sigma_min` and `self.sigma_max`. The noised state lies in the cell $[0, 1)$. Use the `noise` that you are given: a sampler that draws its own cannot be checked. Leave all inputs as they are; both methods work on any device.
+> Complete `sigma(t)` and `add_noise(x0, t, noise)`. Use `self.sigma_min` and `self.sigma_max`. The noised state lies in the cell $[0, 1)$. Use the `noise` that you are given: a sampler that draws its own cannot be checked. Leave all inputs as they are; both methods work on any device. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
 
 <details><summary>A nudge</summary>
 

@@ -88,6 +88,14 @@ wrong("seeds", finds="seed_left", edit=(ADD, "torch.manual_seed(0)\n        " + 
 wrong("marks_t", finds="requires_grad_left", edit=(SIGMA, "t.requires_grad_()\n        " + SIGMA))
 wrong("add_noise_without_sigma", finds="not_implemented", edit=(SIGMA, "raise NotImplementedError()"))
 
+wrong("sigma_detached", finds="sigma_detached", edit=(SIGMA, SIGMA.replace("** t", "** t.detach()")))
+wrong("sigma_by_numpy", finds="sigma_detached", edit=(
+    SIGMA, "if t.device.type == 'meta':\n            return t\n"
+    "        power = np.power(self.sigma_max / self.sigma_min, t.detach().numpy())\n"
+    "        return torch.from_numpy(self.sigma_min * power).to(t)"))  # fmt: skip
+wrong("sigma_without_gradients", finds="sigma_detached", edit=(
+    SIGMA, "with torch.no_grad():\n            " + SIGMA))  # fmt: skip
+
 right(
     "by_logarithms",
     edit=(SIGMA, "return torch.exp((1 - t) * math.log(self.sigma_min) + t * math.log(self.sigma_max))"),

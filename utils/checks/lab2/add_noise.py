@@ -28,6 +28,7 @@ RUNS = {
     "largest": ((9, 2), torch.float64),  # with its largest
     "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
+    "marked": ((9, 2), torch.float64),  # t requires a gradient, as in part 5
     "single": ((12, 2), torch.float32),
 }
 
@@ -51,16 +52,22 @@ class Inputs:
         t = challenge.rand(f"{run} t", (shape[0], 1), dtype=dtype)
         if shape[0] > 2:
             t[0], t[1] = 0.0, 1.0
-            noise[1, 0], noise[1, 1] = 3.0, -3.0  # more than once around the ring
+            noise[1, 0], noise[1, 1] = 5.0, -5.0  # more than once around the ring
             x0[2] = 0.0
         if run == "shared":
             t = t[3:4].expand(shape[0], 1)
             x0, noise = x0.repeat_interleave(2, 1)[:, ::2], noise.T.contiguous().T
+        if run == "marked":
+            t = t.requires_grad_()
         return cls(x0, t, noise, *LEVELS.get(run, levels_of(challenge)))
 
 
 LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_min and sigma_max
 ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
+
+
+LITTLE_NOISE = 0.02  # of the ring
+SAME_RATIO = 0.01  # relative: two ratios that are nearer are the same
 
 
 def levels_of(challenge: Challenge) -> tuple[float, float]:
@@ -108,10 +115,16 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_sigma(judge: Judge, run: str) -> Tensor:
     """Return sigma(t) of a run, (b, 1) in float64.
 
-    Fails unless it is finite, has the shape of t and leaves nothing behind.
+    Fails unless it is finite, has the shape of t, can be differentiated and leaves nothing behind.
     """
     t = Inputs.of(judge.challenge, run).t
     sigma = judge.tensor(f"{run}_sigma/value", t.shape, "sigma(t)")
+    judge.require(
+        not t.requires_grad or judge.evidence.values.get(f"{run}_sigma/value.requires_grad") is True,
+        "sigma_detached",
+        "Your sigma(t) cannot be differentiated with respect to t, which part 5 does. Compute it from the tensor t "
+        "itself: no NumPy, no `.item()`, no `.detach()` and no `torch.no_grad()`.",
+    )
     require_nothing_left(judge, [f"{run}_sigma"])
     return sigma
 
@@ -160,8 +173,9 @@ def check_sigma(judge: Judge, run: str) -> None:
         f"At t = 0 and t = 1 your sigma is {first:.6g} and {last:.6g}. "
         f"It should be self.sigma_min and self.sigma_max, here {low:.6g} and {high:.6g}.",
     )
-    order = inputs.t.double().flatten().argsort()
-    t, logs = inputs.t.double().flatten()[order], sigma.flatten()[order].clamp(min=1e-300).log()
+    times = inputs.t.detach().double().flatten()
+    order = times.argsort()
+    t, logs = times[order], sigma.flatten()[order].clamp(min=1e-300).log()
     apart = t.diff() > 1e-3
     slopes = (logs.diff() / t.diff())[apart]
     judge.require(
@@ -185,7 +199,7 @@ def check_noised(judge: Judge, run: str) -> None:
     )
     assert sigma is not None
     x0, noise = inputs.x0.double(), inputs.noise.double()
-    tolerance = 1e-5 + ROUNDING * sigma * noise.abs()
+    tolerance = 1e-5 + ROUNDING * sigma.abs() * noise.abs()
     if same_place(noised, x0 + sigma * noise, tolerance):
         return
     judge.require(
@@ -198,17 +212,37 @@ def check_noised(judge: Judge, run: str) -> None:
         "walls",
         "Several atoms end at 0 or at 1 exactly, where they seem to stop. A ring has no edge.",
     )
-    small = sigma.expand_as(noise) * noise.abs() < 0.02
-    moved, factor = on_ring(noised - x0), sigma * noise
-    ratio = float((moved * factor)[small].sum() / factor.square()[small].sum()) if small.any() else float("nan")
-    judge.require(
-        not abs(ratio - 1) > 0.01,
-        "moves_too_far" if ratio > 1 else "moves_too_little",
-        f"Where the noise is small, your states move by {ratio:.4g} times your sigma(t) times the noise.",
-    )
+    fail_by_move(judge, on_ring(noised - x0), sigma * noise)
     judge.fail(
         "wrong_noise",
         "The noised state is not x0 plus your sigma(t) times the noise, even up to whole turns of the ring.",
+    )
+
+
+def fail_by_move(judge: Judge, moved: Tensor, noise: Tensor) -> None:
+    """Fail if atoms with little noise move by a multiple of it, or not along with it at all.
+
+    Args:
+        judge: The judge of the exercise.
+        moved: How far the atoms moved, the shorter way around the ring, (b, n).
+        noise: How far they should have moved, (b, n).
+    """
+    rows = noise.abs().amax(1) < LITTLE_NOISE
+    if not rows.any():
+        return
+    moved, noise = moved[rows], noise[rows]
+    ratios = (moved * noise).sum(1) / noise.square().sum(1).clamp(min=1e-300)  # of each sample
+    judge.require(
+        ((moved - ratios[:, None] * noise).abs() <= 1e-5 + SAME_RATIO * moved.abs()).all(),
+        "moves_not_along_the_noise",
+        f"Where your sigma(t) times the noise is below {LITTLE_NOISE}, the atoms of a sample do not move in "
+        "proportion to their noise: the atoms move by something else, or much farther than that.",
+    )
+    ratio = float(ratios[(ratios - 1).abs().argmax()])
+    judge.require(
+        abs(ratio - 1) <= SAME_RATIO,
+        "moves_too_far" if ratio > 1 else "moves_too_little",
+        f"Where the noise is small, one of your states moves by {ratio:.4g} times your sigma(t) times the noise.",
     )
 
 
@@ -230,5 +264,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )
