@@ -115,7 +115,7 @@ $\nabla_x \log p_t(x \mid z)$: the direction in which $x$ becomes more probable 
 >
 > Complete both methods. They must hold
 > - for **every** schedule: use `self.alpha(t)`, `self.beta(t)`, `self.alpha.dt(t)`, `self.beta.dt(t)`, not `t` and `1 - t`;
-> - for every $t$ from $0$ to $1 - 10^{-3}$, both included;
+> - for every $t$ from $0$ to $1 - 10^{-4}$, both included;
 > - for any $x$, on any device, in any shape, in `float32` and `float64`, and they leave their inputs as they are.
 
 <details><summary>A nudge</summary>
@@ -353,7 +353,8 @@ classifier is needed, because the two velocities contain it.
 >
 > On paper: which combination of $u_t(x \mid y)$ and $u_t(x \mid \varnothing)$ is the velocity that belongs to the score $s_w$? The numbers
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns it for a batch. `y` may
-> contain the null label itself; such a sample is simply not guided. Leave `x`, `t` and `y` unchanged.
+> contain the null label itself; such a sample is simply not guided. Leave `x`, `t` and `y` unchanged. New tensors
+> belong on their device.
 >
 > Ask `self.net(x, t, y)` twice, or once on a doubled batch, as you like. It wants one label for each sample, `(b,)`, also where that label is null.
 
@@ -407,7 +408,7 @@ goes from where it stood with the mean of the two.
 >
 > Complete `step(self, x, t, h, **kwargs)` of both. It returns the state at `t + h`, for `x` of any shape. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`; pass
 > the keyword arguments on (they hold the labels). `h` may differ from sample to sample and from step to step, and may be negative.
-> Return a new tensor: the caller still needs `x`, `t` and `h` as they were.
+> Return a new tensor, on the device of `x`: the caller still needs `x`, `t` and `h` as they were.
 
 <details><summary>A nudge</summary>
 

@@ -11,7 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.cfg_drift import KEPT, RUNS, Inputs, require_drifts, velocities, wrong_drift
+from utils.checks.lab4.cfg_drift import FAR_AWAY, KEPT, RUNS, Inputs, require_drifts, velocities, wrong_drift
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,7 @@ def judge_drifts(judge: Judge, drifts: dict[str, Tensor]) -> None:
         judge.require(not judge.close(torch.cat(list(actual.values())), value, 0, ROUNDING), code, message)
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
+    judge.require(wrong != ["far"], *FAR_AWAY)
     require_given_scale(judge, terms, actual, wrong)
     judge.fail(*wrong_drift(judge.challenge, wrong[0]))
 

@@ -190,6 +190,23 @@ wrong(
     ),
 )
 
+wrong("velocity_within_fifty", finds="wrong_far_away", source=combine(RIGHT.replace("u_null", "u_null.clamp(-50, 50)")))
+wrong("x_within_fifty", finds="other_x", source=combine(RIGHT, (ASK, f"x = x.clamp(-50, 50)\n{ASK}")))
+wrong(
+    "guided_in_an_interval",
+    finds="wrong_drift",
+    source=combine(f"torch.where((t > 0.1) & (t < 0.9), {RIGHT}, u_y)"),
+)
+wrong("zero_means_off", finds="scale_altered", source=drift("if not w:\n    return self.net(x, t, y)\n" + BOTH))
+wrong(
+    "times_of_a_doubled_batch",
+    finds="other_time",
+    source=drift(
+        "u = self.net(torch.cat([x, x]), t.repeat_interleave(2, 0), torch.cat([null, y])).chunk(2)\n"
+        "return (1 - w) * u[0] + w * u[1]"
+    ),
+)
+
 # --- kept from an earlier call, left behind
 
 wrong(
@@ -355,4 +372,12 @@ class CFGVectorFieldODE(ODE, nn.Module):
         u_null, u_y = self.net(xx, tt, yy).chunk(2)
         return u_null + self.guidance_scale * (u_y - u_null)
 """,
+)
+right("nothing_that_is_not_needed", source=drift("if w == 1:\n    return self.net(x, t, y)\n" + BOTH))
+right(
+    "labelled_rows_only",
+    source=drift(
+        "u = self.net(x, t, null)\nasked = y != self.null_label\nguided = u.clone()\nif asked.any():\n"
+        "    guided[asked] = (1 - w) * u[asked] + w * self.net(x[asked], t[asked], y[asked])\nreturn guided"
+    ),
 )

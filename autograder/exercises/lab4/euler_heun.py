@@ -11,7 +11,8 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, Inputs, WalkInputs, require_method
+from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_method
+from utils.checks.lab4.euler_heun_inputs import Inputs, WalkInputs
 from utils.checks.stubs import RandomField
 
 Drift = Callable[[Tensor, Tensor], Tensor]  # of x and t

@@ -225,7 +225,69 @@ wrong(
     edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).flatten(1)[:, None]"),
 )
 
+wrong(
+    "euler_state_within_fifty",
+    finds="wrong_step",
+    edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).clamp(-50, 50)"),
+)
+wrong("euler_drift_within_fifty", finds="wrong_step", edit=(E, E.replace("**kwargs)", "**kwargs).clamp(-50, 50)")))
+wrong(
+    "heun_trial_within_fifty", finds="wrong_step", edit=(T, T.replace("x + h * here", "(x + h * here).clamp(-50, 50)"))
+)
+wrong("heun_second_time_is_h", finds="slope_between", edit=(T, T.replace("t + h", "h")))
+wrong("heun_half_of_the_last_slope", finds="wrong_step", edit=(H, "return x + h / 2 * there"))
+wrong("heun_h_squared", finds="wrong_step", edit=(H, "return x + h * h / 2 * (here + there)"))
+wrong("heun_weights_swapped", finds="wrong_step", edit=(H, "return x + h * (2 / 3 * here + there / 3)"))
+wrong(
+    "heun_corrected_twice",
+    finds="wrong_step",
+    edit=(
+        H,
+        "new = x + h / 2 * (here + there)\n"
+        "        return x + h / 2 * (here + self.ode.drift_coefficient(new, t + h, **kwargs))",
+    ),
+)
+wrong(
+    "heun_euler_for_a_step_to_one",  # as in samplers whose field has no value at the end
+    finds="wrong_step",
+    edit=(H, "if bool((t + h >= 1).all()):\n            return x + h * here\n        " + H),
+)
+wrong(
+    "heun_euler_for_a_step_from_zero",
+    finds="wrong_step",
+    edit=(H, "if bool((t == 0).all()):\n            return x + h * here\n        " + H),
+)
+wrong("euler_mean_time", finds="other_time", edit=(E, E.replace("(x, t,", "(x, t.mean().expand_as(t),")))
+wrong("euler_time_of_the_first", finds="time_shape", edit=(E, E.replace("(x, t,", "(x, t.flatten()[0],")))
+wrong("euler_with_noise", finds="wrong_step", edit=(E, E + " + h.abs().sqrt() * torch.randn_like(x)"))
+wrong("euler_all_the_way", finds="wrong_step", edit=(E, E.replace("h *", "(1 - t) *")))
+
 # --- more right answers
+
+right(
+    "euler_one_sample_at_a_time",
+    edit=(
+        E,
+        "rows = [slice(i, i + 1) for i in range(len(x))]\n        return torch.cat([\n            x[i] + h[i] * "
+        "self.ode.drift_coefficient(x[i], t[i], **{k: v[i] for k, v in kwargs.items()}) for i in rows\n        ])",
+    ),
+)
+right(
+    "heun_one_sample_at_a_time",
+    edit=(
+        "here = self.ode.drift_coefficient(x, t, **kwargs)",
+        "if len(x) > 1:\n            return torch.cat([\n                self.step(x[i:i + 1], t[i:i + 1], h[i:i + 1], "
+        "**{k: v[i:i + 1] for k, v in kwargs.items()}) for i in range(len(x))\n            ])\n"
+        "        here = self.ode.drift_coefficient(x, t, **kwargs)",
+    ),
+)
+right(
+    "heun_in_float32",
+    edit=(
+        "here = self.ode.drift_coefficient(x, t, **kwargs)",
+        "x, t, h = x.float(), t.float(), h.float()\n        here = self.ode.drift_coefficient(x, t, **kwargs)",
+    ),
+)
 
 right(
     "state_kept_for_a_plot",

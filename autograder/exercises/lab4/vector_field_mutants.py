@@ -47,7 +47,7 @@ wrong("score_linear", finds="only_linear", edit=(S, "return (t * z - x) / (1 - t
 wrong("blank", finds="not_implemented", edit=[(U, "raise NotImplementedError()"), (S, "raise NotImplementedError()")])
 wrong(
     "score_of_rounded_inputs",
-    finds="wrong_score",
+    finds=("wrong_score", "not_finite"),
     edit=(S, "x, z, t = x.half().float(), z.half().float(), t.half().float()\n        " + S),
 )
 wrong("field_returns_none", finds="returned_none", edit=(U, U.replace("return ", "field = ")))
@@ -125,7 +125,7 @@ wrong(
 wrong("score_clipped", finds="wrong_score", edit=(S, S.replace("return ", "return (") + ").clamp(-100, 100)"))
 wrong("score_clipped_late", finds="wrong_score", edit=(S, S.replace("return ", "return (") + ").clamp(-1000, 1000)"))
 wrong("noise_clipped", finds="wrong_field", edit=(N, N.replace("= (", "= ((") + ").clamp(-3, 3)"))
-wrong("x_clipped", finds="wrong_field", edit=(N, "x = x.clamp(-4, 4)\n        " + N))
+wrong("x_clipped", finds=("far_away", "wrong_field"), edit=(N, "x = x.clamp(-4, 4)\n        " + N))
 wrong("first_time_for_all", finds=("wrong_field", "not_finite"), edit=(N, "t = t[:1]\n        " + N))
 wrong(
     "finite_differences",
@@ -144,6 +144,33 @@ wrong(
 wrong("score_plus_constant_term", finds="wrong_score", edit=(S, S + " - 1"))
 wrong("score_of_the_marginal", finds="wrong_score", edit=(S, "return -x / (self.alpha(t) ** 2 + self.beta(t) ** 2)"))
 wrong("field_of_the_mean", finds="wrong_field", edit=(U, U.replace("* z", "* z.mean(0, keepdim=True)")))
+
+wrong("time_clamped_at_a_thousandth", finds="wrong_field", edit=(N, "t = t.clamp(max=1 - 1e-3)\n        " + N))
+wrong("score_time_clamped", finds="wrong_score", edit=(S, "t = t.clamp(max=1 - 1e-3)\n        " + S))
+wrong(
+    "score_small_variance_floor",
+    finds="wrong_score",
+    edit=(S, S.replace("self.beta(t) ** 2", "(self.beta(t) ** 2).clamp(min=1e-6)")),
+)
+wrong("score_clipped_very_late", finds="wrong_score", edit=(S, S.replace("return ", "return (") + ").clamp(-1e4, 1e4)"))
+wrong("noise_clipped_far_out", finds="far_away", edit=(N, N.replace("= (", "= ((") + ").clamp(-10, 10)"))
+wrong(
+    "beta_from_alpha",
+    finds="wrong_field",
+    edit=(N, N.replace("self.beta(t)", "(1 - self.alpha(t))")),
+)
+wrong(
+    "beta_from_alpha_squared",
+    finds="wrong_field",
+    edit=(N, N.replace("self.beta(t)", "(1 - self.alpha(t) ** 2).sqrt()")),
+)
+wrong("score_beta_from_alpha", finds="wrong_score", edit=(S, S.replace("self.beta(t)", "(1 - self.alpha(t))")))
+wrong("image_at_speed_one", finds="wrong_field", edit=(U, "return z + self.beta.dt(t) * noise"))
+wrong("noise_at_speed_one", finds="wrong_field", edit=(U, "return self.alpha.dt(t) * z - noise"))
+wrong("one_speed_for_both", finds="wrong_field", edit=(U, "return self.alpha.dt(t) * (z - noise)"))
+wrong("score_with_a_speed", finds="wrong_score", edit=(S, S + " * -self.beta.dt(t)"))
+wrong("noise_without_its_mean", finds="wrong_field", edit=(N, N + "\n        noise = noise - noise.mean()"))
+wrong("squeezed", finds="wrong_shape", edit=(U, U.replace("return ", "return (") + ").squeeze()"))
 
 # --- kept, left behind
 
@@ -209,3 +236,23 @@ right(
 right("addcmul", edit=(U, "return torch.addcmul(self.alpha.dt(t) * z, self.beta.dt(t).expand_as(x), noise)"))
 right("score_multiplied", edit=(S, "return -(x - self.alpha(t) * z) * self.beta(t).pow(-2)"))
 right("with_a_print", edit=(N, N + "\n        print('noise', tuple(noise.shape))"))
+right("in_float32", edit=(N, "x, z, t = x.float(), z.float(), t.float()\n        " + N))
+right(
+    "in_float64",
+    edit=[
+        (N, "dtype = x.dtype\n        x, z, t = x.double(), z.double(), t.double()\n        " + N),
+        (U, U.replace("return ", "return (") + ").to(dtype)"),
+    ],
+)
+right(
+    "score_of_one_sample_by_vmap",
+    edit=(S, "return torch.func.vmap(lambda x, z, t: (self.alpha(t) * z - x) / self.beta(t) ** 2)(x, z, t)"),
+)
+right(
+    "velocity_by_torch_func",
+    edit=(
+        U,
+        "def path(s):\n            return self.alpha(s) * z + self.beta(s) * noise\n\n"
+        "        return torch.func.jvp(path, (t,), (torch.ones_like(t),))[1]",
+    ),
+)

@@ -7,7 +7,8 @@ import torch
 
 from tests.exercises.lab4.oracles import GRID, GaussianFlow, euler_gain
 from utils.checks.challenge import Challenge
-from utils.checks.lab4.euler_heun import PUBLIC_STATES, RUNS, Inputs, state_probe
+from utils.checks.lab4.euler_heun import PUBLIC_STATES, state_probe
+from utils.checks.lab4.euler_heun_inputs import RUNS, Inputs
 from utils.checks.stubs import RandomField
 
 

@@ -31,12 +31,15 @@ OBJECTS = {
         "one": (IMAGE, torch.float64, 1),
     },
     "wide": {"wide": ((3, 2, 5), torch.float64, 7)},
+    "far": {"far": (IMAGE, torch.float64, 6)},
     "all_null": {"all_null": (IMAGE, torch.float64, 3)},
     "single": {"single": ((1, 2, 2), torch.float32, 5)},
 }
 RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
 OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
+FAR = 400.0  # guided with a large scale, the lab's x reach 60, and its velocities some hundreds
 WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
+NEAR_END = 0.05  # times nearer to 0 or 1 may be changed by a clamp that others do not feel
 SAME_INPUT = 1e-5  # relative: what the network is given may have gone through float32, and may not be changed more
 
 # The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of a
@@ -57,7 +60,8 @@ PUBLIC_DRIFTS = {
     "random": 0.1875295,
     "random_few": -1.2870624,
     "one": -1.0993347,
-    "wide": 0.0597384,
+    "wide": 0.1141904,
+    "far": -8.1640935,
     "all_null": 0.1102536,
     "single": -0.8470086,
 }
@@ -92,7 +96,10 @@ class Inputs:
         if run == "all_null":
             y[:] = null_label
         if run == "wide":
-            x = strided(x)
+            x, t = strided(x), t[2:3].expand_as(t)  # a simulation passes the time like this
+        if run == "far":
+            x = FAR / 2 * x
+            x[0], x[-1] = FAR, -FAR
         name = OBJECT_OF[run]
         return cls(x, t, y, SCALES.get(name, challenge.number(f"{name} w", 1.5, 4.0)), null_label)
 
@@ -179,11 +186,11 @@ def require_network_inputs(judge: Judge, run: str, inputs: Inputs) -> None:
         "The network is evaluated at another x than the one that your method was given in this call.",
     )
     differs = (t - inputs.t.double()[row]).abs() > SAME_INPUT
-    ends = (inputs.t.double()[row] == 0) | (inputs.t.double()[row] == 1)
+    ends = (inputs.t.double()[row] - 0.5).abs() > 0.5 - NEAR_END
     judge.require(
         not bool(differs.any()) or bool((differs & ~ends).any()),
         "time_clamped",
-        "At t = 0 or t = 1 the network is evaluated at another time. Pass t on as it is, its ends included.",
+        "Near t = 0 or t = 1 the network is evaluated at another time. Pass t on as it is, its ends included.",
     )
     judge.require(
         not bool(differs.any()),
@@ -237,6 +244,7 @@ def check_numbers(judge: Judge, drifts: dict[str, Tensor]) -> None:
         return
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
+    judge.require(wrong != ["far"], *FAR_AWAY)
     code, message = wrong_drift(judge.challenge, wrong[0])
     judge.fail(WRONG_AT.get(wrong[0], code), message)
 
@@ -264,7 +272,20 @@ def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:
         if judge.close(at_one, ends[1], 0, tolerance):
             judge.fail("ends_swapped", f"{found}, and at w = 1 the one without a label. It is the other way round.")
         judge.fail("scale_0_has_label", f"{found}. In this course w = 0 is the velocity {advice}.")
+    k = share_of_way(drift, u_null, u_y)
+    judge.require(
+        not judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance),
+        "scale_0_elsewhere",
+        f"From the velocity without the label to the one with it, at w = 0 your drift goes {k:.3g} times the way, and "
+        "should not go at all.",
+    )
     judge.fail("scale_0", f"At w = 0 the drift is not the network's velocity {advice}.")
+
+
+def share_of_way(drift: Tensor, u_null: Tensor, u_y: Tensor) -> float:
+    """Return k such that u_null + k (u_y - u_null) is nearest to the drift."""
+    way = u_y - u_null
+    return float(((drift - u_null) * way).sum() / way.square().sum())
 
 
 def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
@@ -276,10 +297,9 @@ def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
         return
     if judge.close(drift, u_null, 0, tolerance):
         judge.fail("scale_1_has_no_label", "At w = 1 your drift is still the velocity without the label.")
-    way = u_y - u_null
-    k = float(((drift - u_null) * way).sum() / way.square().sum())
+    k = share_of_way(drift, u_null, u_y)
     judge.require(
-        not judge.close(drift, u_null + k * way, 0, tolerance),
+        not judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance),
         "scale_1_elsewhere",
         f"From the velocity without the label to the one with it, at w = 1 your drift goes {k:.3g} times the way, not "
         "once.",
@@ -298,6 +318,8 @@ def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
 def check_null_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
     """Fail unless samples with the null label move with the unconditional velocity, whatever w is."""
     for run, drift in drifts.items():
+        if run == "far":  # a limited velocity is another mistake
+            continue
         inputs = Inputs.of(judge.challenge, run)
         null = inputs.y == inputs.null_label
         velocity = velocities(judge, inputs)[1][null]
@@ -325,6 +347,11 @@ KEPT = (
     "again in every call, and keep none.",
 )
 
+FAR_AWAY = (
+    "wrong_far_away",
+    f"The drift is right for ordinary x, and wrong where x is as large as {FAR:g}. Limit nothing.",
+)
+
 
 def wrong_drift(challenge: Challenge, run: str) -> tuple[str, str]:
     """Return code and message for a wrong drift that nothing else explains."""
@@ -340,7 +367,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
-    version=2,
+    version=3,
     probe=probe,
     public=check,
 )

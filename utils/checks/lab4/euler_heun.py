@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,22 +15,13 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.stubs import RandomField, Recorder
+from utils.checks.lab4.euler_heun_inputs import RUNS, ConstantDrift, Growth, Inputs, StubODE, WalkInputs
+from utils.checks.stubs import RandomField
 from utils.checks.student import Student
-from utils.dynamics import ODE
 
-RUNS = {
-    # run: shape of x without the batch, dtype, batch size, sign of h
-    "main": ((1, 3, 2), torch.float64, 9, 1.0),
-    "again": ((1, 3, 2), torch.float64, 9, 1.0),  # of the same shape, for the same object
-    "one": ((2, 2, 2), torch.float64, 1, 1.0),
-    "backwards": ((1, 2, 2), torch.float64, 5, -1.0),
-    "vectors": ((4,), torch.float64, 6, 1.0),
-    "single": ((1, 2, 2), torch.float32, 5, 1.0),
-}
 SIMULATORS = {"euler": "EulerSimulator", "heun": "HeunSimulator"}
 ORDERS = {"euler": 1, "heun": 2}  # the order of a method, and the slopes that its step needs
-WALK_POINTS, ORDER_STEPS = 8, (16, 32)
+ORDER_STEPS = (16, 32)
 SAME_TIME = 1e-5  # the drift's time may have gone through float32, and may not be changed more
 WRONG_STEP = (
     "wrong_step",
@@ -54,101 +44,22 @@ PUBLIC_STATES = {
     "euler": {
         "main": -0.1788987,
         "again": 0.0102553,
-        "one": 0.1821192,
+        "one": 0.2244081,
         "backwards": 0.0543069,
         "vectors": 0.5124419,
         "single": 0.2054525,
+        "far": 17.3058621,
     },
     "heun": {
         "main": -0.1208442,
         "again": 0.0235861,
-        "one": 0.1806571,
+        "one": 0.1519578,
         "backwards": 0.0019191,
         "vectors": 0.4817537,
         "single": 0.1738527,
+        "far": 17.3445075,
     },
 }
-
-
-class StubODE(ODE):
-    """A random drift of x, t, the labels y and a second keyword argument. Every call is recorded."""
-
-    def __init__(self, challenge: Challenge):
-        self.record = Recorder(RandomField(challenge, "drift"), ("x", "t", "y", "context"))
-
-    def drift_coefficient(self, *inputs: Tensor, **named: Tensor) -> Tensor:
-        """Return the drift, with the shape of x, and record the call."""
-        return self.record(*inputs, **named)
-
-
-class ConstantDrift(ODE):
-    """The same velocity everywhere and at every time."""
-
-    def __init__(self, velocity: Tensor):
-        self.velocity = velocity
-
-    def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
-        """Return the velocity, with the shape of x."""
-        return self.velocity.clone()
-
-
-class Growth(ODE):
-    """dx/dt = 2 t x: from x to e x between t = 0 and t = 1."""
-
-    def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
-        """Return 2 t x, with the shape of x."""
-        return 2 * t * x
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of one step, all fixed by the challenge. Every sample has its own time and its own step size.
-
-    In batches of at least 5, one sample goes all the way in one step, the next one ends at 1 (or 0), and the next one
-    does not move; the labels 0 and 4 occur.
-    """
-
-    x: Tensor  # (b, *shape)
-    t: Tensor  # (b, 1, …, 1)
-    h: Tensor  # (b, 1, …, 1), negative in the run "backwards"; t + h stays in [0, 1]
-    y: Tensor  # (b,)
-    context: Tensor  # (b,) the second keyword argument of the drift
-
-    @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `RUNS`."""
-        shape, dtype, batch, sign = RUNS[run]
-        ones = [1] * len(shape)
-        x = challenge.randn(f"{run} x", (batch, *shape), dtype)
-        low, high = (0.2, 0.6) if sign > 0 else (0.4, 0.8)
-        t = challenge.rand(f"{run} t", (batch, *ones), low, high, dtype=dtype)
-        h = sign * challenge.rand(f"{run} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
-        y = challenge.randint(f"{run} y", 0, 5, (batch,))
-        if batch > 4:
-            start, end = (0.0, 1.0) if sign > 0 else (1.0, 0.0)
-            i = 1 if run == "main" else 0
-            t[i], h[i], h[i + 1], h[i + 2], y[i], y[i + 1] = start, sign, end - t[i + 1], 0.0, 0, 4
-        return cls(x, t, h, y, challenge.randn(f"{run} context", (batch,), dtype))
-
-    @property
-    def velocity(self) -> Tensor:
-        """The velocity of `ConstantDrift`, which is never near 0; the shape of x."""
-        return self.x.sign() * (1 + self.x.abs())
-
-
-@dataclass(frozen=True)
-class WalkInputs:
-    """The inputs of a short simulation on an uneven grid of times."""
-
-    x: Tensor  # (6, 1, 2, 2)
-    grid: Tensor  # (WALK_POINTS,)
-    y: Tensor  # (6,)
-
-    @classmethod
-    def of(cls, challenge: Challenge) -> WalkInputs:
-        """Return the inputs that the challenge fixes."""
-        grid = challenge.bent_grid("grid", 0.0, 1.0, WALK_POINTS)
-        return cls(challenge.randn("walk x", (6, 1, 2, 2)), grid, challenge.randint("walk y", 0, 5, (6,)))
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -241,7 +152,7 @@ def require_slopes(judge: Judge, short: str, run: str, inputs: Inputs) -> None:
     labels = judge.tensor(f"{name}/drift/y", what="The labels that reach the drift").reshape(-1)
     states = judge.tensor(f"{name}/drift/x", what="The state that reaches the drift")
     batch = len(inputs.x)
-    if len(times) % batch or len(labels) != len(times) or len(states) != len(times):
+    if len(times) != calls * batch or len(labels) != len(times) or len(states) != len(times):
         return  # evaluated in parts: the new state will tell
     judge.require(torch.equal(labels, inputs.y.repeat(len(times) // batch)), "labels_lost", LABELS_LOST)
     t, h = inputs.t.double(), inputs.h.double()
@@ -395,6 +306,6 @@ EXERCISE = Exercise(
     title="Two ways to take a step",
     names=("EulerSimulator", "HeunSimulator"),
     probe=probe,
-    version=3,
+    version=4,
     public=check,
 )

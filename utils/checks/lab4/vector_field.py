@@ -20,7 +20,7 @@ from utils.checks.student import Student
 from utils.distributions import GaussianClasses
 from utils.paths import Alpha, Beta, LinearAlpha, LinearBeta
 
-LAST = 1 - 1e-3  # the last time that the exercise asks for
+LAST = 1 - 1e-4  # the last time that the exercise asks for
 RUNS = {
     # run: shape of z without the batch, dtype, batch size, schedule
     "bent": ((1, 3, 4), torch.float64, 24, "bent"),
@@ -44,7 +44,9 @@ WHERE = {  # what is special about a run, for messages
     "no_noise": "where there is no noise",
     "no_image": "where the image is 0",
 }
+FAR_NOISE = 4.0  # of the late sample without an image, so that a score which is limited shows
 NEAR_DATA = 0.01  # at this beta, rounding errors are twice as large as far from the data
+FAR_AWAY = "Your result is right for ordinary points, and wrong for points that lie far from the image. Limit nothing."
 KEPT = "The first call of an object is right, and a second one with other inputs is not. Keep nothing between calls."
 METHODS = {"field": "conditional_vector_field", "score": "conditional_score"}
 
@@ -57,9 +59,9 @@ PUBLIC_SCORES = {
     "vectors": -0.0234011,
     "far": -2.5132992,
     "one": 0.1845002,
-    "single": 0.2397269,
+    "single": 0.2397259,
     "no_noise": 0.0,
-    "no_image": 0.0540621,
+    "no_image": 0.0628058,
 }
 
 
@@ -115,7 +117,8 @@ class Inputs:
         if run == "vectors":
             z = z[:1].expand_as(z)
         noise = noise * {"far": 20.0, "no_noise": 0.0}.get(run, 1.0)
-        z = z * 0 if run == "no_image" else z
+        if run == "no_image":
+            z, noise[1] = z * 0, FAR_NOISE * noise[1].sign()
         if kind == "linear":
             return cls(z, noise, t, LinearAlpha(), LinearBeta())
         bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
@@ -220,21 +223,41 @@ def ratio_to(actual: Tensor, expected: Tensor) -> float | None:
 
 def right_until_late(inputs: Inputs, actual: Tensor, expected: Tensor) -> bool:
     """Return whether all rows with beta above 0.1 are right to 2 percent."""
-    early = inputs.beta(inputs.t).flatten() > 0.1
-    return bool(((actual - expected)[early].abs() <= 0.02 * expected[early].abs().max()).all())
+    return right_where(inputs.beta(inputs.t) > 0.1, actual, expected)
+
+
+def right_after_the_start(inputs: Inputs, actual: Tensor, expected: Tensor) -> bool:
+    """Return whether all rows with t above 0.05 are right to 2 percent."""
+    return right_where(inputs.t > 0.05, actual, expected)
+
+
+def right_where(chosen: Tensor, actual: Tensor, expected: Tensor) -> bool:
+    """Return whether all rows that are chosen, (b, 1, …, 1), are right to 2 percent."""
+    rows = chosen.flatten()
+    return bool(((actual - expected)[rows].abs() <= 0.02 * expected[rows].abs().max()).all())
 
 
 def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inputs], right: dict[str, bool]) -> None:
     """Fail with a finding that says in which limit the field is wrong, and in which size and sign."""
     if [run for run, ok in right.items() if not ok] == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
-    judge.require(
-        not right["linear"] or right["bent"],
-        "only_linear",
-        "Your field is right on the straight path and wrong on a bent one. Use the schedules and their derivatives.",
-    )
+    judge.require([run for run, ok in right.items() if not ok] != ["far"], "far_away", FAR_AWAY)
+    if right["linear"] and not right["bent"]:
+        found = "Your field is right on the straight path. On a bent one"
+        judge.require(
+            not right["no_noise"],
+            "noise_term_linear",
+            f"{found} the image moves as it should, and the noise does not. How fast does beta shrink there?",
+        )
+        judge.require(
+            not right["no_image"],
+            "image_term_linear",
+            f"{found} the noise shrinks as it should, and the image does not grow so. How fast does alpha grow there?",
+        )
+        judge.fail("only_linear", f"{found} it is wrong. Use the schedules and their derivatives.")
     if not right["no_noise"]:
         field, expected = fields["no_noise"], velocity(inputs["no_noise"])
+        require_right_ends(judge, inputs["no_noise"], field, expected, "Without noise your field")
         k, at_zero = ratio_to(field, expected), ratio_to(field[:1], expected[:1])
         found = "Without noise a point moves because alpha grows, and your field there"
         judge.require(k is None or abs(k) > 1e-6, "data_term_missing", f"{found} is 0.")
@@ -249,16 +272,7 @@ def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inp
         )
         judge.fail("field_without_noise", f"{found} is not the velocity of alpha(t) z.")
     if not right["no_image"]:
-        k = ratio_to(fields["no_image"], velocity(inputs["no_image"]))
-        found = "Where the image z is 0, a point moves because beta shrinks, and your field there"
-        judge.require(k is None or abs(k) > 1e-6, "noise_term_missing", f"{found} is 0.")
-        judge.require(k is None, "noise_term_scaled", f"{found} is {k or 0:.3g} times what it should be.")
-        judge.require(
-            not right_until_late(inputs["no_image"], fields["no_image"], velocity(inputs["no_image"])),
-            "wrong_near_the_data",
-            f"{found} is right early, and wrong near t = {LAST:g}. Add nothing to beta, and limit nothing.",
-        )
-        judge.fail("field_of_noise", f"{found} is not the velocity of beta(t) eps. What is eps, if you know x?")
+        explain_noise_term(judge, fields["no_image"], inputs["no_image"])
     where = WHERE[next(run for run, ok in right.items() if not ok)]
     judge.fail(
         "not_the_velocity",
@@ -267,10 +281,45 @@ def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inp
     )
 
 
+def explain_noise_term(judge: Judge, field: Tensor, inputs: Inputs) -> None:
+    """Fail with a finding that says in which size and sign the field is wrong where there is no image."""
+    expected = velocity(inputs)
+    require_right_ends(judge, inputs, field, expected, "Where the image z is 0, your field")
+    k = ratio_to(field, expected)
+    found = "Where the image z is 0, a point moves because beta shrinks, and your field there"
+    judge.require(k is None or abs(k) > 1e-6, "noise_term_missing", f"{found} is 0.")
+    judge.require(k is None, "noise_term_scaled", f"{found} is {k or 0:.3g} times what it should be.")
+    rows = [ratio_to(one, other) for one, other in zip(field, expected, strict=True)]
+    if rows[0] is not None and rows[1] is not None:
+        sizes = f"{rows[0]:.3g} times what it should be at t = 0, and {rows[1]:.3g} times at t = {LAST:g}"
+        judge.require(
+            rows[0] > 0,
+            "noise_term_backwards",
+            f"{found} is {sizes}. Does the noise grow or shrink with time?",
+        )
+        judge.fail("noise_term_by_time", f"{found} is {sizes}. By what do you multiply the noise?")
+    judge.fail("field_of_noise", f"{found} is not the velocity of beta(t) eps. What is eps, if you know x?")
+
+
+def require_right_ends(judge: Judge, inputs: Inputs, field: Tensor, expected: Tensor, found: str) -> None:
+    """Fail if a field that is wrong somewhere is right except near one end of the times."""
+    judge.require(
+        not right_until_late(inputs, field, expected),
+        "wrong_near_the_data",
+        f"{found} is right early, and wrong near t = {LAST:g}. Add nothing to beta, and limit nothing.",
+    )
+    judge.require(
+        not right_after_the_start(inputs, field, expected),
+        "wrong_near_the_start",
+        f"{found} is right late, and wrong near t = 0. Limit no time: at t = 0 nothing needs protection.",
+    )
+
+
 def explain_score(judge: Judge, scores: dict[str, Tensor], wrong: dict[str, float], no_image: Inputs) -> None:
     """Fail with a finding that says where the score of a run is wrong, and in which size and sign."""
     if list(wrong) == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
+    judge.require(list(wrong) != ["far"], "far_away", FAR_AWAY)
     judge.require(
         "linear" in wrong or max(wrong.values()) < 0.05,
         "only_linear",
@@ -311,7 +360,7 @@ EXERCISE = Exercise(
     points=3,
     title="The velocity and the score of a Gaussian path",
     names=("GaussianConditionalPath",),
-    version=2,
+    version=3,
     probe=probe,
     public=check,
 )
