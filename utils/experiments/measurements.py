@@ -195,7 +195,8 @@ def field(
     for t in times:
         points = noised_states(experiment.schedule, float(t), states, experiment.config.sigma_d, device).cpu().numpy()
         count, _, _ = np.histogram2d(points[:, 0], points[:, 1], bins=bins, range=[[0, 1], [0, 1]])
-        blur = 0.4 + 0.15 * bins * float(experiment.schedule.sigma(t.reshape(1, 1)))  # in bins: less than the density's own width
+        width = float(experiment.schedule.sigma(t.reshape(1, 1)))
+        blur = 0.4 + 0.15 * bins * width  # in bins: less than the density's own width
         densities.append(gaussian_filter(count * bins**2 / states, blur, mode="wrap"))
     return {"field": arrows.cpu(), "density": torch.tensor(np.array(densities)).float(), "film_times": times}
 

@@ -129,8 +129,8 @@ wrong(
     source=plain((TIME, TIME.replace("batch_size, 1", "batch_size"))),
 )
 wrong("time_per_atom", finds="time_shape", source=plain((TIME, "t = torch.rand_like(x0)")))
-wrong("noise_uniform", finds="noise_law", source=plain((RANDN, "noise = torch.rand_like(x0)")))
-wrong("noise_half", finds="noise_law", source=plain((RANDN, "noise = 0.5 * torch.randn_like(x0)")))
+wrong("noise_uniform", finds="noise_mean", source=plain((RANDN, "noise = torch.rand_like(x0)")))
+wrong("noise_half", finds="noise_size", source=plain((RANDN, "noise = 0.5 * torch.randn_like(x0)")))
 wrong("noise_per_batch", finds="noise_shared", source=plain((RANDN, "noise = torch.randn_like(x0[:1]).expand_as(x0)")))
 wrong(
     "noise_per_sample", finds="noise_shared", source=plain((RANDN, "noise = torch.randn_like(x0[:, :1]).expand_as(x0)"))

@@ -77,7 +77,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def probe_call(trainer, inputs: Inputs, evidence: Evidence, run: str, batch: int) -> None:
     """Call the loss once, and record what the stubs saw, the gradient, and what the call left behind."""
     data, schedule, model = inputs.data, inputs.schedule, inputs.model
-    for recorder in (data.sample, schedule.add_noise, schedule.sigma, model.record):
+    for recorder in (data.record, schedule.add_noise, schedule.sigma, model.record):
         recorder.calls = []
     before, first = data.states.clone(), data.next
     model.gain.grad = torch.full_like(model.gain, 0.5)  # as if another loss was accumulated before
@@ -91,7 +91,7 @@ def probe_call(trainer, inputs: Inputs, evidence: Evidence, run: str, batch: int
             loss.backward()
             evidence.put(f"{run}/grad", model.gain.grad)
     forget_repeats(model.record)
-    data.sample.report(evidence, f"{run}/data")
+    data.record.report(evidence, f"{run}/data")
     schedule.add_noise.report(evidence, f"{run}/noised")
     model.record.report(evidence, f"{run}/model")
     evidence.put(f"{run}/drawn", [first, data.next])
@@ -130,5 +130,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

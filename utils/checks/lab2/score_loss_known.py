@@ -29,6 +29,7 @@ EITHER_WAY = "either_way"  # forward or backward at random
 PUBLIC_LOSS_FAR = 0.155311368
 ROUNDING = 1e-4  # relative: a loss that is right to the precision of float32 is right
 GROWTH = 0.4  # how far the growth of the gradient may be from 1, where the target varies from sample to sample
+SUMS = (2, 64, 128)  # how much faster the gradient grows if atoms, samples or both are summed
 ZERO = 1e-7  # a loss of 0 with the rounding of float32 in places and target
 
 
@@ -111,6 +112,12 @@ def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str,
     growth = float(((gradients["twice"] - gradients["inside"]) / torch.tensor([3.0, -3.0])).mean())
     if abs(growth - 1) < GROWTH:
         return
+    judge.require(
+        not (math.isclose(off, 9, rel_tol=ROUNDING) and math.isclose(twice, 36, rel_tol=ROUNDING)),
+        "wrong_gradient",
+        "For two models that are off by 3 and by 6 your loss is right, but its gradient does not grow as that of a "
+        f"mean square: it is {growth:.4g} times as much as it should be. A part of the loss is cut off from the model.",
+    )
     seen = (
         f"For a model that is off by +3 for one atom and by -3 for the other your loss is {off:.7g}, not 9. "
         f"Where it is off by 6, your loss is {twice:.7g}, not 36. "
@@ -121,6 +128,12 @@ def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str,
         judge.fail("not_squared", f"{seen}Twice the error gives twice the loss: square it, and take no root.")
     if math.isclose(twice, 2 * off, rel_tol=ROUNDING):
         judge.fail("norm_not_squared", f"{seen}Twice the error gives twice the loss, as a norm does. Square it.")
+    if growth > 1 and not any(math.isclose(growth, factor, rel_tol=1e-3) for factor in SUMS):
+        judge.fail(
+            "growth_too_large",
+            f"{seen}The gradient grows {growth:.4g} times as fast as that of a mean square. It depends on more than "
+            "the error: does your target?",
+        )
     if growth > 1:
         judge.fail("summed", f"{seen}Average over the 64 samples and the 2 atoms, and do not sum.")
     if abs(growth) < ROUNDING / 10:

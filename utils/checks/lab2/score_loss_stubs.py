@@ -16,12 +16,20 @@ LARGEST_SIGMA = 0.5  # the largest noise for which the lab's periodic copies are
 
 
 class StubAtoms:
-    """Random states. `sample` returns views of its own storage, so that a state changed in place shows."""
+    """Random states. `sample` returns views of its own storage, so that a state changed in place shows.
+
+    Attributes:
+        record: The recorder of all calls.
+    """
 
     def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype, size: int = 512):
         self.states = challenge.rand(f"{run} states", (size, 2), dtype=dtype)
         self.next = 0
-        self.sample = Recorder(self.draw, ("n",))
+        self.record = Recorder(self.draw, ("n",))
+
+    def sample(self, n: int) -> tuple[Tensor, None]:
+        """Return the next n states, and record the call."""
+        return self.record(n)
 
     def draw(self, n: int) -> tuple[Tensor, None]:
         """Return the next n states."""
