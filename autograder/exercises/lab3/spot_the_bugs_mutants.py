@@ -6,6 +6,7 @@ from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab3.spot_the_bugs")
+finds: str | tuple[str, ...]  # of every loop below
 
 INSIDE = "model(x, t) - w * sigma * gradient"
 TOTAL = "(1 - schedule.alpha_bars[step]).sqrt()"
