@@ -6,6 +6,7 @@ from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab3.classifier_gradient")
+finds: str | tuple[str, ...]  # of every loop below
 
 PICK = "classifier(x, t).log_softmax(dim=1)[torch.arange(len(y), device=y.device), y]"
 SUM = "torch.autograd.grad(log_probability.sum(), x)"

@@ -7,6 +7,7 @@ from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab3.ddim_step")
+finds: str | tuple[str, ...]  # of every loop below
 
 X0 = "(x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()"
 BACK = "alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev).sqrt() * noise_estimate"

@@ -6,6 +6,7 @@ from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_h
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.guided_ddpm_step")
+finds: str | tuple[str, ...]  # of every loop below
 
 GUIDED = "noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt() * gradient"
 SIGMA = "(1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt()"

@@ -6,6 +6,7 @@ from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_h
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.schedule")
+finds: str | tuple[str, ...]  # of every loop below
 
 BETAS = "torch.linspace(1e-4, 0.02, T)"
 BARS = "alphas.cumprod(dim=0))"

@@ -6,6 +6,7 @@ from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_h
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.score_and_noise")
+finds: str | tuple[str, ...]  # of every loop below
 
 SCORE = "-noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()"
 NOISE = "-score * (1 - gather_per_sample(schedule.alpha_bars, t, score)).sqrt()"

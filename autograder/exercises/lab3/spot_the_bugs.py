@@ -9,9 +9,18 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.lab3.spot_the_bugs import ORDER, RUNS, Inputs, judge_glue, require_flow
+from utils.checks.kits.schedules import hard_schedule
+from utils.checks.lab3.spot_the_bugs import ORDER, RUNS, STEPS, Inputs, judge_glue, require_flow
+from utils.diffusion import Schedule
 
 RTOL = 1e-4  # float32 rounds a factor to 1e-6
+
+
+def schedule_in_float64(challenge: Challenge, run: str) -> Schedule:
+    """Return the schedule of a run as it is before it is rounded to float32."""
+    if RUNS[run].hard:
+        return hard_schedule(challenge, "hard", STEPS)
+    return Inputs.of(challenge, run).schedule
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,16 @@ class Factors:
     w: float  # its size
 
     @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Factors:
-        """Return the sizes of the factors for the schedule and the scale of a run."""
-        beta, alpha, alpha_bar = (values[ORDER] for values in Inputs.of(challenge, run).schedule)
+    def of(cls, challenge: Challenge, run: str, seen: Tensor | None = None) -> Factors:
+        """Return the sizes of the factors for the schedule and the scale of a run.
+
+        Args:
+            challenge: Fixes the schedule.
+            run: A run of `RUNS`.
+            seen: (STEPS,), the steps to keep, the noisiest first; all if it is left out.
+        """
+        order = ORDER if seen is None else ORDER[seen]
+        beta, alpha, alpha_bar = (values[order] for values in schedule_in_float64(challenge, run))
         w = abs(RUNS[run].w)
         return cls(beta, alpha, alpha_bar, w * (1 - alpha_bar).sqrt(), w)
 
@@ -65,11 +81,12 @@ MISTAKES = [
 
 def verdict(judge: Judge) -> None:
     """Judge each of the four bugs as a part of its own."""
-    judge_glue(judge, lambda run: Factors.of(judge.challenge, run).shift * (1 if RUNS[run].w > 0 else -1))
+    judge_glue(judge, lambda run: Factors.of(judge.challenge, run).shift * (1 if RUNS[run].w >= 0 else -1))
     with judge.part("sigma", points=0.5):
         for run in RUNS:
-            guidance, factors = require_flow(judge, run), Factors.of(judge.challenge, run)
-            actual = guidance.factor.abs()
+            guidance = require_flow(judge, run)
+            factors = Factors.of(judge.challenge, run, guidance.readable)
+            actual = guidance.factor.abs()[guidance.readable]
             # Guidance after the step may have the factor of the sigma, and then loses the part `inside`, or make the
             # shift that right guidance makes.
             if not guidance.inside and judge.close(actual, factors.shift, max(guidance.rtol, RTOL)):
@@ -78,5 +95,5 @@ def verdict(judge: Judge) -> None:
                 judge, actual, factors.expected, MISTAKES, factors,
                 ("wrong_sigma", f"The factor before the gradient (at w = {RUNS[run].w:g}) differs from the one in your "
                  "`guided_noise`. Compare the two."),
-                max(guidance.rtol, RTOL),
+                max(guidance.rtol, RTOL), RUNS[run].blur,
             )  # fmt: skip

@@ -6,6 +6,7 @@ from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab3.spot_the_bugs")
+finds: str | tuple[str, ...]  # of every loop below
 
 INSIDE = "model(x, t) - w * sigma * gradient"
 TOTAL = "(1 - schedule.alpha_bars[step]).sqrt()"
@@ -89,6 +90,10 @@ for name, finds, edits in (
     ("scale_size", "wrong_sign", [("w * sigma", "abs(w) * sigma")]),
     ("scale_limited", ("wrong_sigma", "scale_fixed"), [("w * sigma", "min(w, 5.0) * sigma")]),
     ("scale_positive", ("unguided", "wrong_sigma"), [("w * sigma", "max(w, 0.0) * sigma")]),
+    ("never_without_guidance", ("guided_at_0", "wrong_sigma"),
+     [("w * sigma", "(w or 0.1) * sigma")]),
+    ("alpha_bar_floor", "wrong_sigma", [(TOTAL, "(1 - schedule.alpha_bars[step].clamp(min=1e-3)).sqrt()")]),
+    ("sigma_floor", "wrong_sigma", [(TOTAL, f"{TOTAL}.clamp(min=0.05)")]),
     ("one_plus_w", "wrong_sigma", [("w * sigma", "(1 + w) * sigma")]),
     ("estimate_cut", ("estimate_cut_off", "not_along_gradient"),
      [(INSIDE, f"({INSIDE}).clamp(-1, 1)")]),

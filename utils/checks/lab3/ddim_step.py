@@ -17,7 +17,7 @@ from utils.diffusion import Schedule
 
 # Where the sample at each of the hard steps lands: from t = 0 only the data are left, from t = T - 1 and from t = 1 it
 # goes to the data, or to t = 0. Each happens in some run of every challenge.
-LANDINGS = {
+LANDINGS: dict[str, dict[int, int | None]] = {
     "images": {0: -1, 1: 0, -1: -1},
     "points": {0: -1, 1: -1, -1: 0},
     "square": {0: -1, 1: -1, -1: None},

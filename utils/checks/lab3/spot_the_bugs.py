@@ -16,13 +16,14 @@ from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import judge_device, other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import made_up_schedule
+from utils.checks.kits.schedules import hard_schedule, made_up_schedule
 from utils.checks.stubs import RandomField, Recorder
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
 STEPS, CLASSES = 6, 4
 ORDER = torch.arange(STEPS - 1, -1, -1)
+READABLE = 1e-3  # the least sum of squares of the gradient from which its factor is read
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 
 
@@ -32,14 +33,28 @@ class Run:
 
     shape: tuple[int, ...]
     w: float
+    dtype: torch.dtype = torch.float64
+    hard: bool = False  # the schedule and the numbers reach as far as the lab's own
 
     @property
     def all_steps(self) -> tuple[int, ...]:
         """The shape of the x of all steps, joined along the batch."""
         return (STEPS * self.shape[0], *self.shape[1:])
 
+    @property
+    def blur(self) -> float:
+        """How large a difference can be by rounding alone."""
+        return 1e-9 if self.dtype == torch.float64 else 1e-4
 
-RUNS = {"main": Run((4, 1, 2, 3), 1.7), "large": Run((3, 7), 8.0), "negative": Run((5, 1, 3, 2), -1.2)}
+
+RUNS = {
+    "main": Run((4, 1, 2, 3), 1.7),
+    "large": Run((3, 7), 8.0),
+    "negative": Run((5, 1, 3, 2), -1.2),
+    "honest": Run((3, 1, 4, 2), 1.0, torch.float32, hard=True),
+    "plain": Run((2, 1, 2, 2), 0.0, torch.float32, hard=True),
+}
+FARTHEST_X, FARTHEST_NOISE = 4.0, 5.5  # beyond those of the lab
 STUBS = {
     # evidence: how a message names the function
     "model": "the model",
@@ -60,13 +75,16 @@ class Inputs:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run of `RUNS`."""
-        shape = RUNS[run].shape
-        return cls(
-            x=challenge.randn(f"{run} x", shape),
-            y=challenge.randint(f"{run} y", 0, CLASSES, shape[:1]),
-            schedule=made_up_schedule(challenge, steps=STEPS),
-            noises=challenge.randn(f"{run} noises", (STEPS, *shape)),
-        )
+        form = RUNS[run]
+        x = challenge.randn(f"{run} x", form.shape, form.dtype)
+        noises = challenge.randn(f"{run} noises", (STEPS, *form.shape), form.dtype)
+        if form.hard:
+            for tensor, end in ((x, FARTHEST_X), (noises, FARTHEST_NOISE)):
+                tensor[..., 0, 0], tensor[..., 0, 1] = -end, end
+            schedule = hard_schedule(challenge, "hard", STEPS, form.dtype)
+        else:
+            schedule = made_up_schedule(challenge, steps=STEPS)
+        return cls(x, challenge.randint(f"{run} y", 0, CLASSES, form.shape[:1]), schedule, noises)
 
 
 def stub_model(challenge: Challenge) -> RandomField:
@@ -88,7 +106,7 @@ class SamplerStubs:
     """Recording stubs for the model, the classifier's gradient and the DDPM step."""
 
     def __init__(self, challenge: Challenge):
-        self.classifier = object()
+        self.classifier = lambda x, t: x  # only to be handed on
         self.model = Recorder(stub_model(challenge), ("x", "t"))
         self.gradients = Recorder(stub_gradient(challenge), ("x", "t", "y"))
         self.steps = Recorder(stub_step(challenge), ("x", "t", "noise_estimate", "noise"))
@@ -106,6 +124,11 @@ class SamplerStubs:
         return self.steps(x, t, noise_estimate, noise)
 
 
+def as_function(stub: Callable[..., object]) -> Callable[..., object]:
+    """Return a plain function, as the lab passes, that does what a stub does."""
+    return lambda *inputs, **named: stub(*inputs, **named)
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Run the sampler with recording stubs, at several scales."""
     names = ("x", "y", "w", "model", "classifier", "schedule", "classifier_gradient", "ddpm_step", "noises")
@@ -113,8 +136,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
     def sample(run: str, inputs: Inputs, stubs: SamplerStubs) -> object:
         return guided_sampler(
-            inputs.x, inputs.y, RUNS[run].w, stubs.model, stubs.classifier, inputs.schedule, stubs.classifier_gradient,
-            stubs.ddpm_step, inputs.noises,
+            inputs.x, inputs.y, RUNS[run].w, as_function(stubs.model), stubs.classifier, inputs.schedule,
+            as_function(stubs.classifier_gradient), as_function(stubs.ddpm_step), inputs.noises,
         )  # fmt: skip
 
     for run in RUNS:
@@ -141,6 +164,7 @@ class Guidance:
     inside: bool  # the noise estimate is guided
     clamped: bool  # x is cut off at -1 and 1
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
+    readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
     beside: float  # how much of the guidance is no multiple of the gradient, relative to it
     limited: bool  # the noise estimates are cut off at -1 and 1
 
@@ -164,19 +188,21 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     results = stub_step(challenge)(x, t, estimates, used).reshape(shape)
     after = torch.cat([x.reshape(shape)[1:], value[None]])
     moved = after - results
-    inside = float(shift.abs().max()) > 1e-9
+    inside = float(shift.abs().max()) > form.blur
     clamped = float(after.abs().max()) <= 1 + 1e-9 and float(results.abs().max()) > 1 + 1e-6
-    if inside:
-        along, free = -shift, torch.ones_like(after)  # a lower noise estimate is a higher x
-    else:
-        along, free = moved, (after.abs() < 1 - 1e-6).double()  # where a clamp hides nothing
+    limited = float(estimates.abs().max()) <= 1 + 1e-9
+    along = -shift if inside else moved  # a lower noise estimate is a higher x
+    free = torch.ones_like(after)  # 1 where nothing is cut off
+    if limited or not inside:
+        free = ((estimates.reshape(shape) if inside else after).abs() < 1 - 1e-6).double()
     weight = (gradient.square() * free).flatten(1).sum(1)
     factor = (along * gradient * free).flatten(1).sum(1) / weight.clamp(min=1e-12)
-    spread = factor.reshape(-1, *[1] * (len(shape) - 1))
-    rest = (along - spread * gradient) * free
-    beside = float(rest.abs().max() / (along * free).abs().max().clamp(min=1e-12))
-    limited = float(estimates.abs().max()) <= 1 + 1e-9
-    return Guidance(moved, inside, clamped, factor, beside, limited)
+    rest = along - factor.reshape(-1, *[1] * (len(shape) - 1)) * gradient
+    if not inside:
+        along, rest = along * free, rest * free
+    size = float(along.abs().max())
+    beside = float(rest.abs().max()) / size if size > form.blur else 0.0
+    return Guidance(moved, inside, clamped, factor, weight > READABLE, beside, limited)
 
 
 def require_flow(judge: Judge, run: str) -> Guidance:
@@ -239,10 +265,11 @@ def require_given_tensors(judge: Judge, run: str, x: Tensor, t: Tensor) -> None:
         )
 
 
-def is_equivalent(judge: Judge, guidance: Guidance, shift: Tensor) -> bool:
+def is_equivalent(judge: Judge, guidance: Guidance, shift: Tensor, blur: float) -> bool:
     """Return whether guidance after the step moves x exactly as far as right guidance in the noise estimate does."""
     exact = guidance.clamped or guidance.beside < NOISE_MATTERS
-    return exact and judge.close(guidance.factor, shift, max(guidance.rtol, 1e-4))
+    seen = guidance.readable
+    return exact and judge.close(guidance.factor[seen], shift[seen], max(guidance.rtol, 1e-4), blur)
 
 
 def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
@@ -254,7 +281,7 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
     """
     with judge.part("inside", 0.5):
         for run in RUNS:
-            judge_inside(judge, require_flow(judge, run), shifts(run))
+            judge_inside(judge, require_flow(judge, run), shifts(run), RUNS[run].blur)
         judge_device(judge)
     with judge.part("clamp", 0.5):
         for run in RUNS:
@@ -266,8 +293,13 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             )
     with judge.part("sign", 0.5):
         for run, form in RUNS.items():
-            factor = require_flow(judge, run).factor
-            judge.require(float(factor.abs().max()) > 1e-9, "unguided", "The gradient has no effect on your samples.")
+            guidance = require_flow(judge, run)
+            if form.w == 0:
+                continue  # the size of the factor says it all
+            factor = guidance.factor[guidance.readable]
+            judge.require(
+                float(factor.abs().max()) > form.blur, "unguided", "The gradient has no effect on your samples."
+            )
             judge.require(
                 (factor * form.w >= 0).all(),
                 "wrong_sign",
@@ -278,7 +310,7 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             )
 
 
-def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor) -> None:
+def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor, blur: float) -> None:
     """Fail unless the step is computed for the guided estimate, or moves x exactly as if it were."""
     judge.require(
         not (guidance.inside and guidance.beside > NOISE_MATTERS),
@@ -288,13 +320,13 @@ def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor) -> None:
         else "What you add to the model's estimate is not the gradient times one number in each step.",
     )
     judge.require(
-        guidance.inside or is_equivalent(judge, guidance, shift),
+        guidance.inside or is_equivalent(judge, guidance, shift, blur),
         "guidance_outside",
         "You add guidance to x after the step, while ddpm_step still gets the model's plain estimate, and x is not "
         "moved as far as a guided estimate would move it. Put the guidance into the estimate.",
     )
     judge.require(
-        not guidance.inside or guidance.clamped or float(guidance.moved.abs().max()) < 1e-9,
+        not guidance.inside or guidance.clamped or float(guidance.moved.abs().max()) < blur,
         "guidance_twice",
         "Guidance is in the noise estimate, and x is moved again after the step.",
     )
@@ -302,35 +334,59 @@ def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor) -> None:
 
 def check(judge: Judge) -> None:
     """Judge the public challenge: the requirements, and the factors of the gradient below."""
-    per_unit = {name: torch.tensor(values, dtype=torch.float64) for name, values in FACTORS.items()}
-    judge_glue(judge, lambda run: RUNS[run].w * per_unit["outside"])
+    judge_glue(judge, lambda run: RUNS[run].w * public_factors(run)["outside"])
     with judge.part("sigma", 0.5):
-        for run, form in RUNS.items():
-            guidance = require_flow(judge, run)
-            known = [per_unit["inside"]] if guidance.inside else list(per_unit.values())
-            factor, rtol = guidance.factor.abs(), max(guidance.rtol, 1e-4)
-            if any(judge.close(factor, abs(form.w) * numbers, rtol) for numbers in known):
-                continue
-            ratio = factor / (abs(form.w) * per_unit["inside"])
-            judge.require(
-                float(ratio.max() - ratio.min()) > 1e-3,
-                "wrong_scale",
-                f"At w = {form.w:g} the size of the gradient's factor is {float(ratio[0]):.3g} times the right one, "
-                "in every step. Is w used as it is given?",
-            )
-            judge.fail(
-                "wrong_sigma",
-                f"The size of the gradient's factor is between {float(ratio.min()):.3g} and {float(ratio.max()):.3g} "
-                f"times w times the right sigma (at w = {form.w:g}). "
-                "It should fall from step to step as the noise in x_t does: which of the three sigmas is that?",
-            )
+        for run in RUNS:
+            judge_sigma(judge, run)
+
+
+def public_factors(run: str) -> dict[str, Tensor]:
+    """Return the factors of `FACTORS` for the schedule of a run."""
+    table = FACTORS["hard" if RUNS[run].hard else "made up"]
+    return {name: torch.tensor(values, dtype=torch.float64) for name, values in table.items()}
+
+
+def judge_sigma(judge: Judge, run: str) -> None:
+    """Fail unless the size of the factor in a run is the one of the table."""
+    guidance, w, per_unit = require_flow(judge, run), abs(RUNS[run].w), public_factors(run)
+    seen, rtol = guidance.readable, max(guidance.rtol, 1e-4)
+    known = [per_unit["inside"]] if guidance.inside else list(per_unit.values())
+    factor = guidance.factor.abs()[seen]
+    if any(judge.close(factor, w * numbers[seen], rtol, RUNS[run].blur) for numbers in known):
+        return
+    judge.require(w > 0, "guided_at_0", "At w = 0 the gradient still changes your samples.")
+    judge.require(
+        float(factor.max() - factor.min()) > 1e-3 * float(factor.max()),
+        "sigma_missing",
+        f"At w = {w:g} the size of the gradient's factor is {float(factor[0]):.3g} in every step. It should fall from "
+        "step to step as the noise in x_t does.",
+    )
+    ratio = factor / (w * per_unit["inside"][seen])
+    judge.require(
+        float(ratio.max() - ratio.min()) > 1e-3,
+        "wrong_scale",
+        f"At w = {w:g} the size of the gradient's factor is {float(ratio[0]):.3g} times the right one, "
+        "in every step. Is w used as it is given?",
+    )
+    judge.fail(
+        "wrong_sigma",
+        f"The size of the gradient's factor is between {float(ratio.min()):.3g} and {float(ratio.max()):.3g} "
+        f"times w times the right sigma (at w = {w:g}). "
+        "It should fall from step to step as the noise in x_t does: which of the three sigmas is that?",
+    )
 
 
 # The factor of the gradient at T - 1, …, 0 for w = 1: in the noise estimate, and as the shift of x that the same
-# guidance makes. From the oracle in tests/exercises/lab3.
+# guidance makes. By schedule; from the oracle in tests/exercises/lab3.
 FACTORS = {
-    "inside": (0.60174382, 0.58747333, 0.55912613, 0.49540084, 0.42518988, 0.1942073),
-    "outside": (0.026256881, 0.048444539, 0.093308164, 0.08220928, 0.16113815, 0.038448517),
+    "made up": {
+        "inside": (0.60174382, 0.58747333, 0.55912613, 0.49540084, 0.42518988, 0.1942073),
+        "outside": (0.026256881, 0.048444539, 0.093308164, 0.08220928, 0.16113815, 0.038448517),
+    },
+    "hard": {
+        "inside": (0.99999212, 0.999669, 0.99309696, 0.89334033, 0.69915256, 0.0098308417),
+        "outside": (6.3260618, 4.3398944, 3.5701398, 0.96248854, 0.68358051, 9.6650119e-05),
+    },
 }
 
 EXERCISE = Exercise(
@@ -340,5 +396,5 @@ EXERCISE = Exercise(
     names=("guided_sampler",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )
