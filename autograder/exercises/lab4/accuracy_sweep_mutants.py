@@ -39,7 +39,7 @@ wrong(
     finds=("rows_mixed", "input_altered"),
     edit=(KEEP, "labels[~asked] = 0"),
 )
-wrong("noise_scaled", finds="fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "noise * w,")))
+wrong("noise_scaled", finds="noise_altered", edit=(PREDICT, PREDICT.replace("noise,", "noise * w,")))
 wrong(
     "classifies_noise",
     finds=("sampler_not_called", "wrong_accuracy"),
@@ -161,7 +161,7 @@ wrong(
 )
 wrong(
     "noise_on_top",
-    finds="fresh_noise",
+    finds=("noise_altered", "fresh_noise"),
     edit=(PREDICT, PREDICT.replace("noise,", "noise + 0.1 * torch.randn_like(noise),")),
 )
 
@@ -193,3 +193,49 @@ right(
     ),
 )
 right("sorted_scales", edit=("for w in scales", "for w in sorted(scales)"))
+
+# --- the noise, the images and the classes as they are
+
+wrong("noise_in_place", finds="noise_altered", edit=(PREDICT, "noise.mul_(1.01)\n        " + PREDICT))
+wrong("noise_limited", finds="noise_altered", edit=(PREDICT, "noise = noise.clamp(-4, 4)\n        " + PREDICT))
+wrong(
+    "images_as_the_next_noise",
+    finds="fresh_noise",
+    edit=(PREDICT, "noise = sample(noise, labels, w)\n        predicted = classify(noise).argmax(dim=1)"),
+)
+wrong("images_limited", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace("w))", "w).clamp(-1, 1))")))
+wrong("logits_without_sign", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(".argmax", ".abs().argmax")))
+wrong("last_class_ignored", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(".argmax", "[:, :-1].argmax")))
+wrong(
+    "drawn_from_the_probabilities",
+    finds="wrong_accuracy",
+    edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", ".softmax(1).multinomial(1)[:, 0]")),
+)
+wrong(
+    "mean_over_classes",
+    finds=("wrong_rows", "wrong_accuracy"),
+    edit=(
+        MEAN_HIT,
+        "accuracy[w] = torch.stack([(predicted[labels == k] == k).double().mean() for k in labels.unique()]).mean()",
+    ),
+)
+wrong(
+    "last_rows_dropped",
+    finds=("rows_left_out", "wrong_rows"),
+    edit=(
+        KEEP,
+        KEEP + "\n    whole = len(labels) // 8 * 8 or len(labels)\n    noise, labels = noise[:whole], labels[:whole]",
+    ),
+)
+right(
+    "in_small_batches",
+    edit=(
+        PREDICT,
+        "pairs = zip(noise.split(7), labels.split(7))\n"
+        "        predicted = torch.cat([classify(sample(a, b, w)).argmax(1) for a, b in pairs])",
+    ),
+)
+right(
+    "in_another_order",
+    edit=(KEEP, KEEP + "\n    order = torch.randperm(len(labels))\n    noise, labels = noise[order], labels[order]"),
+)
