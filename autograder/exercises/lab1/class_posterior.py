@@ -19,6 +19,7 @@ from utils.checks.lab1.class_posterior import (
     is_normalised,
     require_finite_posterior,
     require_gradient_of_posterior,
+    require_linear_odds,
     wrong_posterior,
 )
 
@@ -159,6 +160,7 @@ def verdict(judge: Judge) -> None:
         require_nothing_left(judge, RUNS)
         posteriors = {run: require_finite_posterior(judge, run) for run in RUNS}
         require_digits(judge)
+        require_linear_odds(judge)
         mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
         otherwise = simplest_failure(judge, posteriors, mixtures)
         for run in sorted(RUNS, key=SIMPLE.__contains__):

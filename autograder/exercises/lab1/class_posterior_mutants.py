@@ -54,8 +54,8 @@ for name, finds, old, new in (
     ("probs_not_logged", ("wrong_posterior", "underflow"), "setting.probs.log() -", "setting.probs -"),
     ("clipped_time", ("wrong_posterior", "underflow"), WIDTH, "(2 * sigma(t).clamp_min(0.3) ** 2)"),
     ("none", "returned_none", "return torch.softmax", "torch.softmax"),
-    ("clamped", "limited", RETURN, f"{RETURN}.clamp(1e-12, 1)"),
-    ("clamped_for_the_logarithm", "limited", RETURN, f"({RETURN} + 1e-20)"),
+    ("clamped", ("limited", "odds_limited"), RETURN, f"{RETURN}.clamp(1e-12, 1)"),
+    ("clamped_for_the_logarithm", ("limited", "odds_limited"), RETURN, f"({RETURN} + 1e-20)"),
     ("inside_in_float32", "digits_lost", "distance = (x[", "x, t = x.float(), t.float()\n    distance = (x["),
     ("result_in_float32", ("wrong_dtype", "digits_lost"), RETURN, f"{RETURN}.float()"),
     ("rounded_and_back", ("digits_lost", "limited"), RETURN, f"{RETURN}.float().to(x.dtype)"),
@@ -100,7 +100,7 @@ for name, finds, old, new in (
     ("in_place", "input_altered", "    return torch", "    x.zero_()\n    return torch"),
 ):
     codes: tuple[str, ...] = (finds,) if isinstance(finds, str) else finds
-    codes += ("near_the_data", "impossible_words") if "underflow" in codes else ()
+    codes += ("near_the_data", "impossible_words", "odds_limited") if "underflow" in codes else ()
     codes += ("odds_wrong", "wrong_letters") if "wrong_posterior" in codes else ()
     if name == "sites_before_components":
         wrong(

@@ -48,7 +48,7 @@ for name, finds, old, new in (
     ),
     (
         "majority_seeds_global",
-        "generator_ignored",
+        ("generator_ignored", "seed_left"),
         f"torch.bernoulli({DOWN})",
         f"torch.bernoulli({DOWN.split(', generator')[0]}, generator=torch.manual_seed(generator.initial_seed()))",
     ),
@@ -85,7 +85,7 @@ for name, finds, old, new in (
     ("embedded", ("wrong_shape", "not_integers"), f"return {SITES}", f"return setting.embed({SITES})"),
     (
         "transposed",
-        ("site_frequencies", "no_such_letter", "sites_ignored", "letters_reversed", "label_ignored"),
+        ("site_frequencies", "no_such_letter", "component_of_another_class", "component_shares"),
         ".reshape(n, setting.sites)",
         ".reshape(setting.sites, n).T",
     ),
@@ -221,4 +221,67 @@ u = torch.rand(n, setting.sites, 1, generator=generator, dtype=torch.float64)
 u[:, -1] = u[:, 1]
 return (u > setting.probs[component].cumsum(-1)).sum(-1).clamp_max(setting.letters - 1)
 """),
+)
+right(
+    "categorical_by_exponential_race",
+    source=ensemble("""
+def race(p):
+    return (torch.empty(p.shape, dtype=p.dtype).exponential_(generator=generator) / p).argmin(-1)
+
+return race(setting.probs[race(setting.weights[label].expand(n, -1))])
+"""),
+)
+right(
+    "component_by_component_shuffled",
+    source=ensemble("""
+of_each = torch.multinomial(setting.weights[label], n, True, generator=generator).bincount(minlength=len(setting.probs))
+words = [
+    torch.multinomial(site, int(k), replacement=True, generator=generator)
+    for probs, k in zip(setting.probs, of_each) if k for site in probs
+]
+blocks, at = [], 0
+for k in of_each.tolist():
+    if k:
+        blocks.append(torch.stack(words[at : at + setting.sites], 1))
+        at += setting.sites
+return torch.cat(blocks)[torch.randperm(n, generator=generator)]
+"""),
+)
+right(
+    "one_by_one",
+    source=ensemble("""
+component = torch.multinomial(input=setting.weights[label], num_samples=n, replacement=True, generator=generator)
+drawn = [torch.multinomial(setting.probs[int(c)], 1, generator=generator)[:, 0] for c in component]
+return torch.stack(drawn)
+"""),
+)
+right(
+    "all_components_and_one_chosen",
+    source=ensemble("""
+u = torch.rand(n, 1, setting.sites, 1, generator=generator, dtype=setting.probs.dtype)
+every = (u > setting.probs.cumsum(-1)[:, :, :-1]).sum(-1)
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+return every.gather(1, component[:, None, None].expand(-1, 1, setting.sites))[:, 0]
+"""),
+)
+right(
+    "in_float32",
+    edit=[
+        ("setting.weights[label], n", "setting.weights[label].float(), n"),
+        ("probs.flatten(0, 1), 1", "probs.float().flatten(0, 1), 1"),
+    ],
+)
+right(
+    "majority_by_comparison",
+    edit=(f"torch.bernoulli({DOWN}).long()", "(torch.rand((n, sites), generator=generator) >= ratio).int()"),
+)
+right(
+    "majority_by_multinomial",
+    edit=(
+        f"torch.bernoulli({DOWN}).long()",
+        "torch.multinomial(torch.tensor([ratio, 1 - ratio]), n * sites, True, generator=generator).view(n, sites)",
+    ),
+)
+right(
+    "majority_of_booleans", edit=(f"torch.bernoulli({DOWN}).long()", f"torch.bernoulli({DOWN}).bool().to(torch.uint8)")
 )

@@ -6,8 +6,9 @@ import torch
 from autograder.exercises.lab1.sample_ensemble import MISTAKES
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
+from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.random_problems import random_problem
-from utils.checks.lab1.sample_ensemble import SIZES, Inputs, is_runs_random, pairs_agree
+from utils.checks.lab1.sample_ensemble import SIZES, Inputs
 
 CHALLENGE = Challenge("lab1.test", b"a key")
 

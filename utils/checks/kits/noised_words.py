@@ -16,6 +16,7 @@ from utils.checks.kits.same_answer import strided
 from utils.toy_problems import ToyProblem
 from utils.vp import T_MIN
 
+NEARER = 10  # the second x of the run `odds` is so much nearer to 0 than the first
 NUDGE = 1e-7  # float64 resolves it a million times over, and float32 not at all
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
@@ -89,7 +90,12 @@ class Inputs:
             words = (2 * torch.arange(sites, device=words.device) + words[:, :1]) % 3
         else:
             words[: batch // 3] = 0  # the word of component 0, which cannot make another
-        return cls((1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise, t, y, setting)
+        if sizes.kind == "fixed":
+            t[1] = t[0]
+        x = (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise
+        if sizes.kind == "fixed":  # two x at one time, so that log odds that stop growing with x show
+            x[1] = x[0] / NEARER
+        return cls(x, t, y, setting)
 
     def strided(self) -> Inputs:
         """Return the same numbers, but not contiguous in memory."""

@@ -10,7 +10,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, probe_words, require_digits
+from utils.checks.kits.noised_words import NEARER, RUNS, UNDERFLOWING, Inputs, probe_words, require_digits
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
@@ -153,12 +153,12 @@ def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
     """
     t = inputs.t.flatten()
     early, late = slopes(posterior, inputs)
+    expected_early, expected_late = SLOPES
     start = (
         "Already for one spin that is -1 in class 0 and +1 in class 1, with equal priors, your posterior is wrong: "
         f"log p(1 | x) - log p(0 | x) is {early:.7g} x at t = {float(t.min()):.2g} and {late:.7g} x at "
         f"t = {float(t.max()):.2g}"
     )
-    expected_early, expected_late = SLOPES
     if early < 0:
         return "odds_reversed", f"{start}. It should have the other sign."
     if early < 0.05 * expected_early:
@@ -204,6 +204,7 @@ def check(judge: Judge) -> None:
             judge.require(is_normalised(posterior), *NOT_NORMALISED)
             require_unchanged(judge, f"{run}/inputs_kept")
         require_digits(judge)
+        require_linear_odds(judge)
         for run, number in PUBLIC_NUMBERS.items():
             posterior = judge.tensor(f"{run}/value")
             if run == "odds":
@@ -226,9 +227,36 @@ def require_odds(judge: Judge, posterior: Tensor, inputs: Inputs) -> None:
     judge.require(right, *wrong_odds(posterior, inputs))
 
 
+def require_linear_odds(judge: Judge) -> None:
+    """Fail unless the log odds of one spin are ten times as large for an x ten times as large, at the same time."""
+    posterior, x = judge.tensor("odds/value"), Inputs.of(judge.challenge, "odds").x.flatten()
+    if not (is_normalised(posterior) and bool((posterior > 0).all())):
+        return
+    odds = (posterior[:2, 1] / posterior[:2, 0]).log()
+    if not odds.any():
+        return  # the numbers are wrong, but proportional to x
+    ratio = float(odds[0] / odds[1])
+    judge.require(
+        abs(ratio / NEARER - 1) < 1e-6,
+        "odds_limited",
+        "For one spin that is -1 in class 0 and +1 in class 1, log p(1 | x) - log p(0 | x) is proportional to x, but "
+        f"yours is {float(odds[1]):.7g} at x = {float(x[1]):.5g} and {float(odds[0]):.7g} at x = {float(x[0]):.5g}, "
+        "at the same time. Do not limit probabilities or densities, and add no constant, however small: "
+        "log(0) = -inf is right, and `logsumexp` knows what to do with it.",
+    )
+
+
 def require_prior(judge: Judge) -> None:
     """Fail unless the posterior at t = 1 is nearly the prior."""
     prior = Inputs.of(judge.challenge, "late").setting.prior
+    late = judge.tensor("late/value")
+    even = (late - 1 / late.shape[1]).abs().max()
+    judge.require(
+        even > 0.02 or (late - prior).abs().max() < 0.02,
+        "even_at_one",
+        "At t = 1 your posterior gives all classes the same probability. "
+        "Nothing is known about x_0 there, so it must be the prior p(y), which is uneven.",
+    )
     judge.require(
         (judge.tensor("late/value") - prior).abs().max() < 0.1,
         "not_the_prior",
@@ -241,7 +269,7 @@ def require_prior(judge: Judge) -> None:
 PUBLIC_GRADIENT = 0.0006423  # of log p(y | x) with respect to x, in the run `GRADIENT`
 SLOPES = 66.9431172, 0.33243744  # the log odds in the run `odds`, divided by x, at the earliest and at the latest time
 PUBLIC_NUMBERS = {
-    "odds": -0.1121842,
+    "odds": -0.1127103,
     "letter": 0.0488796,
     "word": 0.0645133,
     "spins": -0.0101470,
@@ -259,7 +287,7 @@ EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=4,
+    version=5,
     names=("class_posterior",),
     probe=probe,
     public=check,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,15 +12,19 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
+from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
+from utils.checks.kits.same_answer import strided
 from utils.checks.kits.statistics import is_binomial
 from utils.checks.student import Student
 from utils.toy_problems import ToyProblem
 
 SAMPLES = 4000
-SIZES = {"spins": (7, 2), "letters": (5, 4), "marked": (6, COMPONENTS)}  # run: sites, letters
+SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
+LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
 MAJORITY_SITES, MAJORITY_SAMPLES = 9, 1000
+COMPONENTS_DIFFER = 0.05  # only names what `site_frequencies` has found: six standard deviations of 4,000 samples
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,27 @@ class Inputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return a random toy problem; in `marked` the first letter of a sample tells its component."""
+        """Return a random toy problem.
+
+        In `marked` the first letter of a sample tells its component. In `letters` the probabilities are not contiguous
+        in memory.
+        """
         setting = random_problem(challenge, run, *SIZES[run])
         if run == "marked":
             probs = setting.probs.clone()
             probs[:, 0] = torch.eye(COMPONENTS, dtype=probs.dtype)
             setting = with_probs(setting, probs)
-        return cls(setting, challenge.integer(f"{run} label", 0, CLASSES))
+        if run == "letters":
+            setting = with_probs(setting, strided(setting.probs))
+        return cls(setting, LABELS.get(run, challenge.integer(f"{run} label", 0, 2)))  # these lack a component
+
+    @classmethod
+    def certain(cls, challenge: Challenge) -> Inputs:
+        """Return a toy problem in which each class has one component, and each component one word."""
+        sites, letters = SIZES["letters"]
+        words = challenge.randint("certain words", 0, letters, (COMPONENTS, sites))
+        setting = with_probs(random_problem(challenge, "certain", sites, letters), torch.eye(letters).double()[words])
+        return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), CLASSES - 1)
 
     @property
     def shares(self) -> Tensor:
@@ -75,8 +92,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             evidence.put(f"{run}_again/twice", sample_ensemble(inputs.setting, inputs.label, 64, source))
             evidence.put(f"{run}_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
     with evidence.attempt("one"):
-        setting = Inputs.of(challenge, "spins").setting
-        evidence.put("one/letters", sample_ensemble(setting, 0, 1, challenge.generator("one")))
+        inputs = Inputs.certain(challenge)
+        evidence.put("one/letters", sample_ensemble(inputs.setting, inputs.label, 1, challenge.generator("one")))
     probe_majority(student, challenge, evidence)
 
 
@@ -111,7 +128,7 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
     for run in SIZES:
         judge.attempt(run)
     require_nothing_left(judge, SIZES)
-    one = judge.tensor("one/letters", (1, SIZES["spins"][0]), "A sample of size 1")
+    one = judge.tensor("one/letters", (1, SIZES["letters"][0]), "A sample of size 1")
     require_integers(judge, one)
     for run in SIZES:
         inputs = Inputs.of(judge.challenge, run)
@@ -120,6 +137,7 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
         if run == "marked":
             require_one_component(judge, inputs, letters)
             require_independent_draws(judge, inputs, letters)
+    require_only_word(judge, one)
     for run in SIZES:
         require_generator_used(judge, run, "sample_ensemble")
     spins = judge.tensor("spins/letters")
@@ -136,6 +154,18 @@ def require_integers(judge: Judge, letters: Tensor) -> None:
         not letters.is_floating_point(),
         "not_integers",
         "Your letters are floating-point numbers, but they index the rows of `setting.points`. Return int64.",
+    )
+
+
+def require_only_word(judge: Judge, letters: Tensor) -> None:
+    """Fail if a sample of a class that has one word only is another word."""
+    inputs = Inputs.certain(judge.challenge)
+    same = torch.equal(letters[0].long(), inputs.setting.probs[inputs.label].argmax(-1))
+    judge.require(
+        same,
+        "not_the_word",
+        "The last class has one component, and that component one word, because all other letters have probability 0. "
+        f"Your sample of size 1 is another word: {letters[0].tolist()}.",
     )
 
 
@@ -170,12 +200,41 @@ def require_frequencies(
         return
     if diagnose is not None:
         diagnose(judge, inputs, actual)
+    if run == "marked":
+        require_components(judge, inputs, actual[0])
     site, letter = divmod(int((actual - expected).abs().argmax()), inputs.setting.letters)
     judge.fail(
         "site_frequencies",
         f"At site {site}, {actual[site, letter]:.1%} of your samples show letter {letter}, but in this class its "
         f"probability is {expected[site, letter]:.1%} (seen {WHERE[run]}). Each component of the class has a share in "
         "that probability.",
+    )
+
+
+def require_components(judge: Judge, inputs: Inputs, actual: Tensor) -> None:
+    """Fail if components come too often or too rarely.
+
+    Args:
+        judge: The judge of the exercise.
+        inputs: The inputs of the run `marked`.
+        actual: The share of each component among the samples, (components,).
+    """
+    start = "In this world the first letter of a word tells its component. Your samples show "
+    for c, (share, expected) in enumerate(zip(actual.tolist(), inputs.shares.tolist())):
+        found = f"{start}component {c} in {share:.1%} of them, where the class gives it {expected:.1%}. "
+        judge.require(
+            expected > 0 or share == 0, "component_of_another_class", f"{found}Which row of the shares do you use?"
+        )
+        judge.require(
+            expected == 0 or share > 0,
+            "component_never_drawn",
+            f"{found}Every sample draws a component of its own.",
+        )
+    c = int((actual - inputs.shares).abs().argmax())
+    judge.require(
+        float((actual - inputs.shares).abs().max()) < COMPONENTS_DIFFER,
+        "component_shares",
+        f"{start}component {c} in {actual[c]:.1%} of them, where the class gives it {inputs.shares[c]:.1%}.",
     )
 
 
@@ -216,48 +275,16 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
         "draws_depend",
         "All samples of a component are the same word. Draw the letters independently for every sample.",
     )
+    level = judge.spend_alpha(1e-7) / (COMPONENTS - 1)
     judge.require(
-        pairs_agree(rows, inputs.setting.probs[most, 1:], judge.spend_alpha(1e-7)),
+        all(
+            pairs_agree(letters[component == c][:, 1:], inputs.setting.probs[c, 1:], level)
+            for c in range(1, COMPONENTS)
+        ),
         "sites_tied",
         "Within a component, the letter of one site depends on that of another. "
         "Draw each site independently, with one random number for each sample *and* site.",
     )
-
-
-def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
-    """Return whether any two sites show their likeliest letters together as often as independent ones do.
-
-    Args:
-        rows: Letters, (samples, sites).
-        probs: Each letter's probability, (sites, letters).
-        level: The chance of rejecting independent sites.
-    """
-    hits, p = rows == probs.argmax(-1), probs.amax(-1)
-    pairs = list(itertools.combinations(range(len(p)), 2))
-    return all(
-        is_binomial(int((hits[:, i] & hits[:, j]).sum()), len(rows), float(p[i] * p[j]), level / len(pairs))
-        for i, j in pairs
-    )
-
-
-def is_runs_random(component: Tensor, level: float) -> bool:
-    """Return whether neighbours agree as often as independent draws do.
-
-    Given the counts, the number of agreements is binomial up to O(1/n) for independent draws.
-
-    Args:
-        component: The component of each sample, (samples,).
-        level: The chance of rejecting independent draws.
-    """
-    from scipy import stats
-
-    shares = torch.bincount(component).double() / len(component)
-    agree = int((component[1:] == component[:-1]).sum())
-    p = float((shares**2).sum())
-    n = len(component) - 1
-    # Neighbouring pairs overlap, so the variance is up to twice the binomial one.
-    spread = (n * p * (1 - p) + 1) ** 0.5 * 1.5
-    return bool(2 * stats.norm.sf(abs(agree - n * p) / spread) >= level)
 
 
 # --- requirements of `majority_down`, and of both
@@ -350,7 +377,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=4,
+    version=5,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,
