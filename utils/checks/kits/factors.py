@@ -100,7 +100,7 @@ def finding_of(
             return "clamped", f"Your result is cut off at -1 and 1 (seen {where})."
         only = "" if len(inputs) == 1 else ", each"
         return "not_a_sum", (
-            f"Your result is not {names}{only} times one number for each sample: something else enters, "
+            f"Your result is not {names}{only} times one number for each sample. Something else enters, "
             f"a part is cut off, or the factor varies inside a sample (seen {where})."
         )
     size = torch.stack([f.abs() for f in factors.values()]).amax(0)
@@ -111,8 +111,9 @@ def finding_of(
         code, sentence = relation(name, own[name], factors, size, places)
         rest = [f"`{other}`" for other in inputs if other != name and bool(wrong[other].any())]
         fine = [f"`{other}`" for other in inputs if other != name and not bool(wrong[other].any())]
-        also = f" The factor of {' and '.join(rest)} is wrong, too." if rest else ""
-        also += f" The factor of {' and '.join(fine)} is right." if fine else ""
+        others = [f"that of {' and '.join(rest)} is wrong, too"] if rest else []
+        others += [f"that of {' and '.join(fine)} is right"] if fine else []
+        also = f" And {', and '.join(others)}." if others else ""
         return f"{name}_{code}", f"{sentence}{also} (Seen {where}.)"
     return "imprecise", (
         f"Your factors of {names} are nearly right, but differ from the right ones by more than float32 rounds "
@@ -180,12 +181,17 @@ def by_ratio(name: str, own: Tensor, right: Tensor, size: Tensor, places: Sequen
         if bool(place.rows.any()) and bool((correct == place.rows).all()):
             return f"only_at_{place.code}", f"The factor of `{name}` is right only {place.words}."
     low, high = float(ratios.min()), float(ratios.max())
-    words = f"The factor of `{name}` is between {low:.3g} and {high:.3g} times the right one, by sample."
+    factor, ratios_in_words = (
+        f"The factor of `{name}`",
+        f"between {low:.3g} and {high:.3g} times the right one, by sample",
+    )
     if high < 0:
-        return "sign_and_size", words + " Its sign is wrong, and its size is."
+        return "sign_and_size", f"{factor} has the wrong sign and the wrong size: it is {ratios_in_words}."
     if low >= 0 and high <= 1 + SAME:
-        return "too_small", words + " It is too small."
-    return ("too_large", words + " It is too large.") if low >= 1 - SAME else ("size", words)
+        return "too_small", f"{factor} is too small: {ratios_in_words}."
+    if low >= 1 - SAME:
+        return "too_large", f"{factor} is too large: {ratios_in_words}."
+    return "size", f"{factor} is {ratios_in_words}."
 
 
 def ratio_at(own: Tensor, right: Tensor, rows: Tensor) -> str:

@@ -155,8 +155,8 @@ def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
     early, late = slopes(posterior, inputs)
     expected_early, expected_late = SLOPES
     start = (
-        "Already for one spin that is -1 in class 0 and +1 in class 1, with equal priors, your posterior is wrong: "
-        f"log p(1 | x) - log p(0 | x) is {early:.7g} x at t = {float(t.min()):.2g} and {late:.7g} x at "
+        "Take one spin that is -1 in class 0 and +1 in class 1, with equal priors. "
+        f"Your log p(1 | x) - log p(0 | x) is {early:.7g} x at t = {float(t.min()):.2g} and {late:.7g} x at "
         f"t = {float(t.max()):.2g}"
     )
     if early < 0:
@@ -239,10 +239,10 @@ def require_linear_odds(judge: Judge) -> None:
     judge.require(
         abs(ratio / NEARER - 1) < 1e-6,
         "odds_limited",
-        "For one spin that is -1 in class 0 and +1 in class 1, log p(1 | x) - log p(0 | x) is proportional to x, but "
-        f"yours is {float(odds[1]):.7g} at x = {float(x[1]):.5g} and {float(odds[0]):.7g} at x = {float(x[0]):.5g}, "
-        "at the same time. Do not limit probabilities or densities, and add no constant, however small: "
-        "log(0) = -inf is right, and `logsumexp` knows what to do with it.",
+        "Take one spin that is -1 in class 0 and +1 in class 1. Its log p(1 | x) - log p(0 | x) is proportional "
+        f"to x, but yours is {float(odds[1]):.7g} at x = {float(x[1]):.5g} and {float(odds[0]):.7g} at "
+        f"x = {float(x[0]):.5g}, at the same time. "
+        "Limit no probability and no density, and add no constant to them: log(0) = -inf is right.",
     )
 
 

@@ -113,8 +113,8 @@ def wrong_mean_of_letter(score: Tensor, inputs: Inputs) -> tuple[str, str] | Non
     if len(first) > 1 and bool((guess[first] - guess[first[0]]).abs().max() < 1e-6):
         return (
             "mean_ignores_x",
-            "Already for words of one letter your score is wrong: the best guess of x_0 that it contains, "
-            "(sigma² s + x) / alpha, is the same for all x of a class. x tells which letter is likely.",
+            "Already for words of one letter your score is wrong. The best guess of x_0 that it contains, "
+            "(sigma² s + x) / alpha, is the same for all x of a class. But x tells which letter is likely.",
         )
     if bool((guess[-1, 0] - mean[inputs.y[-1]]).abs().max() > CLOSE):
         return (
@@ -159,8 +159,8 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     if abs(first - 1) < 1e-3:
         return (
             "only_the_first",
-            f"{start}it is right for the first sample, but {last:.4g} times what is right for the last, which has "
-            "another class and another time. Which class, and which time, do you use?",
+            f"{start}it is right for the first sample, but {last:.4g} times what is right for the last. "
+            "That one has another class and another time: which class, and which time, do you use?",
         )
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:

@@ -136,8 +136,8 @@ def require_states(judge: Judge) -> dict[str, Tensor]:
 
 WRONG_BOTH = (
     "wrong_elsewhere",
-    "Your step is right for one sample at t = 0.3, but wrong in a batch in which each sample has its own t and h, from "
-    "the first step at t = 1 to the last one, which ends at t = 0.001.",
+    "Your step is right for one sample at t = 0.3, but wrong in a batch in which each sample has its own t and h. "
+    "These go from the first step, at t = 1, to the last one, which ends at t = 0.001.",
 )
 
 

@@ -236,7 +236,7 @@ def fail_by_move(judge: Judge, moved: Tensor, noise: Tensor) -> None:
         ((moved - ratios[:, None] * noise).abs() <= 1e-5 + SAME_RATIO * moved.abs()).all(),
         "moves_not_along_the_noise",
         f"Where your sigma(t) times the noise is below {LITTLE_NOISE}, the atoms of a sample do not move in "
-        "proportion to their noise: the atoms move by something else, or much farther than that.",
+        "proportion to their noise. They move by something else, or much farther than that.",
     )
     ratio = float(ratios[(ratios - 1).abs().argmax()])
     judge.require(

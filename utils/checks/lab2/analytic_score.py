@@ -194,7 +194,7 @@ def check_known(judge: Judge, run: str) -> None:
         )
     words = {
         "near": "Does the other order, which is far away, pull there as well?",
-        "swapped": "It is the place of the second order. The same x with the atoms swapped is right.",
+        "swapped": "It is the place of the second order: the same x with the atoms swapped is right.",
         "edge": "The shortest way from the second atom's place to x crosses the cell's edge.",
     }
     judge.fail(
@@ -217,8 +217,8 @@ def fail_by_share(judge: Judge, actual: Tensor) -> None:
     size = "only_one_order" if share > 0.999 else "order_share_too_large" if share > 0.75 else "order_share_too_small"
     judge.fail(
         size,
-        f"{seen}Its share is 0.75. Your score is that of a share of {share:.4g}. Which terms make up the logarithm of "
-        "an order's weight, and what divides them?",
+        f"{seen}Its share is 0.75, but your score is that of a share of {share:.4g}. Which terms make up the "
+        "logarithm of an order's weight, and what divides them?",
     )
 
 

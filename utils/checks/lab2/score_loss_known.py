@@ -116,11 +116,11 @@ def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str,
         not (math.isclose(off, 9, rel_tol=ROUNDING) and math.isclose(twice, 36, rel_tol=ROUNDING)),
         "wrong_gradient",
         "For two models that are off by 3 and by 6 your loss is right, but its gradient does not grow as that of a "
-        f"mean square: it is {growth:.4g} times as much as it should be. A part of the loss is cut off from the model.",
+        f"mean square. It is {growth:.4g} times as much as it should be: a part of the loss is cut off from the model.",
     )
     seen = (
-        f"For a model that is off by +3 for one atom and by -3 for the other your loss is {off:.7g}, not 9. "
-        f"Where it is off by 6, your loss is {twice:.7g}, not 36. "
+        f"For a model that is off by +3 for one atom and by -3 for the other your loss is {off:.7g}, not 9; "
+        f"where it is off by 6, {twice:.7g}, not 36. "
     )
     if abs(off) < ZERO:
         judge.fail("errors_cancel", f"{seen}Errors of the two atoms cancel. Square them first.")
@@ -172,7 +172,7 @@ def fail_by_ratio(judge: Judge, ratio: float) -> None:
     if ratio > 1:
         judge.fail("target_too_large", f"{seen}. {power}")
     if ratio < 0.1:
-        judge.fail("target_far_too_small", f"{seen}. {power} Do the samples of a batch keep apart?")
+        judge.fail("target_far_too_small", f"{seen}. Look at the power of sigma, and keep the samples apart.")
     if ratio < 0.8:
         judge.fail("target_too_small", f"{seen}. Is the variance of the Gaussian sigma², and nothing limited?")
     judge.fail("target_slightly_small", f"{seen}. Is something added to sigma?")

@@ -148,7 +148,9 @@ def require_square(judge: Judge, loss: float) -> None:
     """
     square = OFFSET**2
     ratio = loss / square
-    found = f"For a model that is off by {OFFSET:g} at every pixel, too high at one and too low at the next, your loss"
+    found = (
+        f"For a model that is {OFFSET:g} too high at every other pixel, and {OFFSET:g} too low at the rest, your loss"
+    )
     if abs(ratio - 1) < ROUNDING:
         return
     judge.require(
@@ -160,14 +162,14 @@ def require_square(judge: Judge, loss: float) -> None:
     judge.require(
         abs(power - 1) > 0.01,
         "not_squared",
-        f"{found} is {loss:.5g}, not {square:g}, and it grows like the error itself, not like its square.",
+        f"{found} is {loss:.5g}, not {square:g}. It grows like the error itself, not like its square.",
     )
     judge.require(
         abs(power - 2) < 0.01,
         "other_power",
-        f"{found} is {loss:.5g}, not {square:g}, and it does not grow like the square of the error.",
+        f"{found} is {loss:.5g}, not {square:g}. It does not grow like the square of the error.",
     )
-    message = f"{found} is {loss:.5g}: {ratio:.5g} times the mean of the squared errors, which is {square:g}."
+    message = f"{found} is {loss:.5g}, not {square:g}. That is {ratio:.5g} times the mean of the squared errors."
     if ratio >= 2:
         judge.fail("loss_too_large", f"{message} The batch has 32 images of 16 pixels.")
     judge.fail("wrong_weights", f"{message} Each error counts once, and with weight 1.")

@@ -286,8 +286,10 @@ def explain_noise_term(judge: Judge, field: Tensor, inputs: Inputs) -> None:
     expected = velocity(inputs)
     require_right_ends(judge, inputs, field, expected, "Where the image z is 0, your field")
     k = ratio_to(field, expected)
-    found = "Where the image z is 0, a point moves because beta shrinks, and your field there"
-    judge.require(k is None or abs(k) > 1e-6, "noise_term_missing", f"{found} is 0.")
+    found = "Where the image z is 0, your field"
+    judge.require(
+        k is None or abs(k) > 1e-6, "noise_term_missing", f"{found} is 0. But a point moves there: beta shrinks."
+    )
     judge.require(k is None, "noise_term_scaled", f"{found} is {k or 0:.3g} times what it should be.")
     rows = [ratio_to(one, other) for one, other in zip(field, expected, strict=True)]
     if rows[0] is not None and rows[1] is not None:
