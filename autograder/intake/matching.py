@@ -89,7 +89,7 @@ def left_empty(cell: NotebookNode) -> bool:
 
 def visible(source: str) -> str:
     """Return the source of a test cell as students see it, without hidden tests."""
-    return without_blocks(source, "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+    return without_blocks(f"{source}\n", "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS\n")
 
 
 def without_comments(source: str) -> str:

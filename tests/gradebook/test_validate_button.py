@@ -55,7 +55,7 @@ def test_a_blank_and_a_wrong_answer_fail_with_the_sentence_of_the_check(said):
     assert said.count("The following cell failed") == 2
     assert f"✗ {BLANK}" in said and "not_implemented" in said
     assert f"✗ {WRONG}" in said and "The weights of the two velocities" not in said  # that is the grader's sentence
-    assert "scale_0" in said
+    assert "ends_swapped" in said
 
 
 def test_a_right_answer_passes(said):

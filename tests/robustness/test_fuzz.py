@@ -128,7 +128,7 @@ def read_frames(data, folder):
         theirs.close()
         frames = Frames(ours, control, Limits(frames=20), 0, Calm())
         for _ in range(100):
-            found = frames.next(float("inf"))
+            found = frames.next()
             if isinstance(found, str):
                 assert found in ("death", "flood")
                 return
