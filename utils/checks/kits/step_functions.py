@@ -81,7 +81,7 @@ def probe_function(student: Any, challenge: Challenge, evidence: Evidence, funct
             graded = student.function(function.name, *arguments)
             copies = {key: copied(value) for key, value in arguments.items()}
             if function.differentiable and run == "points":
-                copies[function.terms[0]].requires_grad_()  # type: ignore[attr-defined]
+                copies[function.terms[0]].requires_grad_()
             tensors = {key: value for key, value in copies.items() if isinstance(value, Tensor)}
             with watching(evidence, name, **tensors):
                 evidence.put(f"{name}/value", graded(*copies.values()))
