@@ -137,7 +137,7 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
     verdicts = {e.name: judge_exercise(e.name, challenges[e.name], run) for e in entries if not e.manual}
     errors = errors_of_answers(submission, run)
     verdicts = {name: with_cause(verdict, errors.get(name)) for name, verdict in verdicts.items()}
-    problems = [*run.problems, *(f"The cell of {name} stopped with {error}" for name, error in errors.items())]
+    problems = [*run.problems, *in_words(errors)]
     if not run.protected:
         problems.append(UNPROTECTED)
     return Grade(
@@ -166,6 +166,11 @@ def errors_of_answers(submission: Submission, run: Run) -> dict[str, str]:
                 if not error.startswith("NotImplementedError"):
                     errors.setdefault(exercise_of(cell) or "", error)
     return errors
+
+
+def in_words(errors: Mapping[str, str]) -> list[str]:
+    """Return a line for each answer whose cell ended with an error, from what `errors_of_answers` returned."""
+    return [f"The cell of {name} stopped with {error}" for name, error in errors.items()]
 
 
 def with_cause(verdict: Verdict, error: str | None) -> Verdict:

@@ -9,7 +9,7 @@ from autograder.course.labs import Lab
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
 from autograder.judging.evidence import MAX_TENSORS
-from autograder.judging.grade import challenges_of, errors_of_answers, judge_exercise, make_task
+from autograder.judging.grade import challenges_of, errors_of_answers, in_words, judge_exercise, make_task
 from autograder.running.limits import MIB, Limits
 from autograder.running.passes import ESSENTIAL, execute_task
 from autograder.running.sandbox import Sandbox
@@ -39,7 +39,7 @@ def sandbox_rows(lab: Lab, only: str | None = None) -> dict[str, MatrixRow]:
     with Sandbox(Limits()) as sandbox:
         run = execute_task(dataclasses.replace(task, cells=cells), sandbox)
     challenges = challenges_of(submission, SECRET, run.submission_hash)
-    problems = [*submission.repairs, *run.problems, *errors_of_answers(submission, run)]
+    problems = [*submission.repairs, *run.problems, *in_words(errors_of_answers(submission, run))]
     rows = {}
     for entry in chosen:
         verdict = judge_exercise(entry.name, challenges[entry.name], run)
