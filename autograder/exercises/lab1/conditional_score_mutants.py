@@ -158,6 +158,13 @@ return torch.func.vmap(one)(x, alpha(t), sigma(t), setting.weights[y])
 """),
 )
 right("in_place_on_own", edit=(BEST, "best_guess.mul_(alpha(t)).sub_(x).div_(sigma(t).square())"))
+right(
+    "norm_of_differences",
+    edit=(
+        "(x[:, :, None, :] - alpha(t)[..., None] * setting.points).square().sum(-1)",
+        "torch.linalg.vector_norm(x[:, :, None, :] - alpha(t)[..., None] * setting.points, dim=-1) ** 2",
+    ),
+)
 right("two_terms", edit=(BEST, "alpha(t) / sigma(t) ** 2 * best_guess - x / sigma(t) ** 2"))
 right("indexed_by_class", edit=("setting.weights[y].log()", "torch.index_select(setting.weights, 0, y).log()"))
 right(
