@@ -90,7 +90,7 @@ def test_a_page_of_many_slow_cells_is_bounded_as_a_whole(monkeypatch):
     pages = [safe_markdown(context, "text") for _ in range(4000)]
     assert slow.calls == render.PAGE_S / slow.spent_s + 1
     assert pages[0] == "<p>formatted</p>" and pages[-1] == f"{render.AS_TYPED}<pre>text</pre>"
-    assert safe_markdown({"cell": {}, "resources": {}}, "text") == "<p>formatted</p>", "the next page begins anew"
+    assert safe_markdown({"cell": {}, "resources": {}}, "text") == "<p>formatted</p>", "the next page starts over"
 
 
 def test_honest_text_after_a_slow_one_is_formatted(short_bounds):

@@ -81,7 +81,7 @@ def test_processes_that_end_one_after_the_other_hide_nothing(watch, machine):
 
 
 def test_shared_memory_counts_however_little_a_process_maps(watch, machine, monkeypatch):
-    """A program that was started anew maps less than the template does."""
+    """A newly started program maps less than the template does."""
     monkeypatch.setattr(watch_module, "shared_memory", lambda found: 3000 * MIB)
     assert "memory" in [looks(watch) for _ in range(watch_module.MAPS_EVERY)]
 

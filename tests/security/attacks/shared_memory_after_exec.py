@@ -1,4 +1,4 @@
-"""Fill shared memory from programs that were started anew, which map less than the template does."""
+"""Fill shared memory from newly started programs, which map less than the template does."""
 # expect: limit
 # reported: more memory
 
