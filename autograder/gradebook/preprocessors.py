@@ -101,8 +101,8 @@ class Sandboxed(NbGraderPreprocessor):
         task = make_task(submission, secret)
         store = Store(Path(self.store), versions_of(submission.lab))
         key = task_key(task)
-        if key in store:
-            return store.load(key)
+        if stored := store.usable(key, protected=False):
+            return stored
         with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:
             run = execute_task(task, sandbox)
         store.save(key, run)

@@ -120,11 +120,15 @@ class Store:
 
     def can_use(self, key: str, protected: bool) -> bool:
         """Return whether the run of this key can be used; with `protected`, only one that was made in the sandbox."""
+        return self.usable(key, protected) is not None
+
+    def usable(self, key: str, protected: bool) -> Run | None:
+        """Return the run of this key if it can be used, as `can_use` says, and None otherwise. It is read once."""
         try:
             run = self.load(key)
         except KeyError:
-            return False
-        return not self.stale(key) and (run.protected or not protected)
+            return None
+        return run if not self.stale(key) and (run.protected or not protected) else None
 
     def stale(self, key: str) -> dict[str, tuple[int, int]]:
         """Return the exercises whose probe has changed since this run: exercise -> its version then and now.

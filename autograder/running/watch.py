@@ -104,7 +104,7 @@ class Watch:
     def too_many_files(self, members: list[ProcessUse]) -> str:
         """Return which limit on files, open files or sockets is exceeded, or ""."""
         counts = [open_descriptors(one.pid) for one in members]
-        seen = next((one.pid for one in members if files_used(one.pid) is not None), None)
+        seen = next(((one.pid, files) for one in members if (files := files_used(one.pid)) is not None), None)
         unread = {one.pid for one, count in zip(members, counts) if count is None or seen is None}
         hidden, self.unread = unread & self.unread, unread  # one look may fall into the moment in which a process ends
         if hidden:
@@ -113,9 +113,10 @@ class Watch:
             return "descriptors"
         if seen is None:
             return ""
-        if (files_used(seen) or 0) > self.limits.files:
+        pid, files = seen
+        if files > self.limits.files:
             return "files"
-        return "sockets" if socket_bytes(seen) > self.limits.socket_bytes else ""
+        return "sockets" if socket_bytes(pid) > self.limits.socket_bytes else ""
 
 
 def files_used(pid: int) -> int | None:
