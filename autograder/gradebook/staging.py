@@ -35,12 +35,17 @@ def copy_to_submitted(class_run: ClassRun) -> None:
 
 
 def timestamp_file(entry: StudentRun) -> Path | None:
-    """Return the file with the submission time, if there is one.
+    """Return the file with the submission time, if there is one."""
+    return file_beside(entry, "timestamp.txt")
+
+
+def file_beside(entry: StudentRun, name: str) -> Path | None:
+    """Return the file of this name beside a notebook, if there is one.
 
     A link does not count: what a link beside a notebook points to is not the student's.
     """
-    stamp = entry.path.parent / "timestamp.txt"
-    return stamp if stamp.is_file() and not stamp.is_symlink() else None
+    path = entry.path.parent / name
+    return path if path.is_file() and not path.is_symlink() else None
 
 
 def stage(class_run: ClassRun, folder: Path) -> list[str]:
@@ -103,8 +108,8 @@ def exchange_secret(entry: StudentRun) -> str | None:
 
     `nbgrader release_feedback` needs it beside the feedback page. A link or another kind of text is not copied.
     """
-    path = entry.path.parent / SECRET
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > SECRET_BYTES:
+    path = file_beside(entry, SECRET)
+    if path is None or path.stat().st_size > SECRET_BYTES:
         return None
     secret = path.read_text(encoding="utf-8", errors="replace")
     return secret if re.fullmatch(r"[A-Za-z0-9+/=_-]+\s*", secret) else None
