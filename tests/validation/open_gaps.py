@@ -1,4 +1,4 @@
-"""What the validation asks for and is not done yet. Tests fail for anything new, and for an entry that is closed."""
+"""What `autograder validate --reach` asks for and is not done. The test fails for a new gap and for a closed one."""
 
 from __future__ import annotations
 
@@ -28,6 +28,3 @@ REACH = {
     "lab3.score_and_noise: score_from_noise(noise_estimate): low",
     "lab3.score_and_noise: score_from_noise(noise_estimate): special",
 }
-
-# Exercises with fewer than ten right answers besides the model's: how many they have.
-RIGHT_ANSWERS: dict[str, int] = {}
