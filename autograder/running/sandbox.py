@@ -10,12 +10,14 @@ import json
 import logging
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 from autograder import ROOT
@@ -42,6 +44,7 @@ CHANGED = (
     "A submission has changed the template that later submissions start from (%s). The template is replaced, so no "
     "other submission is affected."
 )
+LAST_WORDS_S = 5.0  # to read what a killed template has printed
 MAX_COPIES = 2  # of one exercise's evidence: two are as wrong as a thousand
 
 
@@ -174,9 +177,8 @@ class Sandbox:
                 break
             family = descendants(self.process.pid)
             clock.add(sum(one.cpu_s for one in family), family)
-        self.process.kill()
-        assert self.process.stderr is not None  # it is a pipe
-        words = self.process.stderr.read()[-2000:].decode(errors="replace")
+        kill_family(self.process)
+        words = last_words(self.process)
         wall = time.monotonic() - clock.started
         self.close()
         if not reason:
@@ -192,7 +194,7 @@ class Sandbox:
             self.control.close()
             self.control = None
         if self.process is not None:
-            self.process.kill()
+            kill_family(self.process)
             self.process.wait()
             if self.process.stderr is not None:
                 self.process.stderr.close()
@@ -297,3 +299,27 @@ class Sandbox:
                 self.close()
         except (OSError, TypeError, ValueError, KeyError):
             self.close()
+
+
+def kill_family(process: subprocess.Popen) -> None:
+    """Kill a template with all its processes.
+
+    bubblewrap's child ends with bubblewrap only when it has asked the kernel for that, which is not its first step.
+    """
+    family = descendants(process.pid)
+    process.kill()
+    for one in family:
+        with suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
+
+
+def last_words(process: subprocess.Popen) -> str:
+    """Return the end of what a killed template has printed. A process that keeps the pipe open is not waited for."""
+    assert process.stderr is not None  # it is a pipe
+    descriptor, read, deadline = process.stderr.fileno(), b"", time.monotonic() + LAST_WORDS_S
+    while (left := deadline - time.monotonic()) > 0 and select.select([descriptor], [], [], left)[0]:
+        piece = os.read(descriptor, 65536)
+        if not piece:
+            break
+        read = (read + piece)[-2000:]
+    return read.decode(errors="replace")

@@ -100,7 +100,7 @@ def course(browser, tmp_path_factory):
     write_my_lab(lab, root)
     command = [sys.executable, "-m", "autograder", "grade", lab.name, "--course", "demo"]
     command += ["--sandbox", "none"] if bubblewrap() is None else []
-    done = subprocess.run(command, cwd=root, env=environment(root), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=root, env=environment(root), capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return Course(root, root / "demo", lab.name)
 

@@ -27,7 +27,9 @@ def test_from_the_front_page_to_a_lab(browser, site):
     browser.get((site / "index.html").as_uri())
     if not is_live(site):
         assert browser.execute_script(LOADED, "article img")[0] > 300, "the moving picture"
-    browser.find_element(By.CSS_SELECTOR, f"article a[href*='{lab.name}']").click()
+    link = browser.find_element(By.CSS_SELECTOR, f"article a[href*='{lab.name}']")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", link)
+    link.click()
     assert browser.current_url.endswith(f"{lab.name}.html")
     browser.execute_script("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
     widths = browser.execute_script(LOADED, ".cell_output img")

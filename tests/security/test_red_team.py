@@ -134,7 +134,7 @@ def test_a_display_of_odd_things_costs_no_points(box, honest):
 def test_a_removed_error_is_no_evidence_of_a_second_device(box):
     """An exercise deducts for code that works on one device only. Leaving the error out shows nothing."""
     mutant = next(
-        m for m in load_mutants(LAB.short) if m.exercise == "lab4.cfg_train_loss" and m.finds == "hard_coded_device"
+        m for m in load_mutants(LAB.short) if m.exercise == "lab4.cfg_train_loss" and "hard_coded_device" in m.finds
     )
     grades = []
     for attack in ("", load("device_error_removed").source):

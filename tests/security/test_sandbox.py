@@ -1,6 +1,8 @@
 """The sandbox on unusual machines: where the course and its environment are, and what the system allows."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -64,6 +66,20 @@ def test_a_template_that_is_not_ready_in_time_says_why(reason, words, monkeypatc
     monkeypatch.setattr("autograder.running.sandbox.Clock.expired", lambda clock: reason)
     with pytest.raises(SandboxError, match=rf"after \d+ s, of which it has computed \d+ s, .*{words}"):
         Sandbox().start()
+
+
+def test_a_child_that_outlives_the_template_does_not_hold_up_the_reason(monkeypatch, needs_bubblewrap, tmp_path):
+    """It keeps the pipe open to which the template prints."""
+    pid_file = tmp_path / "pid"
+    command = ["sh", "-c", f"setsid -f sh -c 'echo $$ > {pid_file}; exec sleep 1000'; exec sleep 1000"]
+    monkeypatch.setattr("autograder.running.sandbox.bubblewrap_command", lambda limits: command)
+    monkeypatch.setattr("autograder.running.sandbox.open_filter", lambda: None)
+    monkeypatch.setattr("autograder.running.sandbox.LAST_WORDS_S", 0.5)
+    started = "autograder.running.sandbox.Clock.expired"
+    monkeypatch.setattr(started, lambda clock: "timeout" if pid_file.exists() and pid_file.read_text() else "")
+    with pytest.raises(SandboxError, match="its imports are too slow"):
+        Sandbox().start()
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)  # raises where it is gone: then nothing was tested
 
 
 def test_bubblewrap_that_does_not_answer_is_the_machines_fault(monkeypatch, tmp_path):
