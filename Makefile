@@ -37,7 +37,7 @@ demo: $(READY)  ## the main job: release the labs, grade a sample class, feedbac
 	$(BIN)/python -m autograder demo
 
 test: $(READY)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 test-slow: $(READY)  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow

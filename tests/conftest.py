@@ -27,7 +27,8 @@ from autograder.running.sandbox import Sandbox
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
-SPLIT = ("test_kill_matrix.py",)
+# Files whose tests take long and share nothing. The tests of any other file stay in one process.
+SPLIT = ("docs/test_contributing.py", "course/test_notebooks.py", "validation/test_kill_matrix.py")
 # Set by pytest for each phase of a test, or by a library when it is imported for the first time.
 SET_BY_OTHERS = ("PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_")
 
@@ -37,14 +38,24 @@ def pytest_configure(config):
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
-def pytest_collection_modifyitems(items):
-    """Mark the tests that start bubblewrap or drive Chromium, and say which tests stay together in one process.
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there is nothing to share
+def pytest_xdist_make_scheduler(config, log):
+    """Share the suite between processes by file, and the files in `SPLIT` by test."""
+    from xdist.scheduler import LoadScopeScheduling
 
-    The tests of a file share its fixtures. Files whose tests are long and share nothing are split.
-    """
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            return nodeid if file.endswith(SPLIT) else file
+
+    config.option.loadscopereorder = False  # the longest come first: see below
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that start bubblewrap or drive Chromium, and let the longest tests begin first."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(SPLIT))
     for item in items:
-        if item.path.name not in SPLIT:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
         for fixture, marker in MARKER_OF_FIXTURE.items():
             if fixture in item.fixturenames:
                 item.add_marker(marker)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 import yaml
 
 from autograder import ROOT
@@ -20,3 +23,13 @@ def test_hooks_are_the_commands_that_make_has():
     for hook in hooks:
         program, *words = hook["entry"].removeprefix(".venv/bin/").split()
         assert f"{program} {words[0]}" in makefile if words else f"\t{program}\n" in makefile, hook["id"]
+
+
+SEEN: list[int] = []  # by this process
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_tests_of_a_file_share_a_process(number):
+    """`make test` shares the suite by file: fixtures that take minutes are made once, and files keep their order."""
+    SEEN.append(number)
+    assert "PYTEST_XDIST_WORKER" not in os.environ or list(range(number + 1)) == SEEN
