@@ -62,6 +62,8 @@ for name, finds, old, new in (
     ("all_decide", ("wrapped", "x_at_data"), "gather_per_sample(with_data, t_prev, x)",
      f"torch.ones_like(alpha_bar) if (t_prev < 0).all() else {BAR.replace('t, x', 't_prev, x')}"),
     ("cut_at_three", ("not_a_sum", "clamped"), f"x0 = {X0}", f"x0 = ({X0}).clamp(-3, 3)"),
+    ("x_cut", "not_a_sum", f"x0 = {X0}", f"x = x.clamp(-6, 6)\n    x0 = {X0}"),
+    ("estimate_cut", "not_a_sum", f"x0 = {X0}", f"noise_estimate = noise_estimate.clamp(-8, 8)\n    x0 = {X0}"),
     ("result_cut", ("clamped", "not_a_sum"), f"return {BACK}", f"return ({BACK}).clamp(-1, 1)"),
     ("thresholded", ("not_a_sum", "x_size", "x_too_small"), f"x0 = {X0}",
      f"x0 = {X0}\n    top = x0.abs().flatten(1).amax(1) if x.dim() > 1 else x0.abs()\n"

@@ -81,6 +81,11 @@ for name, finds, old, new in (
      "* gradient / gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (gradient.dim() - 1)) if gradient.dim() > 1 "
      "else noise_estimate"),
     ("estimate_cut", ("not_a_sum", "clamped"), f"return {GUIDED}", f"return ({GUIDED}).clamp(-3, 3)"),
+    # cuts and zeros that show only at the lab's largest and smallest numbers
+    ("gradient_cut", "not_a_sum", "* gradient", "* gradient.clamp(-6, 6)"),
+    ("gradient_over_itself", "not_finite", "* gradient", "* gradient**2 / gradient"),
+    ("step_x_cut", "not_a_sum", MEAN, MEAN.replace("(x -", "(x.clamp(-6, 6) -")),
+    ("step_noise_cut", "not_a_sum", KICK, KICK.replace("* noise", "* noise.clamp(-4, 4)")),
     ("step_floor", ("noise_estimate_at_0", "noise_estimate_size", "imprecise"), f"beta / {LEVEL}",
      "beta / (1 - alpha_bar).clamp(min=1e-2).sqrt()"),
     ("step_bar_ceiling", ("noise_estimate_at_0", "noise_estimate_too_small"), f"beta / {LEVEL}",

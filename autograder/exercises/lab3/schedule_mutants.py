@@ -99,6 +99,7 @@ for name, finds, old, new in (
     ("only_noise_at_last", "x0_at_last", "alpha_bar.sqrt() * x0 +",
      "alpha_bar.sqrt() * x0 * (alpha_bar > schedule.alpha_bars[-1]) +"),
     ("cut", ("clamped", "not_a_sum"), f"return {MIX}", f"return ({MIX}).clamp(-1, 1)"),
+    ("noise_cut", "not_a_sum", "(1 - alpha_bar).sqrt() * noise", "(1 - alpha_bar).sqrt() * noise.clamp(-4, 4)"),
     ("four_axes", ("wrong_shape", "raised"), LOOK, "schedule.alpha_bars[t][:, None, None, None]"),
     ("gather_on_cpu", "hard_coded_device", LOOK,
      "schedule.alpha_bars.gather(-1, t.cpu()).reshape(-1, *[1] * (x0.dim() - 1))"),

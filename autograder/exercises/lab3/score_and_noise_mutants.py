@@ -59,6 +59,10 @@ for name, finds, old, new in (
     ("bar_ceiling", "score_at_0", "gather_per_sample(schedule.alpha_bars, t, score)",
      "gather_per_sample(schedule.alpha_bars, t, score).clamp(max=0.999)"),
     ("score_cut", "not_a_sum", f"return {SCORE}", f"return ({SCORE}).clamp(-100, 100)"),
+    # cuts and zeros that show only at the lab's largest and smallest numbers
+    ("estimate_cut", "not_a_sum", SCORE, SCORE.replace("-noise_estimate /", "-noise_estimate.clamp(-8, 8) /")),
+    ("given_score_cut", "not_a_sum", NOISE, NOISE.replace("-score *", "-score.clamp(-4, 4) *")),
+    ("over_itself", "not_finite", SCORE, SCORE.replace("-noise_estimate /", "-noise_estimate**2 / noise_estimate /")),
     ("zero_at_first", ("noise_estimate_at_0", "noise_estimate_size"), f"return {SCORE}",
      f"return ({SCORE}) * gather_per_sample((t > 0).to(noise_estimate), torch.arange(len(t), device=t.device), "
      "noise_estimate)"),

@@ -24,6 +24,7 @@ class Batch:
     schedule: str  # a key of SCHEDULES
     hard: tuple[int, ...]  # the steps of the first samples; -1 is T - 1
     where: str  # how a message names this run: "(seen …)"
+    wide: bool = False  # each sample has the values of `WIDE`
 
     @property
     def steps(self) -> int:
@@ -31,8 +32,20 @@ class Batch:
         return SCHEDULES[self.schedule]
 
 
+# Numbers that random draws hardly contain and the lab passes: exact zeros, and as far out as its largest ones.
+# Two arguments of one function have them at different places, so that no argument is nearly a multiple of another.
+WIDE: dict[str, tuple[int, tuple[float, ...]]] = {
+    # argument: the first of its places in a sample, the values there
+    "x0": (0, (-3.0, 0.0, 3.0)),
+    "x": (0, (-15.0, 0.0, 15.0)),
+    "gradient": (0, (-10.0, 0.0, 10.0)),
+    "score": (0, (-10.0, 0.0, 10.0)),
+    "noise_estimate": (3, (-15.0, 0.0, 15.0)),
+    "noise": (6, (-5.0, 0.0, 5.0)),
+}
+
 BATCHES = {
-    "images": Batch((6, 1, 4, 3), DOUBLE, "short", (0, -1, 1), "on images, each at its own t"),
+    "images": Batch((6, 1, 4, 3), DOUBLE, "short", (0, -1, 1), "on images, each at its own t", wide=True),
     "points": Batch((5, 4), DOUBLE, "short", (-1, 0, 1), "on a batch of vectors"),
     # as many samples as numbers in a row: here a missing reshape raises nothing
     "square": Batch((5, 5), DOUBLE, "short", (1, -1, 0), "on a batch with as many samples as numbers in a row"),
@@ -60,13 +73,16 @@ def draw_steps(challenge: Challenge, run: str) -> Tensor:
 
 
 def draw_batch(challenge: Challenge, run: str, name: str) -> Tensor:
-    """Return standard normal numbers in the shape and dtype of a run.
+    """Return standard normal numbers in the shape and dtype of a run, with those of `WIDE` among them in a wide one.
 
     Args:
         challenge: Fixes the numbers.
         run: A key of `BATCHES`.
-        name: The name of the argument, such as `x0`. Each has its own numbers.
+        name: The name of the argument, a key of `WIDE`. Each has its own numbers.
     """
     batch = BATCHES[run]
     value = challenge.randn(f"{run} {name}", batch.shape, batch.dtype)
+    if batch.wide:
+        start, values = WIDE[name]
+        value.flatten(1)[:, start : start + len(values)] = torch.tensor(values, dtype=batch.dtype)
     return value.transpose(-1, -2).contiguous().transpose(-1, -2) if run == "strided" else value

@@ -128,5 +128,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

@@ -183,5 +183,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

@@ -203,5 +203,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

@@ -123,5 +123,5 @@ EXERCISE = Exercise(
     names=("score_from_noise", "noise_from_score"),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )
