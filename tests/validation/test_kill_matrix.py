@@ -2,18 +2,18 @@
 
 import importlib
 import inspect
-import json
 import pkgutil
 import zlib
 
 import pytest
 
 import utils
-from autograder import ROOT
 from autograder.course.labs import Lab, find_lab, labs
 from autograder.exercises.kits.mutants import Mutant
 from autograder.validation.fingerprint import fingerprints
 from autograder.validation.kill_matrix import MatrixTask, answers_of, plan, run, verdicts
+from autograder.validation.long_run import answer_key, read_report
+from autograder.validation.report import REPORTS
 from tests.validation.teaching import faults, statement_of
 from utils.checks.exercise import load
 
@@ -21,14 +21,13 @@ from utils.checks.exercise import load
 def tasks_of(lab: Lab, name: str) -> list[MatrixTask]:
     """Return the answers of an exercise that are tried here, with one challenge each.
 
-    An exercise whose code is that of the committed full run was tried with thousands: its model answer is enough.
-    Of the others, all right answers and a third of the wrong ones are tried; `make validate` tries all.
+    What the committed report of the full run has tried with the present code is not tried again, but for the model
+    answer. Of the rest, all right answers and a third of the wrong ones are tried; `make validate` tries all.
     """
-    report = ROOT / "docs" / "validate" / f"{lab.short}.json"
-    made = json.loads(report.read_text(encoding="utf-8"))["fingerprints"] if report.exists() else {}
+    tried = read_report(REPORTS / f"{lab.short}.json", fingerprints(lab))
     tasks = plan(lab, right_challenges=1, wrong_challenges=1, only=name)
-    unchanged = made.get(name) == fingerprints(lab)[name]
-    return [t for t in tasks if t.mutant.kind == "model" or (not unchanged and (t.mutant.right or is_chosen(t.mutant)))]
+    rest = [t for t in tasks if answer_key(t) not in tried and (t.mutant.right or is_chosen(t.mutant))]
+    return [t for t in tasks if t.mutant.kind == "model" or t in rest]
 
 
 def is_chosen(mutant: Mutant) -> bool:
