@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import multiprocessing
@@ -91,15 +92,16 @@ def targets(lab: Lab, right: int | None, wrong: int | None) -> list[MatrixTask]:
 
 
 def pieces(tasks: list[MatrixTask]) -> list[MatrixTask]:
-    """Cut tasks into pieces: first a twentieth of each answer's challenges, then the next twentieth, and so on.
+    """Cut tasks into pieces: first one challenge of each answer, then a twentieth of each one's challenges, and so on.
 
     An answer with more than 1,000 challenges has pieces as large as one with 1,000, and takes part in later rounds.
     """
     rounds: defaultdict[int, list[MatrixTask]] = defaultdict(list)
     for task in tasks:
         size = math.ceil(min(task.challenges, RIGHT) / ROUNDS)
-        for number, first in enumerate(range(0, task.challenges, size)):
-            rounds[number].append(dataclasses.replace(task, first=first, challenges=min(size, task.challenges - first)))
+        starts = [0, *range(1, task.challenges, size)]
+        for number, (first, end) in enumerate(itertools.pairwise([*starts, task.challenges])):
+            rounds[number].append(dataclasses.replace(task, first=first, challenges=end - first))
     return [piece for _, pieces_of_round in sorted(rounds.items()) for piece in pieces_of_round]
 
 

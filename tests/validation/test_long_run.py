@@ -76,6 +76,7 @@ def test_the_full_run_tries_everything_evenly(lab):
     tasks = targets(lab, None, None)
     cut = pieces(tasks)
     assert sum(piece.challenges for piece in cut) == sum(task.challenges for task in tasks)
+    assert {piece.challenges for piece in cut[: len(tasks)]} == {1}, "first one challenge of each"
     seen = Counter()
     for piece in cut:
         seen[piece.mutant.exercise, piece.mutant.name] += piece.challenges
