@@ -92,18 +92,22 @@ def print_guarantees(rows: list[Guarantee], console: Console | None = None) -> N
 # A class
 
 
-def print_collected(result: Collected, target: Path, times: Path | None = None) -> None:
+def print_collected(result: Collected, target: Path, times: Path | None = None, timezone: str = "UTC") -> None:
     """Print what was accepted and what was skipped, with the reasons.
 
     Args:
         result: What `collect` returned.
         target: The folder with the submissions.
-        times: Moodle's grading worksheet, if one was given.
+        times: The table with the times, if one was given.
+        timezone: The zone of times without one.
     """
+    print(f"The names in the archive are those of {result.layout}.")
     for line in result.accepted:
         print(f"  accepted  {line}")
     for line in result.skipped:
         print(f"  skipped   {line}")
+    for line in result.notes:
+        print(f"  note      {line}")
     print(f"{len(result.accepted)} accepted, {len(result.skipped)} skipped; the accepted ones are in {target}")
     for name, students in sorted(result.labs.items()):
         print(f"  {name}: {len(students)} student{'' if len(students) == 1 else 's'}")
@@ -114,6 +118,8 @@ def print_collected(result: Collected, target: Path, times: Path | None = None) 
         )
     if times is not None and result.untimed:
         print(f"{times.name} has no readable time for {', '.join(sorted(result.untimed))}, so no late penalty applies")
+    if result.local_times:
+        print(f"The LMS writes times without their zone; they were read as {timezone} (see --timezone)")
 
 
 def print_class(class_run: ClassRun, console: Console | None = None) -> None:

@@ -34,15 +34,33 @@ EXPORTS = ("csv", "canvas", "gradescope", "gradescope-autograder", "feedback")
 @click.option(
     "--late", metavar="TIME", help="Time to record for files that Canvas marks LATE: '2026-12-01 00:00:00 UTC'."
 )
-@click.option("--times", type=PATH, metavar="CSV", help="Moodle's grading worksheet, with the time of each submission.")
-def collect(archive: Path, lab: str | None, submissions: Path, late: str | None, times: Path | None) -> int:
-    """Take submissions from a zip of Canvas, Moodle or Gradescope."""
+@click.option(
+    "--times",
+    type=PATH,
+    metavar="CSV",
+    help="Moodle's grading worksheet, or GitHub Classroom's list of grades, with the time of each submission.",
+)
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    default="UTC",
+    help="Zone of times that an LMS writes without one (Moodle, Brightspace, Blackboard), such as Europe/Berlin; "
+    "UTC by default.",
+)
+def collect(
+    archive: Path, lab: str | None, submissions: Path, late: str | None, times: Path | None, timezone: str
+) -> int:
+    """Take submissions from a zip or a folder.
+
+    ARCHIVE is what an LMS gives you, unchanged: Canvas, Moodle, Gradescope, Brightspace, Blackboard, the repositories
+    of GitHub Classroom, nbgrader's folder `submitted`, or a folder with a notebook or a folder for each student.
+    """
     from autograder import printing
     from autograder.course.labs import find_lab
     from autograder.intake.collect import collect as collect_archive
 
-    collected = collect_archive(archive, submissions, find_lab(lab) if lab else None, late, times)
-    printing.print_collected(collected, submissions, times)
+    collected = collect_archive(archive, submissions, find_lab(lab) if lab else None, late, times, timezone)
+    printing.print_collected(collected, submissions, times, timezone)
     return ExitCode.DONE if collected.accepted else ExitCode.MISSED
 
 
@@ -74,7 +92,11 @@ def grade(
     scheduler: str | None,
     workers: int | None,
 ) -> int:
-    """Grade a class in parallel; nbgrader keeps the scores."""
+    """Grade a class in parallel; nbgrader keeps the scores.
+
+    COURSE/extensions.csv, if it exists, gives single students more time: one line for each, with the columns
+    student, lab (empty: all labs) and extension (hours, or the new due time with its zone).
+    """
     from autograder.course.labs import find_lab
     from autograder.grading import ClassJob, Execution
 
@@ -85,7 +107,7 @@ def grade(
 @click.command(cls=Command)
 @class_options
 def regrade(lab: str, submissions: Path | None, course: Path, no_gradebook: bool, no_feedback: bool) -> int:
-    """Judge stored evidence again, without running a notebook."""
+    """Judge stored evidence again, without running a notebook. Late penalties follow COURSE/extensions.csv."""
     from autograder.course.labs import find_lab
     from autograder.grading import ClassJob
 

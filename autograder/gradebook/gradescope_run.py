@@ -15,9 +15,11 @@ from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook, SandboxError
 from autograder.files import replace_file
 from autograder.gradebook.gradescope_results import results_of_grade, results_without_grade
-from autograder.intake.archive import name_rank
+from autograder.intake.choice import UNREADABLE, Candidate
 from autograder.intake.collected import CollectLog
-from autograder.intake.names import is_system_file, student_id
+from autograder.intake.lms.base import SubmittedFile
+from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
+from autograder.intake.reader import Reader
 from autograder.intake.submission import open_submission
 from autograder.intake.zips import MAX_ZIP, notebooks_in_zip
 from autograder.judging.grade import grade_submission
@@ -26,7 +28,7 @@ from autograder.running.sandbox import Sandbox
 
 
 def find_notebook(folder: Path, lab: Lab, scratch: Path) -> Path:
-    """Return the notebook to grade: the one with the lab's name if there are several, also from a student's zip.
+    """Return the notebook to grade, also from a student's zip: of several the one with the most answers.
 
     Args:
         folder: What the student submitted.
@@ -39,8 +41,11 @@ def find_notebook(folder: Path, lab: Lab, scratch: Path) -> Path:
     log = CollectLog()
     found = {  # path -> the name that the student gave it
         path: path.name
-        for path in sorted(folder.rglob("*.ipynb"))
-        if path.is_file() and not path.is_symlink() and not is_system_file(str(path.relative_to(folder)))
+        for path in sorted(folder.rglob("*"))
+        if may_be_notebook(path.name)
+        and path.is_file()
+        and not path.is_symlink()
+        and not is_system_file(str(path.relative_to(folder)))
     }
     for path in sorted(folder.rglob("*.zip")):
         if path.is_symlink() or path.stat().st_size > MAX_ZIP:
@@ -50,9 +55,26 @@ def find_notebook(folder: Path, lab: Lab, scratch: Path) -> Path:
             place = scratch / f"{len(found)}-{own_name}"
             place.write_bytes(data)
             found[place] = own_name
-    if not found:
+    ranked = {path: candidate.rank for path, name in found.items() if (candidate := read_candidate(path, name, lab))}
+    if not ranked:
         raise NotANotebook(" ".join(["the submission contains neither a notebook nor a zip with one.", *log.skipped]))
-    return max(found, key=lambda path: name_rank(found[path], lab))
+    return max(ranked, key=lambda path: ranked[path])
+
+
+def read_candidate(path: Path, name: str, lab: Lab) -> Candidate | None:
+    """Return what decides whether a file is graded; None for a `.json` that is no notebook.
+
+    Args:
+        path: The file.
+        name: The name that the student gave it.
+        lab: The lab.
+    """
+    file = SubmittedFile("", name)
+    try:
+        with Reader() as reader:
+            return Candidate(file, *reader.lab_and_answers(path, lab))
+    except NotANotebook:
+        return Candidate(file, lab, UNREADABLE) if is_notebook_name(name) else None
 
 
 def grade_folder(folder: Path, lab: Lab, protected: bool) -> dict:

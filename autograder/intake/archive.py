@@ -2,61 +2,65 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from pathlib import Path, PurePosixPath
 
 from autograder.course.labs import Lab
 from autograder.errors import BadArchive, NotANotebook
 from autograder.files import replace_file
+from autograder.intake.choice import UNREADABLE, Candidate, choose
 from autograder.intake.collected import CollectLog
-from autograder.intake.lms.base import Owned, SubmittedFile
-from autograder.intake.lms.canvas import CANVAS, canvas
-from autograder.intake.lms.gradescope import GRADESCOPE, gradescope
-from autograder.intake.lms.moodle import MOODLE, moodle
-from autograder.intake.names import student_id
+from autograder.intake.folder import FolderArchive
+from autograder.intake.layouts import find_layout
+from autograder.intake.lms.base import Archive, Layout, Source, SubmittedFile
+from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
 from autograder.intake.notebook import MAX_BYTES
 from autograder.intake.reader import Reader
 from autograder.intake.submission import OTHER_LAB
 from autograder.intake.zips import MAX_FILES, MAX_ZIP, notebooks_in_zip, read_entry, rejection_reason
 
 
-def latest_files(archive: Path, lab: Lab | None, log: CollectLog) -> dict[tuple[str, str], tuple[SubmittedFile, Lab]]:
+def latest_files(
+    archive: Path, lab: Lab | None, log: CollectLog, zone: tzinfo = UTC
+) -> dict[tuple[str, str], tuple[SubmittedFile, Lab]]:
     """Return the file that counts for each student and lab, by the student's id and the lab's name.
 
     Args:
-        archive: The zip from the LMS.
+        archive: The zip from the LMS, or a folder.
         lab: Accept only this lab; if None, each notebook determines its own.
         log: Receives a line for each file that is skipped.
+        zone: The time zone of times that the archive holds without one.
 
     Raises:
-        BadArchive: The file is no zip, not from a known LMS, or hostile.
+        BadArchive: The file is no zip, holds no submissions, or is hostile.
     """
-    latest: dict[tuple[str, str], tuple[SubmittedFile, Lab]] = {}
-    with open_archive(archive) as zipped, Reader() as reader:
-        for file in submitted_files(zipped, log):
-            found = identify_lab(file, lab, log, reader)
+    latest: dict[tuple[str, str], Candidate] = {}
+    with open_archive(archive) as opened, Reader() as reader:
+        for file in submitted_files(opened, log, zone):
+            found = read_candidate(file, lab, log, reader)
             if found is None:
                 continue
-            key = (file.student, found.name)
+            key = (file.student, found.lab.name)
             if key in latest:
-                older, newer = sorted((latest[key][0], file), key=lambda f: (f.attempt, name_rank(f.own_name, found)))
-                log.skip(older.shown, f"{newer.student} submitted a later attempt")
-                latest[key] = (newer, found)
+                latest[key], lost, reason = choose(latest[key], found)
+                log.skip(lost.file.shown, reason)
             else:
-                latest[key] = (file, found)
-    return latest
+                latest[key] = found
+    return {key: (candidate.file, candidate.lab) for key, candidate in latest.items()}
 
 
-def open_archive(archive: Path) -> zipfile.ZipFile:
-    """Return an archive, open for reading.
+def open_archive(archive: Path) -> Archive:
+    """Return an archive or a folder, open for reading.
 
     Raises:
         BadArchive: There is no such file, it is no zip, or it has too many files.
     """
+    if archive.is_dir():
+        return FolderArchive(archive)
     if not archive.exists():
         raise BadArchive(f"there is no file {archive}")
     try:
@@ -69,15 +73,11 @@ def open_archive(archive: Path) -> zipfile.ZipFile:
     return zipped
 
 
-def name_rank(name: str, lab: Lab) -> tuple[bool, bool]:
-    """Return a key that orders the notebooks of one attempt: the one with the lab's exact name is the largest."""
-    return (name == f"{lab.name}.ipynb", lab.name in name)
+def read_candidate(file: SubmittedFile, lab: Lab | None, log: CollectLog, reader: Reader) -> Candidate | None:
+    """Return a notebook with its lab and the number of its answers, or None if the notebook is skipped.
 
-
-def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog, reader: Reader) -> Lab | None:
-    """Return the lab of a notebook, or None if the notebook is skipped.
-
-    A notebook that cannot be read is accepted if the lab is given, so that grading tells the student the reason.
+    A notebook that cannot be read is accepted if the lab is given, so that grading tells the student the reason. A
+    `.json` that is no notebook is another file of the student's.
 
     Args:
         file: The notebook.
@@ -89,80 +89,66 @@ def identify_lab(file: SubmittedFile, lab: Lab | None, log: CollectLog, reader: 
         path = Path(folder, student_id(file.own_name))
         replace_file(path, file.data)
         try:
-            return reader.lab(path, lab)
+            return Candidate(file, *reader.lab_and_answers(path, lab))
         except NotANotebook as error:
-            if lab is not None and OTHER_LAB not in str(error):
-                return lab
+            named = is_notebook_name(file.own_name)
+            if lab is not None and OTHER_LAB not in str(error) and named:
+                return Candidate(file, lab, UNREADABLE)
             reason = str(error).replace(f"{path.name} is ", "it is ", 1)
-    log.skip(f"{file.student}: {file.shown}", reason)
+    if named or not file.inside:
+        log.skip(f"{file.student}: {file.shown}", reason)
     return None
 
 
-def submitted_files(zipped: zipfile.ZipFile, log: CollectLog) -> Iterator[SubmittedFile]:
+def submitted_files(opened: Archive, log: CollectLog, zone: tzinfo = UTC) -> Iterator[SubmittedFile]:
     """Yield the notebooks of an archive, those inside students' own zips included.
 
     Args:
-        zipped: The open archive.
-        log: Receives the students' ids, and a line for each file that is skipped.
+        opened: The open archive.
+        log: Receives the students' ids and names, and a line for each file that is skipped.
+        zone: The time zone of times that the archive holds without one.
 
     Raises:
-        BadArchive: The archive is not from a known LMS.
+        BadArchive: The archive holds no submissions.
     """
-    for entry, files in files_by_lms(zipped):
+    entries = [e for e in opened.infolist() if not e.is_dir() and not is_system_file(e.filename)]
+    layout = find_layout(entries)
+    log.layout = layout.title
+    for entry, files in layout.files(Source(opened, entries, log, zone)):
         if files is not None:
             log.students |= {file.student for file in files}
-            yield from notebooks_of_entry(zipped, entry, files, log)
-        elif not entry.filename.endswith(GRADESCOPE):
+            for file in files:
+                log.add_person(file.student, file.person)
+            yield from notebooks_of_entry(opened, entry, files, layout, log)
+        elif not layout.whole_folders or may_be_notebook(entry.filename):
             log.skip(entry.filename, "its name does not say whose file it is")
 
 
-def files_by_lms(zipped: zipfile.ZipFile) -> Iterable[Owned]:
-    """Recognise the LMS of an archive, and return its entries with their students.
-
-    Raises:
-        BadArchive: The archive is not from a known LMS.
-    """
-    entries = [entry for entry in zipped.infolist() if not entry.is_dir()]
-    for entry in entries:
-        if re.fullmatch(rf"(assignment_[^/]*export/)?{GRADESCOPE}", entry.filename):
-            return gradescope(zipped, entry, entries)
-    # The majority decides, because a student chooses the end of a single name and could imitate another LMS.
-    by_moodle = sum(MOODLE.search(entry.filename) is not None for entry in entries)
-    by_canvas = sum(CANVAS.fullmatch(PurePosixPath(entry.filename).name) is not None for entry in entries)
-    if by_moodle > by_canvas:
-        return moodle(entries)
-    if by_canvas:
-        return canvas(entries)
-    raise BadArchive(
-        "this is not an archive from Canvas (name_12345_67890_file.ipynb), Moodle "
-        f"(Name_12345_assignsubmission_file_/…) or Gradescope ({GRADESCOPE}); "
-        "download all submissions from your LMS and give that zip, unchanged"
-    )
-
-
 def notebooks_of_entry(
-    zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, files: list[SubmittedFile], log: CollectLog
+    opened: Archive, entry: zipfile.ZipInfo, files: list[SubmittedFile], layout: Layout, log: CollectLog
 ) -> Iterator[SubmittedFile]:
     """Yield the notebooks that one entry holds, once for each of its students.
 
     Args:
-        zipped: The open archive.
+        opened: The open archive.
         entry: One of its entries.
         files: The entry as a file of each of its students, without content.
+        layout: How the archive is laid out.
         log: Receives a line if the entry, or a part of it, is skipped.
     """
     shown = f"{', '.join(file.student for file in files)}: {entry.filename}"
-    kind = PurePosixPath(entry.filename.lower()).suffix
+    notebook, kind = may_be_notebook(entry.filename), PurePosixPath(entry.filename.lower()).suffix
     if reason := rejection_reason(entry):
         log.skip(shown, reason)
-    elif kind in (".ipynb", ".zip"):
+    elif notebook or kind == ".zip":
         try:
-            data = read_entry(zipped, entry, MAX_BYTES if kind == ".ipynb" else MAX_ZIP)
+            data = read_entry(opened, entry, MAX_BYTES if notebook else MAX_ZIP)
         except BadArchive as error:
             log.skip(shown, str(error))
             return
-        found = [("", data)] if kind == ".ipynb" else notebooks_in_zip(shown, data, log)
+        found = [("", data)] if notebook else notebooks_in_zip(shown, data, log)
         for name, content in found:
             yield from (replace(file, inside=name, data=content) for file in files)
-    elif kind != ".pdf":  # expected beside a notebook; a student with only a PDF is listed in `Collected.missing`
+    elif kind != ".pdf" and not layout.whole_folders:
+        # A PDF is expected beside a notebook; a student with only a PDF is listed in `Collected.missing`.
         log.skip(shown, "it is neither a notebook nor a zip")

@@ -1,4 +1,4 @@
-"""Collect submissions from a zip of Canvas, Moodle or Gradescope into the layout that `autograder grade` reads.
+"""Collect submissions from the archive of an LMS or from a folder into the layout that `autograder grade` reads.
 
 No file is unpacked under its own name: files are read into memory, up to a limit, and written where we choose.
 """
@@ -6,7 +6,7 @@ No file is unpacked under its own name: files are read into memory, up to a limi
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from autograder.course.labs import Lab
@@ -15,39 +15,54 @@ from autograder.files import replace_file
 from autograder.intake.archive import latest_files
 from autograder.intake.collected import Collected, CollectLog
 from autograder.intake.lms.base import SubmittedFile
-from autograder.intake.lms.moodle import read_times
+from autograder.intake.lms.worksheets import Facts, read_worksheet
 from autograder.intake.names import display_name
+from autograder.intake.people import write_people
+from autograder.intake.times import find_zone
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"  # the format that nbgrader reads from timestamp.txt
 
 
 def collect(
-    archive: Path, target: Path, lab: Lab | None = None, late: str | None = None, times: Path | None = None
+    archive: Path,
+    target: Path,
+    lab: Lab | None = None,
+    late: str | None = None,
+    times: Path | None = None,
+    timezone: str = "UTC",
 ) -> Collected:
     """Write the latest attempt of each student to `target/STUDENT/LAB/LAB.ipynb`.
 
-    A `timestamp.txt` beside it holds the submission time, where that is known.
+    A `timestamp.txt` beside it holds the submission time, where that is known. `target/students.csv` holds the names
+    and e-mail addresses that the archive knows.
 
     Args:
-        archive: The zip from the LMS.
+        archive: The zip from the LMS, or a folder.
         target: The folder for the submissions; created if it does not exist.
         lab: Accept only this lab; if None, each notebook determines its own.
         late: The time to record for a file that Canvas marks as LATE, such as `2026-12-01 00:00:00 UTC`, because
             Canvas's archive does not hold the time.
-        times: Moodle's grading worksheet, a CSV file with the times that Moodle's archive does not hold.
+        times: A CSV file with the times that the archive does not hold: Moodle's grading worksheet, or GitHub
+            Classroom's list of grades.
+        timezone: The time zone of times that the LMS writes without one, such as `Europe/Berlin`.
 
     Returns:
         What was accepted and what was skipped.
 
     Raises:
-        BadArchive: The archive or the worksheet cannot be used, or `late` is not a time.
+        BadArchive: The archive or the worksheet cannot be used, `late` is not a time, or there is no such time zone.
     """
     late = None if late is None else checked_time(late)
+    zone: tzinfo = find_zone(timezone)
     log = CollectLog()
-    known = read_times(times, log) if times else {}
-    latest = latest_files(archive, lab, log)
+    known = read_worksheet(times, log, zone) if times else {}
+    latest = latest_files(archive, lab, log, zone)
     for _, (file, found) in sorted(latest.items(), key=lambda item: item[0]):
-        store_submission(replace(file, time=file.time or known.get(file.user)), found, target, late, log)
+        facts = known.get(file.user, Facts())
+        log.add_person(file.student, facts.person)
+        store_submission(replace(file, time=file.time or facts.time), found, target, late, log)
+    if log.accepted:
+        write_people(target, {student: who for student, who in log.people.items() if (target / student).is_dir()})
     return log.result()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autograder.intake.names import display_name
+from autograder.intake.people import Person
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,9 @@ class Collected:
         students: The ids of all students who have a file in the archive.
         labs: The ids of the students with an accepted submission, by the name of the lab.
         untimed: The ids of the students with an accepted submission whose submission time is unknown.
+        notes: One line for each thing that could not be read and costs no submission, such as a time.
+        layout: How the archive was read, such as "Canvas".
+        local_times: Whether the archive holds times without a time zone, which were read in the given zone.
     """
 
     accepted: tuple[str, ...]
@@ -25,6 +29,9 @@ class Collected:
     students: frozenset[str]
     labs: Mapping[str, frozenset[str]]
     untimed: frozenset[str]
+    notes: tuple[str, ...] = ()
+    layout: str = ""
+    local_times: bool = False
 
     @property
     def missing(self) -> list[str]:
@@ -41,6 +48,10 @@ class CollectLog:
     students: set[str] = field(default_factory=set)
     labs: dict[str, set[str]] = field(default_factory=dict)
     untimed: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    people: dict[str, Person] = field(default_factory=dict)
+    layout: str = ""
+    local_times: bool = False
 
     def skip(self, name: str, reason: str) -> None:
         """Record that a file was skipped.
@@ -51,6 +62,15 @@ class CollectLog:
         """
         self.skipped.append(f"{display_name(name)}: {reason}")
 
+    def note(self, name: str, what: str) -> None:
+        """Record that something could not be read, although no submission is lost by it; the arguments are as above."""
+        self.notes.append(f"{display_name(name)}: {what}")
+
+    def add_person(self, student: str, someone: Person | None) -> None:
+        """Record what the archive says about a student."""
+        if someone is not None:
+            self.people[student] = self.people.get(student, Person()).updated(someone)
+
     def result(self) -> Collected:
         """Return what was recorded so far as an immutable value."""
         return Collected(
@@ -59,4 +79,7 @@ class CollectLog:
             students=frozenset(self.students),
             labs={lab: frozenset(students) for lab, students in self.labs.items()},
             untimed=frozenset(self.untimed),
+            notes=tuple(self.notes),
+            layout=self.layout,
+            local_times=self.local_times,
         )

@@ -11,6 +11,7 @@ import nbformat
 from autograder.bounded import Bounded, Bounds, FailedInside, OutOfBounds
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook
+from autograder.intake.answers import count_answers
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission
 from autograder.intake.submission import open_submission
@@ -68,6 +69,14 @@ class Reader:
         """Return the lab of a notebook; the arguments and errors are those of `submission`."""
         return find_lab(self.read(path, lab, "lab")["lab"])
 
+    def lab_and_answers(self, path: Path, lab: Lab | None) -> tuple[Lab, int]:
+        """Return the lab of a notebook and the number of its answers; arguments and errors are those of `submission`.
+
+        A cell counts as an answer if it differs from the released blank.
+        """
+        found = self.read(path, lab, "lab")
+        return find_lab(found["lab"]), found["answers"]
+
     def tidy(self, path: Path) -> str:
         """Return a notebook as nbformat writes it, reduced to what grading uses.
 
@@ -112,7 +121,7 @@ def read_in_child(path: str, lab: str | None, what: str) -> dict[str, Any]:
     except NotANotebook as error:
         return {"rejected": str(error)}
     if what == "lab":
-        return {"lab": submission.lab.name}
+        return {"lab": submission.lab.name, "answers": count_answers(submission)}
     return {
         "lab": submission.lab.name,
         "release": submission.release,

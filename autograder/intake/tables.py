@@ -21,14 +21,29 @@ def read_csv(path: Path) -> list[list[str]]:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise BadArchive(f"{path.name} has more than {MAX_BYTES // 2**20} MB, so it is no table of a class")
-        if b"\0" in raw:
-            raise BadArchive(f"{path.name} cannot be read as CSV (it has null bytes)")
+    except OSError as error:
+        raise BadArchive(f"{path.name} cannot be read as CSV ({error.strerror})") from error
+    return parse_csv(raw, path.name)
+
+
+def parse_csv(raw: bytes, name: str) -> list[list[str]]:
+    """Return the rows of a CSV file. Every cell is text, so an id such as 00123 stays as it is.
+
+    Args:
+        raw: The content of the file.
+        name: Its name for messages.
+
+    Raises:
+        BadArchive: It is too large, or no CSV.
+    """
+    if len(raw) > MAX_BYTES:
+        raise BadArchive(f"{name} has more than {MAX_BYTES // 2**20} MB, so it is no table of a class")
+    if b"\0" in raw:
+        raise BadArchive(f"{name} cannot be read as CSV (it has null bytes)")
+    try:
         rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadArchive(f"{path.name} cannot be read as CSV ({reason})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadArchive(f"{name} cannot be read as CSV ({error})") from error
     if max(map(len, rows), default=0) > MAX_COLUMNS:
-        raise BadArchive(f"{path.name} has more than {MAX_COLUMNS:,} columns, so it is no table of a class")
+        raise BadArchive(f"{name} has more than {MAX_COLUMNS:,} columns, so it is no table of a class")
     return rows

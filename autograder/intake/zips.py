@@ -8,10 +8,11 @@ import re
 import stat
 import zipfile
 import zlib
+from typing import IO, Protocol
 
 from autograder.errors import BadArchive
 from autograder.intake.collected import CollectLog
-from autograder.intake.names import display_name, is_system_file
+from autograder.intake.names import display_name, is_system_file, may_be_notebook
 from autograder.intake.notebook import MAX_BYTES
 
 MAX_FILES = 50_000  # in the archive of a class
@@ -28,6 +29,13 @@ UNREADABLE = (  # what zipfile raises for a damaged entry
     ValueError,
     lzma.LZMAError,
 )
+
+
+class Opens(Protocol):
+    """What opens its entries: a zip, or a folder that is read like one."""
+
+    def open(self, entry: zipfile.ZipInfo, /) -> IO[bytes]:
+        """Open an entry for reading."""
 
 
 def rejection_reason(entry: zipfile.ZipInfo) -> str | None:
@@ -50,11 +58,11 @@ def rejection_reason(entry: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def read_entry(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+def read_entry(zipped: Opens, entry: zipfile.ZipInfo, limit: int) -> bytes:
     """Return the content of an entry. The size that its header claims is not trusted.
 
     Args:
-        zipped: The open archive.
+        zipped: The open archive or folder.
         entry: The entry to read.
         limit: The most bytes that it may have.
 
@@ -93,7 +101,7 @@ def notebooks_in_zip(name: str, data: bytes, log: CollectLog) -> list[tuple[str,
             log.skip(name, reason)
             return []
         for entry in entries:
-            if entry.filename.lower().endswith(".ipynb") and not is_system_file(entry.filename):
+            if may_be_notebook(entry.filename) and not is_system_file(entry.filename):
                 try:
                     found.append((entry.filename, read_entry(own, entry, MAX_BYTES)))
                 except BadArchive as error:
@@ -111,7 +119,7 @@ def zip_rejection_reason(entries: list[zipfile.ZipInfo]) -> str | None:
     if sum(entry.file_size for entry in entries) > MAX_ZIP:
         return f"it unpacks to more than {MAX_ZIP // 2**20} MB"
     names = [entry.filename for entry in entries]
-    if any(name.lower().endswith(".ipynb") and not is_system_file(name) for name in names):
+    if any(may_be_notebook(name) and not is_system_file(name) for name in names):
         return None
     if any(name.lower().endswith(".zip") for name in names):
         return "it contains no notebook, only another zip, and a zip inside a zip is not opened"

@@ -5,6 +5,7 @@ import zipfile
 
 import nbformat
 
+from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.demo import blank
 from autograder.judging.class_run import find_submissions
@@ -40,6 +41,14 @@ def notebook(mark="") -> bytes:
     """Return an unsolved notebook of lab 4 whose last cell holds the mark."""
     copy = blank(LAB)
     copy.cells.append(nbformat.v4.new_markdown_cell(mark))
+    return nbformat.writes(copy).encode()
+
+
+def answered(mark="") -> bytes:
+    """Return a notebook of lab 4 with one answer, whose last cell holds the mark."""
+    copy = nbformat.reads(notebook(mark).decode(), as_version=4)
+    cell = next(cell for cell in copy.cells if role_of(cell) == "answer")
+    cell.source += "\n# my own line"
     return nbformat.writes(copy).encode()
 
 

@@ -17,7 +17,7 @@ from autograder.gradebook.rows import GradebookRow, row_of
 from autograder.gradebook.spreadsheets import csv_text, plain_csv, without_formula
 from autograder.intake.collect import collect
 from autograder.intake.collected import CollectLog
-from autograder.intake.lms.moodle import read_times
+from autograder.intake.lms.worksheets import read_worksheet
 from autograder.intake.names import student_id
 from autograder.judging import judge as judging
 from autograder.judging.class_run import nbgrader_id
@@ -148,7 +148,7 @@ def test_a_hostile_table_is_rejected_with_one_sentence(tmp_path, data):
     path = tmp_path / "table.csv"
     path.write_bytes(data)
     for error, read in (
-        (BadArchive, lambda: read_times(path, CollectLog())),
+        (BadArchive, lambda: read_worksheet(path, CollectLog())),
         (ExportError, lambda: filled_roster(path, [row("ada")], "x")),
     ):
         with pytest.raises(error, match=r"table\.csv") as rejected:

@@ -1,19 +1,25 @@
-"""Gradescope: one folder for each submission, and one file that names the students of all of them."""
+"""Gradescope: one folder for each submission, and one file that names the students of all of them.
+
+"Export Submissions" of an assignment makes it; https://guides.gradescope.com documents the export. Ids, names, e-mail
+addresses and times stand in `submission_metadata.yml`.
+"""
 
 from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import PurePosixPath
 
 import yaml
 
 from autograder.errors import BadArchive
-from autograder.intake.lms.base import Owned, SubmittedFile
-from autograder.intake.names import student_id
-from autograder.intake.zips import read_entry, rejection_reason
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.names import display_name, student_id
+from autograder.intake.people import person
+from autograder.intake.times import parse_time
+from autograder.intake.zips import Opens, read_entry, rejection_reason
 
 GRADESCOPE = "submission_metadata.yml"
 MAX_METADATA = 64 * 2**20  # bytes; a class of 5,000 with ten attempts each has some 10 MiB
@@ -23,32 +29,58 @@ NOTHING = ("", "~", "null")  # YAML's words for no value
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is text: an id such as 00123 is no number
 
 
-def gradescope(zipped: zipfile.ZipFile, listed: zipfile.ZipInfo, entries: Iterable[zipfile.ZipInfo]) -> Iterator[Owned]:
-    """Yield each entry of a Gradescope archive with one file for each student of its group.
+def find_metadata(entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
+    """Return Gradescope's own metadata, at the top of the archive; a student's file of this name does not count."""
+    names = re.compile(rf"(assignment_[^/]*export/)?{GRADESCOPE}")
+    return next((entry for entry in entries if names.fullmatch(entry.filename)), None)
 
-    Args:
-        zipped: The open archive.
-        listed: Its entry `submission_metadata.yml`, which has the names and times.
-        entries: All of its entries.
+
+def gradescope(source: Source) -> Iterator[Owned]:
+    """Yield each entry of a Gradescope archive with one file for each student of its group.
 
     Raises:
         BadArchive: The metadata cannot be read.
     """
-    metadata = read_metadata(zipped, listed)
-    for entry in entries:
-        if entry is listed:
+    listed = find_metadata(source.entries)
+    assert listed is not None  # the layout was recognised by it
+    metadata = read_metadata(source.archive, listed)
+    times = {folder: submission_time(folder, about, source) for folder, about in metadata.items()}
+    for entry in source.entries:
+        if entry.filename.endswith(GRADESCOPE):
             continue
         folder = next((p for p in PurePosixPath(entry.filename).parts if p.startswith("submission_")), "")
         about = metadata.get(folder)
-        about = about if isinstance(about, dict) else {}
-        time = parse_time(about.get(":created_at"))
-        people = submitters(about)
+        people = submitters(about) if isinstance(about, dict) else []
+        time = times.get(folder)
         attempt = (time.timestamp() if time else 0.0, folder)
-        files = [SubmittedFile(submitter_id(p), entry.filename, b"", attempt, time, lms="gradescope") for p in people]
+        files = [
+            SubmittedFile(
+                submitter_id(one),
+                entry.filename,
+                attempt=attempt,
+                time=time,
+                lms="gradescope",
+                person=person(text_of(one, ":name"), text_of(one, ":email")),
+            )
+            for one in people
+        ]
         yield entry, files or None
 
 
-def read_metadata(zipped: zipfile.ZipFile, listed: zipfile.ZipInfo) -> dict:
+def submission_time(folder: str, about: object, source: Source) -> datetime | None:
+    """Return the time of a submission in UTC; None, with a note, if it cannot be read or names an unknown zone."""
+    text = text_of(about, ":created_at") if isinstance(about, dict) else ""
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        why = str(error) if isinstance(error, BadArchive) else f"the time '{display_name(text)}' cannot be read"
+        source.log.note(f"{GRADESCOPE}, {folder}", f"{why}. No late penalty applies")
+        return None
+
+
+def read_metadata(zipped: Opens, listed: zipfile.ZipInfo) -> dict:
     """Return Gradescope's metadata: the name of a submission's folder -> its description.
 
     Raises:
@@ -89,21 +121,21 @@ def submitters(about: dict) -> list[dict]:
     return [person for person in people if isinstance(person, dict)]
 
 
-def submitter_id(person: dict) -> str:
+def submitter_id(one: dict) -> str:
     """Return the id of a student: from the student number, else the e-mail address, else the name."""
-    names = (person.get(key) for key in (":sid", ":email", ":name"))
-    name = next((name for name in names if isinstance(name, str) and name not in NOTHING), "")
-    return student_id(str(name))
+    return student_id(next(filter(None, (text_of(one, key) for key in (":sid", ":email", ":name"))), ""))
 
 
-def parse_time(value: object) -> datetime | None:
-    """Return a time from the metadata in UTC, or None if there is none.
+def text_of(about: dict, key: str) -> str:
+    """Return a value of the metadata, or "" if it is none or no text."""
+    value = about.get(key)
+    return value if isinstance(value, str) and value not in NOTHING else ""
 
-    Args:
-        value: A text such as `2026-12-01 02:00:00.000000000 +02:00`; without a time zone it is in UTC.
-    """
-    try:
-        time = datetime.fromisoformat(re.sub(r"\s+(?=(Z|[+-]\d\d:?\d\d)$)", "", str(value).strip()))
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+
+LAYOUT = Layout(
+    "gradescope",
+    "Gradescope",
+    GRADESCOPE,
+    lambda entries: len(entries) if find_metadata(entries) else 0,
+    gradescope,
+)
