@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from autograder.feedback.formgrader import secure_formgrader
+from autograder.gradebook.times import refuse_unknown_zones
 
 c = get_config()  # noqa: F821 nbgrader defines it
 
@@ -37,6 +38,7 @@ c.Autograde.autograde_preprocessors = [
     "autograder.gradebook.preprocessors.Sandboxed",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
+    "autograder.gradebook.preprocessors.Extensions",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
@@ -56,3 +58,6 @@ c.GenerateFeedback.preprocessors = [
 
 # What being late costs: "none", or "zero". The due date is the assignment's, in the gradebook (docs/instructor.md).
 c.LateSubmissionPlugin.penalty_method = "none"
+# More time for single students: a table with the columns student, lab and extension (docs/instructor.md).
+c.Extensions.table = str(COURSE / "extensions.csv")
+refuse_unknown_zones()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from autograder.course.labs import Lab
@@ -66,6 +67,7 @@ class GradedClass:
     look: list[str] = field(default_factory=list)  # students whose notebook needs manual attention
     waiting: dict[str, int] = field(default_factory=dict)  # student -> written answers to grade
     changed: list[str] = field(default_factory=list)  # students whose notebook changed after a person graded it
+    extended: dict[str, timedelta] = field(default_factory=dict)  # student -> how much more time was given
 
     @property
     def graded(self) -> int:
@@ -140,6 +142,7 @@ def store_grades(job: ClassJob, class_run: ClassRun, look: list[str]) -> GradedC
         list(dict.fromkeys([*look, *recorded.look])),
         {row.student: len(row.open) for row in rows if row.open},
         [row.student for row in rows if row.changed],
+        {row.student: row.extension for row in rows if row.extension},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,6 +180,9 @@ def print_graded(result: GradedClass) -> None:
             print(f"  feedback   {page}")
         if len(result.pages) > SHOWN:
             print(f"  and {len(result.pages) - SHOWN} more in {run.course / 'feedback'}")
+    if result.extended:
+        given = [f"{student} (+{time / timedelta(hours=1):g} h)" for student, time in result.extended.items()]
+        print(f"Extensions: {', '.join(given[:SHOWN])}{' and more' if len(given) > SHOWN else ''}")
     if lines := manual_work(result):
         print("\nLeft for a person:")
         for line in lines:

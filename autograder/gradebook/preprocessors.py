@@ -1,4 +1,4 @@
-"""Our preprocessors for nbgrader: repair, and the sandbox and the judge instead of its kernel and its asserts.
+"""Our preprocessors for nbgrader: repair, the sandbox and the judge instead of its kernel and its asserts, extensions.
 
 `nbgrader_config.py` lists these classes. Scores, partial credit, late penalties and formgrader remain nbgrader's.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import compute_checksum
 from traitlets import Unicode
@@ -18,6 +19,7 @@ from autograder.course.cells import named_exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
+from autograder.gradebook.extensions import apply_extension
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
@@ -107,3 +109,17 @@ class Sandboxed(NbGraderPreprocessor):
             run = execute_task(task, sandbox)
         store.save(key, run)
         return run
+
+
+class Extensions(NbGraderPreprocessor):
+    """Give a student more time, as `extensions.csv` says. It stands before nbgrader's AssignLatePenalties."""
+
+    table = Unicode("", help="the table of extensions; none if it is empty").tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
+        """Return the notebook as it is; the extension is set in the gradebook."""
+        facts = resources["nbgrader"]
+        if self.table:
+            with Gradebook(facts["db_url"]) as book:
+                apply_extension(book, Path(self.table), find_lab(facts["assignment"]), facts["student"])
+        return nb, resources

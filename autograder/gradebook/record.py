@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autograder.course.labs import Lab
-from autograder.errors import GradebookError
-from autograder.gradebook import manual_grades
+from autograder.errors import BadArchive, GradebookError
+from autograder.gradebook import extensions, manual_grades
 from autograder.gradebook.lock import course_lock
 from autograder.gradebook.nbgrader import has_gradebook, open_gradebook, run_nbgrader
+from autograder.gradebook.people import store_people
 from autograder.gradebook.staging import copy_to_submitted, stage
+from autograder.intake.people import read_people
 from autograder.judging.class_run import ClassRun
 from autograder.progress import progress_by_files
 
@@ -82,17 +84,20 @@ def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: b
         f"--CourseDirectory.submitted_directory={staged.name}",
         f"--Sandboxed.store={class_run.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
+        f"--Extensions.table={class_run.course / extensions.TABLE}",
     ]
     graded = [entry.student for entry in class_run.students if entry.grade is not None]
     unstaged = [student for student in graded if not (staged / student).is_dir()]
     commands = ClassCommands(class_run.course, class_run.lab, [s for s in graded if s not in unstaged], lock, flags)
     problems += commands.update_assignment()
+    problems += extension_problems(class_run)
     ungraded = commands.run("autograde", "recording scores", "autograded", "*.ipynb", commands.students)
     ungraded |= dict.fromkeys(unstaged, "")
     problems += [f"{student}: nbgrader autograde failed{why}; {SCORES_LOST}" for student, why in ungraded.items()]
     if reviewed:
         with open_gradebook(class_run.course) as book:
             manual_grades.restore_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder, reviewed)
+    problems += name_students(class_run)
     pageless: dict[str, str] = {}
     if feedback:
         commands.students = [student for student in commands.students if student not in ungraded]
@@ -101,6 +106,28 @@ def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: b
             f"{student}: nbgrader generate_feedback failed{why}; {PAGE_LOST}" for student, why in pageless.items()
         ]
     return Recorded(problems, not ungraded, list(dict.fromkeys([*ungraded, *pageless])), list(pageless))
+
+
+def extension_problems(class_run: ClassRun) -> list[str]:
+    """Return one line for each extension that has no effect; most courses have no table of extensions."""
+    table = class_run.course / extensions.TABLE
+    if not table.is_file():
+        return []
+    with open_gradebook(class_run.course) as book:
+        students = [entry.student for entry in class_run.students]
+        return extensions.check_extensions(book, table, class_run.lab, students)
+
+
+def name_students(class_run: ClassRun) -> list[str]:
+    """Store the names that `collect` has found, and return a line if they cannot be read."""
+    try:
+        people = read_people(class_run.submissions) if class_run.submissions else {}
+    except BadArchive as error:
+        return [str(error)]
+    if people:
+        with open_gradebook(class_run.course) as book:
+            store_people(book, people)
+    return []
 
 
 class ClassCommands:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class GradebookRow:
         open: The written exercises that have not been graded yet.
         changed: Whether the student submitted again after manual grading.
         comments: A grader's comments by exercise.
+        extension: How much more time the student has; 0 for most.
     """
 
     student: str
@@ -39,6 +41,7 @@ class GradebookRow:
     open: list[str] = field(default_factory=list)
     changed: bool = False
     comments: Mapping[str, str] = field(default_factory=dict)
+    extension: timedelta = timedelta()
 
     @property
     def points(self) -> float:
@@ -98,6 +101,7 @@ def row_of(submission: Any, lab: Lab) -> GradebookRow:
             for comment in notebook.comments
             if comment.comment and comment.cell.name in answers
         },
+        extension=submission.extension or timedelta(),
     )
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
+from autograder.gradebook.times import NBGRADERS
 from autograder.intake.reader import Reader
+from autograder.intake.times import UnknownTimeZone, parse_time
 from autograder.judging.class_run import ClassRun, StudentRun
 
 TIME_BYTES = 200  # read of a timestamp.txt
@@ -83,24 +85,25 @@ def stage_student(lab: Lab, entry: StudentRun, folder: Path, reader: Reader) -> 
     if secret := exchange_secret(entry):
         (place / SECRET).write_text(secret, encoding="utf-8")
     if stamp := timestamp_file(entry):
-        if time := valid_time(stamp):
-            (place / "timestamp.txt").write_text(time + "\n", encoding="utf-8")
-        else:
+        try:
+            (place / "timestamp.txt").write_text(read_time(stamp) + "\n", encoding="utf-8")
+        except UnknownTimeZone as error:
+            return [f"{entry.student}: its timestamp.txt: {error}. No late penalty applies until then"]
+        except (OSError, ValueError):
             return [f"{entry.student}: its timestamp.txt holds no time, so no late penalty applies"]
     return []
 
 
-def valid_time(stamp: Path) -> str | None:
-    """Return the submission time in a file, or None if nbgrader could not read it."""
-    from nbgrader.utils import parse_utc
+def read_time(stamp: Path) -> str:
+    """Return the submission time in a file, in UTC and in nbgrader's format.
 
-    try:
-        with stamp.open(encoding="utf-8") as file:
-            time = file.read(TIME_BYTES).strip()
-        parse_utc(time)
-    except (OSError, ValueError, OverflowError):
-        return None
-    return time
+    Raises:
+        UnknownTimeZone: Its zone cannot be resolved. nbgrader would count it as UTC.
+        ValueError: It is no time.
+        OSError: It cannot be read.
+    """
+    with stamp.open(encoding="utf-8") as file:
+        return parse_time(file.read(TIME_BYTES).strip()).strftime(NBGRADERS)
 
 
 def exchange_secret(entry: StudentRun) -> str | None:

@@ -67,6 +67,7 @@ class ClassRun:
     students: list[StudentRun] = field(default_factory=list)
     run_now: int = 0  # notebooks that were not in the store
     damaged: dict[str, str] = field(default_factory=dict)  # student -> why the stored run could not be used
+    submissions: Path | None = None  # the folder of the submissions, which may have a table of names
 
 
 def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
@@ -124,7 +125,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
         FileNotFoundError: there is no submission.
     """
     versions = {entry.name: entry.evidence_version for entry in load(lab.short)}
-    class_run = ClassRun(lab, course, Store(store or course / "store", versions))
+    class_run = ClassRun(lab, course, Store(store or course / "store", versions), submissions=folder)
     secret = read_secret()
     with Reader() as reader:
         for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):

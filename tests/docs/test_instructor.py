@@ -84,15 +84,19 @@ def copy_tree(course):
     os.symlink(sys.prefix, course / ".venv")
 
 
-STUDENTS = {"lovelaceada_101": "ada", "didodia_102": "dia", "halehal_103": "ada"}
+STUDENTS = {"lovelaceada_101": "ada", "didodia_102": "dia", "halehal_103": "ada", "graceg_104": "ada"}
+LATE = ("halehal", "graceg")
 
 
 def hand_in(course):
-    """Write what Canvas exports, submissions and gradebook: Ada is in time, Dia has a known mistake, Hal is late."""
+    """Write what Canvas exports, submissions and gradebook.
+
+    Ada is in time, Dia has a known mistake, Hal is late, and so is Grace, who has an extension.
+    """
     with zipfile.ZipFile(course / "submissions.zip", "w") as archive:
         for student, who in STUDENTS.items():
             name, number = student.split("_")
-            late = "LATE_" if name == "halehal" else ""
+            late = "LATE_" if name in LATE else ""
             text = nbformat.v4.writes(as_colab_saves(CLASS[who](LAB)))
             archive.writestr(f"{name}_{late}{number}_9{number}_lab4.ipynb", text)
     rows = "".join(f'"{s.split("_")[0]}",{s.split("_")[1]},,{s},Tue,\n' for s in STUDENTS)
@@ -127,7 +131,7 @@ def test_the_address_is_set_once_and_everywhere(played, folder):
 
 def test_collecting_says_what_it_took(played):
     said = next(text for command, text in played.items() if command.startswith("autograder collect"))
-    assert "3 accepted, 0 skipped" in said and "halehal_103" in said
+    assert "4 accepted, 0 skipped" in said and "halehal_103" in said and "those of Canvas" in said
 
 
 def test_grading_gives_each_student_the_points_they_earned(played, folder):
@@ -137,15 +141,27 @@ def test_grading_gives_each_student_the_points_they_earned(played, folder):
     assert float(rows["didodia"]["score"]) == 10
     late = rows["halehal"]
     assert float(late["raw_score"]) == 14 and float(late["score"]) == 0  # half a day late, and it costs all
+    extended = rows["graceg"]  # as late, with an extension of two days
+    assert extended["timestamp"] == late["timestamp"] and float(extended["score"]) == 14
+
+
+def test_the_gradebook_has_the_names_of_the_archive(played, folder):
+    with open(folder / "guidance-labs" / "grades.csv") as file:
+        assert {row["last_name"] for row in csv.DictReader(file)} == {"lovelaceada", "didodia", "halehal", "graceg"}
+
+
+def test_grading_says_who_has_an_extension(played):
+    said = played["autograder regrade lab4"]
+    assert "Extensions: didodia_102 (+48 h), graceg_104 (+48 h)" in said
 
 
 def test_the_lms_gets_the_same_grades(played, folder):
     exports = folder / "guidance-labs" / "exports"
     with open(exports / f"{LAB.name}-canvas.csv") as file:
         points = {row["ID"]: row["Lab 4 (77)"] for row in csv.DictReader(file)}
-    assert points == {"": "18", "101": "14", "102": "10", "103": "0"}
+    assert points == {"": "18", "101": "14", "102": "10", "103": "0", "104": "14"}
     with open(exports / f"{LAB.name}-grades.csv") as file:
-        assert [row["points"] for row in csv.DictReader(file)] == ["10", "0", "14"]
+        assert [row["points"] for row in csv.DictReader(file)] == ["10", "14", "0", "14"]
     results = json.loads((exports / f"{LAB.name}-gradescope" / "halehal_103" / "results.json").read_text())
     assert results["score"] == 0 and "late" in results["output"]
     assert (exports / f"{LAB.name}-gradescope-autograder.zip").exists()
@@ -153,7 +169,7 @@ def test_the_lms_gets_the_same_grades(played, folder):
 
 def test_a_second_look_runs_nothing_and_says_the_same(played):
     assert "14 of 14 automatic points" in played[next(c for c in played if c.startswith("autograder grade-one"))]
-    assert "3 of 3 submissions graded, 0 of them run now" in played["autograder regrade lab4"]
+    assert "4 of 4 submissions graded, 0 of them run now" in played["autograder regrade lab4"]
 
 
 def test_feedback_pages_are_there(played, folder):

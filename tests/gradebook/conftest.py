@@ -13,6 +13,12 @@ import pytest
 from tests.gradebook.small_class import grade, grade_manually, submit
 
 
+@pytest.fixture
+def quick_gradebook(monkeypatch):
+    """Let nbgrader make gradebooks without starting alembic, which takes seconds and only writes its version."""
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "of a test")
+
+
 @pytest.fixture(scope="session")
 def course(tmp_path_factory):
     """A course with a graded class, where one written answer of ada is graded manually."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -12,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autograder.errors import BadArchive, NotANotebook
+from autograder.gradebook.extensions import read_extension
 from autograder.gradebook.outputs import safe_outputs
-from autograder.gradebook.staging import valid_time
+from autograder.gradebook.staging import read_time
 from autograder.intake.collect import collect, read_timestamp
-from autograder.intake.lms.gradescope import parse_time
-from autograder.intake.lms.moodle import parse_moodle_time
+from autograder.intake.lms.brightspace import parse_local
+from autograder.intake.lms.worksheets import parse_moodle_time
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import repair
+from autograder.intake.times import parse_time
 from autograder.judging.evidence import BadEvidence, unpack
 from autograder.running.frames import Frames
 from autograder.running.limits import Limits
@@ -144,12 +147,14 @@ class Calm:
 
 def read_times_of(data, folder):
     """Read a text as a time, in every place where one is read."""
-    parse_time(data)
+    parse_local(data)
     parse_moodle_time(data)
     path = folder / "timestamp.txt"
     path.write_text(data, encoding="utf-8", errors="surrogatepass")
     read_timestamp(path)
-    valid_time(path)
+    for read in (lambda: parse_time(data), lambda: read_time(path), lambda: read_extension(data)):
+        with contextlib.suppress(ValueError):  # and nothing else
+            read()
 
 
 def read_shown(data, folder):
