@@ -23,6 +23,8 @@ from autograder.intake.archive import latest_files
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import SubmittedFile
 
+ACCEPTING = ("canvas", "moodle")  # the layouts of archives whose LMS takes feedback back
+
 
 def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Path, target: Path) -> list[str]:
     """Write the feedback pages of a class again and pack them.
@@ -41,13 +43,14 @@ def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Pa
         One line for each student who is left out.
 
     Raises:
-        ExportError: The archive is from Gradescope, or no feedback could be packed.
+        ExportError: The archive is from another LMS, or no feedback could be packed.
         BadArchive: The archive cannot be used.
     """
     log = CollectLog()
     files = {student: file for (student, _), (file, _) in latest_files(archive, lab, log).items()}
-    if any(file.lms == "gradescope" for file in files.values()):
-        raise ExportError("Gradescope accepts no feedback files; use --to gradescope")
+    if any(file.lms not in ACCEPTING for file in files.values()):
+        more = "use --to gradescope, or " if log.layout == "Gradescope" else ""
+        raise ExportError(f"{log.layout} accepts no feedback files; {more}hand out the pages in {course / 'feedback'}")
     left_out: list[str] = []
     pages, packed = write_pages(lab, rows, course, left_out), 0
     with zipfile.ZipFile(make_private_file(target), "w", zipfile.ZIP_DEFLATED) as out:
@@ -110,7 +113,10 @@ def feedback_file(file: SubmittedFile, page: bytes, lab: Lab, row: GradebookRow,
         with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as own:
             own.writestr(name, page)
         return f"{file.prefix}{lab.name}{kind}", inner.getvalue()
-    return f"{file.prefix}{lab.name}{kind}", nbformat.writes(feedback_notebook(lab, row, course)).encode()
+    notebook = feedback_notebook(lab, row, course)
+    if kind == ".txt":  # a notebook that a browser saved as text: what goes back gets its name, so it is a text
+        return f"{file.prefix}{lab.name}{kind}", notebook.cells[0].source.encode()
+    return f"{file.prefix}{lab.name}{kind}", nbformat.writes(notebook).encode()
 
 
 def feedback_notebook(lab: Lab, row: GradebookRow, course: Path) -> nbformat.NotebookNode:
