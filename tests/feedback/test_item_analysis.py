@@ -5,39 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 from autograder.feedback.class_report import write_page
-from autograder.feedback.graded_student import GradedStudent
 from autograder.feedback.item_analysis import common_findings, discrimination, item_analysis, items_csv
-from autograder.judging.class_run import StudentRun
-from autograder.judging.grade import UNPROTECTED, Grade
-from autograder.running.run import Run
-from utils.checks.exercise import load
-from utils.checks.judging import Finding, Verdict
-
-EXERCISES = [exercise for exercise in load("lab4") if not exercise.manual]
-NAMES = [exercise.name for exercise in EXERCISES]
-NOT_ANSWERED = Finding("not_implemented", "Not answered yet.")
-
-
-def student(name, points, findings=None, problems=()):
-    """Return a graded student with some points in each exercise, and findings by exercise."""
-    found = findings or {}
-    verdicts = {
-        exercise.name: Verdict(value, exercise.points, found.get(exercise.name, []))
-        for exercise, value in zip(EXERCISES, points, strict=True)
-    }
-    grade = Grade("lab4_mnist_cfg", "0" * 12, verdicts, {}, problems=tuple(problems))
-    return GradedStudent(StudentRun(name, Path(f"{name}.ipynb"), grade=grade), grade, Run(""))
-
-
-def blank(name):
-    """Return a student who answered nothing, graded without a sandbox."""
-    return student(name, [0] * 5, {exercise: [NOT_ANSWERED] for exercise in NAMES}, [UNPROTECTED])
+from tests.feedback.made_class import EXERCISES, NAMES, NOT_ANSWERED, blank, class_report, student
+from utils.checks.judging import Finding
 
 
 def textbook(x, y):
@@ -102,13 +77,7 @@ def test_the_csv_has_a_row_for_each_exercise_and_says_what_is_undefined():
 
 def test_the_page_shows_the_analysis(tmp_path):
     chi = student("chi", [0, 4, 3, 2, 2], {NAMES[0]: [Finding("sign", "<b> off")]})
-    rows = item_analysis(EXERCISES, [student("ada", [3, 4, 3, 2, 2]), blank("ben"), chi])
-    document = {
-        "lab": "lab4_mnist_cfg", "submissions": 3, "graded": 3, "max_points": 14, "manual_max_points": 4,
-        "points": {"mean": 1, "median": 1, "lowest": 0, "highest": 2}, "distribution": [{"points": 0, "students": 3}],
-        "exercises": rows, "few": True, "blank": 1, "findings": [], "repairs": [], "cost": None, "unprotected": 0,
-        "look": [], "students": [],
-    }  # fmt: skip
+    document = class_report([student("ada", [3, 4, 3, 2, 2]), blank("ben"), chi])
     page = BeautifulSoup(write_page(document, tmp_path / "page.html").read_text(), "html.parser")
     text = " ".join(page.get_text(" ").split())
     assert "mostly chance" in text and "Blank submissions count here (1)" in text
