@@ -72,6 +72,9 @@ validate-full: $(READY)  ## the same with thousands of challenges, hours; goes o
 bench: $(READY)  ## all measurements
 	$(BIN)/python -m bench
 
+gpu-check: $(READY)  ## check probes, sampling and a training in bfloat16 on this machine's GPU: build/gpu-check.json
+	$(BIN)/python -m bench.gpu_check
+
 bench-grading: $(READY)  ## grading speed against stock nbgrader
 	$(BIN)/python -m bench.bench_grading
 
@@ -116,4 +119,4 @@ site: $(READY)  ## the live network, the labs and the docs as static HTML: build
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: gpu-check help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
