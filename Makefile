@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet --constraint constraints.txt \
 	  --index-url https://download.pytorch.org/whl/cpu torch torchvision)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres,similarity]"
 	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
 	touch $@
 
@@ -101,7 +101,7 @@ lint: $(READY)  ## ruff and the layers of the packages
 constraints:  ## install the newest versions that pyproject.toml allows, and write them to constraints.txt
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --editable ".[dev,site,postgres,cluster]"
+	build/constraints/bin/python -m pip install --quiet --editable ".[dev,site,postgres,cluster,similarity]"
 	(echo "# The versions that were tested, written by \`make constraints\`."; \
 	  build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v "^pip==") > constraints.txt
 	rm -rf build/constraints

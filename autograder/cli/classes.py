@@ -1,4 +1,4 @@
-"""Commands on a class: collect, grade, regrade, report, export."""
+"""Commands on a class: collect, grade, regrade, report, similarity, export."""
 
 from __future__ import annotations
 
@@ -144,6 +144,25 @@ def report(
 
 @click.command(cls=Command)
 @lab_argument()
+@submissions_option
+@course_option
+@click.option(
+    "--out", type=PATH, metavar="FILE", help="The page to write; COURSE/report/LAB-similarity.html by default."
+)
+def similarity(lab: str, submissions: Path | None, course: Path, out: Path | None) -> None:
+    """List similar submissions: hints for a person, not accusations."""
+    from autograder.course.labs import find_lab
+    from autograder.feedback.similarity import find_similar, write_similarity
+    from autograder.grading import ClassJob
+
+    job = ClassJob(find_lab(lab), course, submissions)
+    found = find_similar(job.open())
+    place = write_similarity(found, out or job.home / "report" / f"{job.lab.name}-similarity.html")
+    print(f"{found.compared} submissions compared, {len(found.pairs)} similar pairs: {place}")
+
+
+@click.command(cls=Command)
+@lab_argument()
 @click.option("--to", type=click.Choice(EXPORTS), required=True, help="What to write.")
 @course_option
 @click.option("--out", type=PATH, metavar="PATH", help="File or folder to write; in COURSE/exports by default.")
@@ -179,4 +198,4 @@ def export(
     printing.print_exported(result, to)
 
 
-COMMANDS = (collect, grade, regrade, report, export)
+COMMANDS = (collect, grade, regrade, report, similarity, export)
