@@ -1,0 +1,40 @@
+"""The name under which each LMS finds the student of a feedback page."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from autograder.course.labs import find_lab
+from autograder.feedback.lms_zip import feedback_file
+from autograder.gradebook.rows import GradebookRow
+from autograder.intake.lms.base import SubmittedFile
+
+LAB = find_lab("lab4")
+ROW = GradebookRow("Ada_Lovelace_501", "Lovelace, Ada", "", {}, 0.0, 18.0)
+MOODLE = "Ada Lovelace_501_assignsubmission_file/"
+BRIGHTSPACE = "39786-640693 - Ada Lovelace - Nov 30, 2026 914 PM/"
+
+
+@pytest.mark.parametrize(
+    "lms, prefix, name",
+    [
+        ("moodle", MOODLE, f"{MOODLE}{LAB.name}.html"),
+        ("brightspace", BRIGHTSPACE, f"{BRIGHTSPACE}{LAB.name}.html"),
+        ("blackboard", "", f"Ada_Lovelace_501/{LAB.name}.html"),
+        ("plain", "", f"Ada_Lovelace_501/{LAB.name}.html"),
+    ],
+)
+def test_the_page_goes_back_under_the_name_that_the_lms_knows(tmp_path, lms, prefix, name):
+    file = SubmittedFile(ROW.student, f"{prefix}lab4.ipynb", b"", lms=lms, prefix=prefix)
+    assert feedback_file(file, b"<page>", LAB, ROW, tmp_path) == (name, b"<page>")
+
+
+def test_canvas_gets_a_zip_for_a_zip(tmp_path):
+    prefix = "adalovelace_501_9501_"
+    file = SubmittedFile(ROW.student, f"{prefix}lab4.zip", b"", lms="canvas", prefix=prefix)
+    name, data = feedback_file(file, b"<page>", LAB, ROW, tmp_path)
+    assert name == f"{prefix}{LAB.name}.zip"
+    assert zipfile.ZipFile(io.BytesIO(data)).read(f"{LAB.name}.html") == b"<page>"
