@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("selenium")
 
 from autograder.feedback.class_report import write_page
+from autograder.feedback.similarity import Pair, Similarity, write_similarity
 from autograder.gradebook.outputs import verdict_outputs
 from tests.browser import axe
 from tests.feedback.made_class import NAMES, blank, class_report, student
@@ -49,6 +50,12 @@ def test_the_class_report(browser, tmp_path):
     eta = {NAMES[1]: [Finding("eta_inverted", f"You keep `labels` {LONG_WORD}")]}
     document = class_report([student("ada", [3, 4, 3, 2, 2]), blank("ben"), student("chi", [3, 0, 3, 1, 2], eta)])
     assert faults_in_all_views(browser, write_page(document, tmp_path / "report.html")) == []
+
+
+def test_the_similarity_report(browser, tmp_path):
+    pair = Pair(("ada", LONG_WORD), (0.9, 0.5), (f"x = {LONG_WORD}",))
+    page = write_similarity(Similarity("lab4_mnist_cfg", 3, [pair], ["zoe"]), tmp_path / "similarity.html")
+    assert faults_in_all_views(browser, page) == []
 
 
 def test_axe_notices_a_fault(browser, tmp_path):
