@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(if $(filter cpu,$(TORCH)),$(BIN)/python -m pip install --quiet --constraint constraints.txt \
 	  --index-url https://download.pytorch.org/whl/cpu torch torchvision)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,site,postgres,similarity]"
 	$(BIN)/python -c "import torch, torchvision, nbgrader, utils, autograder"
 	touch $@
 
@@ -72,6 +72,9 @@ validate-full: $(READY)  ## the same with thousands of challenges, hours; goes o
 bench: $(READY)  ## all measurements
 	$(BIN)/python -m bench
 
+gpu-check: $(READY)  ## check probes, sampling and a training in bfloat16 on this machine's GPU: build/gpu-check.json
+	$(BIN)/python -m bench.gpu_check
+
 bench-grading: $(READY)  ## grading speed against stock nbgrader
 	$(BIN)/python -m bench.bench_grading
 
@@ -98,7 +101,7 @@ lint: $(READY)  ## ruff and the layers of the packages
 constraints:  ## install the newest versions that pyproject.toml allows, and write them to constraints.txt
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet --editable ".[dev,site,postgres,cluster]"
+	build/constraints/bin/python -m pip install --quiet --editable ".[dev,site,postgres,cluster,similarity]"
 	(echo "# The versions that were tested, written by \`make constraints\`."; \
 	  build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v "^pip==") > constraints.txt
 	rm -rf build/constraints
@@ -116,4 +119,4 @@ site: $(READY)  ## the live network, the labs and the docs as static HTML: build
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: gpu-check help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean

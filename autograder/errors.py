@@ -93,6 +93,13 @@ class ExportError(AutograderError, RuntimeError):
     """Raised when nothing could be exported."""
 
 
+class MissingPackage(AutograderError, ImportError):
+    """Raised when a command needs a package of an extra that is not installed."""
+
+    def __init__(self, extra: str, package: str):
+        super().__init__(f'{package} is not installed. Install it with: pip install "guidance-labs[{extra}]"')
+
+
 class SandboxError(AutograderError, RuntimeError):
     """Raised when the sandbox does not work. The machine is at fault, not the student: nothing is stored or graded."""
 

@@ -64,7 +64,7 @@ def export_grades(
         to: What to write, one of `NAMES`.
         out: The file or folder to write; if None, one in the course's `exports`.
         roster: For "canvas": the gradebook that Canvas exported, to be filled in.
-        archive: For "feedback": the zip that was collected from Canvas or Moodle.
+        archive: For "feedback": the zip that was collected.
         column: For "canvas": the assignment's name in Canvas; if None, the lab's name.
         sandbox: For "gradescope-autograder": "bwrap", or "none" to run notebooks unprotected.
 
@@ -114,7 +114,7 @@ def require_consistent(to: str, roster: Path | None, archive: Path | None) -> No
     if roster is not None and to != "canvas":
         raise ExportError("--roster belongs to --to canvas")
     if archive is None and to == "feedback":
-        raise ExportError("--to feedback needs --archive, the zip that was collected from Canvas or Moodle")
+        raise ExportError("--to feedback needs --archive, the zip that was collected")
     if archive is not None and to != "feedback":
         raise ExportError("--archive belongs to --to feedback")
 

@@ -150,7 +150,9 @@ def print_class(class_run: ClassRun, console: Console | None = None) -> None:
                 console.print(f"  {line}", markup=False, highlight=False)
     if unprotected := sum(UNPROTECTED in words for words in lines.values()):  # once, and not for each student
         console.print(
-            f"\n{unprotected} of {len(lines)} notebooks were run unprotected, without a sandbox.", highlight=False
+            f"\n{unprotected} of {len(lines)} notebooks were run unprotected, without a sandbox. "
+            "Before you grade real submissions, run `make sandbox`.",
+            highlight=False,
         )
 
 

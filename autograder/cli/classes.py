@@ -1,4 +1,4 @@
-"""Commands on a class: collect, grade, regrade, report, export."""
+"""Commands on a class: collect, grade, regrade, report, similarity, export."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autograder.cli.group import (
     sandbox_option,
     submissions_option,
 )
-from autograder.errors import ExitCode
+from autograder.errors import ExitCode, OptionError
 
 EXPORTS = ("csv", "canvas", "gradescope", "gradescope-autograder", "feedback")
 
@@ -130,24 +130,57 @@ def run_job(job) -> int:
 @course_option
 @click.option("--anonymous", is_flag=True, help="Use pseudonyms instead of names.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of writing a page.")
+@click.option("--items", is_flag=True, help="Print the item analysis as CSV instead of writing a page.")
 @click.option(
     "--out",
     type=PATH,
     metavar="FILE",
     help="The page to write; COURSE/report/LAB.html or LAB-anonymous.html by default.",
 )
-def report(lab: str, submissions: Path | None, course: Path, anonymous: bool, as_json: bool, out: Path | None) -> None:
-    """Write the class report: scores, findings, repairs and time."""
+def report(
+    lab: str,
+    submissions: Path | None,
+    course: Path,
+    anonymous: bool,
+    as_json: bool,
+    items: bool,
+    out: Path | None,
+) -> None:
+    """Write the class report: scores, item analysis, findings, repairs and time."""
     from autograder import printing
     from autograder.course.labs import find_lab
+    from autograder.feedback.item_analysis import items_csv
     from autograder.grading import ClassJob, report_document, write_report
 
+    if as_json and items:
+        raise OptionError("--json and --items contradict each other: JSON contains the item analysis")
     job = ClassJob(find_lab(lab), course, submissions)
     document = report_document(job, anonymous)
     if as_json:
         printing.print_json(document)
+    elif items:
+        print(items_csv(document), end="")
     else:
         print(write_report(job, document, anonymous, out))
+
+
+@click.command(cls=Command)
+@lab_argument()
+@submissions_option
+@course_option
+@click.option(
+    "--out", type=PATH, metavar="FILE", help="The page to write; COURSE/report/LAB-similarity.html by default."
+)
+def similarity(lab: str, submissions: Path | None, course: Path, out: Path | None) -> None:
+    """List similar submissions: hints for a person, not accusations."""
+    from autograder.course.labs import find_lab
+    from autograder.feedback.similarity import find_similar, write_similarity
+    from autograder.grading import ClassJob
+
+    job = ClassJob(find_lab(lab), course, submissions)
+    found = find_similar(job.open())
+    place = write_similarity(found, out or job.home / "report" / f"{job.lab.name}-similarity.html")
+    print(f"{found.compared} submissions compared, {len(found.pairs)} similar pairs: {place}")
 
 
 @click.command(cls=Command)
@@ -187,4 +220,4 @@ def export(
     printing.print_exported(result, to)
 
 
-COMMANDS = (collect, grade, regrade, report, export)
+COMMANDS = (collect, grade, regrade, report, similarity, export)

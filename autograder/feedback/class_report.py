@@ -8,32 +8,22 @@ import os
 import re
 import statistics
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
+from autograder.feedback.graded_student import GradedStudent, without_name
+from autograder.feedback.item_analysis import FEW, common_findings, item_analysis
 from autograder.feedback.markup import prose
 from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import ClassRun, StudentRun
-from autograder.judging.grade import Grade
-from autograder.running.run import Run
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
 COMMON = 12  # findings, and kinds of repairs, that are listed
 SLOW = 5  # slowest runs that are listed
-
-
-@dataclass(frozen=True)
-class GradedStudent:
-    """One graded student, with the grade and the run that it comes from."""
-
-    entry: StudentRun
-    grade: Grade
-    run: Run
 
 
 def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
@@ -62,8 +52,10 @@ def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
         "manual_max_points": sum(exercise.points for exercise in load(class_run.lab.short) if exercise.manual),
         "points": spread(points),
         "distribution": distribution(points, sum(exercise.points for exercise in automatic)),
-        "exercises": [success(exercise.name, exercise.title, exercise.points, graded) for exercise in automatic],
-        "findings": common_findings(graded),
+        "exercises": item_analysis(automatic, graded),
+        "few": len(graded) < FEW,
+        "blank": sum(one.is_blank for one in graded),
+        "findings": common_findings(automatic, graded, COMMON),
         "repairs": Counter(kind_of(line) for one in graded for line in one.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not one.run.protected for one in graded),
@@ -122,15 +114,6 @@ def student_line(entry: StudentRun, name: str, automatic: list[Exercise]) -> dic
     return line
 
 
-def without_name(text: str, entry: StudentRun, name: str) -> str:
-    """Return a sentence about a submission with the student's id replaced by `name`, also in the name of the file."""
-    if name == entry.student:
-        return text
-    for word in sorted({entry.path.name, entry.path.stem, entry.student}, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", name, text)
-    return text
-
-
 def spread(values: list[float]) -> dict | None:
     """Return mean, median, lowest and highest of some values, or None if there are none."""
     if not values:
@@ -154,42 +137,6 @@ def distribution(points: list[float], most: float) -> list[dict]:
     for value in points:
         bars[min(int(value), int(most))] += 1
     return [{"points": value, "students": count} for value, count in enumerate(bars)]
-
-
-def success(name: str, title: str, most: float, graded: list[GradedStudent]) -> dict:
-    """Return how many students earned all, some and none of the points of an exercise.
-
-    Args:
-        name: The exercise.
-        title: Its title.
-        most: The points that it gives.
-        graded: The graded submissions.
-    """
-    earned = [one.grade.verdicts[name].points for one in graded]
-    return {
-        "exercise": name,
-        "title": title,
-        "max_points": most,
-        "full": sum(value >= most for value in earned),
-        "some": sum(0 < value < most for value in earned),
-        "none": sum(value <= 0 for value in earned),
-        "mean": statistics.fmean(earned) if earned else None,
-    }
-
-
-def common_findings(graded: list[GradedStudent]) -> list[dict]:
-    """Return the most frequent findings, with one student's message as an example; each student counts once."""
-    counts: Counter = Counter()
-    example: dict = {}
-    for one in graded:
-        messages = {(name, f.code): f.message for name, verdict in one.grade.verdicts.items() for f in verdict.findings}
-        counts.update(messages.keys())
-        for key, message in messages.items():
-            example.setdefault(key, without_name(message, one.entry, "this student"))
-    return [
-        {"exercise": name, "code": code, "students": count, "message": example[name, code]}
-        for (name, code), count in counts.most_common(COMMON)
-    ]
 
 
 def kind_of(repair: str) -> str:

@@ -1,6 +1,7 @@
-"""Pack the feedback of a whole class into one zip that Canvas and Moodle accept.
+"""Pack the feedback of a whole class into one zip that Canvas, Moodle and Brightspace accept.
 
-Both find a student by a file name that they chose themselves, so the names come from the archive that was collected.
+They find a student by a name that they chose themselves, so the names come from the archive that was collected. For an
+archive from elsewhere the zip has a folder for each student, to hand out in another way.
 """
 
 from __future__ import annotations
@@ -23,34 +24,34 @@ from autograder.intake.archive import latest_files
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import SubmittedFile
 
-ACCEPTING = ("canvas", "moodle")  # the layouts of archives whose LMS takes feedback back
+TAKE_PAGES = ("moodle", "brightspace")  # pass a file on under its own name
 
 
 def write_feedback(lab: Lab, rows: list[GradebookRow], course: Path, archive: Path, target: Path) -> list[str]:
     """Write the feedback pages of a class again and pack them.
 
-    Moodle passes the page on. Canvas renames what it gets to the name of the student's submission, so a student who
-    submitted a zip gets a zip with the page, and one who submitted a notebook gets a notebook with the same findings.
+    Moodle and Brightspace pass the page on. Canvas renames what it gets to the name of the student's submission, so a
+    student who submitted a zip gets a zip with the page, and one who submitted a notebook gets a notebook with the same
+    findings.
 
     Args:
         lab: The lab.
         rows: The class in the gradebook.
         course: The course's folder.
-        archive: The zip that was collected from Canvas or Moodle.
+        archive: The zip that was collected.
         target: The zip to write.
 
     Returns:
         One line for each student who is left out.
 
     Raises:
-        ExportError: The archive is from another LMS, or no feedback could be packed.
+        ExportError: The archive is from Gradescope, or no feedback could be packed.
         BadArchive: The archive cannot be used.
     """
     log = CollectLog()
     files = {student: file for (student, _), (file, _) in latest_files(archive, lab, log).items()}
-    if any(file.lms not in ACCEPTING for file in files.values()):
-        more = "use --to gradescope, or " if log.layout == "Gradescope" else ""
-        raise ExportError(f"{log.layout} accepts no feedback files; {more}hand out the pages in {course / 'feedback'}")
+    if any(file.lms == "gradescope" for file in files.values()):
+        raise ExportError("Gradescope accepts no feedback files; use --to gradescope")
     left_out: list[str] = []
     pages, packed = write_pages(lab, rows, course, left_out), 0
     with zipfile.ZipFile(make_private_file(target), "w", zipfile.ZIP_DEFLATED) as out:
@@ -105,8 +106,10 @@ def feedback_file(file: SubmittedFile, page: bytes, lab: Lab, row: GradebookRow,
         course: The course's folder.
     """
     name = f"{lab.name}.html"
-    if file.lms == "moodle":
+    if file.lms in TAKE_PAGES:
         return file.prefix + name, page
+    if file.lms != "canvas":
+        return f"{row.student}/{name}", page
     kind = PurePosixPath(file.name.lower()).suffix
     if kind == ".zip":
         inner = io.BytesIO()

@@ -21,11 +21,12 @@ from traitlets.config import Config
 from autograder.course.cells import BADGE, role_of
 from autograder.course.labs import find_lab
 from autograder.feedback.markup import prose
-from autograder.feedback.render import safe_code, safe_markdown
+from autograder.feedback.render import code_colours, safe_code, safe_markdown
 from autograder.intake.matching import without_comments
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"
+CELLS_BELOW = 2  # level of the heading "Your notebook"
 BADGES = re.compile(re.escape(BADGE.strip()).replace(r"\{address\}", r"[^)\s]*"))
 
 
@@ -102,6 +103,7 @@ class Summary(NbGraderPreprocessor):
             "repairs": [str(line) for line in mark.get("repairs", [])],
             "problems": [str(line) for line in mark.get("problems", [])],
             "title": title_of(nb) or lab,
+            "code_colours": code_colours(),
         }
         return nb, resources
 
@@ -167,5 +169,5 @@ class FeedbackExporter(HTMLExporter):
 
     @pass_context
     def markdown2html(self, context: Context, source: str) -> str:
-        """Return Markdown as harmless HTML; it replaces nbconvert's filter of this name."""
-        return safe_markdown(context, source)
+        """Return Markdown as harmless HTML below the page's headings; it replaces nbconvert's filter of this name."""
+        return safe_markdown(context, source, below=CELLS_BELOW)

@@ -15,12 +15,17 @@ HEAD = """\
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>{title}</title>
-<style>body {{ max-width: 56rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }} pre {{ \
-white-space: pre-wrap; overflow-wrap: anywhere; }}</style>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 56rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
+</style>
 </head>
 <body>
+<main>
 """
 WHY = (
     "Your notebook could not be shown on this page, because formatting it takes too much time or memory. "
@@ -49,4 +54,4 @@ def plain_page(lab: Lab, row: GradebookRow, course: Path) -> str:
         parts.append(
             f"<h2>{html.escape(outcome.exercise.title)}: {earned}</h2>\n<pre>{html.escape(outcome.text)}</pre>\n"
         )
-    return "".join([*parts, "</body>\n</html>\n"])
+    return "".join([*parts, "</main>\n</body>\n</html>\n"])

@@ -18,6 +18,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter
 
 from autograder.bounded import Bounded, Bounds, FailedInside, OutOfBounds
 from autograder.feedback.formulas import mathml
@@ -31,6 +32,12 @@ BLANKS = re.compile(r"\s{500}")
 CELL = Bounds(cpu_s=4.0, memory_bytes=1024 * 2**20)  # an honest cell takes 0.01 s
 PAGE_S = 12.0  # computing time of all cells of a page; an honest page takes 0.5 s
 SPENT = "rendering_s"  # where a page's resources keep what it has taken so far
+HEADING = re.compile(r"(</?h)([1-6])\b")
+FORMULA = re.compile(r"<math([^<>]*)>(.*?)</math>", re.DOTALL)
+TAG = re.compile(r"<[^<>]*>")
+WIDE = 24  # characters of a formula within a line that may not fit onto a phone
+LOWEST = 6  # level of a heading in HTML
+CODE_STYLES = ("xcode", "monokai")  # of pygments, for light and dark pages
 AS_TYPED = "<p><em>This text is shown as it was typed, because formatting it takes too long.</em></p>"
 one_at_a_time = threading.Lock()  # formgrader's server has threads
 
@@ -63,7 +70,9 @@ def renderer() -> Bounded:
     return Bounded(render, CELL, fork=False)
 
 
-def render(kind: str, source: str, attachments: dict | None = None, metadata: dict | None = None) -> str:
+def render(
+    kind: str, source: str, attachments: dict | None = None, metadata: dict | None = None, below: int = 0
+) -> str:
     """Return a cell as HTML without anything that a browser would run or load.
 
     The HTML is cleaned, not the Markdown, so that a student's `a < b` stays as it is.
@@ -73,11 +82,32 @@ def render(kind: str, source: str, attachments: dict | None = None, metadata: di
         source: The text of the cell.
         attachments: The pictures of a Markdown cell.
         metadata: Of a code cell.
+        below: The level of the page's heading above the text of a Markdown cell.
     """
     if kind == "code":
         return Highlight2HTML(pygments_lexer="python3")(source, metadata=metadata)
     renderer = Renderer(escape=False, attachments=attachments or {}, exclude_anchor_links=True)
-    return clean(MarkdownWithMath(renderer=renderer).render(source))
+    return accessible(clean(MarkdownWithMath(renderer=renderer).render(source)), below)
+
+
+def accessible(page: str, below: int = 0) -> str:
+    """Return clean HTML for keyboards and screen readers.
+
+    Headings come below those of the page, also those that were typed as HTML. Formulas that may be wider than a phone
+    take the focus, so that the arrow keys scroll them.
+
+    Args:
+        page: What `clean` returned.
+        below: The level of the page's heading above this text.
+    """
+    page = HEADING.sub(lambda tag: f"{tag[1]}{min(int(tag[2]) + below, LOWEST)}", page)
+    return FORMULA.sub(lambda math: f"<math{focusable(math[1], math[2])}{math[1]}>{math[2]}</math>", page)
+
+
+def focusable(attributes: str, inside: str) -> str:
+    """Return the attribute that lets a formula take the focus, or "" for a short formula within a line."""
+    wide = 'display="block"' in attributes or len(TAG.sub("", inside)) > WIDE
+    return ' tabindex="0"' if wide else ""
 
 
 def render_bounded(resources: MutableMapping[str, Any], **cell: Any) -> str | None:
@@ -101,7 +131,7 @@ def render_bounded(resources: MutableMapping[str, Any], **cell: Any) -> str | No
 
 
 @pass_context
-def safe_markdown(context: Context, source: str) -> str:
+def safe_markdown(context: Context, source: str, below: int = 0) -> str:
     """Return Markdown as HTML without anything that a browser would run or load.
 
     `nbgrader_config.py` gives this filter to formgrader as well, where a student's script would have all rights of the
@@ -110,12 +140,20 @@ def safe_markdown(context: Context, source: str) -> str:
     Args:
         context: The template's variables; the cell in it may have attachments.
         source: The Markdown.
+        below: The level of the page's heading above this text.
     """
     page = None
     if source.count("\\begin") * len(source) <= MAX_ENVIRONMENTS:
-        attachments = context.get("cell", {}).get("attachments", {})
-        page = render_bounded(context.get("resources", {}), kind="markdown", source=source, attachments=attachments)
+        cell = {"attachments": context.get("cell", {}).get("attachments", {}), "below": below}
+        page = render_bounded(context.get("resources", {}), kind="markdown", source=source, **cell)
     return f"{AS_TYPED}<pre>{html.escape(source)}</pre>" if page is None else page
+
+
+@cache
+def code_colours() -> str:
+    """Return the colours of code as CSS, with enough contrast on the feedback page in both colour schemes."""
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in CODE_STYLES)
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
 
 
 @pass_context

@@ -47,6 +47,7 @@ ACCESSIBLE = {
     'role="heading">': 'role="heading" aria-level="2">',
     '<summary aria-label="Toggle hidden content">': "<summary>",  # the label would hide the text
     "<pre>": '<pre tabindex="0">',  # so that the arrow keys scroll long lines
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',  # and wide tables
 }
 LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance
 

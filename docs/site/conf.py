@@ -66,7 +66,8 @@ def setup(app):
         raise SkipNode
 
     def block(self, node):
-        self.body.append(f'<div class="formula">{mathml(node.astext(), display=True)}</div>')
+        # The focus lets the arrow keys scroll a formula that is wider than a phone.
+        self.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), display=True)}</div>')
         raise SkipNode
 
     app.connect("html-page-context", add_preview)

@@ -8,6 +8,7 @@ pytest.importorskip("sphinx", reason="the site's extra is not installed: pip ins
 from selenium.webdriver.common.by import By
 
 from autograder.course.labs import labs
+from tests.browser import axe
 from tests.built_site import built_site, is_live
 
 SIZES = (
@@ -51,3 +52,16 @@ def test_folded_hints_and_code_open(browser, site):
         browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", hint)
         hint.find_element(By.TAG_NAME, "summary").click()
         assert hint.size["height"] > closed + 10
+
+
+def test_the_front_page_and_a_lab_have_no_serious_fault_of_accessibility(browser, site):
+    lab = labs()[2]  # with tables and wide formulas
+    found = []
+    try:
+        for page in (site / "index.html", site / "labs" / lab.name / f"{lab.name}.html"):
+            for width, scheme in axe.VIEWS:
+                axe.show(browser, page.as_uri(), width, scheme)
+                found += [f"{page.name}, {width} {scheme}: {fault}" for fault in axe.faults(browser)]
+    finally:
+        axe.reset(browser)
+    assert found == []

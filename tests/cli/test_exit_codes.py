@@ -31,6 +31,7 @@ WORDS = {
     "grade": ["lab4"],
     "regrade": ["lab4"],
     "report": ["lab4"],
+    "similarity": ["lab4"],
     "export": ["lab4", "--to", "csv"],
     "new": ["exercise", "lab4.energy"],
     "store": ["verify"],

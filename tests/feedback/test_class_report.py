@@ -1,6 +1,8 @@
 """The class report: its numbers add up, it keeps names secret where it is asked to, and it says who needs a person."""
 
+import csv
 import dataclasses
+import io
 import json
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from autograder.cli import main
 from autograder.feedback.class_report import report, write_page
 from autograder.judging.class_run import judge_class, open_class
-from tests.lab4_class import grade_class
+from tests.lab4_class import LOSS, grade_class
 from utils.checks.judging import Finding
 
 pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
@@ -39,6 +41,21 @@ def test_report_adds_up(course, lab4, capsys):
     assert [s["student"] for s in page["students"]] == ["student00", "student01", "student02", "zoe"]
     assert page["students"][3]["problems"] and page["students"][3]["points"] is None
     assert page["cost"]["total_cpu_seconds"] > 0 and page["cost"]["megabytes"]["highest"] > 50
+
+
+def test_the_item_analysis_as_csv(course, lab4, capsys):
+    capsys.readouterr()
+    assert main(["report", lab4.name, "--course", str(course), "--items"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    loss = next(row for row in rows if row["exercise"] == LOSS)
+    assert len(rows) == 5 and (loss["submissions"], loss["difficulty"], loss["findings"]) == (
+        "3",
+        "0.667",
+        "eta_inverted:1",
+    )
+    assert loss["discrimination"] == "undefined: all earned the same points in the other exercises"
+    assert main(["report", lab4.name, "--course", str(course), "--items", "--json"]) == 2
+    assert "contradict" in capsys.readouterr().err
 
 
 def test_report_without_names(course, lab4, tmp_path):

@@ -84,6 +84,26 @@ def test_the_summary_stands_first(graded):
         assert f'id="{link}"' in page
 
 
+def test_there_is_one_title_and_the_notebook_stands_below_it(graded):
+    graded.cells.insert(2, nbformat.v4.new_markdown_cell("# Mine\n\n<h1>typed</h1>\n\n###### deep"))
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page_of(graded))]
+    assert levels.count(1) == 1 and levels[0] == 1 and levels.count(2) >= 1
+    page = page_of(graded)
+    assert "<h3>Mine</h3>" in page and "<h3>typed</h3>" in page and "<h6>deep</h6>" in page
+
+
+def test_wide_formulas_take_the_focus_and_short_ones_do_not():
+    wide = "$" + " + ".join(f"x_{{{n}}}" for n in range(20)) + "$"
+    cells = [nbformat.v4.new_markdown_cell(text) for text in ("$$x$$", "$y$", wide)]
+    formulas = re.findall(r"<math[^>]*>", page_of(nbformat.v4.new_notebook(cells=cells)))
+    assert [("tabindex" in formula) for formula in formulas] == [True, False, True]
+
+
+def test_the_page_has_a_dark_style(graded):
+    page = page_of(graded)
+    assert page.count("prefers-color-scheme: dark") == 2 and "color-scheme: light dark" in page
+
+
 def test_hidden_tests_are_never_shown(graded):
     page = page_of(graded)
     for word in ("HIDDEN", "utils.checks.graded", "NBVAL", "# TEST:"):

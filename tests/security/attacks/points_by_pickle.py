@@ -1,6 +1,7 @@
 """Return an object whose unpickling writes a file: evidence must not be a pickle."""
 # place: answer
 
+
 class Pickled:
     def __reduce__(self):
         import os
