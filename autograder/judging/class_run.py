@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import MachineTooBusy, NotANotebook
+from autograder.intake.predictions import choices_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
@@ -46,6 +47,7 @@ class StudentRun:
     run: Run | None = None  # without evidence and outputs: a class of thousands has to fit into memory
     grade: Grade | None = None
     problem: str = ""  # why there is no grade
+    predictions: dict[str, str] = field(default_factory=dict)  # a prediction's name -> the letter that was chosen
 
     @property
     def problems(self) -> list[str]:
@@ -148,6 +150,7 @@ def open_student(student: str, path: Path, folder: Path, lab: Lab, reader: Reade
     try:
         require_own_file(student, path, folder)
         student_run.submission = reader.submission(path, lab)
+        student_run.predictions = choices_of(student_run.submission.notebook, lab)
         student_run.task = make_task(student_run.submission, secret)
         student_run.key = task_key(student_run.task)
     except NotANotebook as error:

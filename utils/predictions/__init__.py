@@ -1,0 +1,126 @@
+"""Predictions: a reader says what a picture will show before drawing it.
+
+A cell of a lab calls `predict("lab1.by_eye", choice="")`. Run it to see the question and its choices; write the letter
+of one between the quotes and run it again to see what happens, and why. The choice stays in the notebook. It earns no
+points; the class report shows what a class predicted.
+
+The questions are in one YAML file for each lab.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parent
+HOW = "Write the letter of your choice between the quotes, and run the cell again. It is not graded."
+BOX = "border-left: 4px solid #2a78d6; padding: 0.2em 1em; margin: 0.5em 0; max-width: 46em; line-height: 1.5"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question with its choices.
+
+    Attributes:
+        name: The lab and a name, such as "lab1.by_eye".
+        question: One sentence.
+        choices: Each letter with its text, in order.
+        answer: The letter of what happens.
+        because: Why it happens, in one or two sentences.
+    """
+
+    name: str
+    question: str
+    choices: dict[str, str]
+    answer: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a cell shows: the question alone, or also the reader's choice and what happens."""
+
+    prediction: Prediction
+    choice: str
+
+    def __repr__(self) -> str:
+        """Return the text for a terminal and for the PDF."""
+        lines = [self.prediction.question]
+        lines += [f"  {letter}  {text}{self.mark(letter)}" for letter, text in self.prediction.choices.items()]
+        return "\n".join([*lines, self.prediction.because if self.choice else HOW])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        """Return the question as HTML and as text, and the choice as metadata of the output."""
+        metadata = {"guidance_labs": {"prediction": self.prediction.name, "choice": self.choice}}
+        return {"text/html": self.html(), "text/plain": repr(self)}, metadata
+
+    def mark(self, letter: str) -> str:
+        """Return what stands behind a choice: nothing until the reader has chosen."""
+        marks = []
+        if self.choice and letter == self.prediction.answer:
+            marks.append("this happens")
+        if self.choice == letter:
+            marks.append("your choice")
+        return f"  ← {', '.join(marks)}" if marks else ""
+
+    def html(self) -> str:
+        """Return the question as a box. It has no colours of its own but one line, so it is readable on any page."""
+        rows = "".join(
+            f"<div style='padding-left: 1.6em; text-indent: -1.6em'><code>{letter}</code>&ensp;{self.row(letter)}</div>"
+            for letter in self.prediction.choices
+        )
+        end = f"<p>{escape(self.prediction.because)}</p>" if self.choice else f"<p><small>{HOW}</small></p>"
+        return f"<div style='{BOX}'><p><b>{escape(self.prediction.question)}</b></p>{rows}{end}</div>"
+
+    def row(self, letter: str) -> str:
+        """Return a choice with its marks as HTML. What happens is in bold."""
+        text = escape(self.prediction.choices[letter] + self.mark(letter))
+        return f"<b>{text}</b>" if self.choice and letter == self.prediction.answer else text
+
+
+@cache
+def predictions(lab: str) -> dict[str, Prediction]:
+    """Return the predictions of a lab by name.
+
+    Args:
+        lab: Its short name, such as "lab1". A lab without predictions has none.
+    """
+    file = FOLDER / f"{lab}.yaml"
+    if not file.is_file():
+        return {}
+    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {f"{lab}.{name}": Prediction(f"{lab}.{name}", **entry) for name, entry in entries.items()}
+
+
+def predict(name: str, choice: str = "") -> Shown:
+    """Show a question and its choices, and after a choice what happens.
+
+    Args:
+        name: The lab and the prediction, such as "lab1.by_eye".
+        choice: A letter, or "" for no choice yet.
+
+    Returns:
+        An object that a notebook displays.
+
+    Raises:
+        ValueError: There is no such prediction, or it has no such choice.
+
+    Example:
+        >>> predict("lab1.by_eye", choice="z")
+        Traceback (most recent call last):
+            ...
+        ValueError: choice is 'z', but the choices are a, b, c. Leave it empty to see the question
+    """
+    known = predictions(name.split(".")[0])
+    if name not in known:
+        raise ValueError(f"there is no prediction {name!r}; this lab has {', '.join(known) or 'none'}")
+    letter = choice.strip().lower()
+    if letter and letter not in known[name].choices:
+        letters = ", ".join(known[name].choices)
+        raise ValueError(f"choice is {choice!r}, but the choices are {letters}. Leave it empty to see the question")
+    return Shown(known[name], letter)
