@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader
 
+from autograder.feedback.class_predictions import class_predictions
 from autograder.feedback.graded_student import GradedStudent, without_name
 from autograder.feedback.item_analysis import FEW, common_findings, item_analysis
 from autograder.feedback.markup import prose
@@ -56,6 +57,7 @@ def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
         "few": len(graded) < FEW,
         "blank": sum(one.is_blank for one in graded),
         "findings": common_findings(automatic, graded, COMMON),
+        "predictions": class_predictions(class_run.lab, [entry.predictions for entry in class_run.students]),
         "repairs": Counter(kind_of(line) for one in graded for line in one.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not one.run.protected for one in graded),

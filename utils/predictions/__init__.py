@@ -26,7 +26,7 @@ BOX = "border-left: 4px solid #2a78d6; padding: 0.2em 1em; margin: 0.5em 0; max-
 class Prediction:
     """A question with its choices.
 
-    Attributes:
+    Args:
         name: The lab and a name, such as "lab1.by_eye".
         question: One sentence.
         choices: Each letter with its text, in order.
@@ -43,7 +43,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a cell shows: the question alone, or also the reader's choice and what happens."""
+    """What a cell shows: the question alone, or also the reader's choice and what happens.
+
+    Args:
+        prediction: The question.
+        choice: The letter that the reader chose, or "".
+    """
 
     prediction: Prediction
     choice: str
@@ -51,15 +56,15 @@ class Shown:
     def __repr__(self) -> str:
         """Return the text for a terminal and for the PDF."""
         lines = [self.prediction.question]
-        lines += [f"  {letter}  {text}{self.mark(letter)}" for letter, text in self.prediction.choices.items()]
+        lines += [f"  {letter}  {text}{self._mark(letter)}" for letter, text in self.prediction.choices.items()]
         return "\n".join([*lines, self.prediction.because if self.choice else HOW])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         """Return the question as HTML and as text, and the choice as metadata of the output."""
         metadata = {"guidance_labs": {"prediction": self.prediction.name, "choice": self.choice}}
-        return {"text/html": self.html(), "text/plain": repr(self)}, metadata
+        return {"text/html": self._html(), "text/plain": repr(self)}, metadata
 
-    def mark(self, letter: str) -> str:
+    def _mark(self, letter: str) -> str:
         """Return what stands behind a choice: nothing until the reader has chosen."""
         marks = []
         if self.choice and letter == self.prediction.answer:
@@ -68,18 +73,18 @@ class Shown:
             marks.append("your choice")
         return f"  ← {', '.join(marks)}" if marks else ""
 
-    def html(self) -> str:
+    def _html(self) -> str:
         """Return the question as a box. It has no colours of its own but one line, so it is readable on any page."""
         rows = "".join(
-            f"<div style='padding-left: 1.6em; text-indent: -1.6em'><code>{letter}</code>&ensp;{self.row(letter)}</div>"
+            f"<div style='padding-left: 1.6em; text-indent: -1.6em'><code>{letter}</code>&ensp;{self._row(letter)}</div>"
             for letter in self.prediction.choices
         )
         end = f"<p>{escape(self.prediction.because)}</p>" if self.choice else f"<p><small>{HOW}</small></p>"
         return f"<div style='{BOX}'><p><b>{escape(self.prediction.question)}</b></p>{rows}{end}</div>"
 
-    def row(self, letter: str) -> str:
+    def _row(self, letter: str) -> str:
         """Return a choice with its marks as HTML. What happens is in bold."""
-        text = escape(self.prediction.choices[letter] + self.mark(letter))
+        text = escape(self.prediction.choices[letter] + self._mark(letter))
         return f"<b>{text}</b>" if self.choice and letter == self.prediction.answer else text
 
 
@@ -88,7 +93,10 @@ def predictions(lab: str) -> dict[str, Prediction]:
     """Return the predictions of a lab by name.
 
     Args:
-        lab: Its short name, such as "lab1". A lab without predictions has none.
+        lab: Its short name, such as "lab1".
+
+    Returns:
+        Name -> prediction, in the order of the lab. A lab without predictions has none.
     """
     file = FOLDER / f"{lab}.yaml"
     if not file.is_file():
