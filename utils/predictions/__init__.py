@@ -19,6 +19,7 @@ import yaml
 
 FOLDER = Path(__file__).parent
 HOW = "Write the letter of your choice between the quotes, and run the cell again. It is not graded."
+ROW = "padding-left: 1.6em; text-indent: -1.6em"
 BOX = "border-left: 4px solid #2a78d6; padding: 0.2em 1em; margin: 0.5em 0; max-width: 46em; line-height: 1.5"
 
 
@@ -76,7 +77,7 @@ class Shown:
     def _html(self) -> str:
         """Return the question as a box. It has no colours of its own but one line, so it is readable on any page."""
         rows = "".join(
-            f"<div style='padding-left: 1.6em; text-indent: -1.6em'><code>{letter}</code>&ensp;{self._row(letter)}</div>"
+            f"<div style='{ROW}'><code>{letter}</code>&ensp;{self._row(letter)}</div>"
             for letter in self.prediction.choices
         )
         end = f"<p>{escape(self.prediction.because)}</p>" if self.choice else f"<p><small>{HOW}</small></p>"
