@@ -91,7 +91,8 @@ def draw_worlds(problems: Sequence[ToyProblem], sample_ensemble: Function) -> No
         problems: problems of spins.
         sample_ensemble: the answer to 1.1.
     """
-    rows, names = [], []
+    rows: list[Tensor] = []
+    names: list[str] = []
     for problem in problems:
         for y in (0, 1):
             rows.append(lattices(problem.embed(sample_ensemble(problem, y, 10, generator(len(rows))))))
@@ -227,11 +228,11 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
         ("s + w g: guided", whole + push, RED, "-"),
     ):
         for point, arrow in zip(points[..., 0].tolist(), arrows[..., 0].tolist()):
-            tip = [x + v / 6 for x, v in zip(point, arrow)]
+            tip = (point[0] + arrow[0] / 6, point[1] + arrow[1] / 6)
             look = dict(
                 arrowstyle="-|>", color=color, linewidth=2.4, linestyle=line, mutation_scale=16, shrinkA=0, shrinkB=0
             )
-            ax.annotate("", xy=tip, xytext=point, arrowprops=look, zorder=3)
+            ax.annotate("", xy=tip, xytext=tuple(point), arrowprops=look, zorder=3)
         ax.plot([], [], color=color, linewidth=2.4, label=label)
     corner = float(alpha(t[0, 0, 0]))
     ax.plot(*points[..., 0].T, "o", color="#222222", markersize=6, zorder=4)

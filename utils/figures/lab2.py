@@ -71,8 +71,8 @@ def draw_data() -> None:
         look = dict(s=200, color=color, edgecolor="black", label=f"atom {atom + 1}")
         ring.scatter(math.cos(centre), math.sin(centre), **look)
     for place in (0, 0.25, 0.5, 0.75):
-        angle = 2 * math.pi * place
-        ring.text(1.22 * math.cos(angle), 1.22 * math.sin(angle), f"{place:g}", ha="center", va="center", fontsize=9)
+        east, north = 1.22 * math.cos(2 * math.pi * place), 1.22 * math.sin(2 * math.pi * place)
+        ring.text(east, north, f"{place:g}", ha="center", va="center", fontsize=9)
     ring.set(xlim=(-1.5, 1.5), ylim=(-1.4, 1.4), aspect="equal")
     ring.legend(loc="center", fontsize=9)
     bare(ring)
@@ -149,8 +149,8 @@ def draw_walk(walk: Tensor) -> None:
     times = np.linspace(1, 0, len(walk))
     _, (ring, line) = plt.subplots(1, 2, figsize=(9, 3.8), width_ratios=(1, 1.4))
     turn = 2 * math.pi * np.linspace(0, 1, 200)
-    for radius in (0.35, 1.0):
-        ring.plot(radius * np.cos(turn), radius * np.sin(turn), color="#CCCCC8", linewidth=1, zorder=0)
+    for size in (0.35, 1.0):
+        ring.plot(size * np.cos(turn), size * np.sin(turn), color="#CCCCC8", linewidth=1, zorder=0)
     for atom, color in ((0, BLUE), (1, ORANGE)):
         angle, radius = 2 * math.pi * walk[:, 0, atom].numpy(), 1 - 0.65 * times
         look = dict(color=color, marker="o", markersize=3, linewidth=1)

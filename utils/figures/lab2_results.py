@@ -145,7 +145,7 @@ def distances_to_forward(
         schedule = make_schedule(SIGMA_MIN, sigma_max)
         score = lambda x, t, s=schedule: analytic_score(x, s.sigma(t), SIGMA_D)  # noqa: E731
         options = dict(correctors=1, every=steps // 5)
-        _, walk = generate(score, schedule, predictor_step, corrector_step, uniform_states(states), steps, **options)  # type: ignore[arg-type]
+        _, walk = generate(score, schedule, predictor_step, corrector_step, uniform_states(states), steps, **options)
         one, other = ([noised_states(schedule, 1 - i / 5, states, SIGMA_D, "cpu") for i in range(6)] for _ in range(2))
         curves[sigma_max] = [total_variation(a, b) for a, b in zip(walk, one)]
         chance = [total_variation(a, b) for a, b in zip(one, other)]
