@@ -378,7 +378,7 @@ By Bayes' rule the fraction is $p(x_0 \mid x, y)$, so the right side is the mean
 > **2 points** · difficulty ●●●○○ · 25 minutes
 >
 > Complete `conditional_score(x, t, y, setting)` for one class `y[n]` per sample. It must hold for the same worlds, times and $x$ as 1.3, and be as precise.
-> Use the closed form: automatic differentiation serves as a test below.
+> The grader accepts every exact score. Use the closed form all the same: automatic differentiation is the test below.
 
 <details><summary>A nudge</summary>
 
