@@ -216,7 +216,7 @@ def print_guided_letters(n: int, steps: int) -> None:
     per_class = torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.3, 0.6]], dtype=torch.float64)
     whole = per_class.mean(0)
     grid = torch.linspace(1.0, 40.0, steps, dtype=torch.float64)
-    print(f"{'':<9}{'letter 0':>15}{'letter 1':>15}{'letter 2':>15}      tilted distribution")
+    print(f"{'':<9}{'letter 0':>18}{'letter 1':>18}{'letter 2':>18}      tilted distribution")
     for w in (0.0, 1.0, 3.0):
         x = simplex.sample(torch.zeros(n, dtype=torch.long), 1.0, 3, generator(4))
         for now, then in pairwise(grid):
@@ -231,7 +231,7 @@ def print_guided_letters(n: int, steps: int) -> None:
             x = x / x.sum(-1, keepdim=True)
         share = (torch.bincount(x.argmax(-1), minlength=3).double() / n).tolist()
         tilt = whole * (per_class[0] / (2 * whole)) ** w
-        cells = "".join(f"{with_error(s, share_error(s, n)):>15}" for s in share)
+        cells = "".join(f"{with_error(s, share_error(s, n)):>18}" for s in share)
         print(f"w = {w:<5g}{cells}      " + "  ".join(f"{float(s):.3f}" for s in tilt / tilt.sum()))
 
 
