@@ -189,7 +189,7 @@ show_or_say(lambda: lab2.draw_my_field(analytic_score, budget.pick(cpu=200_000, 
 
 # %% [markdown]
 r"""
-At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the two pulls across it cancel, and the score changes
+At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the two pulls across it cancel, and this part of the score changes
 its sign. Remember these places: at small noise no training sample comes there, so no sample teaches a network what the score is.
 
 > **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
@@ -255,8 +255,8 @@ Pretend that you do not know the density. You have only samples $x_0$ and can ad
 Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean**, and by the rule of part 1 the mean of these arrows over all $x_0$ that could have led to $x$ is exactly
 $\nabla_x \log p_t(x)$. This is *denoising score matching*.
 
-This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Therefore the network $m_\theta(x, t)$
-learns $\sigma s$, which is about 1 at all times, and the loss is
+This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Times $\sigma$, it is about 1 at all times. So the network $m_\theta(x, t)$
+learns $\sigma s$, and the loss is
 
 $$\mathcal L(\theta) = \mathbb E\, \Big[ \big( m_\theta(x, t) - \sigma(t)\, \nabla_x \log K(x - x_0;\ \sigma(t)) \big)^2 \Big],$$
 
@@ -333,7 +333,7 @@ r"""
 
 **Which loss can be reached?** Not zero, because $x$ does not tell which $x_0$ it came from. But you know the best network that treats both atoms alike: your exact score. Its loss is the dashed line.
 
-**Predict, then run.** Will training come close to the dashed line within a minute?
+**Predict, then run.** Will training come close to it within a minute?
 """
 
 # %% role="illustration" hidden="Your training"
@@ -341,7 +341,12 @@ answers = Answers.of(globals())
 runs = budget.pick(full="runs/lab2", ci=None)  # where training keeps its state: an interrupted run continues
 plain = or_precomputed(lambda: run("no_regularizer", answers, runs=runs), lambda: None, "Training")
 history = plain.history if plain else analysis.stored_results()["no_regularizer"]["history"].tolist()
-exact = lambda: lab2_results.loss_of_exact_score(ScoreTrainer, ExponentialNoise(), analytic_score, budget.pick(cpu=100_000, ci=500))
+
+
+def exact() -> float:
+    return lab2_results.loss_of_exact_score(ScoreTrainer, ExponentialNoise(), analytic_score, budget.pick(cpu=100_000, ci=500))
+
+
 lab2.draw_training(history, or_precomputed(exact, lambda: 0.469, "The exact score's loss"))
 
 # %% [markdown]
@@ -423,7 +428,10 @@ First look at single walks, driven by your *exact* score:
 # %% role="illustration" hidden="Your picture: walks on the ring"
 def walk_with_exact_score(n: int, steps: int, **options):
     schedule = ExponentialNoise()
-    score = lambda x, t: analytic_score(x, schedule.sigma(t), SIGMA_D)
+
+    def score(x, t):
+        return analytic_score(x, schedule.sigma(t), SIGMA_D)
+
     return generate(score, schedule, predictor_step, corrector_step, uniform_states(n), steps, **options)
 
 
@@ -626,8 +634,8 @@ Train the same network from the same start with the same number of steps, and ch
 
 The extra term uses as many states as the batch in the regression, half as many in the consistency runs, and 64 in Fokker-Planck, because second derivatives are expensive. Remember this when you compare costs.
 
-The cell below trains all five: without a GPU 1,500 steps each, up to half a minute; with a GPU 16,000 steps, and your numbers will differ from those quoted below. Each experiment is a few lines of YAML in `utils/experiments`, and
-`python -m utils.experiments run all --answers lab2_two_atoms.ipynb` runs them in a shell with your notebook's answers.
+The cell below trains all five: without a GPU 1,500 steps each, up to half a minute; with a GPU 16,000 steps, and your numbers will differ from those quoted below. In a shell:
+`python -m utils.experiments run all --answers lab2_two_atoms.ipynb`.
 
 **Predict, then run.** For each extra term: does it help where data are rare? Where they are common? What does a step cost?
 """
