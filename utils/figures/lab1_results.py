@@ -77,14 +77,15 @@ def print_convergence(problems: Sequence[ToyProblem], sample_guided: Sample, n: 
         n: the number of samples.
         steps: the numbers of steps.
     """
-    print(f"total variation between {n} samples and the exact distribution of the number of up spins, class 0\n")
-    print(f"{'':<20}{'by chance':>12}" + "".join(f"{count:>12} steps" for count in steps))
+    lines = [f"{'':<20}{'by chance':>12}" + "".join(f"{count:>12} steps" for count in steps)]
     for problem in problems:
         for w in (0.0, 1.0):
             exact = tilted_pmf(problem, 0, w)
             runs = [histogram(count_up(sample_guided(problem, 0, n, w, count)), problem.sites) for count in steps]
             cells = "".join(f"{total_variation(run, exact):>18.3f}" for run in runs)
-            print(f"{short_name(problem)}, w = {w:<5g}{chance_distance(exact, n):>15.3f}{cells}")
+            lines.append(f"{short_name(problem)}, w = {w:<5g}{chance_distance(exact, n):>15.3f}{cells}")
+    print(f"total variation between {n} samples and the exact distribution of the number of up spins, class 0\n")
+    print("\n".join(lines))
 
 
 def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, n: int, steps: int) -> None:
@@ -96,7 +97,7 @@ def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, 
         n: the number of samples.
         steps: the number of steps.
     """
-    print(f"{'':<16}{'P(no spin up)':<18}{'tilted':>8}    {'spins up, mean':<16}{'tilted':>8}    total variation")
+    lines = [f"{'':<16}{'P(no spin up)':<18}{'tilted':>8}    {'spins up, mean':<16}{'tilted':>8}    total variation"]
     for problem in problems:
         k = torch.arange(problem.sites + 1).double()
         for w in (1.0, 3.0):
@@ -105,10 +106,11 @@ def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, 
             p, spread = float(pmf[0]), float(counts.double().std())
             clean = with_error(p, share_error(p, n))
             mean = with_error(float(pmf @ k), spread / math.sqrt(n))
-            print(
+            lines.append(
                 f"{short_name(problem)}, w = {w:g}  {clean:<18}{float(tilted[0]):>8.3f}    {mean:<16}"
                 f"{float(tilted @ k):>8.2f}    {total_variation(pmf, tilted):.2f}"
             )
+    print("\n".join(lines))
 
 
 def clean_share(
