@@ -29,7 +29,7 @@ STYLES = {  # name: title, colour, line style, marker
 }
 
 
-ARROWS = mpl.colors.LinearSegmentedColormap.from_list("arrows", mpl.colormaps["inferno_r"](np.linspace(0.3, 1, 64)))
+ARROWS = mpl.colors.LinearSegmentedColormap.from_list("arrows", mpl.colormaps["plasma_r"](np.linspace(0.12, 1, 64)))
 
 
 # --- figures
@@ -163,15 +163,18 @@ def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
         The figure.
     """
     times = result["walk_times"].tolist()
-    fig, axes = plt.subplots(1, len(times), figsize=(2.2 * len(times), 2.5), sharex=True)
+    fig, axes = plt.subplots(1, len(times), figsize=(2.2 * len(times), 2.5))
     for ax, t, walk, forward in zip(axes, times, result["walk"], result["forward"]):
-        options = dict(stat="density", bins=60, binrange=(0, 1), ax=ax)
-        sns.histplot(forward.flatten().numpy(), element="step", linewidth=0, color="#C9C9C4", alpha=1, **options)
-        sns.histplot(walk.flatten().numpy(), element="step", fill=False, color=plotting.BLUE, linewidth=1.5, **options)
+        places, moved = forward.flatten().numpy(), walk.flatten().numpy()
+        narrow = bool(np.quantile(np.abs(places % 0.5 - 0.25), 0.99) < 0.06)  # then a bin would hold a whole peak
+        if narrow:
+            places, moved = places % 0.5, moved % 0.5
+        options = dict(stat="density", bins=40, binrange=(0.17, 0.33) if narrow else (0, 1), ax=ax)
+        sns.histplot(places, element="step", linewidth=0, color="#C9C9C4", alpha=1, **options)
+        sns.histplot(moved, element="step", fill=False, color=plotting.BLUE, linewidth=1.5, **options)
         ax.set_title(f"t = {t:.2f}")
-        ax.set_xticks([0, 0.5, 1])
-        ax.set_yticks([])
-        ax.set(xlabel="place of an atom", ylabel="")
+        ax.set(xticks=[0.2, 0.25, 0.3] if narrow else [0, 0.5, 1], yticks=[], ylabel="")
+        ax.set_xlabel("place of an atom, mod ½" if narrow else "place of an atom")
     fig.suptitle(title, fontsize=11, x=0.01, ha="left")
     marks = [plt.Rectangle((0, 0), 1, 1, color="#C9C9C4"), plt.Line2D([], [], color=plotting.BLUE)]
     fig.legend(marks, ["forward", "generated"], loc="outside upper right", ncols=2)
