@@ -59,6 +59,7 @@ packages = {{ find = {{ include = ["utils*"] }} }}
 
 [tool.setuptools.package-data]
 "*" = ["*.safetensors", "*.json", "*.yaml", "*.md", "*.typ", "py.typed"]
+"utils.explorables" = ["*.css", "js/*", "stored/*", "stills/*"]
 """
 README = """\
 # Guidance Labs

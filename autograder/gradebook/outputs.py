@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 
 from nbformat import NotebookNode, v4
 
@@ -15,6 +16,8 @@ from utils.checks.judging import Verdict
 OUTPUT_BYTES = 200_000  # of text in each cell
 PICTURE_BYTES = 4_000_000  # of pictures in each cell: enough for an animation's frames or a large figure
 PICTURES = ("image/png", "image/jpeg")
+SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
+MAX_ALT = 1000  # characters of a picture's alternative text
 MAX_COLOURS = 2000  # ANSI sequences in a text; nbconvert copies the rest of the text for each of them
 ALL_PASSED = "All checks passed."  # instead of findings, if there are none
 
@@ -93,6 +96,12 @@ def safe_output(output: dict) -> NotebookNode:
     if "text/plain" in texts:
         texts["text/plain"] = few_colours(texts["text/plain"][:OUTPUT_BYTES])
     data = {kind: text for kind, text in texts.items() if kind not in PICTURES or BASE64.fullmatch(text)}
-    if "text/html" in output["data"]:
-        data["text/html"] = clean_bounded(str(output["data"]["text/html"])[:OUTPUT_BYTES])
+    if "text/html" not in output["data"]:
+        return v4.new_output("display_data", data=data)
+    page = str(output["data"]["text/html"])
+    still = next((kind for kind in PICTURES if kind in data), None)
+    if still and SCRIPT.search(page):  # a page without its script says little: show the picture that came with it
+        alt = {"alt": data.get("text/plain", "")[:MAX_ALT]}
+        return v4.new_output("display_data", data=data, metadata={still: alt})
+    data["text/html"] = clean_bounded(page[:OUTPUT_BYTES])
     return v4.new_output("display_data", data=data)

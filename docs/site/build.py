@@ -1,4 +1,4 @@
-"""Build the site, for `make site`: the live page, the labs with their figures, the board of mistakes, and the guides.
+"""Build the site, for `make site`: the live page, the labs, the explorables, the board of mistakes, and the guides.
 
 The result is static HTML that needs no network: build/site/index.html. Where npm or the ONNX exporter is missing, the
 front page shows a film in place of the live network, and the build says so. The exit code is 1 if a link is broken, if
@@ -22,6 +22,7 @@ from autograder import ROOT
 from autograder.course.cells import BEGIN, END, HAND_IN_TAGS, role_of
 from autograder.course.labs import Lab, colab_address, labs, title
 from docs.site.board.page import write_board
+from docs.site.explorables import links, write_explorables
 from docs.site.live.pack import install, pack
 from utils.checks.exercise import load
 
@@ -115,6 +116,7 @@ def write_source(source: Path, live: bool) -> None:
         nbformat.write(lab_page(lab), page)
     (source / "index.md").write_text(front_page(live), encoding="utf-8")
     write_board(source)
+    write_explorables(source)
     (source / "syllabus.md").write_text(syllabus(), encoding="utf-8")
 
 
@@ -199,7 +201,7 @@ def page_text(lab: Lab, text: str, first: bool, inside: bool) -> str:
     text = COMMENT.sub("", BADGE.sub("", text)).strip()
     text = re.sub(r"\A---\n+", "", text)
     if first:
-        return f"{text}\n\n[Open in Colab]({colab_address(lab)})"
+        return f"{text}\n\n[Open in Colab]({colab_address(lab)}). {links(lab.short)}"
     return deeper(text) if inside else text
 
 

@@ -23,7 +23,8 @@ suppress_warnings = ["myst.header", "mystnb.mime_priority", "misc.highlighting_f
 html_theme = "furo"
 # A math font, for systems that have none.
 MATH_FONT = Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
-html_static_path = ["static", "board/pictures", str(MATH_FONT)]
+STILLS = Path(importlib.util.find_spec("utils").origin).parent / "explorables" / "stills"
+html_static_path = ["static", "board/pictures", str(STILLS), str(MATH_FONT)]
 html_css_files = ["site.css"]
 # Where the site is published. Previews of links need full addresses; without one they show no picture.
 html_baseurl = os.environ.get("SITE_URL", "")

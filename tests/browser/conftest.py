@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -124,20 +125,24 @@ def write_my_lab(lab, root: Path) -> None:
     nbformat.write(notebook, root / "labs" / lab.name / f"{lab.name}.ipynb")
 
 
-@pytest.fixture(scope="session")
-def server(course):
-    """`make course COURSE=demo`, as an instructor would type it. Its address."""
+@contextlib.contextmanager
+def jupyterlab(root: Path, command: list[str], variable: str = ""):
+    """Start JupyterLab in a folder, wait for its first answer, and stop it in the end.
+
+    Args:
+        root: the folder.
+        command: the command; JupyterLab's flags are added to it.
+        variable: if given, the flags are added as `variable=flags`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     flags = f"--no-browser --port={port} --ServerApp.port_retries=0 --IdentityProvider.token={TOKEN} --allow-root"
-    venv = Path(sys.prefix)
-    # The copy borrows this environment; --assume-old keeps make from installing the copy into it.
-    command = ["make", f"--assume-old={venv}/.ready", "course", "COURSE=demo", f"VENV={venv}", f"JUPYTER={flags}"]
-    log = course.root / "jupyter.log"
+    command = [*command, *([f"{variable}={flags}"] if variable else flags.split())]
+    log = root / "jupyter.log"
     with open(log, "w") as file:
         process = subprocess.Popen(
-            command, cwd=course.root, env=environment(course.root), stdout=file, stderr=file, start_new_session=True
+            command, cwd=root, env=environment(root), stdout=file, stderr=file, start_new_session=True
         )
     address = f"http://127.0.0.1:{port}"
 
@@ -149,13 +154,23 @@ def server(course):
             return False
 
     if not await_event(answers, process, "JupyterLab's first answer", 90):
-        pytest.fail(f"`make course` did not start JupyterLab:\n{log.read_text()[-3000:]}")
+        pytest.fail(f"`{command[0]}` did not start JupyterLab:\n{log.read_text()[-3000:]}")
     yield Server(address)
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(15)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def server(course):
+    """`make course COURSE=demo`, as an instructor would type it. Its address."""
+    venv = Path(sys.prefix)
+    # The copy borrows this environment; --assume-old keeps make from installing the copy into it.
+    command = ["make", f"--assume-old={venv}/.ready", "course", "COURSE=demo", f"VENV={venv}"]
+    with jupyterlab(course.root, command, "JUPYTER") as running:
+        yield running
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 
+from autograder import ROOT
 from autograder.course.publish import find_leaks, release
 
 
@@ -32,6 +33,9 @@ def test_the_wheel_contains_only_utils(student):
     assert {top for top in tops if not top.endswith(".dist-info")} == {"utils"}
     assert "utils/checks/lab4/vector_field.py" in names
     assert [name for name in names if name.endswith(".safetensors")], "checkpoints belong to the wheel"
+    for path in (ROOT / "utils" / "explorables").rglob("*"):  # styles, scripts, stored numbers and stills
+        if path.is_file() and "__pycache__" not in path.parts:
+            assert path.relative_to(ROOT).as_posix() in names
 
 
 def test_a_leak_is_found(tmp_path):

@@ -23,6 +23,7 @@ from docs.site.live import export, pack
 from tests.built_site import built_site, is_live
 from tests.syllabus import minimum
 from utils.checks.exercise import load
+from utils.explorables import CATALOGUE
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,17 @@ def test_the_board_shows_what_the_grader_says_with_pictures_of_these_answers(sit
         assert f"{mistake.key}.png" in page and (site / "_static" / f"{mistake.key}.png").is_file()
         assert drawn_from[mistake.key] == fingerprint(mistake), "run: python -m docs.site.board.draw"
     assert page.count("<figcaption>") == len(all_mistakes()) + len(GROUPS), "a right answer heads each group"
+
+
+def test_each_explorable_has_a_page_that_leads_to_its_lab_and_back(site):
+    listed = (site / "explorables.html").read_text(encoding="utf-8")
+    for name, explorable in CATALOGUE.items():
+        page = (site / "explorables" / f"{name}.html").read_text(encoding="utf-8")
+        assert f'data-explorable="{name}"' in page and "attachShadow" in page
+        assert f"explorables/{name}.html" in listed and (site / "_static" / f"{name}.png").is_file()
+        lab = next(lab for lab in labs() if lab.short == explorable.lab)
+        assert f"../labs/{lab.name}/{lab.name}.html" in page
+        assert f"../../explorables/{name}.html" in page_of(site, lab).read_text(encoding="utf-8")
 
 
 def test_links_to_the_site_have_a_preview(site):

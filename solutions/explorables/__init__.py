@@ -1,0 +1,1 @@
+"""What the explorables of `utils.explorables` need from the labs' own answers: stored samples, and Python's numbers."""
