@@ -55,24 +55,26 @@ def find_notebook(folder: Path, lab: Lab, scratch: Path) -> Path:
             place = scratch / f"{len(found)}-{own_name}"
             place.write_bytes(data)
             found[place] = own_name
-    ranked = {path: candidate.rank for path, name in found.items() if (candidate := read_candidate(path, name, lab))}
+    with Reader() as reader:
+        read = {path: read_candidate(path, name, lab, reader) for path, name in found.items()}
+    ranked = {path: candidate.rank for path, candidate in read.items() if candidate is not None}
     if not ranked:
         raise NotANotebook(" ".join(["the submission contains neither a notebook nor a zip with one.", *log.skipped]))
     return max(ranked, key=lambda path: ranked[path])
 
 
-def read_candidate(path: Path, name: str, lab: Lab) -> Candidate | None:
+def read_candidate(path: Path, name: str, lab: Lab, reader: Reader) -> Candidate | None:
     """Return what decides whether a file is graded; None for a `.json` that is no notebook.
 
     Args:
         path: The file.
         name: The name that the student gave it.
         lab: The lab.
+        reader: Reads notebooks within bounds.
     """
     file = SubmittedFile("", name)
     try:
-        with Reader() as reader:
-            return Candidate(file, *reader.lab_and_answers(path, lab))
+        return Candidate(file, *reader.lab_and_answers(path, lab))
     except NotANotebook:
         return Candidate(file, lab, UNREADABLE) if is_notebook_name(name) else None
 
