@@ -19,10 +19,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from utils import plotting
+from utils import explorables, plotting
 from utils.conventions import symbols
 from utils.fallback import drawn
 from utils.figures import lab1, lab1_results
+from utils.predictions import predict
 from utils.runtime import setup
 from utils.toy_data import FreshWords, StoredWords, generator
 from utils.toy_problems import ToyProblem, all_down, ferromagnet, noisy_spins, spin_problem
@@ -160,6 +161,9 @@ Here are ten lattices of each class, drawn by *your* sampler. **Predict, then ru
 single mistake?
 """
 
+# %%
+predict("lab1.by_eye", choice="")
+
 # %% role="illustration" hidden="Your picture: ten lattices of each class"
 drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
@@ -233,6 +237,9 @@ def add_noise(
 r"""
 **Predict, then run.** Below is one lattice of each of four components, through time. At which $t$ can *you* no longer tell them apart? Do you lose all four at once?
 """
+
+# %%
+predict("lab1.forgetting", choice="")
 
 # %% role="illustration" hidden="Your picture: lattices through time"
 drawn(lambda: lab1.draw_noising(add_noise), "1.2")
@@ -340,6 +347,9 @@ r"""
 Here is your posterior for 400 lattices of class 0 in worlds 2 and 3. A grey line is one lattice, with the same noise at all times. **Predict, then run:** from which $t$ on is nothing known?
 """
 
+# %%
+predict("lab1.unknown_class", choice="")
+
 # %% role="illustration" hidden="Your picture: the posterior through time"
 drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample_ensemble), "1.1, 1.2 and 1.3")
 
@@ -414,6 +424,9 @@ r"""
 What does the best guess look like? Solve Tweedie's formula for it: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/\alpha$. The figure shows six noisy lattices of
 world 2 at four times, and below each your best guess if it came from class 0. **Predict, then run:** what is the best guess at $t = 1$, where nothing is known: up, down, or grey?
 """
+
+# %%
+predict("lab1.best_guess", choice="")
 
 # %% role="illustration" hidden="Your picture: the best guess of the data"
 drawn(lambda: lab1.draw_best_guess(FM, sample_ensemble, add_noise, conditional_score), "1.1, 1.2 and 1.4")
@@ -548,6 +561,9 @@ The next cell trains a classifier in worlds 2 and 3. Then it compares the classi
 **Predict, then run:** where in time is the gradient best?
 """
 
+# %%
+predict("lab1.gradient_quality", choice="")
+
 # %% role="illustration" hidden="Your picture: the trained classifier"
 CLASSIFIER_STEPS = budget.pick(full=6000, cpu=1500, ci=10)
 classifiers = {}
@@ -596,6 +612,14 @@ $$\log p(u \mid x_t) = -\frac{\big(u - (1 + \tfrac12\beta h)\, x_t\big)^2}{2 \be
 up to terms that vanish with $h$. Complete the square: a Gaussian with variance $\beta h$ and mean $x_t + \tfrac12 \beta h\, x_t + \beta h\, s(x_t)$.
 </details>
 
+Before 36 dimensions, one. Drag the point: guidance adds two arrows.
+"""
+
+# %% role="illustration" hidden="Move it: two Gaussians and their scores"
+explorables.show("two_gaussians")
+
+# %% [markdown]
+r"""
 > ### Exercise 1.6 · One guided step
 > **3 points** · difficulty ●●○○○ · 15 minutes
 >
@@ -670,6 +694,9 @@ What does $w = 3$ sample? At every $t$, $s_w$ *is* the score of $p_t(x)\,p_t(y\m
 $P_w(k) \propto P(k)\,p(y\mid k)^w$, where $k$ is the number of up spins. **Predict, then run:** will your samples follow it for $w$ above 1?
 """
 
+# %%
+predict("lab1.tilted", choice="")
+
 # %% role="illustration" hidden="Your samples against the tilted distribution, in numbers"
 drawn(lambda: lab1_results.print_against_tilted([FM, DOWN], sample_guided, SAMPLES, STEPS), "1.1 to 1.6")
 
@@ -710,6 +737,9 @@ def show_clean_share():
 
 
 drawn(show_clean_share, "1.1 to 1.6")
+
+# %% role="illustration" hidden="Move it: the number of up spins"
+explorables.show("up_spins")
 
 # %% [markdown]
 r"""
@@ -769,6 +799,9 @@ control*: before you believe an effect, look for it where it cannot be.
 So train a classifier in world 1, on a **stored** data set, as in real life: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
 **Predict, then run:** how accurate will the first one be on its own data, and on new lattices?
 """
+
+# %%
+predict("lab1.memorising", choice="")
 
 # %% role="illustration" hidden="The negative control, in numbers"
 CONTROL_STEPS = budget.pick(full=4000, cpu=1000, ci=10)

@@ -17,13 +17,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from utils import plotting
+from utils import explorables, plotting
 from utils.atoms import CENTRES, IMAGES, SIGMA_D, NoiseSchedule, TwoAtoms, distance_to_crystal, generate, uniform_states
 from utils.conventions import symbols
 from utils.experiments import EXPERIMENTS, TRAINED, Answers, analysis, run
 from utils.fallback import or_precomputed, show_or_say
 from utils.figures import lab2, lab2_results
 from utils.nets import EquivariantMLP, count_parameters
+from utils.predictions import predict
 from utils.runtime import seed_everything, setup
 from utils.training import Trainer
 
@@ -133,7 +134,13 @@ $$p_t(x) = \tfrac12 \sum_{P = 1}^{2} K(x_1 - \mu^P_1;\, S)\ K(x_2 - \mu^P_2;\, S
 Here $S^2 = \sigma_d^2 + \sigma^2$, because the variances of data and noise add up. Use the rule twice: over the copies of each atom, and over the two orders.
 
 **Predict, then run.** Far from both peaks the density is nearly 0. Is the score small there, too?
+"""
 
+# %%
+predict("lab2.far_away", choice="")
+
+# %% [markdown]
+r"""
 > ### Exercise 2.1 · The analytic score
 > **4 points** · difficulty ●●●●○ · 40 minutes
 >
@@ -186,6 +193,9 @@ Here is *your* score at three noise levels, over the density (blue). All arrows 
 
 # %% role="illustration" hidden="Your picture: the score at three noise levels"
 show_or_say(lambda: lab2.draw_my_field(analytic_score, budget.pick(cpu=200_000, ci=20_000)), "2.1")
+
+# %% role="illustration" hidden="Move it: the pull of each copy"
+explorables.show("ring_field")
 
 # %% [markdown]
 r"""
@@ -336,6 +346,9 @@ r"""
 **Predict, then run.** Will training come close to it within a minute?
 """
 
+# %%
+predict("lab2.reachable_loss", choice="")
+
 # %% role="illustration" hidden="Your training"
 answers = Answers.of(globals())
 runs = budget.pick(full="runs/lab2", ci=None)  # where training keeps its state: an interrupted run continues
@@ -420,6 +433,9 @@ def corrector_step(
 
 # %% check="lab2.predictor_corrector"
 
+# %% role="illustration" hidden="Move it: one walk in half-steps"
+explorables.show("ring_walk")
+
 # %% [markdown]
 r"""
 First look at single walks, driven by your *exact* score:
@@ -451,6 +467,9 @@ Here $w^2 = \sigma_d^2 + \sigma_{\min}^2$, because a little noise remains.
 
 **Predict, then run.** The score is exact. Are 21 steps enough for the exact distribution?
 """
+
+# %%
+predict("lab2.exact_score", choice="")
 
 # %% role="illustration" hidden="Your picture: the distance to the crystal"
 def show_radii():
@@ -600,6 +619,9 @@ returns*. Only a walk of several steps, which uses the score at *other* places a
 </details>
 """
 
+# %%
+predict("lab2.one_step", choice="")
+
 # %% role="illustration" hidden="The mean target after 1, 5 and 20 steps"
 def show_tautology():
     if plain is None:
@@ -639,6 +661,9 @@ The cell below trains all five: without a GPU 1,500 steps each, up to half a min
 
 **Predict, then run.** For each extra term: does it help where data are rare? Where they are common? What does a step cost?
 """
+
+# %%
+predict("lab2.extra_terms", choice="")
 
 # %% role="illustration" hidden="Your experiments: train, measure, compare"
 answers = Answers.of(globals())  # by now all of them
@@ -696,6 +721,9 @@ The plain network guessed the directions well. With the Fokker-Planck term most 
 
 **Predict, then run.** How bad is that for *samples*? The walk starts anywhere.
 """
+
+# %%
+predict("lab2.bad_scores_samples", choice="")
 
 # %% role="illustration" hidden="Your picture: generated states"
 analysis.draw_samples(results)
@@ -761,6 +789,9 @@ On the way it is counted, from histograms of 256 squares. The dashed line is wha
 
 **Predict, then run.** What happens to this distance along the walk? And with $\sigma_{\max} = 0.3$ or $0.5$?
 """
+
+# %%
+predict("lab2.wrong_start", choice="")
 
 # %% role="illustration" hidden="Your picture: walks against the forward process"
 def show_start():
