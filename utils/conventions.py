@@ -123,3 +123,99 @@ def table() -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """How the labs write one thing.
+
+    Args:
+        meaning: what is written.
+        lab1: the formula in lab 1; an en dash if the lab does not have it.
+        lab2: the formula in lab 2.
+        lab3: the formula in lab 3.
+        lab4: the formula in lab 4.
+    """
+
+    meaning: str
+    lab1: str
+    lab2: str
+    lab3: str
+    lab4: str
+
+
+SYMBOLS = (
+    Symbol("time", r"$t \in [0, 1]$", r"$t \in [0, 1]$", r"$t = 0, \dots, T-1$", r"$t \in [0, 1]$"),
+    Symbol("time of the data", "$t = 0$", "$t = 0$", "before $t = 0$", "$t = 1$"),
+    Symbol("data", "$x_0$", "$x_0$", "$x_0$", "$z$"),
+    Symbol("noisy sample", "$x_t$ or $x$", "$x_t$ or $x$", "$x_t$ or $x$", "$x_t$ or $x$"),
+    Symbol("factor of the data in it", r"$\alpha(t)$", "1", r"$\sqrt{\bar\alpha_t}$", r"$\alpha_t$"),
+    Symbol("factor of the noise in it", r"$\sigma(t)$", r"$\sigma(t)$", r"$\sqrt{1 - \bar\alpha_t}$", r"$\beta_t$"),
+    Symbol("standard normal noise", *[r"$\varepsilon$"] * 4),
+    Symbol("variance that is added", r"rate $\beta(t)$", r"rate $\mathrm d\sigma^2/\mathrm dt$", r"$\beta_t$", "–"),
+    Symbol("score", "$s(x)$", "$s_t(x)$", "$s$", "score"),
+    Symbol("class", "$y$", "–", "$y$", r"$y$, or $\varnothing$ for none"),
+    Symbol("guidance scale", "$w$", "–", "$w$", "$w$"),
+    Symbol(
+        "output of the network", "class logits", r"$\sigma s$", r"$\hat\varepsilon$, an estimate of the noise", "velocity"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class SymbolTable:
+    """The table of symbols, which a notebook displays with formulas and a terminal as text.
+
+    Args:
+        lab: the short name of the lab whose column is marked.
+    """
+
+    lab: str
+
+    def _repr_markdown_(self) -> str:
+        labs = [row.lab for row in CONVENTIONS]
+        heads = [f"**▶ {self.name(lab)}, this one**" if lab == self.lab else self.name(lab) for lab in labs]
+        lines = [f"| | {' | '.join(heads)} |", "|---" * (len(labs) + 1) + "|"]
+        lines += [f"| {row.meaning} | {' | '.join(getattr(row, lab) for lab in labs)} |" for row in SYMBOLS]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+    @staticmethod
+    def name(lab: str) -> str:
+        """Return a lab's name for a heading.
+
+        Args:
+            lab: such as "lab1".
+
+        Returns:
+            The name with a space.
+
+        Example:
+            >>> SymbolTable.name("lab1")
+            'lab 1'
+        """
+        return f"{lab[:-1]} {lab[-1]}"
+
+
+def symbols(lab: str) -> SymbolTable:
+    """Return the table of the symbols of all labs, for the output of a notebook's cell.
+
+    Args:
+        lab: the short name of the lab whose column is marked, such as "lab1".
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: there is no such lab.
+
+    Example:
+        >>> print(str(symbols("lab2")).splitlines()[0])
+        | | lab 1 | **▶ lab 2, this one** | lab 3 | lab 4 |
+    """
+    names = [row.lab for row in CONVENTIONS]
+    if lab not in names:
+        raise ValueError(f"there is no lab '{lab}' in this table; there are {', '.join(names)}")
+    return SymbolTable(lab)

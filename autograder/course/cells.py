@@ -146,6 +146,19 @@ def role_cell(cell: NotebookNode, role: str) -> NotebookNode:
     return new
 
 
+def hide_source(cell: NotebookNode, title: str) -> NotebookNode:
+    """Fold the code of a cell away, under a title: JupyterLab reads the metadata, Colab makes a form of it."""
+    cell.source = f"# @title {title}\n{cell.source}"
+    cell.metadata["jupyter"] = {"source_hidden": True}
+    cell.metadata["cellView"] = "form"
+    return cell
+
+
+def is_hidden(cell: NotebookNode) -> bool:
+    """Return whether the code of a cell is folded away."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden", False))
+
+
 def plain_cell(cell: NotebookNode) -> NotebookNode:
     """Return a cell without a role: text, or code that students may change."""
     make = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell

@@ -21,6 +21,7 @@ from autograder.course.cells import (
     check_cells,
     give_ids,
     hand_in_cells,
+    hide_source,
     plain_cell,
     role_cell,
 )
@@ -28,7 +29,7 @@ from autograder.course.labs import Lab, colab_address
 from autograder.errors import SourceError
 from utils.checks.exercise import Exercise, load
 
-OPTIONS = ("role", "answer", "check", "tags", "cell_marker")
+OPTIONS = ("role", "answer", "check", "hidden", "tags", "cell_marker")
 UNREADABLE = "incorrectly_encoded_metadata"  # where jupytext puts options that it cannot read
 
 
@@ -78,15 +79,29 @@ def build_cells(lab: Lab, cell: NotebookNode, exercises: dict[str, Exercise]) ->
         )
     if unknown := sorted(set(options) - set(OPTIONS)):
         raise SourceError(f"unknown cell option {', '.join(unknown)}; there are {', '.join(OPTIONS[:-1])}")
+    if "hidden" in options:
+        if "answer" in options or "check" in options or cell.cell_type != "code":
+            raise SourceError('hidden="TITLE" folds code away; it cannot stand with answer, check or text')
+        title = options.pop("hidden")
+        return [hide_source(role_or_plain_cell(cell, options), title)]
     if "answer" in options:
         return [answer_cell(cell, find_exercise(options["answer"], exercises))]
     if "check" in options:
         return check_cells(find_exercise(options["check"], exercises))
+    return [role_or_plain_cell(cell, options)]
+
+
+def role_or_plain_cell(cell: NotebookNode, options: dict[str, str]) -> NotebookNode:
+    """Return a cell with a role, or one without.
+
+    Raises:
+        SourceError: there is no such role.
+    """
     if options.get("role") in ROLES:
-        return [role_cell(cell, options["role"])]
+        return role_cell(cell, options["role"])
     if "role" in options:
         raise SourceError(f"unknown role '{options['role']}'; there are {', '.join(ROLES)}")
-    return [plain_cell(cell)]
+    return plain_cell(cell)
 
 
 def find_exercise(name: str, exercises: dict[str, Exercise]) -> Exercise:

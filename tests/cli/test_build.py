@@ -38,14 +38,15 @@ def line_of(text: str) -> int:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('# %% role="setup"', '# %% foo="x"', "unknown cell option foo; there are role, answer, check, tags"),
+        ('# %% role="setup"', '# %% foo="x"', "unknown cell option foo; there are role, answer, check, hidden, tags"),
         (ANSWER, ANSWER[:-1], 'Write key="value", with both quotes'),
         (ANSWER, '# %% answer="lab4.cfg_drif"', "there is no exercise 'lab4.cfg_drif'; there are lab4.vector_field"),
         ('# %% role="setup"', '# %% role="x"', "unknown role 'x'; there are setup, definitions, illustration"),
+        (ANSWER, f'{ANSWER} hidden="Title"', "it cannot stand with answer, check or text"),
         (CELL, CELL.replace("### END SOLUTION", ""), "needs pairs of lines ### BEGIN SOLUTION and ### END SOLUTION"),
         (CELL, CELL.replace("### ", "## "), "needs pairs of lines ### BEGIN SOLUTION and ### END SOLUTION"),
     ],
-    ids=["option", "quote", "exercise", "role", "marker", "markers"],
+    ids=["option", "quote", "exercise", "role", "hidden", "marker", "markers"],
 )
 def test_a_wrong_cell_is_named_with_file_and_line(old, new, words, lab, capsys):
     assert TEXT.count(old) == 1

@@ -7,7 +7,7 @@ import torch
 
 from tests.syllabus import FINISHED
 from utils.atoms import SIGMA_MAX, SIGMA_MIN
-from utils.conventions import CONVENTIONS
+from utils.conventions import CONVENTIONS, SYMBOLS, SymbolTable, symbols
 from utils.diffusion import Schedule
 from utils.labs import LABS
 from utils.paths import LinearAlpha, LinearBeta
@@ -57,3 +57,23 @@ def test_index_0_of_the_times():
     assert times(5)[0] > times(5)[-1]
     betas = names_of(CONVENTIONS[2])["betas"]
     assert betas[0] == betas.min()
+
+
+@pytest.mark.parametrize("lab", [row.lab for row in CONVENTIONS])
+def test_the_table_of_symbols_marks_the_lab(lab):
+    lines = symbols(lab)._repr_markdown_().splitlines()
+    heads = lines[0].strip("| ").split(" | ")
+    assert [head for head in heads if "▶" in head] == [f"**▶ {SymbolTable.name(lab)}, this one**"]
+    assert {line.count(" | ") for line in [lines[0].replace("| |", "| x |"), *lines[2:]]} == {len(CONVENTIONS)}
+
+
+def test_an_unknown_lab_has_no_table_of_symbols():
+    with pytest.raises(ValueError, match="there is no lab 'lab9'"):
+        symbols("lab9")
+
+
+def test_the_two_tables_agree_on_the_data_and_on_the_time_of_the_data():
+    rows = {row.meaning: row for row in SYMBOLS}
+    for row in CONVENTIONS:
+        assert getattr(rows["time of the data"], row.lab).replace("$", "") == row.clean_at
+        assert getattr(rows["data"], row.lab).strip("$").replace("_", "") == row.clean
