@@ -157,7 +157,11 @@ SYMBOLS = (
     Symbol("class", "$y$", "–", "$y$", r"$y$, or $\varnothing$ for none"),
     Symbol("guidance scale", "$w$", "–", "$w$", "$w$"),
     Symbol(
-        "output of the network", "class logits", r"$\sigma s$", r"$\hat\varepsilon$, an estimate of the noise", "velocity"
+        "output of the network",
+        "class logits",
+        r"$\sigma s$",
+        r"$\hat\varepsilon$, an estimate of the noise",
+        "velocity",
     ),
 )
 
