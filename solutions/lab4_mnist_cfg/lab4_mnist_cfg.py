@@ -684,7 +684,8 @@ def by_scale():
     return torch.stack([sample_digits(net, fixed_noise(11), torch.arange(11), w, euler_steps) for w in scales])
 
 
-figures.draw_by_scale(or_precomputed(by_scale, lambda: stored_images("lab4_results", "by_scale"), "Digits by scale"), scales)
+sheets = or_precomputed(by_scale, lambda: stored_images("lab4_results", "by_scale"), "Digits by scale")
+figures.draw_by_scale(sheets, scales)
 plt.show()
 
 # %% [markdown]
@@ -934,17 +935,17 @@ they do not end on such an estimate, and some noise stays in the picture.
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 
-Change `mine` in the next cell and run it. To share your result, post the line that it prints last, with your function, where your class keeps its board.
+Change `my_sampler` in the next cell and run it. To share your result, post the line that it prints last, with your function, where your class keeps its board.
 """
 
 # %% role="illustration"
-def mine(velocity, x, calls):
+def my_sampler(velocity, x, calls):
     """Return images from noise x with at most `calls` calls of velocity(x, t, w)."""
     return euler(velocity, x, calls, w=1.5)
 
 
 def show_my_score():
-    entry = distances(mine)
+    entry = distances(my_sampler)
     plotting.print_leaderboard(board | {"Mine": entry}, challenge_floor, challenge_images)
     print(f"few-step challenge · {challenge_images} images · budget {budget.name} · score {few_step_score(entry, challenge_floor):.2f}")
 
