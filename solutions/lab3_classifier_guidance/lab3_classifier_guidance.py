@@ -49,7 +49,7 @@ plotting.use_style()
 
 # %% [markdown]
 r"""
-At the end your code will draw this picture. Each column asks for one digit and starts from one noise. The guidance scale $w$ grows from row to row.
+At the end your code will draw this picture: each column asks for one digit from one noise, with more guidance from row to row.
 """
 
 # %% role="illustration" hidden="Draw the picture"
@@ -86,7 +86,7 @@ r"""
 
 *Map: **data → noise** → score → guidance → sampler*
 
-A step of noise shrinks the picture a little and adds a little noise. A variance of 1 stays 1, and any other comes nearer to 1:
+A step of noise shrinks the picture a little and adds a little noise, so that a variance of 1 stays 1:
 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
@@ -198,8 +198,7 @@ drawn(draw_noising, "3.1")
 
 # %% [markdown]
 r"""
-At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except at the very first steps. `total` is seven to ten times larger over most of the range. Confuse `step` and
-`total`, and your guidance is ten times too weak, with no error to warn you.
+At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except at the very first steps. `total` is seven to ten times larger over most of the range. Confuse `step` with `total`, and your guidance is ten times too weak, with no error to warn you.
 
 > **Remember:** $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$. Parts 2, 3 and 6 start from it.
 
@@ -214,8 +213,7 @@ Averaged over all $x_0$ that are possible at $x_t$, the same equation holds betw
 
 <details><summary>Derivation: why the average is allowed</summary>
 
-$p_t(x)$ is the average of $p_t(x\mid x_0)$ over the data. So $\nabla_x p_t(x)$ is the average of $p_t(x\mid x_0)\,\nabla_x\log p_t(x\mid x_0)$. Divide by $p_t(x)$. By Bayes' rule the weights become the probabilities of $x_0$ given $x$, so the score is the mean of
-$\nabla_x\log p_t(x\mid x_0)$ over the $x_0$ that are possible at $x$.
+$p_t(x)$ is the average of $p_t(x\mid x_0)$ over the data, so $\nabla_x p_t(x)$ is the average of $p_t(x\mid x_0)\,\nabla_x\log p_t(x\mid x_0)$. Divide by $p_t(x)$: by Bayes' rule the weights become the probabilities of $x_0$ given $x$.
 </details>
 
 > ### Exercise 3.2 · From noise to score and back
@@ -284,7 +282,7 @@ drawn(draw_scores, "3.1 and 3.2")
 
 # %% [markdown]
 r"""
-At $t = 50$ each arrow points to the nearest cloud. At $t = 600$ all point to the middle: the three clouds have merged, and it is still open in which of them a point will end.
+At $t = 50$ each arrow points to the nearest cloud. At $t = 600$ all point to the middle, because the three clouds have merged.
 
 > **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 translates guidance with it.
 
@@ -430,7 +428,7 @@ drawn(draw_accuracy, "3.1")
 
 # %% [markdown]
 r"""
-The ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily. The noise-aware one is still right for nearly nine of ten at $t = 400$. At $t = 800$ both guess.
+The ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily. The noise-aware one reads nearly nine of ten at $t = 400$.
 
 <details><summary>A common mistake: time that cannot steer</summary>
 
@@ -479,10 +477,10 @@ r"""
 
 Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`. Four things often go wrong:
 
-- samplers run under `torch.no_grad()`, where nothing can be differentiated;
-- `backward()` fills the `.grad` of **every parameter**, step after step;
-- a result that is still attached to its graph keeps the graph in memory;
-- a *mean* over the batch makes guidance weaker the more pictures you draw at once.
+- under `torch.no_grad()` nothing can be differentiated;
+- `backward()` fills the `.grad` of **every parameter**;
+- a result that is attached to its graph keeps the graph in memory;
+- a *mean* over the batch weakens guidance when you draw more pictures.
 
 > ### Exercise 3.4 · The gradient of a classifier
 > **3 points** · difficulty ●●●○○ · 25 minutes
@@ -546,9 +544,9 @@ Near the data the gradient is a *correction*: close this gap, remove that stroke
 
 Near the data the gradient towards 3 is almost zero, because the classifier is already sure. At $t = 800$ it knows almost nothing, and all gradients are weak. In the row of the three the largest of these four gradients is at $t = 500$, where the class is *being decided*.
 
-These are gradients with respect to $x_t$. Measured on the scale of the data, a DDPM step moves the sample by $w\,\beta_t\,g/\sqrt{\bar\alpha_t}$. The factor in front of $g$ grows with $t$, so on that scale the push is largest later in the noise, near $t = 900$.
+On the scale of the data, however, a DDPM step moves the sample by $w\,\beta_t\,g/\sqrt{\bar\alpha_t}$. The factor before $g$ grows with $t$, so that push is largest deeper in the noise, near $t = 900$.
 
-> **Remember:** $g = \nabla_x\log p_t(y\mid x)$, each sample for itself. Every guided step below uses it.
+> **Remember:** $g = \nabla_x\log p_t(y\mid x)$, each sample for itself. Every guided step uses it.
 
 ---
 # 5 · One guided step
@@ -768,15 +766,15 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 r"""
 Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points lie between them. With two, all points end in the middle, because the best guess from pure noise is the mean of the data.
 
-> **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
+> **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$ (part 8).
 
 ---
 # 7 · Spot the bugs
 
 *Map: data → noise → score → guidance → **sampler***
 
-This guided sampler looks like one from a tutorial. It runs and raises no error, but its pictures are bad. The two functions that it receives,
-`classifier_gradient` and `ddpm_step`, are right. **The four faults are in the lines that connect them.**
+This guided sampler raises no error, but its pictures are bad. The two functions that it receives,
+`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.**
 """
 
 # %% role="definitions"
@@ -821,7 +819,7 @@ drawn(lambda: draw_samples(suspicious_sampler, (0.0, 1.0, 3.0)), "3.1, 3.4 and 3
 
 # %% [markdown]
 r"""
-Grey: the data. Orange-red: samples of the sampler, which for $w > 0$ should be points of the lower right cloud. Without guidance a box cuts them off. With guidance all 600 collapse in the corner farthest from the requested cloud.
+Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower right cloud. Without guidance a box cuts them off. With guidance all 600 collapse in the corner farthest from that cloud.
 
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
@@ -831,7 +829,7 @@ Grey: the data. Orange-red: samples of the sampler, which for $w > 0$ should be 
 
 <details><summary>Hint: where to start</summary>
 
-Check the two lines with `sigma`: should `x` move along the gradient or against it, and which of the three sigmas is needed? (One fix may remove two bugs, because the wrong sign for $x$ is the right one for the noise.) Which input of `ddpm_step` lacks the guidance? And how much of pure noise lies outside $[-1, 1]$?
+Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise, so one fix may remove two bugs.) Which of the three sigmas is needed? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -868,16 +866,16 @@ drawn(draw_repaired, "3.1, 3.4, 3.5 and 3.7")
 
 # %% [markdown]
 r"""
-At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half of them lie on either side of its centre. At $w = 8$ they move outwards, away from the other clouds. The curves show it: at $w = 3$ fewer than four samples in ten lie on the inner side, at $w = 8$ three. With digits the same happens, but there you cannot see where the data end.
+At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half of them lie on either side of its centre. At $w = 8$ they move outwards, away from the other clouds. The curves show it: at $w = 3$ fewer than four samples in ten lie on the inner side, at $w = 8$ three. Digits do the same, but there you cannot see it.
 
-> **Remember:** add guidance to the noise estimate, and leave the rest of the step alone.
+> **Remember:** guide the noise estimate; leave the rest of the step alone.
 
 ---
 # 8 · Digits
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now use the same functions, the two checkpoints, and DDIM in few steps. Every row below starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run:** the first row has $w = 0$. What will it show?
+Now use the same functions, the two checkpoints, and DDIM. Every row starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run:** the first row has $w = 0$. What will it show?
 """
 
 # %% role="definitions"
@@ -937,7 +935,7 @@ animation
 
 # %% [markdown]
 r"""
-At first every estimate is the same blur, the mean of all digits. Guidance moves each sample, and the model's estimates then follow.
+At first every estimate is the same blur, the mean of all digits. Guidance moves the samples, and the estimates follow.
 
 ## The cost
 
@@ -982,8 +980,8 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with real test digits. They use a **reference classifier** that was trained on clean digits only (99.65 % right on the test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: the distance between Gaussians fitted to its features of samples and of real
-digits; small is good. The dashed line is the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+Four numbers compare samples with real test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on the test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: the distance between Gaussians fitted to its features of samples and of real
+digits; the dashed line is the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. An image counts as *among* a set if at least one image of the set is no farther away than that image's own third-nearest neighbour.
 
 First come a few digits of your own, then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?
@@ -1020,9 +1018,7 @@ plt.show()
 r"""
 Recall falls, slowly at first. The distance falls and then rises again; 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is not the requested one. More steps do not help. Bayes' rule needs the exact score and the exact classifier, as on the plane. Here two networks approximate them.
-
-> **Remember:** accuracy and precision rise with $w$, and recall falls.
+By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. More steps do not help. Bayes' rule needs the exact score and the exact classifier, as on the plane.
 
 ---
 # 9 · What guidance does not sample
@@ -1051,7 +1047,7 @@ and both start from pure noise: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The sam
 Let $u = x_t/\sqrt{\bar\alpha_t}$; its score is $-\lambda u$. Your DDIM step is $u' = \hat x_0 + \sqrt{\tau'}\,\hat\varepsilon$. So $u$ changes by $\hat\varepsilon$ times the change of $\sqrt\tau$. By 3.2, $\hat\varepsilon = \sqrt\tau\,\lambda u$, so $\mathrm du/\mathrm d\tau = \tfrac12\lambda u$. The variance is quadratic in $u$ and
 grows at twice the rate: this is the ode.
 
-A small DDPM step, from $\tau$ down to $\tau - h$, moves twice as far and adds noise of variance $h$: $u' = u - h\lambda u + \sqrt h\,z$. So $U(\tau - h) = (1-h\lambda)^2\,U(\tau) + h$, and for small $h$ this is the sde.
+A small DDPM step, from $\tau$ down to $\tau - h$, moves twice as far and adds noise of variance $h$: $u' = u - h\lambda u + \sqrt h\,z$. So $U(\tau - h) = (1-h\lambda)^2\,U(\tau) + h$: the sde.
 </details>
 
 > ### Exercise 3.8 · Three variances
@@ -1125,7 +1121,7 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 # %% [markdown]
 r"""
 At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps do not help. *Guidance narrows more than the
-formula says, and by how much depends on the sampler.*
+formula says, and how much depends on the sampler.*
 
 Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one.
 """
