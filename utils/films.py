@@ -113,6 +113,6 @@ def show_gif(
     from IPython.display import Image
 
     with tempfile.TemporaryDirectory() as folder:
-        names = dict(row_names=row_names, column_names=column_names, clock=clock)
-        path = save_gif(list(frames), Path(folder) / "film.gif", columns, seconds, **names)
+        path = Path(folder) / "film.gif"
+        save_gif(list(frames), path, columns, seconds, 2, row_names, column_names, clock)
         return Image(data=path.read_bytes(), format="gif")

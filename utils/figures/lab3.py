@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from utils import plotting
 from utils.fallback import stored_images
 from utils.metrics import over_seeds
+from utils.style import point
 
 CLASS_COLORS, MARKERS = (plotting.BLUE, plotting.ORANGE, plotting.GREEN), "o^s"
 ONE_DOT = 0.05  # samples with a smaller spread look like a single point
@@ -56,7 +58,7 @@ def scatter_classes(ax: plt.Axes, x: Tensor, y: Tensor, size: float = 4, alpha: 
         alpha: the opacity, in [0, 1].
     """
     for k, (color, marker) in enumerate(zip(CLASS_COLORS, MARKERS)):
-        ax.scatter(*x[y == k].T, s=size, color=color, marker=marker, alpha=alpha, linewidths=0)
+        ax.scatter(x[y == k, 0], x[y == k, 1], s=size, color=color, marker=marker, alpha=alpha, linewidths=0)
 
 
 def draw_sigmas(sigmas: Sequence[Tensor]) -> plt.Figure:
@@ -91,7 +93,7 @@ def draw_classifier_loss(history: Sequence[float]) -> plt.Figure:
     ax.set(title="Your classifier of noisy digits", ylim=(0, 2.6))
     ax.axhline(math.log(10), color=plotting.ORANGE, linestyle="--", label="guessing: log 10")
     ax.legend()
-    return ax.figure
+    return plt.gcf()
 
 
 def draw_accuracy(levels: Sequence[int], aware: Sequence[float], clean: Sequence[float]) -> plt.Figure:
@@ -159,14 +161,14 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
     scatter_classes(ax, cloud, labels, size=9, alpha=0.25)
     middle, end = x + length * score, x + length * (score + push)
     names = [
-        (x, middle, "#222222", "s", (-14, 2)),
-        (middle, end, plotting.ORANGE, "w g", (4, 10)),
-        (x, end, plotting.RED, "s + w g", (-8, -26)),
+        (x, middle, "#222222", "s", (-8, 8)),
+        (middle, end, plotting.ORANGE, "w g", (-36, -8)),
+        (x, end, plotting.RED, "s + w g", (8, 4)),
     ]
     for start, tip, color, name, place in names:
-        look = dict(arrowstyle="-|>", color=color, linewidth=2.4, shrinkA=0, shrinkB=0)
-        ax.annotate("", xy=tip.tolist(), xytext=start.tolist(), arrowprops=look)
-        half = ((start + tip) / 2).tolist()
+        look: dict[str, Any] = dict(arrowstyle="-|>", color=color, linewidth=2.4, shrinkA=0, shrinkB=0)
+        ax.annotate("", xy=point(tip), xytext=point(start), arrowprops=look)
+        half = point((start + tip) / 2)
         ax.annotate(name, half, xytext=place, textcoords="offset points", color=color, fontsize=11, weight="bold")
     ax.plot(*x, "o", color="black", markersize=7)
     ax.set_title("Three arrows at one point")
@@ -182,10 +184,10 @@ def scatter_samples(ax: plt.Axes, data: Tensor, x: Tensor, title: str) -> None:
         x: samples, shape (n, 2), orange-red.
         title: the title above.
     """
-    ax.scatter(*data.T, s=4, color="#BBBBBB", linewidths=0)
-    ax.scatter(*x.T, s=4, color=plotting.RED, linewidths=0, alpha=0.6)
+    ax.scatter(data[:, 0], data[:, 1], s=4, color="#BBBBBB", linewidths=0)
+    ax.scatter(x[:, 0], x[:, 1], s=4, color=plotting.RED, linewidths=0, alpha=0.6)
     if float(x.std(dim=0).max()) < ONE_DOT:
-        look = dict(arrowstyle="-|>", color=plotting.RED)
+        look: dict[str, Any] = dict(arrowstyle="-|>", color=plotting.RED)
         spot = x.mean(0)
         ax.annotate(
             f"all {len(x)} samples", spot.tolist(), (spot + torch.tensor([-1.6, 1.2])).tolist(), arrowprops=look
@@ -249,7 +251,7 @@ def draw_variances(samples: dict[str, Tensor], variances: Sequence[float]) -> pl
     fig, ax = plt.subplots(figsize=(6.5, 3.2))
     side = np.linspace(-2.5, 2.5, 400)
     for key, name, color in (("ode", "DDIM", plotting.SKY), ("sde", "DDPM", plotting.YELLOW)):
-        look = dict(bins=120, range=(-2.5, 2.5), density=True, color=color, alpha=0.6, label=name)
+        look: dict[str, Any] = dict(bins=120, range=(-2.5, 2.5), density=True, color=color, alpha=0.6, label=name)
         ax.hist(samples[key][:, 0].numpy(), **look)
     looks = zip(("the claim", "ode", "sde"), (plotting.RED, plotting.BLUE, "#8A6D00"), ("--", "-", "-"))
     for variance, (name, color, style) in zip(variances, looks):
@@ -273,7 +275,7 @@ def draw_clouds(found: dict[float, dict[str, Tensor]], claimed: dict[float, tupl
     fig, axes = plt.subplots(1, len(found), figsize=(11, 3), sharey=True)
     for ax, (w, samples) in zip(axes, found.items()):
         for (name, values), color in zip(samples.items(), (plotting.SKY, plotting.YELLOW)):
-            look = dict(bins=80, range=(-1, 3), density=True, color=color, alpha=0.6, label=name)
+            look: dict[str, Any] = dict(bins=80, range=(-1, 3), density=True, color=color, alpha=0.6, label=name)
             ax.hist(values[:, 0].numpy(), **look)
         ax.plot(*claimed[w], "--", color=plotting.RED, label="the claim")
         ax.set(title=f"w = {w:g}", xlim=(-1, 3), xlabel="x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from utils.distributions import GaussianClasses
 from utils.fallback import stored_images, stored_table
 from utils.metrics import Estimate, over_seeds
 from utils.paths import LinearAlpha, LinearBeta
+from utils.style import point
 
 MARKERS = "o^s"
 NAMES = [*map(str, range(10)), "∅"]  # of the columns: ten digits and the null label
@@ -87,7 +89,7 @@ def draw_toy_loss(history: Sequence[float], floor: float) -> plt.Figure:
     ax.axhline(floor, color=plotting.ORANGE, linestyle="--", label="smallest possible loss")
     ax.set(ylim=(0.4, 1.2), title="Three blobs: the loss falls to its floor, not to zero")
     ax.legend()
-    return ax.figure
+    return plt.gcf()
 
 
 def draw_digits_loss(history: Sequence[float]) -> plt.Figure:
@@ -104,7 +106,7 @@ def draw_digits_loss(history: Sequence[float]) -> plt.Figure:
     ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-    return ax.figure
+    return plt.gcf()
 
 
 def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes: GaussianClasses) -> plt.Figure:
@@ -122,17 +124,19 @@ def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes
     cloud = t * cloud.reshape(-1, 2) + (1 - t) * torch.randn(300, 2, generator=torch.Generator().manual_seed(1))
     fig, ax = plt.subplots(figsize=(6.4, 4.6))
     for k, (color, marker) in enumerate(zip(plotting.PALETTE, MARKERS)):
-        ax.scatter(*cloud[labels == k].T, s=9, color=color, marker=marker, alpha=0.25, linewidths=0)
+        ax.scatter(
+            cloud[labels == k, 0], cloud[labels == k, 1], s=9, color=color, marker=marker, alpha=0.25, linewidths=0
+        )
     tips = {w: x + velocity(x, t, y, w) / 4 for w in (0.0, 1.0, 3.0)}
     ax.plot(*torch.cat([tips[0.0], tips[3.0]]).T, ":", color="#222222", linewidth=1.2)
     names = {0.0: "u(x | ∅), w = 0", 1.0: "u(x | y), w = 1", 3.0: "guided, w = 3"}
     places = {0.0: (6, -14), 1.0: (8, 4), 3.0: (8, 0)}
     for (w, tip), color in zip(tips.items(), ("#222222", plotting.BLUE, plotting.RED)):
-        look = dict(arrowstyle="-|>", color=color, linewidth=2.2, shrinkA=0, shrinkB=0)
-        ax.annotate("", xy=tip[0].tolist(), xytext=x[0].tolist(), arrowprops=look)
-        ax.annotate(names[w], tip[0].tolist(), xytext=places[w], textcoords="offset points", color=color)
+        look: dict[str, Any] = dict(arrowstyle="-|>", color=color, linewidth=2.2, shrinkA=0, shrinkB=0)
+        ax.annotate("", xy=point(tip[0]), xytext=point(x[0]), arrowprops=look)
+        ax.annotate(names[w], point(tip[0]), xytext=places[w], textcoords="offset points", color=color)
     ax.plot(*x.T, "o", color="black")
-    ax.annotate("x", x[0].tolist(), xytext=(-12, -8), textcoords="offset points")
+    ax.annotate("x", point(x[0]), xytext=(-12, -8), textcoords="offset points")
     ax.set(title="Three velocities at x, a quarter of their length, t = 0.5", aspect="equal")
     ax.set(xlim=(-2.6, 3.0), ylim=(-2.2, max(2.4, float(tips[3.0][0, 1]) + 0.4)))
     ax.grid(False)
