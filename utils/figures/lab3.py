@@ -188,10 +188,8 @@ def scatter_samples(ax: plt.Axes, data: Tensor, x: Tensor, title: str) -> None:
     ax.scatter(x[:, 0], x[:, 1], s=4, color=plotting.RED, linewidths=0, alpha=0.6)
     if float(x.std(dim=0).max()) < ONE_DOT:
         look: dict[str, Any] = dict(arrowstyle="-|>", color=plotting.RED)
-        spot = x.mean(0)
-        ax.annotate(
-            f"all {len(x)} samples", spot.tolist(), (spot + torch.tensor([-1.6, 1.2])).tolist(), arrowprops=look
-        )
+        left, low = point(x.mean(dim=0))
+        ax.annotate(f"all {len(x)} samples", (left, low), (left - 1.6, low + 1.2), arrowprops=look)
     ax.set_title(title)
 
 
