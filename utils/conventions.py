@@ -160,10 +160,26 @@ SYMBOLS = (
         "output of the network",
         "class logits",
         r"$\sigma s$",
-        r"$\hat\varepsilon$, an estimate of the noise",
+        r"$\hat\varepsilon$, the noise",
         "velocity",
     ),
 )
+
+
+def spaced(lab: str) -> str:
+    """Return a lab's name for a heading.
+
+    Args:
+        lab: such as "lab1".
+
+    Returns:
+        The name with a space.
+
+    Example:
+        >>> spaced("lab1")
+        'lab 1'
+    """
+    return f"{lab[:-1]} {lab[-1]}"
 
 
 @dataclass(frozen=True)
@@ -178,29 +194,13 @@ class SymbolTable:
 
     def _repr_markdown_(self) -> str:
         labs = [row.lab for row in CONVENTIONS]
-        heads = [f"**▶ {self.name(lab)}, this one**" if lab == self.lab else self.name(lab) for lab in labs]
+        heads = [f"**▶ {spaced(lab)}, this one**" if lab == self.lab else spaced(lab) for lab in labs]
         lines = [f"| | {' | '.join(heads)} |", "|---" * (len(labs) + 1) + "|"]
         lines += [f"| {row.meaning} | {' | '.join(getattr(row, lab) for lab in labs)} |" for row in SYMBOLS]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return self._repr_markdown_()
-
-    @staticmethod
-    def name(lab: str) -> str:
-        """Return a lab's name for a heading.
-
-        Args:
-            lab: such as "lab1".
-
-        Returns:
-            The name with a space.
-
-        Example:
-            >>> SymbolTable.name("lab1")
-            'lab 1'
-        """
-        return f"{lab[:-1]} {lab[-1]}"
 
 
 def symbols(lab: str) -> SymbolTable:

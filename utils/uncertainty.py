@@ -31,3 +31,21 @@ def with_error(value: float, error: float) -> str:
         digits += 1
     digits = max(0, digits)
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def share_error(share: float, n: int) -> float:
+    """Return the standard error of a share that was counted, which is above 0 for shares of 0 and 1, too.
+
+    Args:
+        share: the share, in [0, 1].
+        n: how many were counted, at least 1.
+
+    Returns:
+        The error: that of the share with one hit and one miss more.
+
+    Example:
+        >>> round(share_error(0.5, 10_000), 4), round(share_error(0.0, 100), 4)
+        (0.005, 0.0099)
+    """
+    moderate = (share * n + 1) / (n + 2)
+    return math.sqrt(moderate * (1 - moderate) / n)

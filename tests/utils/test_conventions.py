@@ -7,7 +7,7 @@ import torch
 
 from tests.syllabus import FINISHED
 from utils.atoms import SIGMA_MAX, SIGMA_MIN
-from utils.conventions import CONVENTIONS, SYMBOLS, SymbolTable, symbols
+from utils.conventions import CONVENTIONS, SYMBOLS, spaced, symbols
 from utils.diffusion import Schedule
 from utils.labs import LABS
 from utils.paths import LinearAlpha, LinearBeta
@@ -63,7 +63,7 @@ def test_index_0_of_the_times():
 def test_the_table_of_symbols_marks_the_lab(lab):
     lines = symbols(lab)._repr_markdown_().splitlines()
     heads = lines[0].strip("| ").split(" | ")
-    assert [head for head in heads if "▶" in head] == [f"**▶ {SymbolTable.name(lab)}, this one**"]
+    assert [head for head in heads if "▶" in head] == [f"**▶ {spaced(lab)}, this one**"]
     assert {line.count(" | ") for line in [lines[0].replace("| |", "| x |"), *lines[2:]]} == {len(CONVENTIONS)}
 
 

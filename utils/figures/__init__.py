@@ -1,1 +1,1 @@
-"""The figures of the labs, one module a lab. They draw what they are given and compute no answer."""
+"""The figures and tables of the labs, one module a lab. A function takes the student's answers as arguments."""
