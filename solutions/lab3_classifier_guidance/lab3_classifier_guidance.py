@@ -558,7 +558,7 @@ Then take a step of the classical sampler DDPM. It removes the noise that step $
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
-without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contributed the share $\beta_t/(1-\bar\alpha_t)$ of the variance of the noise $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$, hence the factor. Some papers give $z$ the size `posterior`.)
+without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contributed the share $\beta_t/(1-\bar\alpha_t)$ of the variance of the noise $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$, hence the factor.)
 
 > ### Exercise 3.5 · Guided noise, and a DDPM step
 > **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 20 minutes
@@ -825,7 +825,7 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
 > Write `guided_sampler` with the same arguments and without the four faults. In each step, from $t = T - 1$ down to 0, call `model`, `classifier_gradient` and `ddpm_step` once each, with the same `x` and `t`, and use `noises[t]`. The guidance must enter in **one** place: the noise estimate that `ddpm_step` receives. Do not call your `guided_noise`,
-> because this function is tested alone; write its formula out.
+> because this function is tested alone; write its formula out. Do not change the inputs.
 
 <details><summary>Hint: where to start</summary>
 
