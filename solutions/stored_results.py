@@ -2,7 +2,8 @@
 
 1. checkpoints/labN_sweep.json: accuracy, Fréchet distance, precision and recall by guidance scale; for lab 4 also the
    baselines of the few-step challenge. Each number is written as it comes; a killed run goes on where it was.
-2. checkpoints/lab4_results.safetensors: what the notebook's illustrations show, for students whose earlier answer is
+2. checkpoints/lab3_results.safetensors: the picture with which lab 3 opens.
+3. checkpoints/lab4_results.safetensors: what the notebook's illustrations show, for students whose earlier answer is
    missing. They are the variables of the notebook after all of its cells have run at this budget.
 """
 
@@ -93,8 +94,16 @@ def as_bytes(images: torch.Tensor) -> torch.Tensor:
     return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
+def store_opening_of_lab3(steps: int) -> None:
+    """Store the picture with which lab 3 opens: ten digits from the same noises, for each scale."""
+    sample, _ = lab3_sampler(steps)
+    noise = torch.randn(10, 1, 32, 32, generator=torch.Generator().manual_seed(14))
+    digits = torch.stack([sample(noise, torch.arange(10), w) for w in SCALES["lab3"]])
+    save_tensors({"by_scale": as_bytes(digits)}, CHECKPOINTS / "lab3_results.safetensors")
+
+
 def main() -> None:
-    """Measure the sweep of a lab, and store the pictures of lab 4."""
+    """Measure the sweep of a lab, and store its pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lab", choices=["lab3", "lab4"])
     parser.add_argument("--images", type=int, default=1000)
@@ -108,7 +117,10 @@ def main() -> None:
     if args.only != "pictures":
         sample, facts = lab3_sampler(args.steps or 25) if args.lab == "lab3" else lab4_sampler(args.steps or 10)
         sweep(sample, facts, args.scales or SCALES[args.lab], table, args.images, args.seeds)
-    if args.only == "sweep" or args.lab == "lab3":
+    if args.only == "sweep":
+        return
+    if args.lab == "lab3":
+        store_opening_of_lab3(args.steps or 25)
         return
     matplotlib.use("Agg")
     names = SolvedLab(find_lab(args.lab), all_cells=True, quiet=False).namespace

@@ -17,7 +17,7 @@ def draw_unet() -> plt.Figure:
     """
     fig, ax = plt.subplots(figsize=(9.5, 4.2))
     levels = [("32 channels\n32×32", 1.7), ("64 channels\n16×16", 1.15), ("128 channels\n8×8", 0.7)]
-    spots = [(1.6, 3.2), (3.2, 1.8), (5.0, 0.4), (6.8, 1.8), (8.4, 3.2)]
+    spots = [(1.6, 3.2), (3.3, 1.8), (5.0, 0.4), (6.7, 1.8), (8.4, 3.2)]
     for (x, y), level, color in zip(spots, (0, 1, 2, 1, 0), (BLUE, BLUE, GREEN, ORANGE, ORANGE)):
         label, height = levels[level]
         ax.add_patch(plt.Rectangle((x - 0.55, y - height / 2), 1.1, height, color=color, alpha=0.85, zorder=2))
@@ -31,18 +31,21 @@ def draw_unet() -> plt.Figure:
 
     connect((0.1, 3.2), (1.05, 3.2), "x\n(1, 32, 32)", (-0.05, 0.42))
     connect((8.95, 3.2), (9.9, 3.2), "velocity\n(1, 32, 32)", (0.1, 0.42))
-    connect((1.9, 2.35), (2.75, 1.95), "halve", (-0.3, -0.12))
-    connect((3.6, 1.22), (4.45, 0.55), "halve", (-0.25, -0.15))
-    connect((5.55, 0.55), (6.4, 1.22), "double", (0.32, -0.15))
-    connect((7.25, 1.95), (8.1, 2.35), "double", (0.35, -0.12))
-    for left, right, y in ((1.6, 8.4, 3.5), (3.2, 6.8, 1.8)):
+    connect((1.6, 2.35), (2.75, 1.8), "halve", (-0.35, -0.12))
+    connect((3.3, 1.22), (4.45, 0.4), "halve", (-0.35, -0.12))
+    connect((5.55, 0.4), (6.7, 1.22), "double", (0.38, -0.12))
+    connect((7.25, 1.8), (8.4, 2.35), "double", (0.38, -0.12))
+    for left, right, y, at in ((1.6, 8.4, 3.75, 5.0), (3.3, 6.7, 1.45, 4.45)):
         ax.annotate(
             "", xy=(right - 0.55, y), xytext=(left + 0.55, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
         )
-        ax.text((left + right) / 2, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
+        ax.text(at, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
     box = dict(boxstyle="round,pad=0.5", facecolor="white", edgecolor=PINK)
     inputs = "time features (40) and label embedding (40)\nenter every residual layer: one number a channel"
-    ax.text(5.0, 2.75, inputs, ha="center", va="center", fontsize=8.5, bbox=box)
+    ax.text(5.0, 2.75, inputs, ha="center", va="center", fontsize=8.5, bbox=box, zorder=4)
+    enters = dict(arrow, color=PINK, linewidth=1.2)
+    for x, y in ((2.15, 2.85), (3.5, 2.375), (5.0, 0.75), (6.5, 2.375), (7.85, 2.85)):  # into each of the five blocks
+        ax.annotate("", xy=(x, y), xytext=(5.0 + (x - 5.0) * 0.35, 2.7), arrowprops=enters, zorder=1)
     ax.text(1.6, 0.35, "down: what is it?", ha="center", color=BLUE, fontsize=9)
     ax.text(8.5, 0.35, "up: where is it?", ha="center", color="#9A6700", fontsize=9)
     ax.set_xlim(-0.2, 10.2)

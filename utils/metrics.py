@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typeguard import typechecked
 
 from utils.data import LabelledImages
+from utils.uncertainty import with_error
 
 
 @torch.no_grad()
@@ -178,7 +179,7 @@ class Estimate:
 
     def __str__(self) -> str:
         error = 0.0 if self.error < 1e-9 * abs(self.value) else self.error  # equal numbers, but for rounding
-        return f"{self.value:.3g} ± {error:.1g}"
+        return f"{self.value:.3g} ± nan" if math.isnan(error) else with_error(self.value, error)
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
@@ -192,7 +193,7 @@ def over_seeds(values: Sequence[float]) -> Estimate:
 
     Example:
         >>> print(over_seeds([1.0, 2.0, 3.0]))
-        2 ± 0.6
+        2.0 ± 0.6
     """
     runs = torch.tensor(list(values), dtype=torch.float64)
     return Estimate(float(runs.mean()), float(runs.std() / math.sqrt(len(runs))) if len(runs) > 1 else math.nan)

@@ -1,13 +1,12 @@
 """Figures for all labs, and helpers for grids of images.
 
-The notebooks write `plotting.BLUE` and `plotting.draw_unet()`; colours and diagrams live in `utils.style` and
-`utils.diagrams`.
+The notebooks write `plotting.BLUE` and `plotting.draw_unet()`; colours, diagrams and films live in `utils.style`,
+`utils.diagrams` and `utils.films`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,11 +14,10 @@ import matplotlib.ticker
 import numpy as np
 import seaborn as sns
 import torch
-from jaxtyping import Shaped, jaxtyped
 from torch import Tensor
-from typeguard import typechecked
 
 from utils.diagrams import draw_rosetta, draw_unet
+from utils.films import save_gif, show_gif
 from utils.style import (
     BLUE,
     GAP,
@@ -36,6 +34,7 @@ from utils.style import (
     letter_colors,
     use_style,
 )
+from utils.tiling import tile
 
 __all__ = [
     "BLUE", "GAP", "GREEN", "GREY", "ORANGE", "PALETTE", "PAPER", "PINK", "RED", "SKY", "YELLOW", "bare",
@@ -44,32 +43,6 @@ __all__ = [
 ]  # fmt: skip
 
 LARGEST_LATTICE = 12  # up to this side, a picture is drawn as a heat map with lines between its sites
-
-
-@jaxtyped(typechecker=typechecked)
-def tile(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
-    """Arrange images in one picture, from left to right and from top to bottom.
-
-    Args:
-        images: shape (n, 1, h, w). Values outside [-1, 1] are clipped.
-        columns: images in a row, at least 1.
-        gap: pixels between two images.
-
-    Returns:
-        The picture, floats in [-1, 1], with NaN in the gaps.
-
-    Example:
-        >>> tile(torch.zeros(3, 1, 4, 4), columns=2).shape
-        (10, 10)
-    """
-    images = images.detach().float().cpu().clamp(-1, 1)[:, 0]
-    n, h, w = images.shape
-    rows = -(-n // columns)
-    sheet = torch.full((rows * (h + gap) - gap, columns * (w + gap) - gap), float("nan"))
-    for i, picture in enumerate(images):
-        top, left = (i // columns) * (h + gap), (i % columns) * (w + gap)
-        sheet[top : top + h, left : left + w] = picture
-    return sheet.numpy()
 
 
 def show_images(images: Tensor, columns: int = 10, ax: plt.Axes | None = None, title: str = "") -> plt.Axes:
@@ -163,7 +136,7 @@ def smooth(values: Sequence[float], window: int) -> np.ndarray:
 
 
 def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int = 50, label: str = "loss") -> plt.Axes:
-    """Plot the loss of every step, and its running mean.
+    """Plot the loss of every step, and its running mean, each mean at the middle of its window.
 
     Args:
         history: the losses.
@@ -177,57 +150,10 @@ def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int 
     ax = ax or plt.subplots(figsize=(6, 3))[1]
     running = smooth(history, window)
     ax.plot(history, color=SKY, alpha=0.35, linewidth=0.8)
-    ax.plot(np.arange(len(running)) + len(history) - len(running), running, color=BLUE, label=label)
+    ax.plot(np.arange(len(running)) + (len(history) - len(running)) / 2, running, color=BLUE, label=label)
     ax.set_xlabel("training step")
     ax.set_ylabel("loss")
     return ax
-
-
-def save_gif(frames: Sequence[Tensor], path: str | Path, columns: int, seconds: float = 3.0, zoom: int = 2) -> Path:
-    """Write grids of images as an animated GIF that pauses on its last frame.
-
-    Args:
-        frames: one tensor of shape (n, 1, h, w) for each frame, values in [-1, 1].
-        path: the file to write.
-        columns: images in a row.
-        seconds: the length without the pause.
-        zoom: the side of a pixel of an image, in pixels of the GIF.
-
-    Returns:
-        The path.
-    """
-    from PIL import Image
-
-    pictures = []
-    for frame in frames:
-        sheet = np.nan_to_num(tile(frame, columns), nan=-1.0)
-        grey = Image.fromarray((250 - (sheet + 1) / 2 * 235).astype(np.uint8))
-        large = grey.resize((grey.width * zoom, grey.height * zoom), Image.Resampling.NEAREST)
-        pictures.append(large.quantize(16, dither=Image.Dither.NONE))  # 16 greys: a quarter of the size
-    duration = [int(1000 * seconds / len(pictures))] * (len(pictures) - 1) + [1500]
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=duration, loop=0, optimize=True)
-    return Path(path)
-
-
-def show_gif(frames: Tensor, columns: int, seconds: float = 3.0):
-    """Return an animation as the output of a cell, embedded in the notebook.
-
-    Args:
-        frames: shape (time, n, 1, h, w), values in [-1, 1].
-        columns: images in a row.
-        seconds: the length without the pause at the end.
-
-    Returns:
-        An object that the notebook displays.
-    """
-    import tempfile
-
-    from IPython.display import Image
-
-    with tempfile.TemporaryDirectory() as folder:
-        return Image(
-            data=save_gif(list(frames), Path(folder) / "film.gif", columns, seconds).read_bytes(), format="gif"
-        )
 
 
 def draw_sweep(sweep: dict) -> plt.Figure:

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.rcsetup import cycler
+from torch import Tensor
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#6B6B6B",
@@ -63,3 +64,19 @@ def letter_colors(letters: int):
         4
     """
     return mpl.colors.ListedColormap(sns.color_palette(PALETTE, letters))  # repeats when there are more letters
+
+
+def point(x: Tensor) -> tuple[float, float]:
+    """Return a point of the plane as matplotlib's annotations need it.
+
+    Args:
+        x: shape (2,).
+
+    Returns:
+        Its two coordinates.
+
+    Example:
+        >>> point(Tensor([1.0, 2.0]))
+        (1.0, 2.0)
+    """
+    return float(x[0]), float(x[1])

@@ -144,7 +144,7 @@ def syllabus() -> str:
     lines = [
         "# Syllabus",
         "",
-        "The labs are independent of each other: if you are stuck in one, you can do the next. Each takes about two "
+        "The labs are independent of each other: if you are stuck in one, you can do the next. Each takes three to six "
         "hours. Points come from two sources: the autograder tests your code on inputs that you have not seen; a "
         "person reads your *written* answers with a rubric.",
         "",

@@ -6,10 +6,9 @@ import nbformat
 import pytest
 
 from autograder.course.cells import BOOTSTRAP, is_hidden
-from autograder.course.labs import find_lab
+from autograder.course.labs import find_lab, labs
 
 MOST_WORDS, MOST_LINES = 4500, 250
-SECOND_EDITION = ("lab1", "lab2")  # labs whose text was rewritten to this size
 
 
 def words_of(notebook) -> int:
@@ -25,7 +24,7 @@ def visible_lines_of(notebook) -> int:
     return sum(len(cell.source.splitlines()) for cell in code)
 
 
-@pytest.mark.parametrize("short", SECOND_EDITION)
+@pytest.mark.parametrize("short", [lab.short for lab in labs()])
 def test_a_lab_is_no_longer_than_promised(short):
     notebook = nbformat.read(find_lab(short).student, as_version=4)
     words, lines = words_of(notebook), visible_lines_of(notebook)
@@ -33,7 +32,7 @@ def test_a_lab_is_no_longer_than_promised(short):
     assert words <= MOST_WORDS and lines <= MOST_LINES
 
 
-@pytest.mark.parametrize("short", SECOND_EDITION)
+@pytest.mark.parametrize("short", [lab.short for lab in labs()])
 def test_the_set_up_cell_is_folded_and_has_few_lines_of_its_own(short):
     cells = nbformat.read(find_lab(short).student, as_version=4).cells
     setup = next(cell for cell in cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "setup")

@@ -8,7 +8,7 @@ import torch
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from utils import diagrams, plotting
+from utils import diagrams, films, plotting
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +62,23 @@ def test_a_film_pauses_on_its_last_frame(tmp_path):
             film.seek(index)
             durations.append(film.info["duration"])
     assert durations == [1000, 1000, 1500]
+
+
+def test_a_film_has_names_and_a_clock_beside_its_images():
+    frame, side = torch.full((4, 1, 8, 8), -1.0), 2 * (8 + 2 + 8)
+    bare = films.draw_frame(frame, 2, 2, [], [], "")
+    named = films.draw_frame(frame, 2, 2, ["w = 1", "w = 3"], ["0", "1"], "t = 0.50")
+    assert bare.size == (side, side) and np.array(bare).min() == films.PAPER  # white images, and no text
+    left, top = named.width - side, named.height - side
+    assert left > 20 and top == 2 * films.LINE
+    ink = np.array(named) < 128
+    assert ink[: films.LINE, :].any() and ink[films.LINE : top, left:].any()  # the clock, and the columns' names
+    rows = ink[top:, :left].any(axis=1)
+    assert rows[: side // 2].any() and rows[side // 2 :].any() and not ink[top:, left:].any()
+
+
+def test_a_running_mean_stands_at_the_middle_of_its_window():
+    history = [0.0] * 10 + [1.0] * 10
+    (_, mean) = plotting.plot_loss(history, window=5).lines
+    half = np.interp(0.5, mean.get_ydata(), mean.get_xdata())
+    assert half == pytest.approx(9.5)
