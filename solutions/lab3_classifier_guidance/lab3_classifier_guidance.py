@@ -29,7 +29,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from utils import plotting
+from utils import explorables, plotting
 from utils.captions import TinyCLIP, captions, contrastive_loss
 from utils.conventions import symbols
 from utils.data import find_cifar, load_cifar, load_digits
@@ -40,6 +40,7 @@ from utils.metrics import frechet_distance, in_batches, precision_recall
 from utils.mixture import Mixture
 from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDigitClassifier, count_parameters
 from utils.peak_memory import peak_memory
+from utils.predictions import predict
 from utils.runtime import fast_bf16, setup
 from utils.training import CHECKPOINTS, Trainer, load_weights
 from utils.uncertainty import with_error
@@ -179,6 +180,9 @@ The next figures show *your* noise on seven digits and *your* three sigmas. **Pr
 """
 
 # %%
+predict("lab3.three_sigmas", choice="")
+
+# %%
 digits = load_digits("train", device=device)
 
 # %% role="illustration" hidden="Draw your noise and your sigmas"
@@ -257,6 +261,9 @@ r"""
 First a problem with known answers: three round clouds in the plane (`utils/mixture.py`). The perfect noise network and the perfect classifier
 are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. **Predict, then run:** where do the arrows of the score point at $t = 600$? (Each panel has its own scale of lengths.)
 """
+
+# %%
+predict("lab3.arrows_in_noise", choice="")
 
 # %% role="definitions"
 corners = torch.tensor([90.0, 210.0, 330.0]) * math.pi / 180
@@ -352,6 +359,9 @@ On a laptop you train both for a moment only. Then the notebook loads **checkpoi
 
 **Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. Which loss has a network that only guesses? Will the curve end near zero?
 """
+
+# %%
+predict("lab3.guessing_loss", choice="")
 
 # %% role="definitions"
 class NoiseTrainer(Trainer):
@@ -522,6 +532,9 @@ The next figure shows one noisy three and the gradients that make it more of a t
 gradient towards the three be, where the classifier sees a three already?
 """
 
+# %%
+predict("lab3.gradient_of_an_eight", choice="")
+
 # %% role="illustration" hidden="Draw your gradients"
 def draw_gradients():
     x0, _ = digits[(digits.labels == 3).nonzero()[7]]
@@ -642,6 +655,9 @@ r"""
 The model alone would move the point to the nearest cloud. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run:** at $w = 1$ all arrows should lead to one cloud. What is different at $w = 4$, for points that are already there?
 """
 
+# %%
+predict("lab3.beyond_the_cloud", choice="")
+
 # %% role="illustration" hidden="Draw the guided scores"
 def draw_guided_scores():
     schedule = linear_schedule(STEPS)
@@ -720,6 +736,9 @@ def ddim_step(
 r"""
 Next, samples on the plane without guidance, from the exact noise estimate. **Predict, then run:** what will ten steps do to the clouds? And two?
 """
+
+# %%
+predict("lab3.few_steps", choice="")
 
 # %% role="definitions"
 def few_times(count: int) -> list[int]:
@@ -878,6 +897,9 @@ At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half
 Now use the same functions, the two checkpoints, and DDIM. Every row starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run:** the first row has $w = 0$. What will it show?
 """
 
+# %%
+predict("lab3.no_guidance", choice="")
+
 # %% role="definitions"
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
 
@@ -987,6 +1009,9 @@ digits that lie among samples. An image counts as *among* a set if at least one 
 First come a few digits of your own, then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?
 """
 
+# %%
+predict("lab3.recall_and_distance", choice="")
+
 # %% role="illustration" hidden="Measure your digits"
 def measure(w, n: int) -> tuple[float, float, float, float]:
     """Return accuracy, Fréchet distance, precision and recall of n digits at the scale w."""
@@ -1087,6 +1112,9 @@ r"""
 Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. **Predict, then run:** which of the two samplers comes nearer to the claim?
 """
 
+# %%
+predict("lab3.nearer_to_the_claim", choice="")
+
 # %% role="illustration" hidden="Compare formulas and samplers"
 def walk_gaussian(S: float, s: float, w: float, particles: int) -> dict[str, Tensor]:
     """Return guided samples of the one-dimensional example, from your DDIM and your DDPM steps."""
@@ -1164,6 +1192,9 @@ def compare_clouds():
 
 
 drawn(compare_clouds, "3.1 and 3.4 to 3.6")
+
+# %% role="illustration" hidden="Move it: particles and the claimed density"
+explorables.show("particle_cloud")
 
 # %% [markdown]
 r"""

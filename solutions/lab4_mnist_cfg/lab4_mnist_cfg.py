@@ -31,7 +31,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from utils import plotting
+from utils import explorables, plotting
 from utils.conventions import symbols
 from utils.data import load_digits
 from utils.distributions import GaussianClasses
@@ -42,6 +42,7 @@ from utils.figures import lab4 as figures
 from utils.metrics import in_batches, real_distance
 from utils.nets import DigitClassifier, LabelledMLP, UNet, count_parameters
 from utils.paths import GaussianPath, LinearAlpha, LinearBeta
+from utils.predictions import predict
 from utils.runtime import fast_bf16, setup
 from utils.training import CHECKPOINTS, Trainer, load_weights
 
@@ -99,6 +100,9 @@ for every choice.
 
 **Predict, then run.** At which $t$ will *you* first see which digit it is? Say a number before you look.
 """
+
+# %%
+predict("lab4.first_seen", choice="")
 
 # %%
 digits = load_digits("train", device=device)
@@ -177,6 +181,9 @@ r"""
 The next figure shows *your* field for an "image" of two pixels, the star. **Predict, then run:** all arrows point at the star. Are
 they longer or shorter late in time?
 """
+
+# %%
+predict("lab4.longer_arrows", choice="")
 
 # %% role="illustration"
 drawn(lambda: figures.draw_field(GaussianConditionalPath), "4.1")
@@ -295,6 +302,9 @@ For one Gaussian class, $x_t$ and the target $z - \varepsilon$ are jointly Gauss
 $s^2 / (t^2 s^2 + (1-t)^2)$. Its integral over $t$ from 0 to 1 is $\frac{\pi}{2} s$.
 </details>
 """
+
+# %%
+predict("lab4.loss_line", choice="")
 
 # %% role="definitions"
 TOY_STD = 0.3
@@ -497,6 +507,9 @@ All three pictures start from the same noise.
 them, or outside?
 """
 
+# %%
+predict("lab4.outside_the_crosses", choice="")
+
 # %% role="illustration"
 def toy_samples(w: float) -> Tensor:
     """Return trajectories (n, times, 2) of 300 samples, 100 of each class."""
@@ -675,6 +688,9 @@ The next figure has eleven columns, one for each digit and one for $\varnothing$
 digit, or something else?
 """
 
+# %%
+predict("lab4.hundred", choice="")
+
 # %% role="illustration"
 scales = [0.5, 1.0, 3.0, 5.0, 10.0, 100.0]
 euler_steps = budget.pick(full=50, cpu=20, ci=2)
@@ -709,6 +725,9 @@ def sevens():
 
 drawn(lambda: figures.draw_variety(sevens()), "4.3 and 4.4")
 plt.show()
+
+# %% role="illustration" hidden="Move it: one digit, its scale and its time"
+explorables.show("guided_digits")
 
 # %% [markdown]
 r"""
@@ -813,6 +832,9 @@ The numbers below were computed in advance with the checkpoint and 10 Euler step
 
 **Predict, then run.** Accuracy only rises up to some $w$. What will the distance do?
 """
+
+# %%
+predict("lab4.distance_against_w", choice="")
 
 # %% role="illustration" hidden="Draw the stored results"
 print(f"{stored_sweep['images']} digits for each w and seed, {stored_sweep['seeds']} seeds")
