@@ -919,7 +919,7 @@ def sample_digits(net, classifier, noise, labels, w, count: int, schedule: Sched
         x = ddim_step(x, t, every(then, x), estimate, schedule)
     return x
 
-# %% role="illustration"
+# %% role="illustration" hidden="Draw your digits"
 DIGIT_STEPS = budget.pick(full=50, cpu=25, ci=2)
 
 

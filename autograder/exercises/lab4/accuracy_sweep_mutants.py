@@ -6,13 +6,15 @@ from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab4.accuracy_sweep")
 
-KEEP = "noise, labels = noise[asked], labels[asked]"
+KEEP = "noise, labels = noise[labelled], labels[labelled]"
 MEAN_HIT = "accuracy[w] = (predicted == labels).double().mean().item()"
 PREDICT = "predicted = classify(sample(noise, labels, w)).argmax(dim=1)"
 
 wrong("null_rows_counted", finds="null_rows_counted", edit=(KEEP, "pass"))
 wrong("fresh_noise", finds="fresh_noise", edit=(PREDICT, PREDICT.replace("noise,", "torch.randn_like(noise),")))
-wrong("noise_not_masked", finds="rows_mixed", edit=(KEEP, "labels = labels[asked]\n    noise = noise[: len(labels)]"))
+wrong(
+    "noise_not_masked", finds="rows_mixed", edit=(KEEP, "labels = labels[labelled]\n    noise = noise[: len(labels)]")
+)
 wrong("percent", finds="not_a_fraction", edit=(MEAN_HIT, MEAN_HIT.replace(".item()", ".item() * 100")))
 wrong("hits", finds="not_a_fraction", edit=(MEAN_HIT, MEAN_HIT.replace("mean()", "sum()")))
 wrong("errors", finds="error_rate", edit=(MEAN_HIT, MEAN_HIT.replace("==", "!=")))
@@ -37,7 +39,7 @@ wrong("returns_inside_the_loop", finds="scales_missing", edit=(MEAN_HIT, MEAN_HI
 wrong(
     "labels_in_place",
     finds=("rows_mixed", "input_altered"),
-    edit=(KEEP, "labels[~asked] = 0"),
+    edit=(KEEP, "labels[~labelled] = 0"),
 )
 wrong("noise_scaled", finds="noise_altered", edit=(PREDICT, PREDICT.replace("noise,", "noise * w,")))
 wrong(
@@ -45,16 +47,18 @@ wrong(
     finds=("sampler_not_called", "wrong_accuracy"),
     edit=(PREDICT, "predicted = classify(noise).argmax(dim=1)"),
 )
-wrong("blank", finds="not_implemented", edit=("asked = labels", "raise NotImplementedError()\n    asked = labels"))
+wrong(
+    "blank", finds="not_implemented", edit=("labelled = labels", "raise NotImplementedError()\n    labelled = labels")
+)
 right(
     "mask_afterwards",
     source="""
 def conditional_accuracy(sample, classify, labels, scales, noise, null_label):
-    asked = labels != null_label
+    labelled = labels != null_label
     result = {}
     for w in scales:
         hit = classify(sample(noise, labels, w)).argmax(1) == labels
-        result[w] = float(hit[asked].float().mean())
+        result[w] = float(hit[labelled].float().mean())
     return result
 """,
 )
