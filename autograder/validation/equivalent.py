@@ -91,7 +91,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "t = torch.full((len(y),), step, device=x.device)": AS_MANY,
     },
     "lab4.cfg_train_loss": {
-        "dropped = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number is almost never equal to eta",
+        "dropped = torch.rand(batch_size, device=z.device) <= self.eta": "a uniform number almost never equals eta",
         "return (self.model(x, t, y) - self.path.conditional_vector_field(x, z, t)).square().mean().squeeze()": NO_AXES,
         "return (self.path.conditional_vector_field(x, z, t) - self.model(x, t, y)).square().mean()": SQUARED,
     },
