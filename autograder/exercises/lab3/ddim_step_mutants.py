@@ -88,7 +88,7 @@ for name, finds, old, new in (
      "x_only_at_0"), BAR, "gather_per_sample(linear_schedule(1000).alpha_bars, t, x)"),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
-DOC = '"""From x at step t to x at the earlier step t_prev, or to the data where t_prev is -1."""'
+DOC = '"""Return x at the earlier step t_prev, given x at step t. A t_prev of -1 means the data."""'
 for name, finds, edits in wrong_habits(DOC, BACK, "x", "step"):
     wrong(name, finds, edit=edits, setup=SETUP)
 for name, edits in right_habits(DOC, BACK, ("x", "noise_estimate"), "step"):

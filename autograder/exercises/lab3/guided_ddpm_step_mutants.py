@@ -111,8 +111,8 @@ for name, finds, old, new in (
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new), setup=SETUP)
 for doc, result, tensors, prefix in (
-    ('"""The noise estimate of the score s + w g."""', GUIDED, ("noise_estimate", "gradient"), "guided"),
-    ('"""From x_t to x_{t-1}."""', f"mean + {KICK}", ("x", "noise_estimate", "noise"), "step"),
+    ('"""Return the noise estimate of the score s + w g."""', GUIDED, ("noise_estimate", "gradient"), "guided"),
+    ('"""Return x_{t-1}, given x_t."""', f"mean + {KICK}", ("x", "noise_estimate", "noise"), "step"),
 ):
     for name, finds, edits in wrong_habits(doc, result, tensors[0], prefix):
         wrong(name, finds, edit=edits, setup=SETUP)

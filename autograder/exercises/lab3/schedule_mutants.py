@@ -132,7 +132,7 @@ for name, finds, old, new in (
      "(1 - alpha_bar).sqrt(), (", "(1 - before).sqrt(), ("),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new), setup=SETUP)
-NOISE_DOC = '"""x_t, made of the data x0 and of the noise."""'
+NOISE_DOC = '"""Return x_t, made of the data x0 and of the noise."""'
 for name, finds, edits in wrong_habits(NOISE_DOC, MIX, "x0", "noise"):
     wrong(name, finds, edit=edits, setup=SETUP)
 for name, edits in right_habits(NOISE_DOC, MIX, ("x0", "noise"), "noise"):

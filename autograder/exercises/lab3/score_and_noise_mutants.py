@@ -10,8 +10,8 @@ finds: str | tuple[str, ...]  # of every loop below
 
 SCORE = "-noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()"
 NOISE = "-score * (1 - gather_per_sample(schedule.alpha_bars, t, score)).sqrt()"
-SCORE_DOC = '"""The score that belongs to an estimate of the noise."""'
-NOISE_DOC = '"""The noise that belongs to a score."""'
+SCORE_DOC = '"""Return the score of an estimate of the noise."""'
+NOISE_DOC = '"""Return the noise estimate of a score."""'
 for name, finds, old, new in (
     ("score_sign", "wrong_sign", SCORE, SCORE[1:]),
     ("noise_sign", "wrong_sign", NOISE, NOISE[1:]),
