@@ -13,7 +13,8 @@ CONTRAST = re.compile(
     r"\b(yours|instead of|rather than|expected|you (give|get|have|return|draw|use)|got)\b|≠"
     r"|(,|\band|\bbut) (it )?(should (be|have)|is|not) $|\bbut $"
 )
-FORMULA = re.compile(r"\s?[*/^×·²]|\s[-+]\s\w")  # behind a number that is a part of a formula: `1 - alpha`
+# Behind a number that is a part of a formula, or a factor: `1 - alpha`, "3 times that".
+FORMULA = re.compile(r"\s?[*/^×·²]|\s[-+]\s\w|\stimes\b")
 FARTHEST = 60  # characters between the two
 
 
