@@ -138,6 +138,7 @@ def test_two_equal_numbers_are_seen(message):
         "Yours is 0 at t = 0, but the score is needed.",
         "You call the network 2 times. It should be 2.5 times.",
         "The loss is 3. Yours is 3 times too large.",
+        "The formula gives 3: yours is 3 times that.",
         "The first 2 and the last 2 samples share a draw.",
         "x1 and x1 are not the same as lab4.2 and 4.2",
         "The weight of w is 1, so the weights do not add up to 1.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.factor_codes import small
 from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import function
 
 right, wrong = mutants_of("lab3.ddim_step")
+
 finds: str | tuple[str, ...]  # of every loop below
 
 X0 = "(x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()"
@@ -33,7 +35,7 @@ for name, finds, old, new in (
     ("swapped", "swapped", "    x0 = ", "    alpha_bar, alpha_bar_prev = alpha_bar_prev, alpha_bar\n    x0 = "),
     ("old_noise", "old_noise", "(1 - alpha_bar_prev).sqrt()", "(1 - alpha_bar).sqrt()"),
     ("clamped", "clamped", f"x0 = {X0}", f"x0 = ({X0}).clamp(-1, 1)"),
-    ("alphas", ("x_too_small", "x_size"), "gather_per_sample(schedule.alpha_bars, t, x)",
+    ("alphas", (*small("x"), "x_size"), "gather_per_sample(schedule.alpha_bars, t, x)",
      "gather_per_sample(schedule.alphas, t, x)"),
     ("fresh_noise", "not_repeatable", "(1 - alpha_bar_prev).sqrt() * noise_estimate",
      "(1 - alpha_bar_prev).sqrt() * torch.randn_like(x)"),
@@ -49,9 +51,11 @@ for name, finds, old, new in (
 BAR = "gather_per_sample(schedule.alpha_bars, t, x)"
 for name, finds, old, new in (
     # the lab's first and last steps
-    ("bar_floor", ("x_at_last", "x_too_small"), BAR, f"{BAR}.clamp(min=1e-3)"),
-    ("root_floor", ("x_at_last", "x_too_small"), "/ alpha_bar.sqrt()", "/ alpha_bar.sqrt().clamp(min=0.01)"),
-    ("root_plus", ("x_at_last", "x_only_at_0", "x_too_small"), "/ alpha_bar.sqrt()", "/ (alpha_bar.sqrt() + 1e-3)"),
+    ("bar_floor", ("x_at_last", *small("x")), BAR, f"{BAR}.clamp(min=1e-3)"),
+    ("root_floor", ("x_at_last", *small("x")),
+     "/ alpha_bar.sqrt()", "/ alpha_bar.sqrt().clamp(min=0.01)"),
+    ("root_plus", ("x_at_last", "x_only_at_0", *small("x")),
+     "/ alpha_bar.sqrt()", "/ (alpha_bar.sqrt() + 1e-3)"),
     ("noise_floor", ("noise_estimate_at_0", "noise_estimate_at_data"), "(1 - alpha_bar).sqrt() * noise",
      "(1 - alpha_bar).clamp(min=1e-3).sqrt() * noise"),
     ("first_decides", ("samples_mixed", "x_too_large"), "    x0 = ",
@@ -65,26 +69,26 @@ for name, finds, old, new in (
     ("x_cut", "not_a_sum", f"x0 = {X0}", f"x = x.clamp(-6, 6)\n    x0 = {X0}"),
     ("estimate_cut", "not_a_sum", f"x0 = {X0}", f"noise_estimate = noise_estimate.clamp(-8, 8)\n    x0 = {X0}"),
     ("result_cut", ("clamped", "not_a_sum"), f"return {BACK}", f"return ({BACK}).clamp(-1, 1)"),
-    ("thresholded", ("not_a_sum", "x_size", "x_too_small"), f"x0 = {X0}",
+    ("thresholded", ("not_a_sum", "x_size", *small("x")), f"x0 = {X0}",
      f"x0 = {X0}\n    top = x0.abs().flatten(1).amax(1) if x.dim() > 1 else x0.abs()\n"
      "    x0 = x0 / top.clamp(min=1).reshape(-1, *[1] * (x.dim() - 1))"),
     ("stochastic", ("not_repeatable", "noise_estimate_size"), f"return {BACK}",
      "eta = ((1 - alpha_bar_prev) / (1 - alpha_bar) * (1 - alpha_bar / alpha_bar_prev)).sqrt()\n"
      "    return alpha_bar_prev.sqrt() * x0 + (1 - alpha_bar_prev - eta**2).sqrt() * noise_estimate "
      "+ eta * torch.randn_like(x)"),
-    ("variance_reduced", ("noise_estimate_size", "noise_estimate_too_large", "noise_estimate_too_small"),
+    ("variance_reduced", ("noise_estimate_size", "noise_estimate_too_large", *small("noise_estimate")),
      "(1 - alpha_bar_prev).sqrt()",
      "((1 - alpha_bar_prev) * alpha_bar_prev).sqrt()"),
     ("score_for_noise", ("noise_estimate_size", "noise_estimate_sign_and_size"), "    x0 = ",
      "    noise_estimate = -noise_estimate / (1 - alpha_bar).sqrt()\n    x0 = "),
-    ("one_step_bar", ("x_too_small", "x_size", "x_only_at_0", "single_steps"), "alpha_bar_prev = ",
+    ("one_step_bar", (*small("x"), "x_size", "x_only_at_0", "single_steps"), "alpha_bar_prev = ",
      "alpha_bar_prev = alpha_bar / "
      "gather_per_sample(schedule.alphas, t, x) + 0 * "),
     ("gather_on_cpu", "hard_coded_device", BAR,
      "schedule.alpha_bars.gather(-1, t.cpu()).reshape(-1, *[1] * (x.dim() - 1))"),
     ("last_left_out", ("x_at_last",
      "x_size"), BAR, "gather_per_sample(schedule.alpha_bars, t.clamp(max=schedule.steps - 2), x)"),
-    ("bar_of_lab", ("raised", "x_size", "x_too_small",
+    ("bar_of_lab", ("raised", "x_size", *small("x"),
      "x_only_at_0"), BAR, "gather_per_sample(linear_schedule(1000).alpha_bars, t, x)"),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.factor_codes import small
 from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.guided_ddpm_step")
+
 finds: str | tuple[str, ...]  # of every loop below
 
 GUIDED = "noise_estimate - w * (1 - gather_per_sample(schedule.alpha_bars, t, gradient)).sqrt() * gradient"
@@ -75,9 +77,11 @@ for name, finds, old, new in (
     ("scale_fixed", ("scale_altered", "not_plain_at_zero"), "- w *", "- 3.0 *"),
     ("scale_kept", ("scale_altered", "not_plain_at_zero"), "- w *", "- KEPT.setdefault('w', w) *"),
     ("cfg_form", ("difference",
-     "noise_estimate_ratio"), GUIDED, f"(1 - w) * noise_estimate + w * (noise_estimate - {SIGMA} * gradient)"
+     "noise_estimate_ratio", "noise_estimate_multiplied"), GUIDED,
+     f"(1 - w) * noise_estimate + w * (noise_estimate - {SIGMA} * gradient)"
      " - w * noise_estimate"),
-    ("gradient_normalised", ("not_a_sum", "gradient_size", "gradient_too_small"), "* gradient",
+    ("gradient_normalised", ("not_a_sum", "gradient_size", *small("gradient")),
+     "* gradient",
      "* gradient / gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (gradient.dim() - 1)) if gradient.dim() > 1 "
      "else noise_estimate"),
     ("estimate_cut", ("not_a_sum", "clamped"), f"return {GUIDED}", f"return ({GUIDED}).clamp(-3, 3)"),
@@ -88,12 +92,15 @@ for name, finds, old, new in (
     ("step_noise_cut", "not_a_sum", KICK, KICK.replace("* noise", "* noise.clamp(-4, 4)")),
     ("step_floor", ("noise_estimate_at_0", "noise_estimate_size", "imprecise"), f"beta / {LEVEL}",
      "beta / (1 - alpha_bar).clamp(min=1e-2).sqrt()"),
-    ("step_bar_ceiling", ("noise_estimate_at_0", "noise_estimate_too_small"), f"beta / {LEVEL}",
+    ("step_bar_ceiling", ("noise_estimate_at_0", *small("noise_estimate")),
+     f"beta / {LEVEL}",
      "beta / (1 - alpha_bar.clamp(max=0.999)).sqrt()"),
-    ("alpha_floor", ("x_at_last", "x_size", "x_too_small"), "/ alpha.sqrt()", "/ alpha.clamp(min=0.5).sqrt()"),
+    ("alpha_floor", ("x_at_last", "x_size", *small("x")),
+     "/ alpha.sqrt()", "/ alpha.clamp(min=0.5).sqrt()"),
     ("last_without_noise", ("noise_at_last", "noise_size"), KICK,
      KICK.replace("t > 0", "(t > 0) & (t < schedule.steps - 1)")),
-    ("noise_from_two", ("noise_size", "noise_too_small", "noise_at_1"), KICK, KICK.replace("t > 0", "t > 1")),
+    ("noise_from_two", ("noise_size", *small("noise"), "noise_at_1"),
+     KICK, KICK.replace("t > 0", "t > 1")),
     ("last_decides", "samples_mixed", KICK, "(0 if t[-1] == 0 else 1) * beta.sqrt() * noise"),
     ("any_decides", "noise_missing", KICK, "(0 if (t == 0).any() else 1) * beta.sqrt() * noise"),
     ("all_decide", "noise_at_the_end", KICK, "(0 if (t == 0).all() else 1) * beta.sqrt() * noise"),

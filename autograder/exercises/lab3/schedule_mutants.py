@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.factor_codes import small
 from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.schedule")
+
 finds: str | tuple[str, ...]  # of every loop below
 
 BETAS = "torch.linspace(1e-4, 0.02, T)"
@@ -120,7 +122,7 @@ for name, finds, old, new in (
      "return beta.log(),"),
     ("sigmas_with_axes", "wrong_shape", SIGMAS, SIGMAS.replace("beta.sqrt()", "beta.sqrt()[:, None]", 1)),
     ("sigmas_numpy", "not_a_tensor", SIGMAS, SIGMAS.replace("beta.sqrt()", "beta.sqrt().numpy()", 1)),
-    ("sigmas_of_the_lab", ("step_too_small", "step_size", "raised"), "beta, alpha_bar = schedule",
+    ("sigmas_of_the_lab", (*small("step"), "step_size", "raised"), "beta, alpha_bar = schedule",
      "schedule = linear_schedule(1000)\n    beta, alpha_bar = schedule"),
     ("all_sigmas", "wrong_shape", "beta, alpha_bar = schedule.betas[t], schedule.alpha_bars[t]",
      "beta, alpha_bar = schedule.betas, schedule.alpha_bars\n    t = torch.arange(len(beta))"),
@@ -128,7 +130,7 @@ for name, finds, old, new in (
      "t = t[:1].expand_as(t)\n    beta, alpha_bar = schedule"),
     ("schedule_changed", ("input_altered", "not_finite"), "beta, alpha_bar = schedule",
      "schedule.alpha_bars[0] = 1.0\n    beta, alpha_bar = schedule"),
-    ("total_of_before", ("total_at_0", "total_size", "total_too_small", "total_only_at_last"),
+    ("total_of_before", ("total_at_0", "total_size", *small("total"), "total_only_at_last"),
      "(1 - alpha_bar).sqrt(), (", "(1 - before).sqrt(), ("),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new), setup=SETUP)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits.factor_codes import small
 from autograder.exercises.kits.habit_mutants import SETUP, right_habits, wrong_habits
 from autograder.exercises.kits.mutants import mutants_of
 
 right, wrong = mutants_of("lab3.score_and_noise")
+
 finds: str | tuple[str, ...]  # of every loop below
 
 SCORE = "-noise_estimate / (1 - gather_per_sample(schedule.alpha_bars, t, noise_estimate)).sqrt()"
@@ -46,7 +48,7 @@ for name, finds, old, new in (
      "gather_per_sample(schedule.alpha_bars, t, score)", "gather_per_sample(schedule.alpha_bars, t - 1, score)"),
     ("next_t", ("raised", "score_size"), "gather_per_sample(schedule.alpha_bars, t, score)",
      "gather_per_sample(schedule.alpha_bars, t + 1, score)"),
-    ("whole_schedule", ("noise_estimate_size", "noise_estimate_too_large", "noise_estimate_too_small"),
+    ("whole_schedule", ("noise_estimate_size", "noise_estimate_too_large", *small("noise_estimate")),
      "gather_per_sample(schedule.alpha_bars, t, noise_estimate)", "schedule.alpha_bars.mean()"),
     ("on_the_cpu", "hard_coded_device", f"return {SCORE}",
      f"noise_estimate = noise_estimate * torch.ones(noise_estimate.shape)\n    return {SCORE}"),

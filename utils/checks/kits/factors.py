@@ -175,7 +175,8 @@ def by_ratio(name: str, own: Tensor, right: Tensor, size: Tensor, places: Sequen
     there = right.abs() > 1e-9
     ratios = own[there] / right[there]
     if bool(((ratios / ratios[0] - 1).abs() < SAME).all()) and bool(near(own, ratios[0] * right, size).all()):
-        return "ratio", f"The factor of `{name}` is {float(ratios[0]):.3g} times the right one, in every sample."
+        code = "multiplied" if float(ratios[0]) > 1 else "ratio"
+        return code, f"The factor of `{name}` is {float(ratios[0]):.3g} times the right one, in every sample."
     correct = near(own, right, size)
     for place in places:
         if bool(place.rows.any()) and bool((correct == place.rows).all()):
@@ -188,10 +189,29 @@ def by_ratio(name: str, own: Tensor, right: Tensor, size: Tensor, places: Sequen
     if high < 0:
         return "sign_and_size", f"{factor} has the wrong sign and the wrong size: it is {ratios_in_words}."
     if low >= 0 and high <= 1 + SAME:
-        return "too_small", f"{factor} is too small: {ratios_in_words}."
+        return too_small(factor, ratios, ratios_in_words)
     if low >= 1 - SAME:
         return "too_large", f"{factor} is too large: {ratios_in_words}."
     return "size", f"{factor} is {ratios_in_words}."
+
+
+def too_small(factor: str, ratios: Tensor, words: str) -> tuple[str, str]:
+    """Return code and sentence for a factor that is too small in one sample, in some, or in all.
+
+    Args:
+        factor: How the sentence begins.
+        ratios: The factors divided by the right ones, at most 1.
+        words: The range of the ratios in words.
+    """
+    wrong = ratios < 1 - SAME
+    if int(wrong.sum()) == 1:
+        return (
+            "small_in_one",
+            f"{factor} is right but in one sample, where it is {float(ratios[wrong]):.3g} times as large.",
+        )
+    if not bool(wrong.all()):
+        return "small_in_some", f"{factor} is too small in some samples: {words}."
+    return "too_small", f"{factor} is too small: {words}."
 
 
 def ratio_at(own: Tensor, right: Tensor, rows: Tensor) -> str:

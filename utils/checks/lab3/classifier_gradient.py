@@ -231,6 +231,7 @@ def require_sound(judge: Judge) -> None:
 def check(judge: Judge) -> None:
     """Judge the public challenge by the requirements, and by the projections below."""
     with judge.part("gradient", 3):
+        require_own_labels(judge)
         require_sound(judge)
         require_rows(judge, require_gradient_of_x(judge, "plain"))
         for name in VALUES:
@@ -241,6 +242,19 @@ def check(judge: Judge) -> None:
                  "and compare the change of log p with your gradient."),
             )  # fmt: skip
         judge_device(judge)
+
+
+def require_own_labels(judge: Judge) -> None:
+    """Fail if the labels change nothing and the gradient is right all the same, in some samples."""
+    plain, other = (require_gradient_of_x(judge, name) for name in ("plain", "relabelled"))
+    right, own = torch.tensor(ROWS, dtype=torch.float64), along(judge.challenge, plain)
+    fits = ((own - right).abs().amax(1) < 1e-3 * right.abs().amax(1)).tolist()
+    judge.require(
+        not judge.close(other, plain, SAME) or not 0 < sum(fits) < len(fits),
+        "right_by_luck",
+        f"With other labels y your result is the same. It is right in {sum(fits)} of {len(fits)} samples: those whose "
+        "label is the class that you take.",
+    )
 
 
 def along(challenge: Challenge, gradient: Tensor) -> Tensor:
