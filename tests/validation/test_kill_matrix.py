@@ -71,11 +71,13 @@ def public_things():
                             yield f"{module.name}.{name}.{method}", function
 
 
-def test_no_public_function_of_utils_scores(lab, solved_lab):
-    """Each is put in place of each graded function, and of each method of each graded class."""
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_public_function_of_utils_scores(every, lab, solved_lab):
+    """Each is put in place of each graded function, or of each method of a graded class. Every run tries a fourth."""
     base = solved_lab(lab).namespace
-    for entry in (e for e in load(lab.short) if not e.manual):
-        for name, thing in public_things():
+    pairs = [(entry, *thing) for entry in load(lab.short) if not entry.manual for thing in public_things()]
+    for entry, name, thing in pairs:
+        if zlib.crc32(f"{entry.name} {name}".encode()) % every == 0:
             namespace = dict(base) | dict.fromkeys(entry.names, thing)
             try:
                 verdict = next(verdicts(entry, namespace, 1))
