@@ -103,7 +103,7 @@ def build(lab: str | None, check: bool) -> int:
 @click.command(cls=Command)
 @lab_argument()
 def execute(lab: str) -> None:
-    """Run an instructor notebook and keep its outputs (make execute)."""
+    """Run an instructor notebook and keep its outputs."""
     from autograder import printing
     from autograder.course.build import execute as execute_notebook
     from autograder.course.labs import find_lab

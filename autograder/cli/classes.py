@@ -146,7 +146,7 @@ def report(
     items: bool,
     out: Path | None,
 ) -> None:
-    """Write the class report: scores, item analysis, findings, repairs and time."""
+    """Write the class report: scores, items, findings and repairs."""
     from autograder import printing
     from autograder.course.labs import find_lab
     from autograder.feedback.item_analysis import items_csv

@@ -501,7 +501,7 @@ good that gradient is.
 > **3 points** · difficulty ●●○○○ · 15 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the cross-entropy between the classifier's logits and the classes, **averaged over the batch**.
-> - The data are `x0, y = self.data.sample(batch_size)`. Do not modify them.
+> - `self.data.sample(batch_size)` returns the data, `x0` and `y`. Do not modify them.
 > - Each sample has its own time, uniform between `self.t_min` and 1, and its own standard normal noise. All these numbers are independent, and drawn anew in every call.
 > - Add the noise with `self.add_noise(x0, t, noise)`, the attribute and not the function of that name: the grader replaces it. `t` has the shape `(b, 1, 1)`.
 > - `self.model(x, t)` returns logits, shape `(b, classes)`.
