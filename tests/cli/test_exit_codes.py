@@ -192,7 +192,7 @@ def test_ctrl_c_in_the_middle_of_a_command():
     )
     assert process.stdout is not None and process.stdout.readline() == "\n"  # the matrix has begun
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=1800)
     assert process.returncode == 130 and said == "\nStopped. Run the same command again to continue.\n"
 
 

@@ -58,7 +58,7 @@ def played(tmp_path_factory):
         if command.startswith("autograder grade") and bubblewrap() is None:
             command += " --sandbox none"
         done = subprocess.run(
-            ["bash", "-c", command], cwd=places[who], env=environment, capture_output=True, text=True, timeout=500
+            ["bash", "-c", command], cwd=places[who], env=environment, capture_output=True, text=True, timeout=1800
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         said[command.removesuffix(" --sandbox none")] = done.stdout + done.stderr

@@ -68,7 +68,7 @@ def played(folder):
         if words[0] == "autograder" and words[1] in ("grade", "grade-one") and bubblewrap() is None:
             command += " --sandbox none"
         result = subprocess.run(
-            ["bash", "-c", command], cwd=course, env=environment, capture_output=True, text=True, timeout=400
+            ["bash", "-c", command], cwd=course, env=environment, capture_output=True, text=True, timeout=1800
         )
         assert result.returncode == 0, f"{command}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
         done[command.removesuffix(" --sandbox none")] = result.stdout

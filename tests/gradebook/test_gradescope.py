@@ -51,7 +51,7 @@ def run_autograder(container, submission: dict[str, bytes]):
         env=environment | {"AUTOGRADER": str(container), "PYTHON": sys.executable},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=1800,
     )
     return done, json.loads((container / "results" / "results.json").read_text())
 

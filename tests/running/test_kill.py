@@ -112,7 +112,7 @@ def test_sigkill_at_every_stage_of_a_run(students, stages, undisturbed, tmp_path
     for stage in stages:
         finished = kill_at(stage, words, course, finished)
     last = start_autograder(*words)
-    output, _ = last.communicate(timeout=300)
+    output, _ = last.communicate(timeout=1800)
     assert last.returncode == 0, output
     ran = int(re.search(r"(\d+) of them run now", output)[1])
     assert ran == students - len(finished)
@@ -204,7 +204,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
         await_event(lambda: len(stored(course)) >= 4, grading, "four stored runs")
         assert 4 <= len(stored(course)) < STUDENTS, "the worker has to die in the middle"
         workers[0].send_signal(signal.SIGKILL)
-        output, _ = grading.communicate(timeout=300)
+        output, _ = grading.communicate(timeout=1800)
         assert grading.returncode == 0, output
         class_run = open_class(lab4, course / "submitted", course)
         judge_class(class_run)

@@ -33,7 +33,7 @@ def machine(tmp_path_factory):
 def run(python, code, cwd, **environment):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PIP_"))}
     return subprocess.run(
-        [str(python), "-c", code], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=200
+        [str(python), "-c", code], cwd=cwd, env=clean | environment, capture_output=True, text=True, timeout=1800
     )
 
 
