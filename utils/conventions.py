@@ -182,6 +182,30 @@ def spaced(lab: str) -> str:
     return f"{lab[:-1]} {lab[-1]}"
 
 
+CHARACTERS = {
+    r"\bar\alpha": "ᾱ", r"\alpha": "α", r"\beta": "β", r"\sigma": "σ", r"\hat\varepsilon": "ε̂", r"\varepsilon": "ε",
+    r"\varnothing": "∅", r"\sqrt": "√", r"\in": "∈", r"\dots": "…", r"\mathrm ": "", "{": "(", "}": ")", "$": "",
+}  # fmt: skip
+
+
+def in_characters(formula: str) -> str:
+    r"""Return a formula of the table in plain characters.
+
+    Args:
+        formula: words, and TeX between dollars.
+
+    Returns:
+        The formula without TeX.
+
+    Example:
+        >>> in_characters(r"$\sqrt{1 - \bar\alpha_t}$")
+        '√(1 - ᾱ_t)'
+    """
+    for tex, character in CHARACTERS.items():
+        formula = formula.replace(tex, character)
+    return formula
+
+
 @dataclass(frozen=True)
 class SymbolTable:
     """The table of symbols, which a notebook displays with formulas and a terminal as text.
@@ -200,7 +224,12 @@ class SymbolTable:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return self._repr_markdown_()
+        """Return the table for a terminal and for the PDF: aligned columns, formulas in plain characters."""
+        labs = [row.lab for row in CONVENTIONS]
+        rows = [["", *(f"[{spaced(lab)}]" if lab == self.lab else spaced(lab) for lab in labs)]]
+        rows += [[row.meaning, *(in_characters(getattr(row, lab)) for lab in labs)] for row in SYMBOLS]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
 def symbols(lab: str) -> SymbolTable:
@@ -216,8 +245,8 @@ def symbols(lab: str) -> SymbolTable:
         ValueError: there is no such lab.
 
     Example:
-        >>> print(str(symbols("lab2")).splitlines()[0])
-        | | lab 1 | **▶ lab 2, this one** | lab 3 | lab 4 |
+        >>> str(symbols("lab2")).splitlines()[0].split("  ")[-1]
+        'lab 4'
     """
     names = [row.lab for row in CONVENTIONS]
     if lab not in names:
