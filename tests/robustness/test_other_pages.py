@@ -99,7 +99,10 @@ HOSTILE_NAMES = {
 @pytest.mark.parametrize("name", HOSTILE_NAMES.values(), ids=HOSTILE_NAMES)
 def test_a_name_is_one_line_of_visible_characters(name):
     student = SimpleNamespace(id="eve", last_name=name, first_name=name, email=name)
-    found = row_of(SimpleNamespace(student=student, notebooks=[], late_submission_penalty=0, max_score=14.0), LAB)
+    submission = SimpleNamespace(
+        student=student, notebooks=[], late_submission_penalty=0, max_score=14.0, extension=None
+    )
+    found = row_of(submission, LAB)
     for text in (found.name, found.email, one_line(name), student_id(name), nbgrader_id(name, False)):
         assert all(unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") for c in text), ascii(text)
         assert "\u3164" not in text
