@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader
-
 from autograder.feedback.class_predictions import class_predictions
 from autograder.feedback.graded_student import GradedStudent, without_name
 from autograder.feedback.item_analysis import FEW, common_findings, item_analysis
-from autograder.feedback.markup import prose
+from autograder.feedback.markup import fill
 from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import ClassRun, StudentRun
 from utils.checks.exercise import Exercise, load
 
-PAGES = Path(__file__).parent / "pages"
 COMMON = 12  # findings, and kinds of repairs, that are listed
 SLOW = 5  # slowest runs that are listed
 
@@ -176,11 +173,9 @@ def write_page(document: dict, place: Path, feedback: Path | None = None) -> Pat
         place: The file to write.
         feedback: The folder of feedback pages; a student's name links to the student's page, if there is one.
     """
-    pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    pages.filters["prose"] = prose
     links = page_links(document, place, feedback) if feedback else {}
     place.parent.mkdir(parents=True, exist_ok=True)
-    write_private(place, pages.get_template("report.html").render(report=document, links=links))
+    write_private(place, fill("report.html", report=document, links=links))
     return place
 
 

@@ -14,24 +14,23 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nbformat
 import numpy as np
-from jinja2 import Environment, FileSystemLoader
 from nbformat import NotebookNode
 from scipy.sparse import csr_array
 
 from autograder.course.cells import role_of
 from autograder.course.releases import find_release
 from autograder.errors import MissingPackage
+from autograder.feedback.markup import fill
 from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import ClassRun
 
 if TYPE_CHECKING:
     from copydetect import CodeFingerprint
 
-PAGES = Path(__file__).parent / "pages"
 OWN = ("answer", "illustration", "")  # roles of code cells in which students write
 GRAM = 25  # characters of tokenised code that must agree: about one line
 LEAST = 60  # fingerprints that a pair must share to be listed: about three lines
@@ -172,8 +171,7 @@ def compare(students: list[str], prints: list[CodeFingerprint], i: int, j: int) 
 
 def write_similarity(found: Similarity, place: Path) -> Path:
     """Write the report as one page that only its owner can read, and return its path."""
-    pages = Environment(loader=FileSystemLoader(PAGES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    facts: dict[str, Any] = {"found": found, "limit": PAIRS, "many": f"{COMMON_SHARE:.0%}", "longest": f"{LONGEST:,}"}
-    write_private(place, pages.get_template("similarity.html").render(facts))
+    many, longest = f"{COMMON_SHARE:.0%}", f"{LONGEST:,}"
+    write_private(place, fill("similarity.html", found=found, limit=PAIRS, many=many, longest=longest))
     return place
