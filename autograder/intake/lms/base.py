@@ -84,6 +84,15 @@ class Source:
         return local.replace(tzinfo=self.zone).astimezone(UTC)
 
 
+def each(belongs: Callable[[zipfile.ZipInfo], object]) -> Callable[[list[zipfile.ZipInfo]], int]:
+    """Return the `count` of a layout of which each entry shows by itself whether it belongs.
+
+    Args:
+        belongs: Returns something true for an entry of the layout.
+    """
+    return lambda entries: sum(bool(belongs(entry)) for entry in entries)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How one LMS lays out its archive.

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from autograder.errors import BadArchive
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.names import student_id
 from autograder.intake.people import Person, person
 from autograder.intake.zips import read_entry, rejection_reason
@@ -84,6 +84,6 @@ LAYOUT = Layout(
     "blackboard",
     "Blackboard",
     "Lab 4_user_attempt_2026-11-30-21-14-05_file.ipynb",
-    lambda entries: sum(match(entry) is not None for entry in entries),
+    each(match),
     blackboard,
 )

@@ -9,13 +9,12 @@ number before the name.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 
 import dateutil.parser
 
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.names import display_name, student_id
 from autograder.intake.people import person
 
@@ -61,9 +60,10 @@ def parse_local(text: str) -> datetime | None:
         return None
 
 
-def count(entries: list[zipfile.ZipInfo]) -> int:
-    """Return how many entries Brightspace has named."""
-    return sum(BRIGHTSPACE.fullmatch(entry.filename) is not None for entry in entries)
-
-
-LAYOUT = Layout("brightspace", "Brightspace", "12345-67890 - Name - Nov 30, 2026 914 PM/file.ipynb", count, brightspace)
+LAYOUT = Layout(
+    "brightspace",
+    "Brightspace",
+    "12345-67890 - Name - Nov 30, 2026 914 PM/file.ipynb",
+    each(lambda entry: BRIGHTSPACE.fullmatch(entry.filename)),
+    brightspace,
+)

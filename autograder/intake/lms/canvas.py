@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.names import student_id
 from autograder.intake.people import Person, clean_name
 
@@ -56,6 +56,6 @@ LAYOUT = Layout(
     "canvas",
     "Canvas",
     "name_12345_67890_file.ipynb",
-    lambda entries: sum(match(e) is not None for e in entries),
+    each(match),
     canvas,
 )

@@ -9,12 +9,11 @@ reading a student's repository with git could run commands of that repository, s
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from autograder.errors import BadArchive
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.lms.worksheets import roster_person
 from autograder.intake.names import student_id
 from autograder.intake.people import Person, person
@@ -60,11 +59,11 @@ def is_roster(name: str) -> bool:
     return PurePosixPath(name).name == ROSTER and REPOSITORY.fullmatch(name) is None
 
 
-def count(entries: list[zipfile.ZipInfo]) -> int:
-    """Return how many files lie in a repository."""
-    return sum(REPOSITORY.fullmatch(entry.filename) is not None for entry in entries)
-
-
 LAYOUT = Layout(
-    "github", "GitHub Classroom", "lab4-submissions/lab4-user/file.ipynb", count, github, whole_folders=True
+    "github",
+    "GitHub Classroom",
+    "lab4-submissions/lab4-user/file.ipynb",
+    each(lambda entry: REPOSITORY.fullmatch(entry.filename)),
+    github,
+    whole_folders=True,
 )

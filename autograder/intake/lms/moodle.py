@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.names import student_id
 from autograder.intake.people import person
 
@@ -44,6 +44,6 @@ LAYOUT = Layout(
     "moodle",
     "Moodle",
     "Name_12345_assignsubmission_file_/…",
-    lambda entries: sum(MOODLE.search(entry.filename) is not None for entry in entries),
+    each(lambda entry: MOODLE.search(entry.filename)),
     moodle,
 )

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile
+from autograder.intake.lms.base import Layout, Owned, Source, SubmittedFile, each
 from autograder.intake.names import may_be_notebook, stem, student_id
 from utils.labs import LABS
 
@@ -59,7 +59,7 @@ LAYOUT = Layout(
     "plain",
     "a folder of notebooks",
     "STUDENT.ipynb or STUDENT/file.ipynb",
-    lambda entries: sum(is_submission(entry) for entry in entries),
+    each(is_submission),
     plain,
     whole_folders=True,
 )
