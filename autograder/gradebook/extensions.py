@@ -115,7 +115,7 @@ def extension_of(rows: list[Extension], student: str, lab: Lab) -> Extension | N
 
 
 def apply_extension(book: Any, table: Path, lab: Lab, student: str) -> None:
-    """Set the extension of one submission in nbgrader's gradebook, as the table says; without a table, change nothing.
+    """Set the extension of one submission in nbgrader's gradebook, as the table says.
 
     Args:
         book: The open gradebook, which has the submission.
@@ -123,8 +123,6 @@ def apply_extension(book: Any, table: Path, lab: Lab, student: str) -> None:
         lab: The lab.
         student: The student's id.
     """
-    if not table.is_file():
-        return
     row, due = extension_of(read_extensions(table)[0], student, lab), due_date(book, lab)
     added = row.added_to(due) if row and due else timedelta()
     # nbgrader cannot add an extension to a due date that is not set.

@@ -119,7 +119,7 @@ class Extensions(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Return the notebook as it is; the extension is set in the gradebook."""
         facts = resources["nbgrader"]
-        if self.table:
+        if self.table and Path(self.table).is_file():
             with Gradebook(facts["db_url"]) as book:
                 apply_extension(book, Path(self.table), find_lab(facts["assignment"]), facts["student"])
         return nb, resources
