@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from utils.diagrams import draw_rosetta, draw_unet
+from utils.few_steps import few_step_score
 from utils.films import save_gif, show_gif
 from utils.style import (
     BLUE,
@@ -222,6 +223,6 @@ def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: 
     calls = sorted(next(iter(board.values())))
     print(f"Fréchet distance of {images:,} images; as many real ones: {floor:.2f}")
     print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")
-    scores = {name: float(np.mean([np.log2(row[c] / floor) for c in calls])) for name, row in board.items()}
+    scores = {name: few_step_score(row, floor) for name, row in board.items()}
     for name in sorted(board, key=scores.__getitem__):
         print(name.ljust(12) + "".join(f"{board[name][c]:>9.2f}" for c in calls) + f"{scores[name]:>9.2f}")

@@ -18,6 +18,7 @@ from utils.atoms import CENTRES, IMAGES, SIGMA_D, SIGMA_MAX, SIGMA_MIN
 from utils.diffusion import Schedule
 from utils.mixture import Mixture
 from utils.toy_problems import all_down, ferromagnet, up_spin_pmf
+from utils.up_spins import tilted_pmf
 from utils.vp import alpha, sigma
 
 WORLDS = (ferromagnet, all_down)
@@ -92,12 +93,9 @@ def two_gaussians(t: float, w: float, x: float) -> dict[str, float]:
 def up_spins(world: int, w: float) -> dict[str, Any]:
     """Return the distribution of the number of up spins in class 0, and the one tilted by w."""
     problem = WORLDS[world]()
-    per_class = up_spin_pmf(problem)
-    whole = problem.prior @ per_class
-    tilted = whole * (problem.prior[0] * per_class[0] / whole.clamp_min(1e-300)) ** w
-    tilted = tilted / tilted.sum()
-    mean = float(tilted @ torch.arange(len(tilted)).double())
-    return {"of_class": per_class[0].tolist(), "tilted": tilted.tolist(), "none_up": float(tilted[0]), "mean": mean}
+    tilted = tilted_pmf(problem, 0, w)
+    of_class, mean = up_spin_pmf(problem)[0].tolist(), float(tilted @ torch.arange(len(tilted)).double())
+    return {"of_class": of_class, "tilted": tilted.tolist(), "none_up": float(tilted[0]), "mean": mean}
 
 
 def ring_score(x: Tensor, level: float, images: tuple[int, ...] = IMAGES) -> Tensor:
