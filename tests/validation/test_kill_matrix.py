@@ -26,8 +26,12 @@ def tasks_of(lab: Lab, name: str) -> list[MatrixTask]:
     """
     tried = read_report(REPORTS / f"{lab.short}.json", fingerprints(lab))
     tasks = plan(lab, right_challenges=1, wrong_challenges=1, only=name)
-    rest = [t for t in tasks if answer_key(t) not in tried and (t.mutant.right or is_chosen(t.mutant))]
-    return [t for t in tasks if t.mutant.kind == "model" or t in rest]
+    return [
+        task
+        for task in tasks
+        if task.mutant.kind == "model"
+        or (answer_key(task) not in tried and (task.mutant.right or is_chosen(task.mutant)))
+    ]
 
 
 def is_chosen(mutant: Mutant) -> bool:
