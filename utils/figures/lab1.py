@@ -12,6 +12,7 @@ from torch import Tensor
 
 from utils import simplex
 from utils.fallback import stored_tensors
+from utils.plane import draw_arrow
 from utils.plotting import show_table, smooth
 from utils.style import BLUE, GREEN, GREY, ORANGE, RED, SKY, bare, letter_colors
 from utils.toy_data import generator
@@ -222,17 +223,13 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     t = torch.full((2, 1, 1), time, dtype=torch.float64)
     whole, of_class = both_scores(points, t, torch.zeros(2, dtype=torch.long), problem)
     push = w * (of_class - whole)
-    for label, arrows, color, line in (
-        ("s: the score of the world", whole, BLUE, "-"),
-        (f"w g: the push, w = {w:g}", push, ORANGE, "-"),
-        ("s + w g: guided", whole + push, RED, "-"),
+    for label, arrows, color in (
+        ("s: the score of the world", whole, BLUE),
+        (f"w g: the push, w = {w:g}", push, ORANGE),
+        ("s + w g: guided", whole + push, RED),
     ):
-        for point, arrow in zip(points[..., 0].tolist(), arrows[..., 0].tolist()):
-            tip = (point[0] + arrow[0] / 6, point[1] + arrow[1] / 6)
-            look = dict(
-                arrowstyle="-|>", color=color, linewidth=2.4, linestyle=line, mutation_scale=16, shrinkA=0, shrinkB=0
-            )
-            ax.annotate("", xy=tip, xytext=tuple(point), arrowprops=look, zorder=3)
+        for start, arrow in zip(points[..., 0], arrows[..., 0]):
+            draw_arrow(ax, start, start + arrow / 6, color, mutation_scale=16)
         ax.plot([], [], color=color, linewidth=2.4, label=label)
     corner = float(alpha(t[0, 0, 0]))
     ax.plot(*points[..., 0].T, "o", color="#222222", markersize=6, zorder=4)

@@ -14,9 +14,9 @@ from torch import Tensor
 from utils import plotting
 from utils.fallback import stored_images
 from utils.metrics import over_seeds
+from utils.plane import draw_arrow, scatter_classes
 from utils.style import point
 
-CLASS_COLORS, MARKERS = (plotting.BLUE, plotting.ORANGE, plotting.GREEN), "o^s"
 ONE_DOT = 0.05  # samples with a smaller spread look like a single point
 
 
@@ -45,20 +45,6 @@ def plane_axes(count: int, size: float = 3.0) -> tuple[plt.Figure, np.ndarray]:
         ax.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
         ax.grid(False)
     return fig, axes[0]
-
-
-def scatter_classes(ax: plt.Axes, x: Tensor, y: Tensor, size: float = 4, alpha: float = 0.5) -> None:
-    """Draw points in the colour and with the marker of their class.
-
-    Args:
-        ax: where to draw.
-        x: points, shape (n, 2).
-        y: classes 0 to 2, shape (n,).
-        size: the area of a marker.
-        alpha: the opacity, in [0, 1].
-    """
-    for k, (color, marker) in enumerate(zip(CLASS_COLORS, MARKERS)):
-        ax.scatter(x[y == k, 0], x[y == k, 1], s=size, color=color, marker=marker, alpha=alpha, linewidths=0)
 
 
 def draw_sigmas(sigmas: Sequence[Tensor]) -> plt.Figure:
@@ -166,8 +152,7 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
         (x, end, plotting.RED, "s + w g", (8, 4)),
     ]
     for start, tip, color, name, place in names:
-        look: dict[str, Any] = dict(arrowstyle="-|>", color=color, linewidth=2.4, shrinkA=0, shrinkB=0)
-        ax.annotate("", xy=point(tip), xytext=point(start), arrowprops=look)
+        draw_arrow(ax, start, tip, color)
         half = point((start + tip) / 2)
         ax.annotate(name, half, xytext=place, textcoords="offset points", color=color, fontsize=11, weight="bold")
     ax.plot(*x, "o", color="black", markersize=7)

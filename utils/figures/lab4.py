@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -17,9 +16,9 @@ from utils.distributions import GaussianClasses
 from utils.fallback import stored_images, stored_table
 from utils.metrics import Estimate, over_seeds
 from utils.paths import LinearAlpha, LinearBeta
+from utils.plane import MARKERS, draw_arrow, scatter_classes
 from utils.style import point
 
-MARKERS = "o^s"
 NAMES = [*map(str, range(10)), "∅"]  # of the columns: ten digits and the null label
 
 
@@ -123,17 +122,13 @@ def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes
     cloud, labels = classes.sample(300)
     cloud = t * cloud.reshape(-1, 2) + (1 - t) * torch.randn(300, 2, generator=torch.Generator().manual_seed(1))
     fig, ax = plt.subplots(figsize=(6.4, 4.6))
-    for k, (color, marker) in enumerate(zip(plotting.PALETTE, MARKERS)):
-        ax.scatter(
-            cloud[labels == k, 0], cloud[labels == k, 1], s=9, color=color, marker=marker, alpha=0.25, linewidths=0
-        )
+    scatter_classes(ax, cloud, labels, size=9, alpha=0.25)
     tips = {w: x + velocity(x, t, y, w) / 4 for w in (0.0, 1.0, 3.0)}
     ax.plot(*torch.cat([tips[0.0], tips[3.0]]).T, ":", color="#222222", linewidth=1.2)
     names = {0.0: "u(x | ∅), w = 0", 1.0: "u(x | y), w = 1", 3.0: "guided, w = 3"}
     places = {0.0: (6, -14), 1.0: (8, 4), 3.0: (8, 0)}
     for (w, tip), color in zip(tips.items(), ("#222222", plotting.BLUE, plotting.RED)):
-        look: dict[str, Any] = dict(arrowstyle="-|>", color=color, linewidth=2.2, shrinkA=0, shrinkB=0)
-        ax.annotate("", xy=point(tip[0]), xytext=point(x[0]), arrowprops=look)
+        draw_arrow(ax, x[0], tip[0], color, linewidth=2.2)
         ax.annotate(names[w], point(tip[0]), xytext=places[w], textcoords="offset points", color=color)
     ax.plot(*x.T, "o", color="black")
     ax.annotate("x", point(x[0]), xytext=(-12, -8), textcoords="offset points")
