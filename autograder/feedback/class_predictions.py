@@ -10,7 +10,7 @@ from utils.predictions import predictions
 
 
 def class_predictions(lab: Lab, choices: Sequence[dict[str, str]]) -> list[dict]:
-    """Return the counts of each prediction that somebody made, in the order of the lab.
+    """Return the counts of each prediction that was made, in the order of the lab.
 
     Args:
         lab: The lab.

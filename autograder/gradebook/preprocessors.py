@@ -112,7 +112,7 @@ class Sandboxed(NbGraderPreprocessor):
 
 
 class Extensions(NbGraderPreprocessor):
-    """Give a student more time, as `extensions.csv` says. It stands before nbgrader's AssignLatePenalties."""
+    """Give a student more time, as `extensions.csv` says. It runs before nbgrader's AssignLatePenalties."""
 
     table = Unicode("", help="the table of extensions; none if it is empty").tag(config=True)
 

@@ -8,7 +8,7 @@ from autograder.errors import BadArchive
 from autograder.intake.lms import blackboard, brightspace, canvas, github, gradescope, moodle, nbgrader, plain
 from autograder.intake.lms.base import Layout
 
-# If two have the same number of files, the first counts: the more a layout asks of a name, the earlier it stands.
+# If two have the same number of files, the first counts: the more a layout asks of a name, the earlier it comes.
 LMS = [module.LAYOUT for module in (gradescope, brightspace, canvas, moodle, blackboard, github, nbgrader)]
 LAYOUTS = [*LMS, plain.LAYOUT]
 

@@ -11,7 +11,7 @@ from utils.explorables import CATALOGUE, Explorable, show
 INTRO = """\
 # Explorables
 
-Six pictures that you move. Each stands in a lab, computes in your browser from the same formulas that the lab asks you
+Six pictures that you move. Each belongs to a lab, computes in your browser from the same formulas that the lab asks you
 to write, and teaches one idea. The digits are the exception: lab 4's network drew them in advance. All work by mouse,
 by touch and by keyboard: Tab goes to a slider or a point, and the arrow keys move it.
 """

@@ -23,7 +23,7 @@ from solutions.explorables import numbers, samples
 from tests.browser.conftest import SETTINGS, jupyterlab
 from utils.explorables import CATALOGUE, show
 
-# What such a page may do: run what stands in it, and show pictures that stand in it. Nothing is loaded.
+# What such a page may do: run the scripts and show the pictures that it contains. Nothing is loaded.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 HEAD = (
     f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'

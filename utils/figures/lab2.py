@@ -29,7 +29,7 @@ def add_colour_bar(fig: plt.Figure, arrows, axes, label: str) -> None:
     Args:
         fig: the figure.
         arrows: what `draw_field` returned.
-        axes: the axes beside which it stands.
+        axes: the axes beside which it is drawn.
         label: its label.
     """
     bar = fig.colorbar(arrows, ax=axes, shrink=0.75, ticks=[-1, 0, 1], extend="both")

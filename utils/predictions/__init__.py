@@ -66,7 +66,7 @@ class Shown:
         return {"text/html": self._html(), "text/plain": repr(self)}, metadata
 
     def _mark(self, letter: str) -> str:
-        """Return what stands behind a choice: nothing until the reader has chosen."""
+        """Return what follows a choice: nothing until the reader has chosen."""
         marks = []
         if self.choice and letter == self.prediction.answer:
             marks.append("this happens")
