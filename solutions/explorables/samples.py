@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -20,7 +19,7 @@ from utils.fallback import stored_table
 from utils.nets import UNet
 from utils.toy_problems import ToyProblem, all_down, ferromagnet
 from utils.training import CHECKPOINTS, load_weights
-from utils.vp import times
+from utils.up_spins import count_up
 
 DATA = HERE / "stored"
 SPIN_SCALES = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0]
@@ -33,33 +32,16 @@ LIMIT, NOISE_LIMIT = 1.25, 4.0  # the largest values that are stored of pictures
 QUALITY = 48  # of WebP
 
 
-@torch.no_grad()
-def guided_lattices(lab: dict[str, Any], problem: ToyProblem, w: float) -> Tensor:
-    """Sample lattices guided towards class 0, with lab 1's own scores and steps. Shape (n, sites, 1)."""
-    problem, source = problem.to(torch.float32), torch.Generator().manual_seed(0)
-    x = torch.randn(LATTICES, problem.sites, 1, generator=source)
-    grid = times(SPIN_STEPS).float()
-    for now, then in zip(grid, grid[1:]):
-        t, h = now.expand(LATTICES, 1, 1), (now - then).expand(LATTICES, 1, 1)
-        posterior = lab["class_posterior"](x, t, problem)
-        each = [lab["conditional_score"](x, t, torch.full((LATTICES,), k), problem) for k in range(problem.classes)]
-        whole = sum(posterior[:, k, None, None] * score for k, score in enumerate(each))
-        noise = torch.randn(x.shape, generator=source)
-        x = lab["guided_step"](x, t, h, whole, each[0], w, noise)
-    return x
-
-
 def store_up_spins() -> Path:
     """Write how many of the guided lattices have k up spins, for each world and each w."""
-    lab = SolvedLab(find_lab("lab1")).namespace
-    counts = [
-        [
-            torch.bincount((guided_lattices(lab, problem, w)[..., 0] > 0).sum(1), minlength=problem.sites + 1).tolist()
-            for w in SPIN_SCALES
-        ]
-        for problem in (ferromagnet(), all_down())
-    ]
-    stored = {"w": SPIN_SCALES, "samples": LATTICES, "steps": SPIN_STEPS, "counts": counts}
+    sample_guided = SolvedLab(find_lab("lab1")).namespace["sample_guided"]
+
+    def counts(problem: ToyProblem, w: float) -> list[int]:
+        ups = count_up(sample_guided(problem, 0, LATTICES, w, SPIN_STEPS))
+        return torch.bincount(ups, minlength=problem.sites + 1).tolist()
+
+    table = [[counts(problem, w) for w in SPIN_SCALES] for problem in (ferromagnet(), all_down())]
+    stored = {"w": SPIN_SCALES, "samples": LATTICES, "steps": SPIN_STEPS, "counts": table}
     path = DATA / "up_spins.json"
     path.write_text(json.dumps(stored) + "\n")
     return path
