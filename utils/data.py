@@ -213,19 +213,23 @@ def read_idx(raw: Path, name: str) -> np.ndarray:
 def read_offline_digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Read scikit-learn's 8×8 digits, scaled to 28×28 with a margin as in MNIST.
 
+    They are stored in `utils/digits.npz`, because importing scikit-learn takes longer than reading them. The digits of
+    each class are shared between the two parts in the same proportion.
+
     Args:
         split: `train` (1,437 images) or `test` (360 images).
 
     Returns:
         Images, bytes of shape (n, 28, 28), and labels, shape (n,).
+
+    References:
+        E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
+        (CC BY 4.0), https://doi.org/10.24432/C50P49
     """
-    from sklearn.datasets import load_digits as sklearn_digits
-    from sklearn.model_selection import train_test_split
     from torchvision.transforms.v2 import functional as image
 
-    digits = sklearn_digits()
-    parts = train_test_split(digits.images, digits.target, test_size=360, random_state=0, stratify=digits.target)
-    pixels, labels = (parts[0], parts[2]) if split == "train" else (parts[1], parts[3])
+    with np.load(Path(__file__).with_name("digits.npz")) as stored:
+        pixels, labels = stored[f"{split}_images"], stored[f"{split}_labels"]
     pixels = torch.from_numpy(pixels * (255 / 16)).to(torch.uint8)[:, None]
     pixels = image.resize(pixels, [24, 24], interpolation=image.InterpolationMode.BICUBIC)
     return image.pad(pixels, [2, 2])[:, 0].numpy(), labels.astype(np.int64)

@@ -34,7 +34,6 @@ STUDENT_DEPENDENCIES = {
     "jaxtyping": "",
     "typeguard": ">=2.13,<3",
     "safetensors": "",
-    "scikit-learn": "",
     "tqdm": "",
     "omegaconf": "",
     "tensorboard": "",
