@@ -1,7 +1,8 @@
 """Figures for all labs, and helpers for grids of images.
 
 The notebooks write `plotting.BLUE` and `plotting.draw_unet()`; colours, diagrams and films live in `utils.style`,
-`utils.diagrams` and `utils.films`.
+`utils.diagrams` and `utils.films`. seaborn is imported by the functions that draw with it: with pandas and SciPy it
+takes as long as PyTorch, and a set-up cell need not wait for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 import numpy as np
-import seaborn as sns
 import torch
 from torch import Tensor
 
@@ -108,6 +108,8 @@ def draw_sheet(ax: plt.Axes, sheet: np.ndarray, side: int) -> None:
         sheet: the picture, values in [-1, 1], NaN where nothing is drawn.
         side: the width of one image. Up to `LARGEST_LATTICE` it is a lattice.
     """
+    import seaborn as sns
+
     if side > LARGEST_LATTICE:
         rows, columns = sheet.shape
         extent = (0, columns, rows, 0)
@@ -169,6 +171,8 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     Returns:
         The figure.
     """
+    import seaborn as sns
+
     scales = sorted(sweep["by scale"], key=float)
     w = [float(s) for s in scales]
 

@@ -6,9 +6,10 @@ opaque, so that figures are legible in dark themes too.
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.rcsetup import cycler
 from torch import Tensor
 
@@ -63,7 +64,8 @@ def letter_colors(letters: int):
         >>> letter_colors(4).N
         4
     """
-    return mpl.colors.ListedColormap(sns.color_palette(PALETTE, letters))  # repeats when there are more letters
+    colors = itertools.islice(itertools.cycle(PALETTE), letters)
+    return mpl.colors.ListedColormap(list(colors))
 
 
 def point(x: Tensor) -> tuple[float, float]:

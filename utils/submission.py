@@ -8,14 +8,15 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import nbformat
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING
 
 from utils.checks import AFTER_CHECK_ALL
 from utils.checks.exercise import Exercise, load
 from utils.labs import LABS
 from utils.runtime import grading, in_colab
+
+if TYPE_CHECKING:  # nbformat takes seconds to import, so only the functions that read a notebook do it
+    from nbformat import NotebookNode
 
 __all__ = ["damaged_cells", "make_submission", "running_notebook", "unsaved_answers"]
 
@@ -37,6 +38,8 @@ def running_notebook(lab: str) -> tuple[NotebookNode, Path | None] | None:
     Raises:
         KeyError: there is no such lab.
     """
+    import nbformat
+
     if in_colab():
         from google.colab import _message
 
@@ -298,6 +301,8 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True, author: str 
     name = full_name(lab)
     if grading():
         return None
+    import nbformat
+
     for file in files:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} is not a file in {Path.cwd()}")

@@ -36,7 +36,6 @@ from utils.experiments.measurements import (
     Results,
     error_by_time,
     field,
-    gaussian_filter,
     measure,
     noised_states,
     score_along_line,
@@ -49,7 +48,7 @@ from utils.training import CHECKPOINTS, load_tensors, save_tensors
 __all__ = [  # the notebook needs one import: `from utils.experiments import analysis`
     "LINE_TIMES", "STYLES", "TIMES", "Results", "analyse", "draw_errors", "draw_field", "draw_line", "draw_losses",
     "draw_marginals", "draw_radii", "draw_samples", "draw_snapshots", "error_by_time", "exact_line", "field",
-    "film_frames", "gaussian_filter", "measure", "noised_states", "print_table", "save_film", "save_gif",
+    "film_frames", "measure", "noised_states", "print_table", "save_film", "save_gif",
     "score_along_line", "show_film", "store_results", "stored_results", "summary", "title_of", "total_variation",
     "walks",
 ]  # fmt: skip

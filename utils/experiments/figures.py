@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from torch import Tensor
 
 from utils import plotting
@@ -162,6 +161,8 @@ def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
     Returns:
         The figure.
     """
+    import seaborn as sns
+
     times = result["walk_times"].tolist()
     fig, axes = plt.subplots(1, len(times), figsize=(2.2 * len(times), 2.5))
     for ax, t, walk, forward in zip(axes, times, result["walk"], result["forward"]):
@@ -194,6 +195,8 @@ def draw_radii(results: Results, sigma_d: float, sigma_min: float) -> plt.Figure
     Returns:
         The figure.
     """
+    import seaborn as sns
+
     fig, axes = plt.subplots(
         1, len(results), figsize=(2.3 * len(results) + 0.6, 2.7), sharex=True, sharey=True, squeeze=False
     )

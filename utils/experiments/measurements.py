@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from jaxtyping import Float, jaxtyped
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from typeguard import typechecked
 
@@ -187,6 +186,8 @@ def field(
     Returns:
         `field`, shape (frames, grid², 2); `density`, shape (frames, bins, bins); `film_times`, shape (frames,).
     """
+    from scipy.ndimage import gaussian_filter
+
     device = device_of(experiment)
     x = states_on_a_grid(grid, device)
     times = torch.linspace(1, 0, frames)

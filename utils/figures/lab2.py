@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from utils.atoms import CENTRES, SIGMA_D, SIGMA_MIN, NoiseSchedule, TwoAtoms, states_on_a_grid
@@ -91,6 +89,8 @@ def draw_my_field(analytic_score: Function, states: int) -> None:
         analytic_score: the answer to 2.1.
         states: how many noisy states are counted.
     """
+    from scipy.ndimage import gaussian_filter
+
     seed_everything(0)
     x = states_on_a_grid(22)
     fig, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True)
@@ -178,6 +178,8 @@ def draw_radii_by_steps(radii: dict[int, Tensor]) -> None:
     Args:
         radii: the distances by number of steps.
     """
+    import seaborn as sns
+
     w, r = math.hypot(SIGMA_D, SIGMA_MIN), np.linspace(0, 0.05, 200)
     _, axes = plt.subplots(1, len(radii), figsize=(10, 2.8), sharey=True)
     for ax, (steps, found) in zip(axes, radii.items()):
