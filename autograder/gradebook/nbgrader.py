@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from autograder import ROOT
 from autograder.course.build import with_bin_on_path
 from autograder.course.labs import Lab
 from autograder.errors import GradebookError
+from autograder.gradebook.nbgrader_process import Inherited, call_nbgrader
 from autograder.gradebook.supervise import Finished, supervise
 
 DISK_FULL = ("No space left on device", "database or disk is full", "could not extend file")
@@ -93,12 +94,14 @@ def run_nbgrader(
     ]
     words = [command, lab.name, *(["--force"] if force else []), "--log-level=ERROR", *places, *flags]
     finished = supervise(
-        [sys.executable, "-m", "nbgrader", *words],
+        partial(
+            call_nbgrader,
+            words,
+            # The gradebook's address may hold a password. In the environment, other users cannot read it.
+            with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
+            None if keep_open is None else Inherited(keep_open),
+        ),
         progress,
-        cwd=ROOT,
-        pass_fds=() if keep_open is None else (keep_open,),
-        # The gradebook's address may hold a password. In the environment, other users cannot read it.
-        env=with_bin_on_path() | {"LAB_GRADEBOOK": gradebook_url(course)},
     )
     if any(words in finished.stderr for words in DISK_FULL):
         raise GradebookError(

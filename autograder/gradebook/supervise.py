@@ -1,14 +1,18 @@
-"""Run a program that works on one student after the other, and end it when one of them stalls it."""
+"""Run a function that works on one student after the other, and end it when one of them stalls it."""
 
 from __future__ import annotations
 
-import subprocess
+import os
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import psutil
+
+from autograder.gradebook.nbgrader_process import CONTEXT
 
 POLL_S = 0.5
 STALL_CPU_S = 120.0  # computing time for one student; an honest one takes about 0.5 s
@@ -18,7 +22,7 @@ MEMORY_BYTES = 4 * 2**30
 
 @dataclass(frozen=True)
 class Finished:
-    """How a program ended.
+    """How the function's process ended.
 
     Attributes:
         returncode: Its exit code.
@@ -33,32 +37,40 @@ class Finished:
     stalled: str = ""
 
 
-def supervise(command: Sequence[str], progress: Callable[[], object], **options: Any) -> Finished:
-    """Run a program until it ends, or until it uses too much time without progress, or too much memory.
+def supervise(work: Callable[[], object], progress: Callable[[], object]) -> Finished:
+    """Run a function in another process until it ends, or until it uses too much time without progress, or memory.
 
-    The time is the program's own computing time, so that a busy machine ends nothing.
+    The time is the process's own computing time, so that a busy machine ends nothing.
 
     Args:
-        command: The program and its arguments.
+        work: What to do, without arguments; it is pickled.
         progress: Returns a value that differs once another student is done. It is called rarely.
-        options: Of `subprocess.Popen`.
     """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-    watched = Watched(process.pid, progress)
-    try:
-        while True:
-            try:
-                stdout, stderr = process.communicate(timeout=POLL_S)
-                return Finished(process.returncode, stdout, stderr)
-            except subprocess.TimeoutExpired:
-                if reason := watched.look():
-                    process.kill()
-                    stdout, stderr = process.communicate()
-                    return Finished(process.returncode, stdout, stderr, reason)
-    finally:
-        if process.poll() is None:  # Ctrl-C
-            process.kill()
-            process.wait()
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder) / name for name in ("stdout", "stderr")]
+        process = CONTEXT.Process(target=write_outputs, args=(work, *outputs))
+        process.start()
+        stalled = ""
+        try:
+            assert process.pid is not None  # it has been started
+            watched = Watched(process.pid, progress)
+            while process.exitcode is None and not stalled:
+                process.join(POLL_S)
+                stalled = watched.look()
+        finally:  # also after Ctrl-C
+            if process.exitcode is None:
+                process.kill()
+            process.join()
+        stdout, stderr = (path.read_text(errors="replace") if path.exists() else "" for path in outputs)
+        return Finished(process.exitcode or 0, stdout, stderr, stalled)
+
+
+def write_outputs(work: Callable[[], object], stdout: Path, stderr: Path) -> None:
+    """Run a function in this process, and send what it prints to two files."""
+    for path, stream in ((stdout, sys.stdout), (stderr, sys.stderr)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    work()
 
 
 class Watched:
@@ -66,14 +78,15 @@ class Watched:
 
     def __init__(self, pid: int, progress: Callable[[], object]) -> None:
         """Begin to watch; the arguments are the process and the function of `supervise`."""
-        self.process, self.progress = psutil.Process(pid), progress
+        self.pid, self.progress = pid, progress
         self.done = progress()
         self.cpu_s, self.since = 0.0, time.monotonic()
 
     def look(self) -> str:
         """Return why the process has to be ended, or ""."""
         try:
-            times, memory = self.process.cpu_times(), self.process.memory_info().rss
+            process = psutil.Process(self.pid)
+            times, memory = process.cpu_times(), process.memory_info().rss
         except psutil.Error:  # it has just ended
             return ""
         if memory > MEMORY_BYTES:

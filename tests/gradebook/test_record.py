@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
+import time
+from functools import partial
 from types import SimpleNamespace
 
 import nbformat
@@ -13,6 +14,8 @@ from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.errors import GradebookError
 from autograder.gradebook import nbgrader, supervise
+from autograder.gradebook.lock import NAME, course_lock
+from autograder.gradebook.nbgrader_process import Inherited, alembic_version
 from autograder.gradebook.record import record_grades
 from autograder.gradebook.supervise import Finished
 from autograder.judging.class_run import ClassRun, StudentRun
@@ -28,9 +31,10 @@ def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
 
     def answers(words):
-        monkeypatch.setattr(nbgrader, "supervise", lambda *_, **__: Finished(1, "", words))
+        monkeypatch.setattr(nbgrader, "supervise", lambda *_: Finished(1, "", words))
 
-    def failed(command, progress, **_):
+    def failed(work, progress):
+        command = work.args[0]
         if "autograde" in command:
             (tmp_path / "autograded" / "ada" / LAB.name / "it.ipynb").touch()
         return Finished("generate_feedback" in command, "", "")
@@ -58,7 +62,8 @@ class Nbgrader:
     def __init__(self, course, stalls):
         self.course, self.stalls, self.calls = course, stalls, []
 
-    def __call__(self, command, progress, **_):
+    def __call__(self, work, progress):
+        command = work.args[0]
         self.calls.append(command)
         kind, folder, name = (
             ("autograde", "autograded", "x.ipynb")
@@ -108,7 +113,7 @@ def test_ctrl_c_while_pages_are_written_leaves_nothing_behind(tmp_path, monkeypa
     store = SimpleNamespace(folder=tmp_path / "store")
     class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
 
-    def interrupted(command, progress, **_):
+    def interrupted(work, progress):
         assert list(tmp_path.glob(".staged*"))
         raise KeyboardInterrupt
 
@@ -120,8 +125,33 @@ def test_ctrl_c_while_pages_are_written_leaves_nothing_behind(tmp_path, monkeypa
 
 def test_a_program_that_makes_no_progress_is_ended(monkeypatch):
     monkeypatch.setattr(supervise, "STALL_CPU_S", 0.3)
-    ended = supervise.supervise([sys.executable, "-c", "while True: pass"], lambda: 1)
+    ended = supervise.supervise(partial(exec, "while True: pass"), lambda: 1)
     assert "computing time" in ended.stalled and ended.returncode < 0
     monkeypatch.setattr(supervise, "MEMORY_BYTES", 2**20)
-    ended = supervise.supervise([sys.executable, "-c", "import time; time.sleep(60)"], lambda: 1)
+    ended = supervise.supervise(partial(time.sleep, 60), lambda: 1)
     assert "memory" in ended.stalled
+
+
+def test_what_the_function_prints_and_how_it_ends_is_told():
+    ended = supervise.supervise(partial(exec, "import os; print('to a file'); os.write(2, b'and this'); exit(3)"), bool)
+    assert (ended.returncode, ended.stdout, ended.stderr, ended.stalled) == (3, "to a file\n", "and this", "")
+    ended = supervise.supervise(partial(exec, "1 / 0"), bool)
+    assert ended.returncode == 1 and "ZeroDivisionError" in ended.stderr
+
+
+def test_a_command_keeps_the_lock(tmp_path):
+    """The lock stays with nbgrader where only our process is killed."""
+    with course_lock(tmp_path) as lock:
+        held = supervise.supervise(partial(print_file, Inherited(lock)), bool)
+    assert held.stdout == f"{tmp_path / NAME}\n", held.stderr
+
+
+def print_file(descriptor):
+    """Print which file a descriptor is."""
+    print(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+
+def test_the_version_of_a_new_gradebook_is_nbgraders_own():
+    from nbgrader.api import get_alembic_version
+
+    assert alembic_version() == get_alembic_version()
