@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +26,7 @@ from autograder.course.source import read_source
 from autograder.running.bubblewrap import bubblewrap
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
+from tests.lab4_class import grade_class
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
@@ -111,6 +114,34 @@ def unprotected():
     """The same as `sandbox`, without bubblewrap."""
     with Sandbox(Limits(), protected=False) as box:
         yield box
+
+
+@pytest.fixture(scope="session")
+def scheduler(needs_bubblewrap):
+    """The address of a scheduler with one worker, whose sandbox stays warm for all classes of this process."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+    ):
+        yield cluster.scheduler_address
+
+
+@pytest.fixture(scope="session")
+def graded_class(scheduler, tmp_path_factory) -> Path:
+    """The course of a class graded with feedback pages, for all processes of this run: read it, or copy it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graded_class"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            beside = folder.with_name("being_graded")
+            shutil.rmtree(beside, ignore_errors=True)  # of a test that failed
+            grade_class(beside, scheduler)
+            beside.rename(folder)
+    return folder
 
 
 @pytest.fixture(params=labs(), ids=lambda lab: lab.short)

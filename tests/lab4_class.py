@@ -47,13 +47,18 @@ def make_class(folder: Path, students: int, remark: str = "") -> Path:
     return folder
 
 
-def grade_class(folder: Path) -> Path:
-    """Grade three students, and one whose file is no notebook. Return the course's folder."""
+def grade_class(folder: Path, scheduler: str) -> Path:
+    """Grade three students, and one whose file is no notebook. Return the course's folder.
+
+    Args:
+        folder: The course's folder.
+        scheduler: The address of a scheduler with a worker.
+    """
     make_class(folder, 3)
     (folder / "submitted" / "zoe" / LAB.name).mkdir(parents=True)
     (folder / "submitted" / "zoe" / LAB.name / "zoe.ipynb").write_text("not a notebook")
     class_run = open_class(LAB, folder / "submitted", folder)
-    run_class(class_run, protected=True, workers=1)
+    run_class(class_run, protected=True, scheduler=scheduler)
     judge_class(class_run)
     recorded = record_grades(class_run, protected=True)
     assert recorded.complete and not recorded.problems

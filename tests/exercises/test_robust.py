@@ -22,7 +22,7 @@ from utils.checks.exercise import load, run_probe
 from utils.checks.judging import judge_with
 
 # All damages of all pieces take minutes; CI takes so many of each exercise, the same ones every time.
-DAMAGES = None if os.environ.get("LAB_ALL_DAMAGES") else 100
+DAMAGES = None if os.environ.get("LAB_ALL_DAMAGES") else 40
 EXERCISES = [pytest.param(lab, entry, id=entry.name) for lab in labs() for entry in load(lab.short) if not entry.manual]
 by_exercise = pytest.mark.parametrize("lab, entry", EXERCISES)
 

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,18 +12,16 @@ import pytest
 from autograder.cli import main
 from autograder.feedback.class_report import report, write_page
 from autograder.judging.class_run import judge_class, open_class
-from tests.lab4_class import LOSS, grade_class
+from tests.lab4_class import LOSS
 from utils.checks.judging import Finding
 
 pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
 
 
 @pytest.fixture(scope="module")
-def course(needs_bubblewrap, tmp_path_factory):
-    """The folder of a graded class with feedback pages."""
-    folder = grade_class(tmp_path_factory.mktemp("course"))
-    assert main(["regrade", "lab4", "--course", str(folder)]) == 0
-    return folder
+def course(graded_class, tmp_path_factory):
+    """A graded class of our own."""
+    return shutil.copytree(graded_class, tmp_path_factory.mktemp("report") / "course")
 
 
 def add_problem(student_run, line):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.running.bubblewrap import bubblewrap
 from tests.gradebook.small_class import grade, grade_manually, submit
 
 
@@ -20,11 +21,11 @@ def quick_gradebook(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def course(tmp_path_factory):
+def course(request, tmp_path_factory):
     """A course with a graded class, where one written answer of ada is graded manually."""
     folder = tmp_path_factory.mktemp("course")
     submit(folder / "submitted")
-    grade(folder, LAB_GRADEBOOK="")
+    grade(folder, request.getfixturevalue("scheduler") if bubblewrap() else None)
     grade_manually(f"sqlite:///{folder / 'gradebook.db'}")
     return folder
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import nbformat
+import pytest
 
-from autograder import ROOT
+from autograder.cli import main
 from autograder.course.labs import find_lab
 from autograder.demo import CLASS, as_colab_saves
-from autograder.running.bubblewrap import bubblewrap
 from utils.checks.exercise import load
 
 LAB = find_lab("lab4")
@@ -30,24 +29,28 @@ def submit(folder: Path) -> None:
         (target / f"{LAB.name}.ipynb").write_text(nbformat.v4.writes(as_colab_saves(CLASS[who](LAB))))
 
 
-def autograder(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    """Run the command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "autograder", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        timeout=1800,  # against a hang, also on a busy machine
-    )
+def autograder(*words: str, **environment: str) -> tuple[int, str]:
+    """Run a command of the autograder, and return its exit code and all that it printed."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return main(list(words)), printed.getvalue()
 
 
-def grade(course: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Grade the class of a course; without bubblewrap it runs unprotected."""
-    command = ["grade", "lab4", "--course", str(course), "--workers", "2", "--no-feedback"]
-    done = autograder(*command, *(["--sandbox", "none"] if bubblewrap() is None else []), **environment)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done
+def grade(course: Path, scheduler: str | None, gradebook: str = "") -> str:
+    """Grade the class of a course, and return what was printed.
+
+    Args:
+        course: The course's folder.
+        scheduler: The address of a scheduler with a worker; None where there is no bubblewrap, to run unprotected.
+        gradebook: The address of the gradebook, where it is on a server.
+    """
+    place = ["--scheduler", scheduler] if scheduler else ["--sandbox", "none", "--workers", "1"]
+    command = ["grade", "lab4", "--course", str(course), "--no-feedback", *place]
+    code, printed = autograder(*command, LAB_GRADEBOOK=gradebook)
+    assert code == 0, printed
+    return printed
 
 
 def grade_manually(url: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 
@@ -13,16 +14,16 @@ from autograder.errors import ExitCode
 from autograder.gradebook.lock import course_lock
 from autograder.gradebook.staging import copy_to_submitted
 from autograder.judging.class_run import open_class
-from tests.lab4_class import grade_class, make_class
+from tests.lab4_class import make_class
 from utils.checks.exercise import REGISTRY
 
 pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
 
 
 @pytest.fixture(scope="module")
-def course(needs_bubblewrap, tmp_path_factory):
-    """The folder of a graded class."""
-    return grade_class(tmp_path_factory.mktemp("course"))
+def course(graded_class, tmp_path_factory):
+    """A graded class of our own."""
+    return shutil.copytree(graded_class, tmp_path_factory.mktemp("regrade") / "course")
 
 
 def test_a_new_attempt_brings_its_own_time_of_arrival(lab4, tmp_path):
