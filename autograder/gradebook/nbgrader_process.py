@@ -20,6 +20,7 @@ CONTEXT.set_forkserver_preload(
     [
         "nbgrader.apps",
         "nbgrader.preprocessors",
+        "scipy.stats",  # verdicts import it when they need it
         "autograder.gradebook.preprocessors",
         "autograder.feedback.formgrader",
         "autograder.feedback.page",
