@@ -1,6 +1,5 @@
 """The zip with which Gradescope grades: it is run here as Gradescope's documentation describes."""
 
-import io
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from autograder.demo import CLASS
 from autograder.gradebook.gradescope_zip import write_autograder
 from autograder.running.bubblewrap import bubblewrap
 from tests.gradebook.small_class import LAB
+from tests.intake.archives import own_zip
 
 pytestmark = pytest.mark.sandbox  # without bubblewrap they run, too
 
@@ -57,8 +57,11 @@ def run_autograder(container, submission: dict[str, bytes]):
 
 
 def test_gradescope_grades_a_right_and_a_wrong_notebook(container):
-    for who, points in (("ada", 14), ("dia", 10)):
-        done, found = run_autograder(container, {"my lab.ipynb": nbformat.v4.writes(CLASS[who](LAB)).encode()})
+    """One hands in a notebook, the other the zip of `make_submission`."""
+    files = {who: nbformat.v4.writes(CLASS[who](LAB)).encode() for who in ("ada", "dia")}
+    submissions = {"my lab.ipynb": files["ada"]}, {f"{LAB.name}.zip": own_zip({f"{LAB.name}.ipynb": files["dia"]})}
+    for submission, points in zip(submissions, (14, 10)):
+        done, found = run_autograder(container, submission)
         assert done.returncode == 0, done.stderr[-2000:]
         assert found["score"] == sum(t["score"] for t in found["tests"]) == points
         assert all(0 <= t["score"] <= t["max_score"] and t["visibility"] == "visible" for t in found["tests"])
@@ -66,11 +69,7 @@ def test_gradescope_grades_a_right_and_a_wrong_notebook(container):
     assert loss["score"] == 0 and loss["output"].startswith("time_out_of_range: ")
 
 
-def test_gradescope_accepts_the_zip_of_make_submission_and_explains_other_files(container):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as out:
-        out.writestr(f"{LAB.name}.ipynb", nbformat.v4.writes(CLASS["ada"](LAB)))
-    assert run_autograder(container, {f"{LAB.name}.zip": buffer.getvalue()})[1]["score"] == 14
+def test_gradescope_explains_other_files(container):
     done, found = run_autograder(container, {"essay.docx": b"x"})
     assert done.returncode == 0 and found["score"] == 0 and "neither a notebook nor a zip" in found["output"]
     done, found = run_autograder(container, {"x.ipynb": b"{"})
