@@ -30,8 +30,8 @@ LOSS = "lab4_cfg_train_loss"
 def box(needs_bubblewrap):
     """A sandbox with short time limits, because many attacks hang on purpose."""
     limits = Limits(
-        cell_s=8,
-        notebook_s=40,
+        cell_s=6,
+        notebook_s=20,
         submission_s=120,
         memory_bytes=1024 * MIB,
         scratch_bytes=64 * MIB,

@@ -149,7 +149,9 @@ def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     require_unchanged(judge, f"{run}/inputs_kept")
     drift = judge.tensor(f"{run}/drift", inputs.x.shape, what="The drift")
     judge.require(judge.value(f"{run}/net/count", int) > 0, "net_not_called", "Your drift never calls `self.net`.")
-    images = len(judge.tensor(f"{run}/net/x", what="The x that the network sees"))
+    seen = judge.tensor(f"{run}/net/x", what="The x that the network sees")
+    judge.require(seen.dim() > 0, "wrong_shape", "The network sees a single number, where a batch was asked for.")
+    images = len(seen)
     for name, code, shape in (("t", "time_shape", (images, 1, 1, 1)), ("y", "label_shape", (images,))):
         given = judge.evidence.tensors.get(f"{run}/net/{name}")  # None if the tensors of two calls cannot be joined
         judge.require(
@@ -179,13 +181,13 @@ def require_network_inputs(judge: Judge, run: str, inputs: Inputs) -> None:
         "wrong_shape",
         f"The network sees an x of shape {tuple(x.shape)}, where x has the shape {tuple(inputs.x.shape)}.",
     )
-    distance, row = torch.cdist(x.flatten(1), inputs.x.detach().double().flatten(1)).min(dim=1)
+    distance, row = torch.cdist(x.double().flatten(1), inputs.x.detach().double().flatten(1)).min(dim=1)
     judge.require(
         bool((distance < SAME_INPUT * inputs.x.abs().max()).all()),
         "other_x",
         "The network is evaluated at another x than the one that your method was given in this call.",
     )
-    differs = (t - inputs.t.double()[row]).abs() > SAME_INPUT
+    differs = (t.double() - inputs.t.double()[row]).abs() > SAME_INPUT
     ends = (inputs.t.double()[row] - 0.5).abs() > 0.5 - NEAR_END
     judge.require(
         not bool(differs.any()) or bool((differs & ~ends).any()),
