@@ -69,8 +69,21 @@ def candidates(lab: str) -> Iterable[Path]:
     if session := os.environ.get("JPY_SESSION_NAME", ""):
         # JupyterLab gives the path of the file; some versions with an id after it.
         yield from (Path(session), Path(session).parent / f"{full_name(lab)}.ipynb")
-    files = [p for p in Path.cwd().glob("*.ipynb") if full_name(lab) in p.read_text(encoding="utf-8", errors="ignore")]
-    yield from sorted(files, key=lambda p: p.stat().st_mtime, reverse=True)
+    yield from notebooks_here(lab)
+
+
+def notebooks_here(lab: str) -> list[Path]:
+    """Return the notebooks of a lab in the working directory, the newest first.
+
+    Args:
+        lab: the lab, such as "lab4".
+
+    Returns:
+        The files.
+    """
+    name = full_name(lab)
+    files = [path for path in Path.cwd().glob("*.ipynb") if name in path.read_text(encoding="utf-8", errors="ignore")]
+    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def full_name(lab: str) -> str:
@@ -256,8 +269,13 @@ def inspect(lab: str) -> tuple[NotebookNode, Path | None] | None:
     notebook, path = found
     for name in open_essays(notebook, lab):
         print(f"Open: {name}. The written answer is empty.")
+    where = f" in {path.name}" if path else ""
     damaged = damaged_cells(notebook, lab)
-    print("\nDamaged cells:" if damaged else "\nNo cell is damaged.")
+    print(f"\nDamaged cells{where}:" if damaged else f"\nNo cell is damaged{where}.")
+    here = notebooks_here(lab)
+    if path in here and len(here) > 1 and "JPY_SESSION_NAME" not in os.environ:  # so the newest was taken
+        others = ", ".join(other.name for other in here if other != path)
+        print(f"This folder holds other notebooks of this lab, too ({others}). Is {path.name} the one that you mean?")
     for line in damaged:
         print(f"  {line}")
     unsaved = [] if path is None else unsaved_answers(notebook, lab, session_history())

@@ -76,7 +76,7 @@ def test_a_student_runs_a_lab_sees_a_check_pass_and_one_fail_and_hands_in(browse
     assert "Traceback" not in text
     # The last cells: the state of all exercises, damaged cells, and the zip.
     state = next(text for text in browser.execute_script(ALL_TEXTS, outputs) if "Checks pass" in text)
-    assert "worth 10 of 14 automatic points" in state and "No cell is damaged" in state, state
+    assert "worth 10 of 14 automatic points" in state and "No cell is damaged in lab4_mnist_cfg.ipynb" in state, state
     with zipfile.ZipFile(course.root / "labs" / course.lab / f"{course.lab}.zip") as archive:
         assert sorted(archive.namelist()) == [f"{course.lab}.ipynb", f"{course.lab}.pdf"]
     # The picture stands on the student's page: the check and what it says, and not the answer above it.

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import sys
 import types
 import warnings
@@ -164,6 +165,17 @@ def test_in_jupyter_the_file_is_found_and_goes_in_byte_for_byte(notebook, tmp_pa
     with zipfile.ZipFile(submission.make_submission(LAB.short, helper)) as archive:
         assert archive.read(f"{LAB.name}.ipynb") == path.read_bytes()
         assert archive.read("helper.py") == b"x = 1"
+
+
+def test_of_several_notebooks_the_newest_is_read_and_named(notebook, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    for age, name in enumerate(("mine.ipynb", "tried.ipynb")):
+        nbformat.write(notebook, tmp_path / name)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    submission.make_submission(LAB.short, pdf=False)
+    said = capsys.readouterr().out
+    assert "No cell is damaged in mine.ipynb." in said
+    assert "other notebooks of this lab, too (tried.ipynb). Is mine.ipynb the one that you mean?" in said
 
 
 @pytest.mark.parametrize("error", [PermissionError("the file is open"), ValueError("an odd letter")])
