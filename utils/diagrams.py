@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from utils.alternative_text import describe
 from utils.style import BLUE, GREEN, GREY, ORANGE, PINK, bare
 
 
@@ -51,6 +52,10 @@ def draw_unet() -> plt.Figure:
     ax.set_xlim(-0.2, 10.2)
     ax.set_ylim(-0.1, 4.2)
     bare(ax)
+    describe(
+        "A diagram of the U-Net: an image is halved twice and doubled twice, skip connections add each size on the "
+        "way down to the same size on the way up, and time and label enter every block."
+    )
     return fig
 
 
@@ -93,4 +98,9 @@ def draw_rosetta() -> plt.Figure:
     axes[3].set(title="Dirichlet, simplex\nbeyond lab 1", xlabel="α, noise → data", yticks=[0, 1])
     for ax in axes:
         ax.grid(False)
+    describe(
+        "Four noise processes, the value of one coordinate against time, darker where it is more probable: two "
+        "spins that shrink into one cloud, two atoms that spread on a ring, a cloud that splits into two points, "
+        "and letters that leave the uniform distribution for two corners."
+    )
     return fig

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from utils.alternative_text import describe_table
 from utils.tiling import GAP, tile
 
 PAPER, INK = 250, 15  # grey levels
@@ -96,6 +97,7 @@ def show_gif(
     row_names: Sequence[str] = (),
     column_names: Sequence[str] = (),
     clock: Sequence[str] = (),
+    alt: str = "",
 ):
     """Return an animation as the output of a cell, embedded in the notebook.
 
@@ -106,6 +108,7 @@ def show_gif(
         row_names: one name for each row, written at the left; or nothing.
         column_names: one name for each column, written above; or nothing.
         clock: one text for each frame, written at the upper left; or nothing.
+        alt: what the film shows, for readers who do not see it; by default, the names of its rows and columns.
 
     Returns:
         An object that the notebook displays.
@@ -115,4 +118,5 @@ def show_gif(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.gif"
         save_gif(list(frames), path, columns, seconds, 2, row_names, column_names, clock)
-        return Image(data=path.read_bytes(), format="gif")
+        alt = alt or describe_table("Pictures on their way from noise to data", row_names, column_names)
+        return Image(data=path.read_bytes(), format="gif", alt=alt)

@@ -23,24 +23,16 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
+from utils.formulas import for_pandoc
+from utils.printed_text import breakable, clean, is_wide_table, join, shorten
+
 TEMPLATE = Path(__file__).with_name("pdf.typ")
 TYPESETTERS = ("pypandoc_binary>=1.14,<2", "typst>=0.13,<1")  # what pip installs
-COLUMNS = 98  # letters of code on a line; a longer line continues on the next one
-MAX_LINES = 400  # of one output; a note says how many are left out
 DOTS = 100  # pixels an inch that a figure is taken to have
 WIDEST, HIGHEST = 180 / 25.4 * 72, 235 / 25.4 * 72  # of a figure, in points
 TOO_LARGE = 4000  # pixels of a side, beyond which a picture is made smaller
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FOLDED = re.compile(r"</?details[^>\n]*>\n?|<summary>([^\n]*?)</summary>")  # on paper, hints are unfolded
-LONG_WORD = re.compile(r"\S{40}(?=\S)")
-# TeX that pandoc's reader of formulas misreads, and what it reads well
-TEX = (
-    (re.compile(r"\\rm(?![A-Za-z])\s*([A-Za-z]+)"), r"\\mathrm{\1}"),
-    (re.compile(r"\\[bB]igg?[lrm]?(?![A-Za-z])\s*"), ""),
-    (re.compile(r"\\\|"), r"\\Vert "),
-)
 PICTURES = ("image/png", "image/jpeg", "image/gif")
 NO_ATTRIBUTES = ["", [], []]
 Node = dict[str, Any]  # an element of pandoc's document: {"t": its type, "c": its content}
@@ -129,7 +121,7 @@ def markdown_of(notebook: NotebookNode, folder: Path) -> str:
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             continue
-        text = FOLDED.sub(lambda m: f"\n\n**▸ {m[1]}**\n\n" if m[1] else "\n", COMMENT.sub("", clean(cell.source)))
+        text = FOLDED.sub(lambda m: f"\n\n##### ▸ {m[1]}\n\n" if m[1] else "\n", COMMENT.sub("", clean(cell.source)))
         for index, (name, data) in enumerate(cell.get("attachments", {}).items()):
             file = save_picture(data, folder / f"pasted{number}-{index}.png")
             text = text.replace(f"attachment:{name}", file.name if file else "unreadable")
@@ -175,9 +167,9 @@ def tidy(node: Any, folder: Path) -> Any:
     if kind == "Link" and not content[2][0].startswith(("http://", "https://", "mailto:")):
         return element("Span", [NO_ATTRIBUTES, tidy(content[1], folder)])
     if kind == "CodeBlock":
-        return element(kind, [["", content[0][1], []], broken(content[1])])
+        return element(kind, [["", content[0][1], []], breakable(content[1])])
     if kind == "Str":  # a word that is longer than a line may break
-        return element(kind, LONG_WORD.sub("\\g<0>\u200b", content))
+        return element(kind, breakable(content, 40))
     if kind == "Table":  # every column as wide as its text
         content[2] = [[alignment, {"t": "ColWidthDefault"}] for alignment, _ in content[2]]
     if kind == "Header":  # without its identifier, which another cell's may repeat
@@ -208,9 +200,7 @@ def math(tex: str, kind: Node | None = None) -> Node:
     Returns:
         The element.
     """
-    for pattern, better in TEX:
-        tex = pattern.sub(better, tex)
-    return element("Math", [kind or {"t": "DisplayMath"}, tex])
+    return element("Math", [kind or {"t": "DisplayMath"}, for_pandoc(tex)])
 
 
 def still(image: list[Any], folder: Path) -> Node:
@@ -225,7 +215,8 @@ def still(image: list[Any], folder: Path) -> Node:
     """
     file = folder / Path(image[2][0]).name
     if file.name == image[2][0] and file.is_file():
-        return element("RawInline", ["typst", place(file)])
+        words = "".join(node["c"] if node["t"] == "Str" else " " for node in image[1])
+        return element("RawInline", ["typst", place(file, words)])
     return element("Emph", tidy(image[1], folder))
 
 
@@ -257,29 +248,42 @@ def output_block(output: NotebookNode, folder: Path) -> Node | None:
     """
     kind, data = output.get("output_type"), output.get("data", {})
     if kind == "stream":
-        return code(shorten(clean(join(output.get("text", "")))), "output")
+        return printed(clean(join(output.get("text", ""))))
     if kind == "error":
         return code(shorten(clean("\n".join(output.get("traceback", [])))), "error")
     if any(mime in data for mime in PICTURES):
         file = save_picture(data, folder / f"output{len(list(folder.iterdir()))}.png")
-        return (
-            element("RawBlock", ["typst", place(file)]) if file else code("[a picture that cannot be read]", "output")
-        )
+        if file is None:
+            return code("[a picture that cannot be read]", "output")
+        return element("RawBlock", ["typst", place(file, picture_text(output))])
     text = clean(join(data.get("text/plain", "")))
-    return code(shorten(text), "output") if text else None
+    return printed(text) if text else None
 
 
 def code(text: str, language: str) -> Node:
-    """Make a block of code. The template has a layout for `python`, `output` and `error`.
+    """Make a block of code. The template has a layout for `python`, `output`, `table` and `error`.
 
     Args:
         text: Any text.
-        language: One of the three.
+        language: One of the four.
 
     Returns:
         The element.
     """
-    return element("CodeBlock", [["", [language], []], broken(text)])
+    return element("CodeBlock", [["", [language], []], breakable(text)])
+
+
+def printed(text: str) -> Node:
+    """Make a block of what a cell printed. A table that is wider than the page gets smaller letters.
+
+    Args:
+        text: The output.
+
+    Returns:
+        The element.
+    """
+    text = shorten(text)
+    return code(text, "table" if is_wide_table(text) else "output")
 
 
 def save_picture(data: dict[str, str | list[str]], file: Path) -> Path | None:
@@ -306,11 +310,26 @@ def save_picture(data: dict[str, str | list[str]], file: Path) -> Path | None:
     return file
 
 
-def place(file: Path) -> str:
+def picture_text(output: NotebookNode) -> str:
+    """Return the alternative text of a picture: what it shows, for readers who do not see it.
+
+    Args:
+        output: An output with a picture.
+
+    Returns:
+        A sentence, or nothing.
+    """
+    stored = output.get("metadata", {})
+    found = (stored.get(mime, {}).get("alt") for mime in PICTURES if isinstance(stored.get(mime), dict))
+    return next((clean(text) for text in found if isinstance(text, str)), "")
+
+
+def place(file: Path, alt: str) -> str:
     """Place a saved picture at its own size, or as large as a page allows.
 
     Args:
         file: The PNG file.
+        alt: What it shows, or nothing.
 
     Returns:
         Typst code.
@@ -318,65 +337,6 @@ def place(file: Path) -> str:
     with Image.open(file) as image:
         width, height = (side / DOTS * 72 for side in image.size)
     scale = min(1.0, WIDEST / width, HIGHEST / height)
-    return f'#picture("{file.name}", {width * scale:.1f}pt)'
-
-
-def clean(text: str) -> str:
-    r"""Remove terminal colours and control characters. Of a redrawn line, such as a progress bar, keep the last state.
-
-    Args:
-        text: What a program printed.
-
-    Returns:
-        Text that the PDF can show.
-
-    Example:
-        >>> clean("\x1b[31mred\x1b[0m 10%\rred 99%")
-        'red 99%'
-    """
-    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in ESCAPES.sub("", text).split("\n"))
-    return CONTROL.sub("", "\n".join(lines)).expandtabs(4)
-
-
-def shorten(text: str) -> str:
-    """Cut a long output and say how many lines are missing.
-
-    Args:
-        text: An output.
-
-    Returns:
-        At most `MAX_LINES` lines, and a note if there were more.
-    """
-    lines = text.rstrip("\n").split("\n")
-    if len(lines) <= MAX_LINES:
-        return "\n".join(lines)
-    return "\n".join([*lines[:MAX_LINES], f"[{len(lines) - MAX_LINES} more lines are in the notebook]"])
-
-
-def broken(text: str) -> str:
-    r"""Break lines that are longer than `COLUMNS`.
-
-    Args:
-        text: Code or an output.
-
-    Returns:
-        The text with a line break after every `COLUMNS` letters of a line.
-
-    Example:
-        >>> broken("x" * 100).split("\n")[1]
-        'xx'
-    """
-    pieces = (line[i : i + COLUMNS] for line in text.split("\n") for i in range(0, max(len(line), 1), COLUMNS))
-    return "\n".join(pieces)
-
-
-def join(text: str | list[str]) -> str:
-    """Join a text that a notebook may store as a list of lines.
-
-    Args:
-        text: A text or a list of its lines.
-
-    Returns:
-        The text.
-    """
-    return text if isinstance(text, str) else "".join(text)
+    return (
+        f'#picture("{file.name}", {width * scale:.1f}pt, {height * scale:.1f}pt, {json.dumps(alt, ensure_ascii=False)})'
+    )

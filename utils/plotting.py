@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from utils.alternative_text import describe, describe_table
 from utils.diagrams import draw_rosetta, draw_unet
 from utils.few_steps import few_step_score
 from utils.films import save_gif, show_gif
@@ -97,6 +98,7 @@ def show_table(
         ax.set_xticks([i * (w + 2) + w / 2 for i in range(columns)], column_names)
         ax.xaxis.tick_top()
     ax.set_title(title)
+    describe(describe_table(title or "Pictures in a table", row_names, column_names), fig)
     return fig
 
 
@@ -204,6 +206,10 @@ def draw_sweep(sweep: dict) -> plt.Figure:
         ax.set_xticklabels([f"{v:g}" for v in ax.get_xticks()])
         ax.minorticks_off()
         ax.set_xlabel("guidance scale w")
+    describe(
+        "Three panels against the guidance scale w: the accuracy, the Fréchet distance on a logarithmic scale with "
+        "a dashed line for real images, and precision and recall."
+    )
     return fig
 
 

@@ -13,6 +13,8 @@ import matplotlib.pyplot as plt
 from matplotlib.rcsetup import cycler
 from torch import Tensor
 
+from utils.alternative_text import store_descriptions
+
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#6B6B6B",
 )  # fmt: skip
@@ -22,7 +24,8 @@ GAP = "#D9D9D3"  # between pictures
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for this session."""
+    """Set matplotlib's defaults for this session, and let figures carry their descriptions."""
+    store_descriptions()
     mpl.rcParams.update(
         {
             "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "figure.dpi": 100,

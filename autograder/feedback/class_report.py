@@ -54,7 +54,11 @@ def report(class_run: ClassRun, secret: bytes | None = None) -> dict:
         "few": len(graded) < FEW,
         "blank": sum(one.is_blank for one in graded),
         "findings": common_findings(automatic, graded, COMMON),
-        "predictions": class_predictions(class_run.lab, [entry.predictions for entry in class_run.students]),
+        "predictions": class_predictions(
+            class_run.lab,
+            [entry.predictions for entry in class_run.students],
+            [entry.grade.points if entry.grade is not None else None for entry in class_run.students],
+        ),
         "repairs": Counter(kind_of(line) for one in graded for line in one.grade.repairs).most_common(COMMON),
         "cost": cost(graded, names),
         "unprotected": sum(not one.run.protected for one in graded),

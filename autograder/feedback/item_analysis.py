@@ -114,7 +114,10 @@ def common_findings(exercises: list[Exercise], graded: list[GradedStudent], most
 
 
 def items_csv(document: dict) -> str:
-    """Return the item analysis in a class report as CSV, one row for each exercise.
+    """Return the item analysis in a class report as CSV, one row for each exercise and each prediction that was made.
+
+    A prediction has no points. In place of findings, its row has the number of students for each letter; a star marks
+    what happens.
 
     Args:
         document: What `class_report.report` returned.
@@ -128,4 +131,9 @@ def items_csv(document: dict) -> str:
         mean, share = ("" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "difficulty"))
         numbers = [f"{row['max_points']:g}", str(document["graded"]), mean, share, value]
         table.append([row["exercise"], row["title"], *numbers, findings])
+    for row in document.get("predictions", []):
+        letters = " ".join(f"{c['letter']}{'*' * c['happens']}:{c['students']}" for c in row["choices"])
+        value = f"undefined: {row['undefined']}" if row["discrimination"] is None else f"{row['discrimination']:.3f}"
+        numbers = ["", str(row["made"]), "", f"{row['right']:.3f}", value]
+        table.append([f"prediction {row['name']}", row["question"], *numbers, letters])
     return csv_text(table)

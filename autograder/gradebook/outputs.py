@@ -96,12 +96,25 @@ def safe_output(output: dict) -> NotebookNode:
     if "text/plain" in texts:
         texts["text/plain"] = few_colours(texts["text/plain"][:OUTPUT_BYTES])
     data = {kind: text for kind, text in texts.items() if kind not in PICTURES or BASE64.fullmatch(text)}
+    alts = {kind: {"alt": text} for kind in PICTURES if kind in data and (text := alternative_text(output, kind))}
     if "text/html" not in output["data"]:
-        return v4.new_output("display_data", data=data)
+        return v4.new_output("display_data", data=data, metadata=alts)
     page = str(output["data"]["text/html"])
     still = next((kind for kind in PICTURES if kind in data), None)
     if still and SCRIPT.search(page):  # a page without its script says little: show the picture that came with it
         alt = {"alt": data.get("text/plain", "")[:MAX_ALT]}
         return v4.new_output("display_data", data=data, metadata={still: alt})
     data["text/html"] = clean_bounded(page[:OUTPUT_BYTES])
-    return v4.new_output("display_data", data=data)
+    return v4.new_output("display_data", data=data, metadata=alts)
+
+
+def alternative_text(output: dict, kind: str) -> str:
+    """Return what a picture shows, for readers who do not see it, or nothing if the notebook does not say it.
+
+    Args:
+        output: an output of a notebook, with anything in its metadata.
+        kind: the MIME type of the picture.
+    """
+    stored = output.get("metadata")
+    text = stored[kind].get("alt") if isinstance(stored, dict) and isinstance(stored.get(kind), dict) else None
+    return strip_control_characters(text[:MAX_ALT]) if isinstance(text, str) else ""

@@ -7,10 +7,13 @@ a page would load something from another server, or if it shows a line of a mode
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 import shutil
 import sys
+from binascii import a2b_base64
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -50,6 +53,8 @@ ACCESSIBLE = {
     "<pre>": '<pre tabindex="0">',  # so that the arrow keys scroll long lines
     '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',  # and wide tables
 }
+# A picture that MyST-NB wrote: it calls the file by the hash of its content, and the text, too.
+FIGURE = re.compile(r'alt="[^"]*?([0-9a-f]{64})\.\w+"')
 LONG = 30  # letters: a shorter line of a model answer may appear on a page by chance
 
 
@@ -75,7 +80,7 @@ def build(site: Path = SITE) -> int:
     if not missing:
         pack(site, cache=ROOT / "build" / "live")
         shutil.copy(ROOT / "docs" / "images" / "guidance.gif", site / "live")
-    problems = [*broken_links(site), *answers_shown(site)]
+    problems = [*broken_links(site), *answers_shown(site), *undescribed(site)]
     for problem in problems:
         print(problem, file=sys.stderr)
     print(f"{len(list(site.rglob('*.html')))} pages: {site / 'index.html'}")
@@ -84,11 +89,26 @@ def build(site: Path = SITE) -> int:
 
 def make_accessible(site: Path) -> None:
     """Repair the faults of accessibility that come with Sphinx's theme and with MyST-NB."""
+    texts = figure_texts()
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         for fault, repaired in ACCESSIBLE.items():
             text = text.replace(fault, repaired)
+        text = FIGURE.sub(lambda match: f'alt="{escape(texts.get(match[1], ""))}"', text)
         path.write_text(text, encoding="utf-8")
+
+
+def figure_texts() -> dict[str, str]:
+    """Return what each figure of the labs shows, by the hash of the picture."""
+    texts = {}
+    for lab in labs():
+        for cell in nbformat.read(lab.solution, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                for kind, facts in output.get("metadata", {}).items():
+                    if kind in output.get("data", {}) and kind.startswith("image/"):
+                        picture = a2b_base64("".join(output.data[kind]))
+                        texts[hashlib.sha256(picture).hexdigest()] = facts.get("alt", "")
+    return texts
 
 
 def live_misses() -> str:
@@ -220,6 +240,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []  # what the browser fetches by itself
         self.names: set[str] = set()
         self.words: list[str] = []
+        self.undescribed = 0  # pictures without alternative text
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -232,6 +253,8 @@ class Page(HTMLParser):
             self.loads.append(values["href"])
         if values.get("src"):
             self.loads.append(values["src"])
+        if tag == "img":
+            self.undescribed += not values.get("alt")
 
     def handle_data(self, data):
         """Collect the text between tags."""
@@ -261,6 +284,12 @@ def broken_links(site: Path) -> list[str]:
         for link in re.findall(r"""(?:url\(|@import )["']?(https?:[^"')\s]+|//[^"')\s]+)""", path.read_text("utf-8")):
             problems.append(f"{path.relative_to(site)} loads {link} from elsewhere")
     return problems
+
+
+def undescribed(site: Path) -> list[str]:
+    """Return one line for each page with pictures of which nothing tells what they show."""
+    counts = {path: Page(path.read_text(encoding="utf-8")).undescribed for path in sorted(site.rglob("*.html"))}
+    return [f"{path.relative_to(site)} has {n} pictures without a sentence" for path, n in counts.items() if n]
 
 
 def secrets(lab: Lab) -> set[str]:

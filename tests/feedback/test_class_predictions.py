@@ -1,11 +1,16 @@
 """What a class predicted: read from the notebooks as students leave them, counted, and shown beside what happened."""
 
+import csv
+import io
+import statistics
+
 import nbformat
 import pytest
 
 from autograder.course.labs import find_lab
 from autograder.feedback.class_predictions import class_predictions
 from autograder.feedback.class_report import report, write_page
+from autograder.feedback.item_analysis import items_csv
 from autograder.intake.predictions import choices_of
 from autograder.judging.class_run import open_class
 from tests.lab4_class import make_class
@@ -51,6 +56,22 @@ def test_counts_and_shares():
     assert [choice["students"] for choice in hundred["choices"]] == [1, 0, 2]
     assert hundred["right"] == pytest.approx(2 / 3) and hundred["choices"][2]["happens"]
     assert class_predictions(LAB, [{}, {}]) == []
+
+
+def test_a_prediction_is_an_item():
+    """A right choice against the points: Pearson's correlation, of the students who chose and have a grade."""
+    chosen = [{"lab4.hundred": letter} for letter in "ccab"] + [{}, {"lab4.hundred": "c"}]
+    (row,) = class_predictions(LAB, chosen, [14, 10, 3, 7, 99, None])
+    right, points = [1, 1, 0, 0], [14, 10, 3, 7]
+    assert row["discrimination"] == pytest.approx(statistics.correlation(right, points))
+    (same,) = class_predictions(LAB, chosen[:2], [1, 2])
+    assert (same["discrimination"], same["undefined"]) == (None, "all chose alike")
+    table = list(csv.DictReader(io.StringIO(items_csv({"graded": 6, "exercises": [], "predictions": [row, same]}))))
+    assert [one["exercise"] for one in table] == ["prediction lab4.hundred"] * 2
+    assert (table[0]["submissions"], table[0]["difficulty"], table[0]["findings"]) == ("5", "0.600", "a:1 b:1 c*:3")
+    assert table[0]["max_points"] == table[0]["mean_points"] == "" and table[1]["discrimination"].startswith(
+        "undefined"
+    )
 
 
 def test_the_report_shows_what_students_left_in_their_notebooks(tmp_path):

@@ -1,7 +1,9 @@
 """The PDF of a notebook: every letter and every figure is there, and inside the page."""
 
 import base64
+import ctypes
 import io
+import itertools
 import re
 
 import nbformat
@@ -11,7 +13,9 @@ from PIL import Image
 
 from tests.syllabus import minimum
 from utils import pdf as writer
-from utils.pdf import COLUMNS, MAX_LINES, NoTypesetter, broken, clean, notebook_to_pdf
+from utils.formulas import for_pandoc
+from utils.pdf import NoTypesetter, notebook_to_pdf
+from utils.printed_text import COLUMNS, MAX_LINES, breakable, clean, is_wide_table
 
 POINTS = 72 / 25.4  # a millimetre
 MARGIN = 15.0  # millimetres, as in pdf.typ
@@ -211,7 +215,7 @@ def test_the_whole_lab(lab, tmp_path):
     text, place = read(pdf), 0
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.source.strip():
-            place = text.find(letters(broken(clean(cell.source))), place)
+            place = text.find(letters(clean(cell.source)), place)
             assert place >= 0, cell.source
             text = text[:place] + text[place + len(letters(cell.source)) :]  # what is left is prose and outputs
     figures = sum(
@@ -227,6 +231,80 @@ def test_the_whole_lab(lab, tmp_path):
     assert "∇" in text or not minimum(lab).formulas
 
 
-def test_long_lines_are_broken_and_nothing_is_lost():
-    assert broken("") == ""
-    assert broken("a" * COLUMNS + "\n" + "b" * (COLUMNS + 1)) == "a" * COLUMNS + "\n" + "b" * COLUMNS + "\nb"
+def test_long_words_may_break_and_nothing_is_lost():
+    assert breakable("") == ""
+    assert breakable("a" * 60 + "\n" + "b" * 61) == "a" * 60 + "\n" + "b" * 60 + "\u200bb"
+
+
+def test_a_long_line_of_code_continues_at_a_word_with_a_deeper_indent(tmp_path):
+    words = [f"value_{i}" for i in range(40)]
+    text = make(tmp_path, code("if True:\n    print(" + ", ".join(words) + ")"))[0].get_textpage()
+    whole = text.get_text_range()
+    assert set(words) <= set(re.findall(r"\w+", whole)), "a word was broken"
+    begin = text.get_charbox(whole.index("print"))[0]
+    lines: dict[int, float] = {}
+    for match in re.finditer(r"value_", whole):
+        left, bottom, _, _ = text.get_charbox(match.start())
+        lines[round(bottom)] = min(left, lines.get(round(bottom), left))
+    _, *others = (lines[place] for place in sorted(lines, reverse=True))  # the first one has `print` before it
+    assert others and all(left - begin == pytest.approx(4 * 0.602 * 8, abs=1) for left in others)
+
+
+def test_a_figure_shrinks_rather_than_leave_a_large_gap(tmp_path):
+    """Room for four fifths of it: it stays on the page. Room for a third: it goes to the next one, at its own size."""
+    output = v4.new_output("display_data", {"image/png": png(900, 700)})
+    for lines, page, share in ((30, 0, 1.0), (40, 0, 0.8), (60, 1, 1.0)):
+        pdf = make(tmp_path, code("\n".join(f"x{i} = {i}" for i in range(lines)), output))
+        (figure,) = [i for i in pdf[page].get_objects() if i.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE]
+        left, _, right, _ = figure.get_bounds()
+        assert right - left == pytest.approx(share * 180 * POINTS, rel=0.12 if share < 1 else 0.01), lines
+        assert_inside(pdf)
+
+
+def alternative_texts(page):
+    """Return the alternative texts in the structure of a page."""
+    raw, tree = pdfium.raw, pdfium.raw.FPDF_StructTree_GetForPage(page)
+    found = []
+
+    def visit(element):
+        size = raw.FPDF_StructElement_GetAltText(element, None, 0)
+        if size > 2:
+            buffer = ctypes.create_string_buffer(size)
+            raw.FPDF_StructElement_GetAltText(element, buffer, size)
+            found.append(buffer.raw.decode("utf-16-le").rstrip("\0"))
+        for i in range(raw.FPDF_StructElement_CountChildren(element)):
+            if child := raw.FPDF_StructElement_GetChildAtIndex(element, i):
+                visit(child)
+
+    for i in range(raw.FPDF_StructTree_CountChildren(tree)):
+        visit(raw.FPDF_StructTree_GetChildAtIndex(tree, i))
+    raw.FPDF_StructTree_Close(tree)
+    return found
+
+
+def test_a_figure_keeps_its_alternative_text(tmp_path):
+    words = 'Two "clouds" \\ and #arrows.'
+    output = v4.new_output("display_data", {"image/png": png(50, 50)}, metadata={"image/png": {"alt": words}})
+    assert alternative_texts(make(tmp_path, code("plot()", output))[0]) == [words]
+
+
+def test_formulas_keep_their_brackets_and_dots(tmp_path):
+    """Pandoc overlaps the letters around a negative space, sets norms as relations, and keeps brackets small."""
+    assert for_pandoc(r"\nabla\!\cdot s") == r"\nabla\cdot s"
+    assert for_pandoc(r"\Big(\frac{a}{b}\Big)") == r"\left(\frac{a}{b}\right)"
+    assert for_pandoc(r"\big\| s \big\|^2") == r"\lVert  s \rVert ^2"
+    assert for_pandoc(r"|g|") == r"\lvert g\rvert "
+    for unpaired in (r"\big( a", r"a \big)", r"\big) \big(", r"\big( a &= b \big)"):
+        assert "left" not in for_pandoc(unpaired) and "big" not in for_pandoc(unpaired)
+
+
+def test_a_wide_table_keeps_its_columns(tmp_path):
+    """Each row of an output that is a little too wide stays on one line, in smaller letters."""
+    rows = "\n".join(f"{'name':<{COLUMNS}}{i:>12}" for i in range(5))
+    assert is_wide_table(rows) and not is_wide_table("x" * (COLUMNS + 1)) and not is_wide_table("x" * 200 + f"\n{rows}")
+    pdf = make(tmp_path, code("table()", v4.new_output("stream", text=rows)))
+    assert_inside(pdf)
+    text = pdf[0].get_textpage().get_text_range()
+    assert all(re.search(rf"name\s+{i}\s", re.sub(" +", " ", text)) for i in range(5))
+    tops = [pdf[0].get_textpage().get_charbox(m.start())[3] for m in re.finditer("name", text)]
+    assert len(tops) == 5 and max(a - b for a, b in itertools.pairwise(tops)) < 12, "a row takes two lines"

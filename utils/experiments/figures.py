@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from utils import plotting
+from utils.alternative_text import describe
 from utils.atoms import (
     CENTRES,
     distance_to_crystal,
@@ -77,6 +78,10 @@ def draw_errors(results: Results) -> plt.Figure:
         ax.set_xlabel("time t (data at 0, most noise at 1)")
     axes[0].set_ylabel("error of sigma · score (root mean square)")
     axes[1].legend(fontsize=8)
+    describe(
+        "The error of the learned score against time for five experiments, on a logarithmic scale. Left, anywhere "
+        "on the square; right, where the states are."
+    )
     return fig
 
 
@@ -106,6 +111,10 @@ def draw_line(results: Results, times: Iterable[float] = LINE_TIMES) -> plt.Figu
         ax.set_ylabel("sigma · score along the line")
     handles, labels = axes.flat[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    describe(
+        "The score along a line through both peaks at six times: the exact score, dashed, and a curve for each "
+        "experiment."
+    )
     return fig
 
 
@@ -130,6 +139,10 @@ def draw_samples(results: Results) -> plt.Figure:
         ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlabel="atom 1")
         ax.grid(False)
     axes[0, 0].set_ylabel("atom 2")
+    describe(
+        "The states that each experiment generates, as points of the square, with crosses at the two places of the "
+        "data."
+    )
     return fig
 
 
@@ -179,6 +192,7 @@ def draw_marginals(result: Mapping[str, Tensor], title: str = "") -> plt.Figure:
     fig.suptitle(title, fontsize=11, x=0.01, ha="left")
     marks = [plt.Rectangle((0, 0), 1, 1, color="#C9C9C4"), plt.Line2D([], [], color=plotting.BLUE)]
     fig.legend(marks, ["forward", "generated"], loc="outside upper right", ncols=2)
+    describe("The distribution of one atom at five times of sampling, forward in grey and generated in blue.")
     return fig
 
 
@@ -214,6 +228,10 @@ def draw_radii(results: Results, sigma_d: float, sigma_min: float) -> plt.Figure
         ax.text(0.98, 0.72, f"beyond 0.06:\n{far:.1%}", transform=ax.transAxes, ha="right", fontsize=8)
         ax.set(xlabel="distance", ylabel="", yticks=[])
     axes[0, 0].legend(fontsize=8, loc="upper right")
+    describe(
+        "Histograms of the distance of generated states to the crystal for each experiment, with the Rayleigh "
+        "density drawn over them and the share of states beyond 0.06 written beside them."
+    )
     return fig
 
 
@@ -270,6 +288,7 @@ def draw_snapshots(results: Results) -> plt.Figure:
     bar = fig.colorbar(picture, ax=axes, shrink=0.5, ticks=[-1, 0, 1], extend="both")
     bar.set_ticklabels(["0.1", "1", "10"])
     bar.set_label(f"size of sigma · score at t = {SNAPSHOT:g}")
+    describe("The score as arrows on the square at t = 0.4 for the exact score and each experiment, coloured by size.")
     return fig
 
 

@@ -100,4 +100,5 @@ def show_film(result: Mapping[str, Tensor], title: str, dpi: int = 64, colours: 
 
     with tempfile.TemporaryDirectory() as folder:
         path = save_gif(film_frames(result, title, dpi), Path(folder) / "film.gif", 6, colours)
-        return Image(data=path.read_bytes(), format="gif")
+        alt = f"{title.capitalize()} as arrows on the square of two atoms, from noise to data."
+        return Image(data=path.read_bytes(), format="gif", alt=alt)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from utils import simplex
+from utils.alternative_text import describe
 from utils.fallback import stored_tensors
 from utils.plane import draw_arrow
 from utils.plotting import show_table, smooth
@@ -60,6 +61,10 @@ def draw_opening() -> None:
     left.set_title("One lattice, from noise to data", fontsize=10)
     draw_rows(right, [lattices(row) for row in samples], [f"w = {w:g}" for w in stored["scales"].tolist()])
     right.set_title("Ten samples of world 2, guided towards class 0, from the same noise", fontsize=10)
+    describe(
+        "Left, one lattice of 36 spins at six times, from grey noise to a clean lattice. Right, ten samples of "
+        "world 2 from the same noise at three guidance scales: the larger the scale, the more of them are clean."
+    )
     plt.show()
 
 
@@ -99,6 +104,7 @@ def draw_worlds(problems: Sequence[ToyProblem], sample_ensemble: Function) -> No
             rows.append(lattices(problem.embed(sample_ensemble(problem, y, 10, generator(len(rows))))))
             names.append(f"{short_name(problem)}, y = {y}")
     show_table(rows, names, title="Ten lattices of each class", scale=0.8)
+    describe("Ten lattices of each class of each world, in rows: black spins are up, white spins are down.")
     plt.show()
 
 
@@ -119,6 +125,10 @@ def draw_words(problems: Sequence[ToyProblem], sample_ensemble: Function) -> Non
         column[0].set_title(problem.name, fontsize=10)
     for y in (0, 1):
         axes[y, 0].set_ylabel(f"class {y}\n8 words")
+    describe(
+        "Eight words of twelve letters for both classes of four worlds, a colour for each letter. The classes "
+        "differ in which letters occur, in how often they occur, or in their order."
+    )
     plt.show()
 
 
@@ -135,6 +145,10 @@ def draw_noising(add_noise: Function) -> None:
     pictures = [lattices(add_noise(x0, torch.full((4, 1, 1), t), noise)) for t in shown]
     rows = [torch.stack([column[k] for column in pictures]) for k in range(4)]
     show_table(rows, ["down", "up", "10 % flipped", "fair coins"], [f"t = {t:g}" for t in shown], scale=0.9)
+    describe(
+        "One lattice each of down, up, 10 % flipped and fair coins, at seven times, from black and white spins to "
+        "grey noise."
+    )
     plt.show()
 
 
@@ -165,6 +179,10 @@ def draw_posterior(
         ax.set(title=problem.name, xlabel="time t (data at 0)")
     axes[0].set_ylabel("p(y = 0 | x)")
     axes[0].legend(loc="lower left")
+    describe(
+        "The posterior of class 0 against time for two worlds, a grey line for each lattice and a blue one for "
+        "their mean, and a dashed line at the prior of one half."
+    )
     plt.show()
 
 
@@ -189,6 +207,10 @@ def draw_best_guess(
         rows += [lattices(x), lattices(guess)]
         names += [f"x at t = {s:g}", "best guess"]
     show_table(rows, names, title=f"Six lattices of {short_name(problem).lower()}, class 0", scale=0.75)
+    describe(
+        "Six lattices, with noise at four times, and below each the best guess of its data, in shades of grey "
+        "between up and down."
+    )
     plt.show()
 
 
@@ -238,6 +260,10 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     ax.set(xlabel="first spin", ylabel="second spin", aspect="equal", title=f"Two spins at t = {time:g}")
     ax.grid(False)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
+    describe(
+        "The plane of two spins, shaded by the posterior of class 0. At two points three arrows start: the score, "
+        "the push of guidance, and their sum."
+    )
     plt.show()
 
 
@@ -260,6 +286,11 @@ def draw_classifier(curves: dict[str, dict[str, Sequence[float]]]) -> None:
     axes[1].legend(fontsize=8, loc="lower left")
     axes[2].set(xlabel="time t (data at 0)", ylabel="mean cosine", ylim=(-0.35, 1.05))
     axes[2].set_title("Its gradient against the exact one")
+    describe(
+        "Three panels for the classifiers of two worlds: the loss against the training step, the accuracy against "
+        "time beside the best possible one, and the cosine between the learned and the exact gradient against "
+        "time."
+    )
     plt.show()
 
 
@@ -282,6 +313,10 @@ def draw_up_spins(rows: Sequence[tuple[str, Sequence[tuple[float, Tensor, Tensor
     for ax in axes[-1]:
         ax.set_xlabel("spins up")
     axes[0, 0].legend(fontsize=7, loc="upper center")
+    describe(
+        "Histograms of the number of up spins of guided samples for two worlds and four scales w, on a logarithmic "
+        "scale, each with the exact tilted distribution drawn over it."
+    )
     plt.show()
 
 
@@ -308,6 +343,10 @@ def draw_clean_share(panels: Sequence[tuple[str, dict[str, tuple[Tensor, Tensor]
         ax.set(title=title, xlabel="guidance scale w", ylim=(0, None))
     axes[0, 0].set_ylabel("P(no spin up)")
     axes[0, -1].legend(loc="lower right")
+    describe(
+        "The probability that no spin is up against the guidance scale for two worlds: a dashed curve for the "
+        "exact tilted distribution, and curves with error bands for the samples."
+    )
     plt.show()
 
 
@@ -335,4 +374,8 @@ def draw_simplex() -> None:
         for k, (place, sides) in enumerate(zip(corners.tolist(), ("right", "left", "center"))):
             ax.text(place[0], place[1] + (0.02 if k == 2 else -0.02), f"letter {k}", ha=sides, fontsize=8,
                     va="bottom" if k == 2 else "top")  # fmt: skip
+    describe(
+        "Points on the triangle of three letters at three concentrations, in a colour for each letter. The last "
+        "triangle shows the velocity as arrows."
+    )
     plt.show()

@@ -159,7 +159,7 @@ def film_of_lattices(states: Sequence[Tensor], times: Sequence[float], scales: S
     plt.close(fig)
     with tempfile.TemporaryDirectory() as folder:
         path = save_gif([*pictures, *pictures[-1:] * 12], Path(folder) / "film.gif", 10, 24)
-        return Image(data=path.read_bytes(), format="gif", alt="Lattices from noise to data at three guidance scales")
+        return Image(data=path.read_bytes(), format="gif", alt="Lattices from noise to data at three guidance scales.")
 
 
 def print_control(

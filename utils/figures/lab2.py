@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from utils.alternative_text import describe
 from utils.atoms import CENTRES, SIGMA_D, SIGMA_MIN, NoiseSchedule, TwoAtoms, states_on_a_grid
 from utils.experiments.analysis import stored_results
 from utils.experiments.figures import draw_field
@@ -53,6 +54,10 @@ def draw_opening() -> None:
     axes[2].grid(False)
     for ax in axes:
         ax.label_outer()
+    describe(
+        "Arrow fields on the square of two atoms: the exact score, and a trained network's, whose arrows are "
+        "weaker. Right, states that the network generates: most lie at the two places of the data, some far away."
+    )
     plt.show()
 
 
@@ -79,6 +84,10 @@ def draw_data() -> None:
     square.set(xlim=(0, 1), ylim=(0, 1), xlabel="atom 1", ylabel="atom 2", aspect="equal")
     square.grid(False)
     square.legend(loc="upper right", fontsize=8)
+    describe(
+        "Left, the two atoms on the ring, at 0.25 and 0.75. Right, the same states as points of the square, one "
+        "cloud for each order of the atoms."
+    )
     plt.show()
 
 
@@ -104,6 +113,7 @@ def draw_my_field(analytic_score: Function, states: int) -> None:
         picture = draw_field(ax, arrows, density, f"σ = {sigma:g}")
         ax.label_outer()
     add_colour_bar(fig, picture, axes, "size of S · score (log scale)")
+    describe("The score as arrows over the density of the noisy states, at three noise levels, coloured by size.")
     plt.show()
 
 
@@ -123,6 +133,7 @@ def draw_noised(schedule: NoiseSchedule) -> None:
         ax.set_title(f"t = {t:g}, σ = {float(schedule.sigma(torch.tensor([[t]]))):.3f}", fontsize=9)
         ax.grid(False)
     axes[0].set_ylabel("atom 2")
+    describe("Noisy states on the square at five times, and in grey the same with the atoms swapped.")
     plt.show()
 
 
@@ -137,6 +148,10 @@ def draw_training(history: Sequence[float], floor: float) -> None:
     ax.axhline(floor, color=ORANGE, linestyle="--", label=f"the exact score: {floor:.3f}")
     ax.set(ylim=(0.3, 1.1), title="Score matching")
     ax.legend()
+    describe(
+        "The loss of score matching against the training step, with its running mean, and a dashed line for the "
+        "loss of the exact score."
+    )
     plt.show()
 
 
@@ -169,6 +184,10 @@ def draw_walk(walk: Tensor) -> None:
     line.set(xlim=(0, 1), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="place of an atom", ylabel="time t", ylim=(0, 1))
     line.set_title(f"{walk.shape[1]} walks, from noise (top) to data (bottom)", fontsize=9)
     line.grid(False)
+    describe(
+        "Left, one walk of two atoms on the ring from noise in the middle to data at the edge. Right, the places "
+        "of the atoms of several walks against time, from t = 1 to t = 0."
+    )
     plt.show()
 
 
@@ -189,6 +208,10 @@ def draw_radii_by_steps(radii: dict[int, Tensor]) -> None:
         ax.set_title(f"{steps} steps: mean {found.mean():.4f} (exact {w * math.sqrt(math.pi / 2):.4f})", fontsize=10)
         ax.set(xlabel="distance to the crystal", ylabel="", yticks=[])
     axes[0].legend(fontsize=8)
+    describe(
+        "Histograms of the distance of generated states to the crystal for three numbers of steps, with the exact "
+        "density drawn over them."
+    )
     plt.show()
 
 
@@ -234,4 +257,8 @@ def draw_start(curves: dict[float, Sequence[float]], chance: Sequence[float]) ->
     ax.set(xlabel="time t (walks go from 1, left, to 0)", ylabel="total variation", xlim=(1.03, -0.03), ylim=(0, None))
     ax.set_title("Walks against the forward process; the triangles are exact")
     ax.legend(fontsize=8)
+    describe(
+        "The total variation between walks and the forward process against time for three sizes of the largest "
+        "noise, with triangles for the exact distance at the start and a dashed line for what chance gives."
+    )
     plt.show()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from utils import plotting
+from utils.alternative_text import describe
 from utils.fallback import stored_images
 from utils.metrics import over_seeds
 from utils.plane import draw_arrow, scatter_classes
@@ -44,6 +45,7 @@ def plane_axes(count: int, size: float = 3.0) -> tuple[plt.Figure, np.ndarray]:
     for ax in axes[0]:
         ax.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
         ax.grid(False)
+    describe("The plane of the three clouds, with points of each class, and in some figures arrows.", fig, panels=True)
     return fig, axes[0]
 
 
@@ -63,6 +65,10 @@ def draw_sigmas(sigmas: Sequence[Tensor]) -> plt.Figure:
     ax.set(yscale="log", ylim=(5e-3, 1.5), xlabel="step t (data at the left)", ylabel="standard deviation")
     ax.set_title("Three sigmas")
     ax.legend()
+    describe(
+        "Three standard deviations against the step t on a logarithmic scale: that of one step, the total one, and "
+        "that of the posterior."
+    )
     return fig
 
 
@@ -79,6 +85,10 @@ def draw_classifier_loss(history: Sequence[float]) -> plt.Figure:
     ax.set(title="Your classifier of noisy digits", ylim=(0, 2.6))
     ax.axhline(math.log(10), color=plotting.ORANGE, linestyle="--", label="guessing: log 10")
     ax.legend()
+    describe(
+        "The loss of the noise-aware classifier against the training step, with its running mean, and a dashed "
+        "line for guessing."
+    )
     return plt.gcf()
 
 
@@ -99,6 +109,10 @@ def draw_accuracy(levels: Sequence[int], aware: Sequence[float], clean: Sequence
     ax.axhline(0.1, color=plotting.GREY, linestyle=":", label="guessing")
     ax.set(xlabel="step t", ylabel="accuracy", ylim=(0, 1.03), title="Who can read noise?")
     ax.legend()
+    describe(
+        "The accuracy of two classifiers against the step t, the noise-aware one and the ordinary one, with a "
+        "dotted line for guessing."
+    )
     return fig
 
 
@@ -126,6 +140,10 @@ def draw_gradients(noisy: dict[int, Tensor], gradients: dict[tuple[int, int], Te
         plotting.bare(ax)
     for ax, name in zip(axes[:, 0], ("x at t", *(f"towards {k}" for k in targets))):
         ax.set_ylabel(name)
+    describe(
+        "A handwritten digit at four noise levels, and below each image the gradient towards three digits, in "
+        "orange and purple. A number below each gradient gives its largest value."
+    )
     return fig
 
 
@@ -157,6 +175,7 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
         ax.annotate(name, half, xytext=place, textcoords="offset points", color=color, fontsize=11, weight="bold")
     ax.plot(*x, "o", color="black", markersize=7)
     ax.set_title("Three arrows at one point")
+    describe("Three arrows at one point among three clouds: the score, the push of the classifier, and their sum.")
     return fig
 
 
@@ -170,6 +189,7 @@ def scatter_samples(ax: plt.Axes, data: Tensor, x: Tensor, title: str) -> None:
         title: the title above.
     """
     ax.scatter(data[:, 0], data[:, 1], s=4, color="#BBBBBB", linewidths=0)
+    describe("The plane of the three clouds: data in grey, samples in orange-red.", panels=True)
     ax.scatter(x[:, 0], x[:, 1], s=4, color=plotting.RED, linewidths=0, alpha=0.6)
     if float(x.std(dim=0).max()) < ONE_DOT:
         look: dict[str, Any] = dict(arrowstyle="-|>", color=plotting.RED)
@@ -201,6 +221,10 @@ def draw_outwards(beyond: dict[float, Tensor], std: float) -> plt.Figure:
     ax.set(xlabel="distance beyond the cloud's centre, away from the other clouds", ylabel="density", ylim=(0, 2.1))
     ax.set_title("Guidance moves samples outwards")
     ax.legend(loc="upper left")
+    describe(
+        "The density of guided samples along the line away from the other clouds for three guidance scales, beside "
+        "that of the class."
+    )
     return fig
 
 
@@ -242,6 +266,10 @@ def draw_variances(samples: dict[str, Tensor], variances: Sequence[float]) -> pl
         ax.plot(side, density, style, color=color, label=name)
     ax.set(title="w = 3: what is claimed, and what is sampled", xlabel="x", ylabel="density")
     ax.legend()
+    describe(
+        "Histograms of guided samples of two samplers in one dimension, with the curves of the claimed density and "
+        "of the two densities that the formulas predict."
+    )
     return fig
 
 
@@ -264,4 +292,8 @@ def draw_clouds(found: dict[float, dict[str, Tensor]], claimed: dict[float, tupl
         ax.set(title=f"w = {w:g}", xlim=(-1, 3), xlabel="x")
     axes[0].set_ylabel("density")
     axes[0].legend(loc="upper left")
+    describe(
+        "Histograms of guided samples of one of two clouds for each guidance scale, by two samplers, with the "
+        "claimed density as a dashed curve."
+    )
     return fig

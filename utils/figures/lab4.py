@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from utils import plotting
+from utils.alternative_text import describe
 from utils.data import LabelledImages
 from utils.distributions import GaussianClasses
 from utils.fallback import stored_images, stored_table
@@ -71,6 +72,7 @@ def draw_field(path_class: type) -> plt.Figure:
         ax.set(title=f"t = {t:g}", aspect="equal", xlabel="first pixel")
         ax.grid(False)
     axes[0].set_ylabel("second pixel")
+    describe("The conditional velocity as arrows around one point, marked by a star, at three times.")
     return fig
 
 
@@ -88,6 +90,10 @@ def draw_toy_loss(history: Sequence[float], floor: float) -> plt.Figure:
     ax.axhline(floor, color=plotting.ORANGE, linestyle="--", label="smallest possible loss")
     ax.set(ylim=(0.4, 1.2), title="Three blobs: the loss falls to its floor, not to zero")
     ax.legend()
+    describe(
+        "The loss on three blobs against the training step, with its running mean, and a dashed line for the "
+        "smallest possible loss."
+    )
     return plt.gcf()
 
 
@@ -105,6 +111,7 @@ def draw_digits_loss(history: Sequence[float]) -> plt.Figure:
     ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    describe("The loss on digits against the training step, with its running mean, on two logarithmic axes.")
     return plt.gcf()
 
 
@@ -135,6 +142,10 @@ def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes
     ax.set(title="Three velocities at x, a quarter of their length, t = 0.5", aspect="equal")
     ax.set(xlim=(-2.6, 3.0), ylim=(-2.2, max(2.4, float(tips[3.0][0, 1]) + 0.4)))
     ax.grid(False)
+    describe(
+        "Three velocities at one point among three blobs: without a label, with a label, and guided. A dotted line "
+        "joins the tips of the first and the last."
+    )
     return fig
 
 
@@ -159,6 +170,10 @@ def draw_blobs(walks: Tensor, scales: Sequence[float], means: Tensor) -> plt.Fig
             ax.scatter(*means[k].flatten(), marker="x", s=90, color="black", zorder=3)
         ax.set(title=f"w = {w:g}" + (": the label is ignored" if w == 0 else ""), aspect="equal")
         ax.grid(False)
+    describe(
+        "The ways of samples of three classes from the same noise to the three blobs, a panel for each guidance "
+        "scale and a colour for each class."
+    )
     return fig
 
 
@@ -200,6 +215,7 @@ def draw_variety(sheets: dict[float, Tensor]) -> plt.Figure:
         The figure.
     """
     fig, axes = plt.subplots(1, len(sheets), figsize=(5 * len(sheets), 5.2))
+    describe("Generated digits of one class in a square grid, side by side for each guidance scale.", fig, panels=True)
     for ax, (w, images) in zip(axes, sheets.items()):
         plotting.show_images(images, columns=math.isqrt(len(images)), ax=ax, title=f"{len(images)} sevens, w = {w:g}")
     return fig
