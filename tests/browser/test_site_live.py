@@ -14,7 +14,6 @@ import torch
 pytest.importorskip("selenium")
 pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
 
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -108,10 +107,16 @@ def test_dragging_w_changes_the_picture(page):
     before = page.execute_script(INK, "live-digit")
     slider = page.find_element(By.ID, "live-w")
     page.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", slider)
-    width = slider.size["width"]
+    box = page.execute_script("return arguments[0].getBoundingClientRect()", slider)
 
-    start = ActionChains(page).move_to_element_with_offset(slider, int(-0.2 * width), 0).click_and_hold()
-    start.move_by_offset(int(0.3 * width), 0).perform()
+    def mouse(kind: str, share: float) -> None:
+        """Press, move or release the mouse at a share of the slider's width."""
+        place = {"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 2}
+        event = {"type": f"mouse{kind}", "button": "left", "buttons": 1, "clickCount": 1, **place}
+        page.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+    for kind, share in (("Pressed", 0.3), ("Moved", 0.45), ("Moved", 0.62)):
+        mouse(kind, share)
     # The picture follows while the slider is still held, with fewer steps.
     WebDriverWait(page, PATIENCE).until(
         lambda b: b.execute_script(
@@ -120,8 +125,8 @@ def test_dragging_w_changes_the_picture(page):
     )
     held, during = walk(page), page.execute_script(INK, "live-digit")
     assert 5 < held["w"] < 8 and held["steps"] < STEPS and during != before
-    release = ActionChains(page).move_by_offset(int(0.38 * width), 0).release()
-    moved = after(page, "settle", release.perform)
+    mouse("Moved", 0.98)
+    moved = after(page, "settle", lambda: mouse("Released", 0.98))
     assert page.execute_script(INK, "live-digit") != during
     assert moved["w"] > 9 and moved["labels"] == [3] and moved["noise"] == walk(page)["noise"]
     assert page.find_element(By.ID, "live-w-value").text == f"{moved['w']:.1f}"
