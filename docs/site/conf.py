@@ -14,6 +14,7 @@ extensions = ["myst_nb"]
 exclude_patterns = []
 
 nb_execution_mode = "off"  # the figures are those of the executed instructor notebooks
+nb_render_markdown_format = "myst"  # outputs have tables and formulas, as the pages do
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath", "amsmath"]

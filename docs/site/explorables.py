@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 
 from autograder.course.labs import find_lab, title
 from utils.explorables import CATALOGUE, Explorable, show
+
+# The formulas in the catalogue's plain text: a tilted density, a value such as "w = 1", or the scale alone.
+FORMULA = re.compile(r"p\(x\) p\(y \| x\)\^w|\b[tw] = \d+(?:\.\d+)?|\bw\b")
 
 INTRO = """\
 # Explorables
@@ -50,10 +54,10 @@ def page(explorable: Explorable) -> str:
         [
             f"# {explorable.title}",
             "",
-            explorable.idea.replace("*", "\\*"),
+            with_formulas(explorable.idea),
             "",
             "````{raw} html",
-            show(explorable.name).html(),
+            card(explorable),
             "````",
             "",
             f"This explorable belongs to [{title(lab)}](../labs/{lab.name}/{lab.name}.ipynb). In a notebook:",
@@ -68,7 +72,21 @@ def page(explorable: Explorable) -> str:
     )
 
 
+def with_formulas(text: str) -> str:
+    """Return an idea as Markdown, with its symbols set as formulas."""
+    return FORMULA.sub(lambda found: f"${found[0]}$", text).replace("*", "\\*")
+
+
+def card(explorable: Explorable) -> str:
+    """Return the card as HTML. Its title is the page's own, so the card says what to do with it instead."""
+    own, here = (f'data-title="{escape(words)}"' for words in (explorable.title, "Try it"))
+    html = show(explorable.name).html()
+    assert own in html
+    return html.replace(own, here)
+
+
 def links(lab: str) -> str:
     """Return links from the page of a lab to its explorables, as Markdown."""
     own = [explorable for explorable in CATALOGUE.values() if explorable.lab == lab]
-    return "Things to move: " + ", ".join(f"[{e.title}](../../explorables/{e.name}.md)" for e in own) + "."
+    text = "Explorables of this lab: " + ", ".join(f"[{e.title}](../../explorables/{e.name}.md)" for e in own) + "."
+    return f"{text} Its network runs on [the front page](../../index.md)." if lab == "lab4" else text

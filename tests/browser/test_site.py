@@ -8,13 +8,21 @@ pytest.importorskip("sphinx", reason="the site's extra is not installed: pip ins
 from selenium.webdriver.common.by import By
 
 from autograder.course.labs import labs
+from docs.site.build import GUIDES
 from tests.browser import axe
 from tests.built_site import built_site, is_live
+from utils.explorables import CATALOGUE
 
 SIZES = (
     "return [...document.querySelectorAll(arguments[0])].map("
     "e => [e.getBoundingClientRect().width, e.getBoundingClientRect().height])"
 )
+PAGES = [
+    *("index.html", "syllabus.html", "mistakes.html", "explorables.html"),
+    *(f"explorables/{name}.html" for name in CATALOGUE),
+    *(f"labs/{lab.name}/{lab.name}.html" for lab in labs()),
+    *(guide.replace(".md", ".html") for guide in GUIDES),
+]
 LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complete ? e.naturalWidth : 0)"
 
 
@@ -54,14 +62,20 @@ def test_folded_hints_and_code_open(browser, site):
         assert hint.size["height"] > closed + 10
 
 
-def test_the_front_page_and_a_lab_have_no_serious_fault_of_accessibility(browser, site):
-    lab = labs()[2]  # with tables and wide formulas
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_no_serious_fault_of_accessibility_and_fits_a_phone(browser, site, name):
     found = []
     try:
-        for page in (site / "index.html", site / "labs" / lab.name / f"{lab.name}.html"):
-            for width, scheme in axe.VIEWS:
-                axe.show(browser, page.as_uri(), width, scheme)
-                found += [f"{page.name}, {width} {scheme}: {fault}" for fault in axe.faults(browser)]
+        for width, scheme in axe.VIEWS:
+            axe.show(browser, (site / name).as_uri(), width, scheme)
+            found += [f"{width} {scheme}: {fault}" for fault in axe.faults(browser)]
+            if beyond := axe.sideways(browser):
+                found.append(f"{width} {scheme}: the page is {beyond} pixels too wide")
     finally:
         axe.reset(browser)
     assert found == []
+
+
+def test_these_are_all_pages(site):
+    written = {str(path.relative_to(site)) for path in site.rglob("*.html")}
+    assert written - set(PAGES) == {"genindex.html", "search.html"}, "pages of Sphinx's own"

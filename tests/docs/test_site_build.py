@@ -11,12 +11,15 @@ import shutil
 import nbformat
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
 
+from autograder import ROOT
 from autograder.course.cells import BEGIN, END, role_of
 from autograder.course.labs import labs
 from docs.site import build as site_build
+from docs.site import conf
 from docs.site.board.draw import fingerprint
 from docs.site.board.mistakes import GROUPS, PICTURES, all_mistakes
 from docs.site.live import export, pack
@@ -47,6 +50,22 @@ def test_every_lab_is_there_with_its_figures_and_formulas(site):
         assert page.count("NotImplementedError") >= least.answers, "the student's cells"
 
 
+def test_tables_and_formulas_of_outputs_are_drawn(site):
+    """An output in Markdown is a table with formulas on the page, and not the text of one."""
+    written = 0
+    for lab in labs():
+        page = site_build.Page(page_of(site, lab).read_text(encoding="utf-8"))
+        text = site_build.squeeze("".join(page.words))
+        assert not re.search(r"\|[-—:]+\|", text), "the ruler of a table"
+        for cell in nbformat.read(lab.solution, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                source = output.get("data", {}).get("text/markdown", "")
+                formulas = re.findall(r"\$[^$]+\$", source)
+                written += len(formulas)
+                assert not [formula for formula in formulas if site_build.squeeze(formula) in text]
+    assert written > 10
+
+
 def test_the_syllabus_says_what_the_registry_says(site):
     words = " ".join(site_build.Page((site / "syllabus.html").read_text(encoding="utf-8")).words)
     for lab in labs():
@@ -55,7 +74,7 @@ def test_the_syllabus_says_what_the_registry_says(site):
         assert f"{sum(entry.points for entry in load(lab.short)):g}" in words.split()
 
 
-def test_the_three_doors_are_there(site):
+def test_the_pages_of_each_reader_are_there(site):
     for name in ("docs/student.html", "docs/instructor.html", "CONTRIBUTING.html"):
         assert (site / name).is_file()
 
@@ -121,6 +140,18 @@ def test_without_npm_the_front_page_shows_a_film_and_the_build_says_so(monkeypat
     assert "live/page.js" in site_build.front_page(live=True)
 
 
+@pytest.mark.slow
+def test_without_npm_all_but_the_live_part_is_built(site, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(pack, "MODULES", tmp_path / "node_modules")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert site_build.build(tmp_path / "site") == 0
+    assert "without the live network, because npm is missing" in capsys.readouterr().err
+    pages = [{str(path.relative_to(folder)) for path in folder.rglob("*.html")} for folder in (site, tmp_path / "site")]
+    assert pages[0] == pages[1] and not (tmp_path / "site" / "live").exists()
+    front = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "guidance.gif" in front and 'id="live"' not in front
+
+
 def test_the_board_shows_what_the_grader_says_with_pictures_of_these_answers(site):
     page = (site / "mistakes.html").read_text(encoding="utf-8")
     drawn_from = json.loads((PICTURES / "drawn_from.json").read_text())
@@ -142,7 +173,33 @@ def test_each_explorable_has_a_page_that_leads_to_its_lab_and_back(site):
         assert f"../../explorables/{name}.html" in page_of(site, lab).read_text(encoding="utf-8")
 
 
-def test_links_to_the_site_have_a_preview(site):
+def test_links_to_the_site_have_a_preview(site, monkeypatch):
     page = (site / "index.html").read_text(encoding="utf-8")
     assert 'property="og:title"' in page and 'property="og:description"' in page
-    assert (site / "_static" / "preview.png").stat().st_size > 10_000
+    with Image.open(site / "_static" / "preview.png") as picture:
+        assert picture.size == (1200, 630)
+    # A preview needs the full address, which the workflow knows.
+    monkeypatch.setattr(conf, "html_baseurl", "https://example.org/course/")
+    context = {"title": "Lab 4"}
+    conf.add_preview(None, "labs/lab4", "page.html", context, None)
+    assert '"og:image" content="https://example.org/course/_static/preview.png"' in context["metatags"]
+    assert '"og:url" content="https://example.org/course/labs/lab4.html"' in context["metatags"]
+
+
+def test_the_workflow_publishes_what_make_site_builds():
+    workflow = (ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8")
+    steps = re.findall(r"(?:uses: actions/|run: )(.+)", workflow)
+    order = ["setup-python", "setup-node", "configure-pages", "make site", "upload-pages-artifact", "deploy-pages"]
+    assert [step for step in (s.split("@")[0] for s in steps) if step in order] == order
+    (published,) = re.findall(r"[ {]path: (\S+)", workflow)
+    assert ROOT / published == site_build.SITE and "SITE_URL:" in workflow
+    for lock in re.findall(r"cache-dependency-path: (\S+)", workflow):
+        assert (ROOT / lock.rstrip(" }")).is_file()
+    recipe = re.search(r"^site:.*\n\t(.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert recipe and recipe[1].endswith("-m docs.site.build")
+
+
+def test_every_picture_of_the_docs_is_shown_on_a_page():
+    pages = [ROOT / "README.md", *(ROOT / guide for guide in site_build.GUIDES)]
+    shown = {name for page in pages for name in re.findall(r"images/([\w-]+\.\w+)\)", page.read_text("utf-8"))}
+    assert shown == {picture.name for picture in (ROOT / "docs" / "images").iterdir()}

@@ -33,9 +33,9 @@ CATALOGUE = {
             "lab1",
             "Guidance is a sum of two arrows",
             "Drag the point along the line, then change the time and the guidance scale.",
-            "The score of all data points towards the middle of everything near by, the score of the class towards "
-            "the class. Guidance starts with the first and adds w times the difference of the two. At w = 1 the sum "
-            "is the score of the class; beyond 1 it points past the class.",
+            "The score of the whole data set is an arrow towards the middle of everything nearby, and the score of "
+            "the class is an arrow towards the class. Guidance starts with the first and adds w times the difference "
+            "of the two. At w = 1 the sum is the score of the class; beyond 1 it points past the class.",
             "Two Gaussians on a line at time 0.15, and four arrows at the point -0.4: the score of all data points "
             "left, the score of the class right to its centre, and with w = 2 the guided score beyond it.",
         ),
@@ -46,7 +46,7 @@ CATALOGUE = {
             "Choose a world, then change w. The bars are exact: they are the number of up spins in a lattice of 36.",
             "If guidance sampled p(x) p(y | x)^w, the number of up spins would follow the tilted distribution. Beyond "
             "w = 1 that distribution hardly changes, because the class of nearly every lattice is already certain. "
-            "Guided samples move on all the same: with larger w, more and more of them have no spin up.",
+            "Guided samples nevertheless keep moving: with larger w, more and more of them have no spin up.",
             "The number of up spins in world 2: bars for the tilted distribution at w = 3, which nearly cover the "
             "distribution of the class. Below, P(no spin up) against w: the tilted curve is flat beyond w = 1.",
         ),
@@ -56,9 +56,10 @@ CATALOGUE = {
             "Every copy pulls",
             "Drag the point over the square, then change the noise. The square is one cell; the pale peaks around it "
             "are its copies.",
-            "On a ring every peak has copies, and all of them pull at a point, each by its share. At small noise one "
-            "share is nearly 1, so the score is long just beside the line half-way between two peaks, and it flips "
-            "where you cross that line. At large noise many copies share the pull, and three per atom are not enough.",
+            "On a ring every peak has copies, and all of them pull at a point, each in proportion to its share. At "
+            "small noise one share is nearly 1, so the score is long just beside the line half-way between two peaks, "
+            "and it flips where you cross that line. At large noise many copies share the pull, and three per atom "
+            "are not enough.",
             "The square of two atoms at sigma = 0.2, with its two peaks and their copies around it. At the point (0.3, "
             "0.35) orange arrows pull towards both peaks and two copies, and a black arrow shows their sum, the score.",
         ),

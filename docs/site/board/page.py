@@ -12,7 +12,8 @@ INTRO = """\
 # The board of mistakes
 
 The grader of this course is tested on answers with a known mistake, and it has to name that mistake. Here are some of
-these answers, with what they lead to. In bold is what the grader says about the answer. Below it is what you see.
+these answers, with what they lead to. In bold is what the grader says about the answer; the numbers in it come from
+the grader's own inputs. Below it is what you see.
 
 All pictures are real: each comes from the code of [lab 4](labs/lab4_mnist_cfg/lab4_mnist_cfg.ipynb) with one mistake
 in one exercise, and starts from the same noise as the picture of the right answer. Some of them look fine. A picture

@@ -69,7 +69,7 @@
   }
 
   /** Take a step of the running walk. */
-  function onStep({ id, i, steps, ms, ...step }) {
+  function onStep({ id, i, steps, calls, ms, ...step }) {
     if (!running || id !== running.id) return;
     const walk = running;
     walk.walk.push(step);
@@ -77,13 +77,16 @@
     if (walk.kind === "ten") showTen(walk);
     else if (walk.kind === "drag") ended && showDigit(walk.labels[0], step.x, walk.w, 1);
     else if (ended || (walk.kind === "fresh" && !still)) showWalk(walk);
-    if (ended) finish(walk, ms);
+    if (ended) finish(walk, calls, ms);
   }
 
-  /** @param {Task} walk @param {number} ms how long it took */
-  function finish(walk, ms) {
+  /**
+   * @param {Task} walk
+   * @param {number} calls how often the worker evaluated the network for it
+   * @param {number} ms how long it took
+   */
+  function finish(walk, calls, ms) {
     running = null;
-    const calls = 2 * walk.steps * walk.labels.length;
     Object.assign(root.dataset, { state: "done", kind: walk.kind, calls: String(calls), ms: ms.toFixed(0) });
     root.result = walk; // for tests
     part("status").textContent =
@@ -234,20 +237,22 @@
     broken?.terminate();
     worker = null;
     if (backend === "webgpu") begin("wasm").catch((error) => fail(null, "wasm", error));
-    else showFilm();
+    else showFilm("The network could not be started in this browser.");
   }
 
-  function showFilm() {
+  /** Show a film in place of the network. @param {string} why a sentence */
+  function showFilm(why) {
     root.dataset.state = "film";
     root.querySelector(".live-card").hidden = true;
     root.querySelector(".live-lead").hidden = true;
     part("film").hidden = false;
+    part("why").textContent = why;
     part("film").insertAdjacentHTML("beforeend", `<img src="${base}guidance.gif" alt="Ten digits form from noise">`);
   }
 
-  const able = [typeof WebAssembly, typeof Worker, typeof DecompressionStream].every((type) => type !== "undefined");
+  const lacking = ["WebAssembly", "Worker", "DecompressionStream"].find((name) => !(name in window));
   const go = () => chooseBackend().then(begin).catch((error) => fail(null, "wasm", error));
-  if (!able) showFilm();
+  if (lacking) showFilm(`The network needs ${lacking}, which this browser does not offer.`);
   else {
     makeControls();
     const careful = navigator.connection?.saveData;

@@ -11,6 +11,7 @@ const TOLERANCE = 0.01; // velocities are of size 1; PyTorch's and WebAssembly's
 
 let ort, session;
 let latest = 0;
+let evaluations = 0; // of the network, one for each image of a batch
 
 /** Undo base64, by the browser's own decoder where it has one. @param {string} text @returns {Uint8Array} */
 const bytesOf = (text) => Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -33,6 +34,7 @@ function unpack(text) {
  */
 async function velocities(x, t, labels) {
   const n = labels.length;
+  evaluations += n;
   const { u } = await session.run({
     x: new ort.Tensor("float32", x, [n, 1, 32, 32]),
     t: new ort.Tensor("float32", new Float32Array(n).fill(t), [n, 1, 1, 1]),
@@ -75,6 +77,7 @@ async function sample({ id, noise, labels, w, steps }) {
   const twice = [...labels.map(() => NULL_LABEL), ...labels];
   const size = labels.length * PIXELS;
   const begun = performance.now();
+  const before = evaluations;
   let x = noise;
   for (let i = 0; i <= steps; i++) {
     const doubled = new Float32Array(2 * size);
@@ -84,7 +87,8 @@ async function sample({ id, noise, labels, w, steps }) {
     const u = i < steps ? await velocities(doubled, i / steps, twice) : null;
     const unconditional = u && u.slice(0, size);
     const conditional = u && u.slice(size);
-    postMessage({ type: "step", id, i, steps, x, unconditional, conditional, ms: performance.now() - begun });
+    const spent = { calls: evaluations - before, ms: performance.now() - begun };
+    postMessage({ type: "step", id, i, steps, x, unconditional, conditional, ...spent });
     if (u) x = x.map((v, k) => v + ((1 - w) * unconditional[k] + w * conditional[k]) / steps);
     await new Promise((next) => setTimeout(next)); // a newer task may have arrived
     if (id !== latest) return;
