@@ -234,6 +234,7 @@ def set_rlimits(limits: dict[str, int]) -> None:
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_NPROC: limits["tasks"],
         resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_SIGPENDING: limits["timers"],
     }.items():
         if value >= 0:
             with contextlib.suppress(ValueError, OSError):
