@@ -153,6 +153,8 @@ def wipe_scratch() -> None:
                 else:
                     entry.unlink()
         (SCRATCH / "work").mkdir()
+        for place in places:
+            os.utime(place, (0, 0))  # a student may set any time, and the next one reads it
     except (OSError, RecursionError):
         os._exit(1)
 
