@@ -12,14 +12,21 @@ from autograder.text import replace_unprintable
 MAX_OUTPUTS = 2000  # of a cell
 MAX_TYPES = 20  # of an output
 MAX_LINES = 200  # of a traceback
+MAX_ITEMS = 1_500_000  # of the JSON. Of 1 MB that the runner keeps of a cell, each byte could be a comma
+TOO_MANY = "[the outputs of this cell were left out: they have too many parts]\n"
 
 
 def read_outputs(payload: bytes) -> dict:
     """Return a cell's outputs from a frame; outputs that nbformat does not know are dropped.
 
+    The signs that begin an item are counted first: 16 MB of empty objects would take half a gigabyte of memory.
+
     Returns:
         `{"outputs": […], "execution_count": …}`
     """
+    if sum(payload.count(sign) for sign in (b",", b"[", b"{")) > MAX_ITEMS:
+        note = {"output_type": "stream", "name": "stderr", "text": TOO_MANY}
+        return {"outputs": [note], "execution_count": None}
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -107,16 +108,21 @@ def proportional_share(pid: int, default: int) -> int:
     return default
 
 
-def shared_memory(processes: list[ProcessUse]) -> int:
-    """Return the bytes of all shared mappings without a file, each mapping counted once."""
-    sizes: dict[str, int] = {}
+def mappings(processes: list[ProcessUse], most: int) -> tuple[int, int]:
+    """Return how many mappings processes have, and the bytes of the shared ones without a file, each counted once.
+
+    Reading stops above `most` mappings: a process may have 65,000, and a listing of millions would hold up the watch.
+    """
+    sizes: dict[bytes, int] = {}
+    count = 0
     for one in processes:
-        try:
-            with open(f"/proc/{one.pid}/maps", errors="replace") as maps:
-                lines = [line.split() for line in maps if line.endswith("/dev/zero (deleted)\n")]
-        except OSError:
-            continue
-        for span, _, offset, _, inode, *_ in lines:
-            start, end = (int(number, 16) for number in span.split("-"))
-            sizes[inode] = max(sizes.get(inode, 0), int(offset, 16) + end - start)
-    return sum(sizes.values())
+        with contextlib.suppress(OSError), open(f"/proc/{one.pid}/maps", "rb") as lines:
+            for line in lines:
+                count += 1
+                if count > most:
+                    return count, sum(sizes.values())
+                if line.endswith(b"/dev/zero (deleted)\n"):
+                    span, _, offset, _, inode, *_ = line.split()
+                    start, end = (int(number, 16) for number in span.split(b"-"))
+                    sizes[inode] = max(sizes.get(inode, 0), int(offset, 16) + end - start)
+    return count, sum(sizes.values())

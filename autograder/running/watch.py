@@ -16,10 +16,10 @@ from autograder.running.limits import Limits
 from autograder.running.processes import (
     ProcessUse,
     descendants,
+    mappings,
     open_descriptors,
     proportional_share,
     read_bytes,
-    shared_memory,
 )
 
 WATCH_S = 0.25  # seconds between two looks
@@ -87,6 +87,7 @@ class Watch:
         are the proportional shares measured, which is slow and exact. No process but the template is taken to share
         anything: one that was forked may have replaced every page, and one that runs another program shares none.
         Shared memory without a file stays allocated when a process no longer has its pages, so its full size counts.
+        Each mapping takes memory of the kernel, also one whose pages nobody has touched, so their number is bounded.
         """
         most, self.looks = self.limits.memory_bytes, self.looks + 1
         if (
@@ -95,7 +96,10 @@ class Watch:
         ):
             return True
         much_is_mapped = sum(max(0, one.mapped - self.mapped) for one in found) > most
-        return (much_is_mapped or self.looks % MAPS_EVERY == 0) and shared_memory(self.members(found)) > most
+        if not much_is_mapped and self.looks % MAPS_EVERY:
+            return False
+        count, shared = mappings(self.members(found), self.limits.mappings)
+        return count > self.limits.mappings or shared > most
 
     def memory_was_short(self) -> bool:
         """Return whether the kernel has ended a process of the control group, because its memory was used up."""

@@ -68,14 +68,31 @@ def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewra
             "c = socket.create_connection(('127.0.0.1', 5000))\na, _ = s.accept(); a.close(); c.close()",
             "network",
         ),
+        (
+            "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
+            "for _ in range(42): s.sendto(b'x', ('127.0.0.1', 9))\ns.close()",
+            "network",
+        ),
+        ("import os; os.setxattr('/dev/shm', 'user.mark', b'x')", "files in memory"),
+        (
+            "import fcntl, os\nf = os.open('/dev/shm', os.O_RDONLY)\n"
+            "fcntl.ioctl(f, 0x40086602, (0x40).to_bytes(8, 'little'))  # FS_NODUMP_FL",
+            "files in memory",
+        ),
     ],
-    ids=["a closed connection"],
+    ids=["a closed connection", "a count of packets", "an attribute of a folder", "a flag of a folder"],
 )
 def test_what_outlives_the_processes_of_a_run_replaces_the_template(leaves, what, needs_bubblewrap, caplog):
     with caplog.at_level(logging.WARNING), Sandbox(Limits()) as box:
         outcome, printed = run(box, leaves)
         assert outcome.finished and what in caplog.text, printed
         assert run(box, "1 + 1")[0].finished
+
+
+def test_the_times_of_the_folders_carry_no_message(sandbox):
+    run(sandbox, "import os; [os.utime(place, (4102444800, 7654321)) for place in ('/tmp', '/dev/shm')]")
+    _, printed = run(sandbox, "import os; print([os.stat(place)[7:9] for place in ('/tmp', '/dev/shm')])")
+    assert "4102444800" not in printed and "7654321" not in printed, printed
 
 
 def test_an_honest_run_changes_nothing(sandbox, lab4, caplog):

@@ -1,12 +1,13 @@
 """The watch counts what all processes of a run use together. What it cannot read, it counts as used."""
 
+import mmap
 import os
 
 import pytest
 
 from autograder.running import watch as watch_module
 from autograder.running.limits import MIB, Limits
-from autograder.running.processes import ProcessUse
+from autograder.running.processes import ProcessUse, mappings
 from autograder.running.watch import Watch, local_socket_bytes, socket_bytes, tcp_socket_bytes
 
 LIMITS = Limits(files=100, descriptors=50, socket_bytes=100 * MIB)
@@ -82,8 +83,24 @@ def test_processes_that_end_one_after_the_other_hide_nothing(watch, machine):
 
 def test_shared_memory_counts_however_little_a_process_maps(watch, machine, monkeypatch):
     """A newly started program maps less than the template does."""
-    monkeypatch.setattr(watch_module, "shared_memory", lambda found: 3000 * MIB)
+    monkeypatch.setattr(watch_module, "mappings", lambda found, most: (1, 3000 * MIB))
     assert "memory" in [looks(watch) for _ in range(watch_module.MAPS_EVERY)]
+
+
+def test_too_many_mappings_end_the_run_and_do_not_hold_up_the_watch(watch, monkeypatch):
+    monkeypatch.setattr(watch_module, "mappings", lambda found, most: (most + 1, 0))
+    assert "memory" in [looks(watch) for _ in range(watch_module.MAPS_EVERY)]
+    monkeypatch.undo()
+    myself = ProcessUse(os.getpid(), 1, "R", 100, 100, 1, 0.0)
+    every, _ = mappings([myself], 10**6)
+    assert every > 20 and mappings([myself] * 50, 2 * every)[0] == 2 * every + 1
+
+
+def test_shared_memory_of_several_processes_counts_once():
+    with mmap.mmap(-1, 4 * MIB):
+        myself = ProcessUse(os.getpid(), 1, "R", 100, 100, 1, 0.0)
+        _, once = mappings([myself], 10**6)
+        assert once >= 4 * MIB and mappings([myself, myself], 10**6)[1] == once
 
 
 def test_the_template_and_ended_processes_need_not_be_read(watch, machine):

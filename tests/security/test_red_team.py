@@ -6,6 +6,8 @@ answers earn honestly, must not show anything hidden, and must not change the gr
 
 import json
 import os
+import re
+import tracemalloc
 
 import nbformat
 import pytest
@@ -156,6 +158,41 @@ def test_forged_outputs_do_not_fill_the_store(box, honest):
     assert "were left out" in json.dumps(run.outputs)
 
 
+def test_empty_objects_in_forged_outputs_are_not_parsed(box, honest):
+    """Sixteen megabytes of them would take half a gigabyte of the grader's memory."""
+    tracemalloc.start()
+    try:
+        result, run = grade(attacked(load("outputs_of_empty_objects")), box)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result.points == honest.points
+    assert "they have too many parts" in json.dumps(run.outputs)
+    assert peak < 150 * MIB
+
+
+@pytest.mark.parametrize(
+    ("name", "success"),
+    [
+        ("leases_on_shared_files", "LEASED"),
+        ("locks_of_single_bytes", "LOCKS"),
+        ("timers_of_the_user", "TAKEN"),
+        ("requests_for_disks", "Success"),
+    ],
+)
+def test_nothing_that_others_share_is_taken(name, success, box):
+    """The kernel would give these, and the attack would earn nothing: the harm is to the grader and to neighbours."""
+    outcome = box.run([{"index": 0, "source": load(name).source}], {})
+    assert outcome.finished and success not in json.dumps(outcome.outputs[0]), outcome.outputs
+
+
+@pytest.mark.parametrize("name", ["watches_of_the_user", "filters_of_its_own", "calls_of_later_kernels"])
+def test_calls_that_take_from_others_are_refused(name, box):
+    outcome = box.run([{"index": 0, "source": load(name).source}], {})
+    printed = outcome.outputs[0]["outputs"][0]["text"]
+    assert outcome.finished and re.match(r"(0 \w.*\n)+\Z|KNOWN \[\]\n", printed), printed
+
+
 def nothing_hidden(run):
     """Check that the outputs hold neither the secret, nor the source of a verdict, nor a path of the instructor."""
     outputs = json.dumps(run.outputs)
@@ -179,7 +216,7 @@ def test_an_honest_neighbour_keeps_the_grade_after_all_that(box):
 def test_nothing_of_one_student_is_left_for_the_next(box):
     grade(attacked(load("marks_left")), box)
     _, run = grade(attacked(load("marks_read")), box)
-    assert "False False False False False" in json.dumps(run.outputs)
+    assert "False False False False False False" in json.dumps(run.outputs)
 
 
 def test_a_friends_evidence_does_not_fit(box, honest):

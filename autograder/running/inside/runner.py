@@ -153,6 +153,8 @@ def wipe_scratch() -> None:
                 else:
                     entry.unlink()
         (SCRATCH / "work").mkdir()
+        for place in places:
+            os.utime(place, (0, 0))  # a student may set any time, and the next one reads it
     except (OSError, RecursionError):
         os._exit(1)
 
@@ -234,6 +236,7 @@ def set_rlimits(limits: dict[str, int]) -> None:
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_NPROC: limits["tasks"],
         resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_SIGPENDING: limits["timers"],
     }.items():
         if value >= 0:
             with contextlib.suppress(ValueError, OSError):

@@ -23,6 +23,8 @@ IOPRIO_GET = {"x86_64": 252, "aarch64": 31}
 PR_GET_TIMERSLACK = 30  # of prctl
 IPC = ("msg", "sem", "shm")
 NETWORK = ("tcp", "tcp6", "udp", "udp6", "unix")
+TRAFFIC = ("dev", "snmp")
+FS_IOC_GETFLAGS = 0x80086601  # of ioctl
 
 State = dict[str, object]
 
@@ -90,21 +92,45 @@ def open_files() -> object:
 def files() -> object:
     """Return the files that are left in the file systems that a notebook may write to, and how much they take.
 
-    A file without a name counts too, and so does the mode of the folder.
+    A file without a name counts too, and so does what the folder itself holds: its mode, its attributes and access
+    rules, which new files would inherit, and its flags. `wipe_scratch` sets its times.
     """
     found = []
     for place in FILE_SYSTEMS:
         system, top = os.statvfs(place), os.stat(place)
-        names = sorted(os.listdir(place))
         found.append(
-            (names, system.f_files - system.f_ffree, system.f_blocks - system.f_bfree, top.st_mode, top.st_uid)
+            (
+                sorted(os.listdir(place)),
+                (system.f_files - system.f_ffree, system.f_blocks - system.f_bfree),
+                (top.st_mode, top.st_uid, top.st_gid),
+                attempt(partial(attributes, place)),
+                attempt(partial(inode_flags, place)),
+            )
         )
     return found
 
 
+def attributes(place: str) -> list[tuple[str, bytes]]:
+    """Return the extended attributes of a folder, access rules included."""
+    return [(name, os.getxattr(place, name)) for name in sorted(os.listxattr(place))]
+
+
+def inode_flags(place: str) -> bytes:
+    """Return the flags of a folder, such as "no access times"."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        return fcntl.ioctl(descriptor, FS_IOC_GETFLAGS, bytes(8))
+    finally:
+        os.close(descriptor)
+
+
 def network() -> object:
-    """Return how many sockets of the network namespace are in use. A closed connection may live on for a minute."""
-    return {name: len(Path(f"/proc/self/net/{name}").read_text().splitlines()) for name in NETWORK}
+    """Return how many sockets of the network namespace are in use, and what has been sent in it.
+
+    A closed connection may live on for a minute, and the counters of packets for ever: a message to the next student.
+    """
+    sockets = {name: len(Path(f"/proc/self/net/{name}").read_text().splitlines()) for name in NETWORK}
+    return sockets, [attempt(Path(f"/proc/self/net/{name}").read_text) for name in TRAFFIC]
 
 
 def system_v() -> object:

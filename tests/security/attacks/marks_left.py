@@ -1,4 +1,4 @@
-"""Leave marks in files, in the environment and in modules, for the next student to find."""
+"""Leave marks in files, times of folders, the environment and modules, for the next student to find."""
 # expect: own test
 
 import os
@@ -9,5 +9,6 @@ import utils.checks
 
 open("/tmp/left", "w").write("x")
 open("/dev/shm/left", "w").write("x")
+os.utime("/tmp", (4102444800, 4102444800))
 os.environ["LEFT"] = "x"
 utils.checks.LEFT = torch.LEFT = 1

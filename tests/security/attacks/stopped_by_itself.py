@@ -1,0 +1,8 @@
+"""Stop the whole process group by a signal that cannot be ignored, so that nothing ever runs again."""
+# expect: hang
+# place: answer
+
+import os
+import signal
+
+os.killpg(0, signal.SIGSTOP)
