@@ -48,10 +48,10 @@ def test_a_submission_cannot_change_the_template(change, sandbox):
 def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewrap, monkeypatch, caplog):
     """On a machine without the filter these calls succeed: then the comparison finds them."""
     monkeypatch.setattr(sandbox_module, "open_filter", lambda: None)
-    look = "import os, resource; resource.getrlimit(resource.RLIMIT_STACK), os.getpriority(os.PRIO_PROCESS, 0)"
+    look = "import os, resource; resource.getrlimit(resource.RLIMIT_STACK), os.sched_getscheduler(0)"
     with caplog.at_level(logging.WARNING), Sandbox(Limits()) as box:
         _, before = run(box, look)
-        for name, what in (("limits", "limits"), ("priority", "scheduling")):
+        for name, what in (("limits", "limits"), ("class", "scheduling")):
             caplog.clear()
             outcome, printed = run(box, TARGETS[name])
             assert outcome.finished and "not permitted" not in printed, printed
@@ -85,6 +85,8 @@ def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewra
 def test_what_outlives_the_processes_of_a_run_replaces_the_template(leaves, what, needs_bubblewrap, caplog):
     with caplog.at_level(logging.WARNING), Sandbox(Limits()) as box:
         outcome, printed = run(box, leaves)
+        if "not supported" in printed or "Inappropriate ioctl" in printed:
+            pytest.skip("this kernel's files in memory have no such attribute")
         assert outcome.finished and what in caplog.text, printed
         assert run(box, "1 + 1")[0].finished
 
