@@ -90,7 +90,7 @@ class ResidualStack(nn.ModuleList):
 
 
 class UNet(nn.Module):
-    """A velocity network u(x, t, y) for images: down to a coarse grid and up again, with a skip at every resolution.
+    """A velocity network u(x, t, y) for images: down to a coarse grid and up again, with a skip at each finer one.
 
     With the default sizes it has 1.2 million parameters.
 

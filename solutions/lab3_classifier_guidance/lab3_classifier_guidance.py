@@ -4,14 +4,14 @@ r"""
 
 You receive a trained diffusion model that draws digits but knows no labels, and you may not train it again. You will make it draw
 *sevens*, with a second, smaller network that recognises noisy digits: at every step this network says which change makes the image more like a seven.
-This is **classifier guidance**, the first method of guidance and the easiest to understand.
+This is **classifier guidance**.
 
 | | |
 |---|---|
 | Points | 18 |
 | Time | 5 to 6 hours for a newcomer, reading included. Split it after part 5 |
 | GPU | not needed: what a laptop cannot train in a minute is loaded from a checkpoint |
-| You need | PyTorch, Bayes' rule, gradients |
+| You need | PyTorch, Bayes' rule, gradients; no other lab |
 
 **The map:** data → noise (part 1) → score (2) → guidance (3 to 5) → sampler (5 to 7). Parts 8 and 9 measure what guidance does, and what it does *not* sample.
 
@@ -19,7 +19,7 @@ Run the cells from top to bottom. Where a cell says `raise NotImplementedError()
 reports what is right, as often as you like. The folded cells prepare the lab and draw.
 """
 
-# %% role="setup" hidden="Set up the lab (run this cell first)"
+# %% role="setup" hidden="Set-up: run this cell first"
 import math
 import time
 
@@ -68,7 +68,7 @@ r"""
 | $x_t$ | `x`, shape `(b, …)` | the data with the noise of the steps $0, \ldots, t$ |
 | $\beta_t$ | `schedule.betas[t]` | the variance of the noise that step $t$ adds |
 | $\alpha_t$ | `schedule.alphas[t]` | $1 - \beta_t$ |
-| $\bar\alpha_t$ | `schedule.alpha_bars[t]` | $\alpha_0\alpha_1\cdots\alpha_t$: the share of the data in the variance of $x_t$ |
+| $\bar\alpha_t$ | `schedule.alpha_bars[t]` | $\alpha_0\alpha_1\cdots\alpha_t$: the share of the data in the variance of $x_t$, if the data have variance 1 |
 | $\varepsilon$, $\hat\varepsilon$ | `noise`, `noise_estimate` | standard normal noise, and a network's estimate of it |
 | $g$ | `gradient` | $\nabla_x \log p_t(y\mid x)$, from the classifier |
 | $w$ | `w` | the guidance scale: 0 ignores the class $y$, 1 is conditional, beyond 1 exaggerates the class |
@@ -91,7 +91,7 @@ A step of noise shrinks the picture a little and adds a little noise, so that a 
 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
-At $t = 0$ the $x_{t-1}$ on the right is the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ without the samples before it. Fortunately the shrinking factors multiply,
+The data come first, then the samples at steps $0, 1, \ldots, T-1$, so at $t = 0$ the $x_{t-1}$ on the right is the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once, not step by step. Fortunately the shrinking factors multiply,
 and independent Gaussian noises add up to one:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
@@ -102,10 +102,10 @@ $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \b
 |---|---|---|
 | `step` | $\sqrt{\beta_t}$ | the noise that step $t$ adds |
 | `total` | $\sqrt{1-\bar\alpha_t}$ | all the noise in $x_t$ |
-| `posterior` | $\sqrt{\beta_t\,\dfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}}$ | the uncertainty of $x_{t-1}$ when both $x_t$ and $x_0$ are known. With $\bar\alpha_{-1} = 1$ it is 0 at $t = 0$ |
+| `posterior` | $\sqrt{\beta_t\,\dfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}}$ | the uncertainty of $x_{t-1}$ when both $x_t$ and $x_0$ are known. With $\bar\alpha_{-1} = 1$ it is 0 at $t = 0$. Our DDPM step adds `step` instead |
 
 > ### Exercise 3.1 · Schedule and noise
-> **2 points** (½ for `linear_schedule`, 1 for `add_noise`, ½ for `three_sigmas`) · difficulty ●●○○○ · 20 minutes
+> **2 points** (½ for `linear_schedule`, 1 for `add_noise`, ½ for `three_sigmas`) · difficulty ●●○○○ · 25 minutes
 >
 > (a) `linear_schedule(T)` returns `Schedule(betas, alphas, alpha_bars)` with `T` betas, equally spaced from 0.0001 to 0.02, both included.
 >
@@ -176,7 +176,7 @@ def every(t: int, x: Tensor) -> Tensor:
 
 # %% [markdown]
 r"""
-The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run:** at which $t$ do you lose the digits? And by which factor do `step` and `total` differ at $t = 500$?
+The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run.** And at which $t$ will you lose the digits?
 """
 
 # %%
@@ -259,7 +259,7 @@ def noise_from_score(
 # %% [markdown]
 r"""
 First a problem with known answers: three round clouds in the plane (`utils/mixture.py`). The perfect noise network and the perfect classifier
-are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. **Predict, then run:** where do the arrows of the score point at $t = 600$? (Each panel has its own scale of lengths.)
+are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. (Each panel has its own scale of lengths.) **Predict, then run.**
 """
 
 # %%
@@ -304,7 +304,7 @@ $$\nabla_x\log p_t(x\mid y) = \nabla_x\log p_t(x) + \nabla_x\log p_t(y\mid x) .$
 
 We want the left side. The diffusion model provides the first term on the right, and a classifier, trained separately, the second. But this classifier must know
 $p_t(y\mid x)$, **the class of a noisy picture**. An ordinary classifier has seen only clean pictures, so its gradient on noise is useless.
-To train a noise-aware classifier, add noise to the pictures and tell the network how much.
+So add noise to the pictures, and tell the network how much.
 
 > ### Exercise 3.3 · The loss of a noise-aware classifier
 > **2 points** · difficulty ●●○○○ · 15 minutes
@@ -322,7 +322,7 @@ To train a noise-aware classifier, add noise to the pictures and tell the networ
 > - The noise is standard normal, in the shape of `x0`. Draw it once. Do not change `x0` or `y`: they may be the dataset's own memory.
 > - Return a tensor without axes through which gradients flow. Create new tensors on the device of `x0`.
 >
-> The check brings its own `add_noise`, so a mistake in 3.1 costs nothing here. (The training below uses yours.)
+> The check brings its own `add_noise`, so a mistake in 3.1 costs nothing here.
 
 <details><summary>Hint: where to start</summary>
 
@@ -355,9 +355,9 @@ class NoisyClassifierTrainer(Trainer):
 # %% [markdown]
 r"""
 Your loss trains `NoisyDigitClassifier`. `NoiseUNet` estimates the noise; its loss is given below.
-On a laptop you train both for a moment only. Then the notebook loads **checkpoints** that the same code trained on MNIST for longer. (The noise network started from the weights of lab 4's U-Net.)
+That loss starts far below 1, because the network adds its output to a simple estimate. On a laptop you train both for a moment only. Then the notebook loads **checkpoints**, trained on MNIST for longer. (The noise network started from lab 4's U-Net, without the ten labels.)
 
-**Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. Which loss has a network that only guesses? Will the curve end near zero?
+**Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. Which loss has a network that only guesses?
 """
 
 # %%
@@ -438,12 +438,10 @@ drawn(draw_accuracy, "3.1")
 
 # %% [markdown]
 r"""
-The ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily. The noise-aware one reads nearly nine of ten at $t = 400$.
+The ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily. The noise-aware one reads nearly nine of ten at $t = 400$ (on MNIST).
 
-<details><summary>A common mistake: time that cannot steer</summary>
-
-A popular recipe appends an embedding of $t$ to the features just before the last *linear* layer: $\text{logits} = W\,[f(x);\ e(t)] + c$. Differentiate with respect to $x$: the part with $e(t)$ drops out, so **the gradient of each logit is the same for every $t$**. `NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs.
-</details>
+**A common mistake: time that enters too late.** A popular recipe appends an embedding of $t$ to the features just before the last *linear* layer: $\text{logits} = W\,[f(x);\ e(t)] + c$. Differentiate with respect to $x$: the part with $e(t)$ drops out, so **the gradient of each logit $\ell_k$ is the same for every $t$**.
+In $\nabla\log p_y = \nabla\ell_y - \sum_k p_k\nabla\ell_k$ only the weights $p_k$ can then depend on $t$. `NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs.
 """
 
 # %% role="illustration" hidden="Compare two ways to use the time"
@@ -485,12 +483,7 @@ r"""
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`. Four things often go wrong:
-
-- under `torch.no_grad()` nothing can be differentiated;
-- `backward()` fills the `.grad` of **every parameter**;
-- a result that is attached to its graph keeps the graph in memory;
-- a *mean* over the batch weakens guidance when you draw more pictures.
+Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`; `backward()` would fill the `.grad` of **every parameter**. A sampler usually runs under `torch.no_grad()`, and it must not guide less when you draw more pictures at once.
 
 > ### Exercise 3.4 · The gradient of a classifier
 > **3 points** · difficulty ●●●○○ · 25 minutes
@@ -528,7 +521,7 @@ def classifier_gradient(
 
 # %% [markdown]
 r"""
-The next figure shows one noisy three and the gradients that make it more of a three, an eight or a seven. Purple asks for ink, orange for paper. All panels share one colour scale (of square roots); the number below each is its largest $|g|$. **Predict, then run:** at which places will the gradient towards the eight ask for ink? And how large can a
+The next figure shows one noisy three and the gradients that make it more of a three, an eight or a seven. Purple asks for ink, orange for paper. The strength of a colour is proportional to $\sqrt{|g|}$, on one scale; the number below each panel is its largest $|g|$. **Predict, then run.** And how large can a
 gradient towards the three be, where the classifier sees a three already?
 """
 
@@ -553,11 +546,9 @@ drawn(draw_gradients, "3.1 and 3.4")
 
 # %% [markdown]
 r"""
-Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles an average digit. The diffusion model does the drawing.
+Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles an average digit.
 
-Near the data the gradient towards 3 is almost zero, because the classifier is already sure. At $t = 800$ it knows almost nothing, and all gradients are weak. In the row of the three the largest of these four gradients is at $t = 500$, where the class is *being decided*.
-
-On the scale of the data, however, a DDPM step moves the sample by $w\,\beta_t\,g/\sqrt{\bar\alpha_t}$. The factor before $g$ grows with $t$, so that push is largest deeper in the noise, near $t = 900$.
+Near the data the gradient towards 3 is almost zero, because the classifier is already sure. At $t = 800$ it knows almost nothing, and all gradients are weak. In the row of the three, the largest of these four gradients is at $t = 500$ (on MNIST), where the class is *being decided*.
 
 > **Remember:** $g = \nabla_x\log p_t(y\mid x)$, each sample for itself. Every guided step uses it.
 
@@ -567,11 +558,11 @@ On the scale of the data, however, a DDPM step moves the sample by $w\,\beta_t\,
 *Map: data → noise → score → **guidance → sampler***
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Most systems use a larger $w$. Our network estimates noise, so translate the guided score into noise.
-Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise of the size of that step:
+Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$.
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
-without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contributed the share $\beta_t/(1-\bar\alpha_t)$ of the variance of the noise $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$, hence the factor.)
+without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contributed the share $\beta_t/(1-\bar\alpha_t)$ of the variance of the noise $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$. Given the sum of independent Gaussians, the best guess of one of them is the sum times its share of the variance.)
 
 > ### Exercise 3.5 · Guided noise, and a DDPM step
 > **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 20 minutes
@@ -584,7 +575,7 @@ without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contri
 
 <details><summary>Hint: where to start</summary>
 
-(a) Translate $s + w\,g$ into noise as in 3.2. (b) `torch.where(t > 0, schedule.betas[t], 0.0)` is the variance of the added noise, of shape `(b,)`. It still needs the axes of `x`.
+(a) Translate $s + w\,g$ into noise as in 3.2. (b) For which samples must the variance $\beta_t$ of the added noise be replaced, and by what? `torch.where` decides for each sample; the result still needs the axes of `x`.
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -629,6 +620,8 @@ r"""
 
 Noise and score are related by $\hat\varepsilon = -\sqrt{1-\bar\alpha_t}\;s$. Apply this to the guided score:
 $\hat\varepsilon_w = -\sqrt{1-\bar\alpha_t}\,(s + w\,g) = \hat\varepsilon - w\,\sqrt{1-\bar\alpha_t}\;g .$
+
+In the DDPM step guidance therefore moves $x_{t-1}$ by $w\,\beta_t\,g/\sqrt{\alpha_t}$. Divided by $\sqrt{\bar\alpha_{t-1}}$, in units of the data, this is $w\,\beta_t\,g/\sqrt{\bar\alpha_t}$. The factor before $g$ grows steeply with $t$.
 </details>
 
 Guidance is a sum of two arrows: the score $s$ and the classifier's push $w\,g$, here at one point at $t = 300$, towards the lower right cloud (green) with $w = 3$.
@@ -652,7 +645,7 @@ drawn(draw_arrows, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
-The model alone would move the point to the nearest cloud. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run:** at $w = 1$ all arrows should lead to one cloud. What is different at $w = 4$, for points that are already there?
+The model alone would move the point to the nearest cloud. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run.**
 """
 
 # %%
@@ -663,17 +656,24 @@ def draw_guided_scores():
     schedule = linear_schedule(STEPS)
     side = torch.linspace(-2.8, 2.8, 13)
     grid = torch.cartesian_prod(side, side)
-    t, y = every(300, grid), every(2, grid)
     x0, labels = PLANE.sample(600, generator(1))
     x = add_noise(x0, every(300, x0), torch.randn(x0.shape, generator=generator(2)), schedule)
-    g = classifier_gradient(lambda x, t: PLANE.logits(x, t, schedule), grid, t, y)
+    centre = schedule.alpha_bars[300].sqrt() * PLANE.means[2:]
+
+    def guided(x: Tensor, w: float) -> Tensor:
+        t = every(300, x)
+        g = classifier_gradient(lambda x, t: PLANE.logits(x, t, schedule), x, t, every(2, x))
+        return score_from_noise(guided_noise(PLANE.noise(x, t, schedule), g, t, w, schedule), t, schedule)
+
     fig, axes = figures.plane_axes(3)
     for ax, w in zip(axes, (0.0, 1.0, 4.0)):
         figures.scatter_classes(ax, x, labels, size=9)
-        score = score_from_noise(guided_noise(PLANE.noise(grid, t, schedule), g, t, w, schedule), t, schedule)
+        score = guided(grid, w)
         score = score * (3 / score.norm(dim=1, keepdim=True)).clamp(max=1)
         ax.quiver(*grid.T, *score.T, color="#222222", angles="xy", width=0.004, scale=60)
-        ax.plot(*(schedule.alpha_bars[300].sqrt() * PLANE.means[2]), "X", color=plotting.RED, markersize=8, markeredgecolor="white")
+        ax.plot(*centre[0], "X", color=plotting.RED, markersize=8, markeredgecolor="white")
+        if w > 1:
+            figures.mark_meeting(ax, centre, lambda x, w=w: guided(x, w))
         ax.set_title(f"w = {w:g}")
     plt.show()
 
@@ -682,7 +682,7 @@ drawn(draw_guided_scores, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
-At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it: guidance pushes even a point of the class farther away from the other two clouds. (Long arrows are cut.)
+At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it, at the circle: guidance pushes even a point of the class farther away from the other two clouds.
 
 > **Remember:** $\hat\varepsilon_w = \hat\varepsilon - w\sqrt{1-\bar\alpha_t}\;g$ is all that a sampler needs to know about guidance.
 
@@ -734,7 +734,7 @@ def ddim_step(
 
 # %% [markdown]
 r"""
-Next, samples on the plane without guidance, from the exact noise estimate. **Predict, then run:** what will ten steps do to the clouds? And two?
+Next, samples on the plane without guidance, from the exact noise estimate. **Predict, then run.**
 """
 
 # %%
@@ -785,7 +785,7 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 r"""
 Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points lie between them. With two, all points end in the middle, because the best guess from pure noise is the mean of the data.
 
-> **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$ (part 8).
+> **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
 
 ---
 # 7 · Spot the bugs
@@ -843,16 +843,16 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
-> Write `guided_sampler` with the same arguments and without the four faults. In each step, from $t = T - 1$ down to 0, call `model`, `classifier_gradient` and `ddpm_step` once each, with the same `x` and `t`, and use `noises[t]`. The guidance must enter in **one** place: the noise estimate that `ddpm_step` receives. Do not call your `guided_noise`,
-> because this function is tested alone; write its formula out. Do not change the inputs.
+> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Guidance must act through an input of `ddpm_step`. Do not call your other answers,
+> because this function is tested alone. Do not change the inputs.
 
 <details><summary>Hint: where to start</summary>
 
-Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise, so one fix may remove two bugs.) Which of the three sigmas is needed? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
+Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise.) Which of the three sigmas is needed? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-The guidance belongs in the noise estimate, before the step. After the step `x` must not be changed.
+The guidance belongs in the noise estimate, before the step: write out the formula of 3.5. After the step `x` must not be changed.
 </details>
 """
 
@@ -885,7 +885,7 @@ drawn(draw_repaired, "3.1, 3.4, 3.5 and 3.7")
 
 # %% [markdown]
 r"""
-At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half of them lie on either side of its centre. At $w = 8$ they move outwards, away from the other clouds. The curves show it: at $w = 3$ fewer than four samples in ten lie on the inner side, at $w = 8$ three. Digits do the same, but there you cannot see it.
+At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half of them lie on either side of its centre. At $w = 8$ they move outwards, away from the other clouds. The curves show it: at $w = 3$ fewer than four samples in ten lie on the inner side, at $w = 8$ three.
 
 > **Remember:** guide the noise estimate; leave the rest of the step alone.
 
@@ -894,7 +894,7 @@ At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now use the same functions, the two checkpoints, and DDIM. Every row starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run:** the first row has $w = 0$. What will it show?
+Now use the same functions, the two checkpoints, and DDIM. Every row starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run.**
 """
 
 # %%
@@ -934,7 +934,7 @@ drawn(draw_digits, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The first row is what the model draws without guidance. Going down a column, sometimes one stroke closes, sometimes everything changes.
+Going down a column, sometimes one stroke closes, sometimes everything changes.
 
 The film shows the model's own estimate $\hat x_0$ at each step of sampling with $w = 4$, *before* guidance is added to it.
 """
@@ -957,11 +957,11 @@ animation
 
 # %% [markdown]
 r"""
-At first every estimate is the same blur, the mean of all digits. Guidance moves the samples, and the estimates follow.
+At first every estimate is nearly the same blur, the mean of all digits. Between $t = 750$ and $600$ the columns part, one for each digit.
 
 ## The cost
 
-Every guided step runs the classifier forwards and backwards. The next cell measures time and memory on your machine.
+Every guided step runs the classifier forwards and backwards.
 """
 
 # %% role="illustration" hidden="Measure time and memory"
@@ -997,16 +997,16 @@ drawn(measure_cost, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The classifier is six times smaller than the noise network, so guidance costs only a third to a half more time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
+The classifier is six times smaller than the noise network, so a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
 because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with real test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on the test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: the distance between Gaussians fitted to its features of samples and of real
+Four numbers compare samples with real test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: the squared distance between Gaussians fitted to its features of samples and of real
 digits; the dashed line is the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
-digits that lie among samples. An image counts as *among* a set if at least one image of the set is no farther away than that image's own third-nearest neighbour.
+digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-First come a few digits of your own, then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run:** accuracy will rise with $w$. What will recall do? And the distance?
+First come a few digits of your own, then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
 """
 
 # %%
@@ -1043,7 +1043,7 @@ plt.show()
 r"""
 Recall falls, slowly at first. The distance falls and then rises again; 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. More steps do not help. Bayes' rule needs the exact score and the exact classifier, as on the plane.
+By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. Bayes' rule needs the exact score and the exact *gradient* of the classifier, as on the plane. A classifier that predicts well need not have a good gradient: training compares its outputs, not their slopes.
 
 ---
 # 9 · What guidance does not sample
@@ -1053,7 +1053,7 @@ By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit
 Many texts say that guidance samples from $p(x)\,p(y\mid x)^w$, because $s + w\,g$ is the score of $p_t(x)\,p_t(y\mid x)^w$. This is true *for each t*. But a sampler also needs these densities
 to be noised versions of **one another**, and for $w$ other than 0 and 1 they are not.
 
-How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (from here on $s$ is a variance). Under a linear drift a Gaussian stays Gaussian, so one number describes each sampler: its variance. There are three candidates.
+How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (from here on $s$ is a variance; on paper, write $V$ and $v$). Under a linear drift a Gaussian with mean 0 remains one, so one number describes each sampler: its variance. There are three candidates.
 
 **The claim** (`tilt`). $p(x)\,p(y\mid x)^w \propto p(x)^{1-w}\,p(x\mid y)^w$. What is its variance?
 
@@ -1072,11 +1072,12 @@ and both start from pure noise: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The sam
 Let $u = x_t/\sqrt{\bar\alpha_t}$; its score is $-\lambda u$. Your DDIM step is $u' = \hat x_0 + \sqrt{\tau'}\,\hat\varepsilon$. So $u$ changes by $\hat\varepsilon$ times the change of $\sqrt\tau$. By 3.2, $\hat\varepsilon = \sqrt\tau\,\lambda u$, so $\mathrm du/\mathrm d\tau = \tfrac12\lambda u$. The variance is quadratic in $u$ and
 grows at twice the rate: this is the ode.
 
-A small DDPM step, from $\tau$ down to $\tau - h$, moves twice as far and adds noise of variance $h$: $u' = u - h\lambda u + \sqrt h\,z$. So $U(\tau - h) = (1-h\lambda)^2\,U(\tau) + h$: the sde.
+One DDPM step lowers $\tau$ by $h = 1/\bar\alpha_t - 1/\bar\alpha_{t-1} = \beta_t/\bar\alpha_t$. Divide your DDPM step by $\sqrt{\bar\alpha_{t-1}}$ and insert $\hat\varepsilon = \sqrt\tau\,\lambda u$: the mean becomes $u - h\lambda u$, which moves twice as far as the ode, and the noise has the variance
+$\beta_t/\bar\alpha_{t-1}$, which is $h$ up to terms of order $h^2$. So $U(\tau - h) = (1-h\lambda)^2\,U(\tau) + h$: the sde.
 </details>
 
 > ### Exercise 3.8 · Three variances
-> **1 point** · difficulty ●●●●○ · 30 minutes, mostly on paper
+> **1 point** · difficulty ●●●●○ · 45 minutes, mostly on paper
 >
 > `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula.
 
@@ -1086,7 +1087,7 @@ $\mathrm d\log U/\mathrm d\tau = \lambda$, and the integral of $1/(S+\tau)$ is a
 </details>
 <details><summary>Hint for the sde</summary>
 
-Let $H(\tau) = (S+\tau)^{2-2w}(s+\tau)^{2w}$, which solves the equation without the $-1$. Try $U = H\cdot C(\tau)$: then $C' = -1/H$, and $C\to 0$ at infinity. The integral of $1/H$ becomes easy in the variable $q = (s+\tau)/(S+\tau)$.
+Let $H(\tau) = (S+\tau)^{2-2w}(s+\tau)^{2w}$, which solves the equation without the $-1$. Try $U = H\cdot C(\tau)$: then $C' = -1/H$. At infinity $C\to 0$, because $H$ grows like $\tau^2$ and $U$ like $\tau$. The integral of $1/H$ becomes easy in the variable $q = (s+\tau)/(S+\tau)$.
 </details>
 <details><summary>How to test your answer</summary>
 
@@ -1109,7 +1110,7 @@ def what_guidance_samples(S: float, s: float, w: float) -> tuple[float, float, f
 
 # %% [markdown]
 r"""
-Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. **Predict, then run:** which of the two samplers comes nearer to the claim?
+Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. **Predict, then run.**
 """
 
 # %%
@@ -1148,7 +1149,7 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 
 # %% [markdown]
 r"""
-At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps do not help. *Guidance narrows more than the
+At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
 formula says, and how much depends on the sampler.*
 
 Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one.
@@ -1201,7 +1202,7 @@ r"""
 Here the *place* is wrong, too. The claim hardly moves, because at $x = 1$ the class is already certain. The samplers move to the outer edge of the class: at $w = 5$ DDIM's *mean* is 1.8, and only one point in twenty of the class lies farther out.
 
 > ### Exercise 3.9 · Quality against diversity (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 15 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 25 minutes
 >
 > From your grid, your table and your formulas, in six to ten sentences: (a) what do quality and diversity do as $w$ rises, and in which numbers do you see each? Why is the distance not monotone? (b) What does a guided sampler *not* sample from, and why not? Use the example with the
 > three variances. (c) Would you use the same $w$ for making training data and for making one picture to show?
@@ -1234,7 +1235,7 @@ The score is the Fréchet distance, lower is better, if the accuracy is at least
 # %% role="illustration"
 def my_scale(t: int) -> float:
     """Return the guidance scale at step t, from 999 (noise) down to 0."""
-    return 4.0 if t < 800 else 0.0
+    return 4.0 if t >= 200 else 0.0  # without the last fifth of the steps: as good, and cheaper
 
 
 def show_my_interval():
@@ -1315,7 +1316,7 @@ All rows start from the same noise. The seven leans and grows bold as the captio
 
 # Beyond · Colours (not graded)
 
-If CIFAR-10 is there (`utils.data.download_cifar()` downloads 160 MB), the next cell trains both networks with three channels. It needs a GPU and half an hour; smaller budgets only show that it runs.
+With CIFAR-10 (`utils.data.download_cifar()`, 160 MB) the next cell trains both networks with three channels. It needs a GPU and half an hour.
 """
 
 # %% role="illustration" hidden="Train on CIFAR-10"
@@ -1357,5 +1358,5 @@ r"""
 - say in numbers what guidance costs and gains, and what it does not sample.
 
 **Further reading:** Dhariwal and Nichol, *Diffusion Models Beat GANs* (2021): classifier guidance · Ho and others, *DDPM* (2020) · Song and others, *DDIM* (2021) ·
-Bradley and Nakkiran, *Classifier-Free Guidance is a Predictor-Corrector* (2024) · Bansal and others, *Universal Guidance* (2023).
+Bradley and Nakkiran, *Classifier-Free Guidance is a Predictor-Corrector* (2024).
 """

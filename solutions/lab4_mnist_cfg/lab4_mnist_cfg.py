@@ -3,12 +3,12 @@ r"""
 # Lab 4 · One network, no classifier
 
 In this lab you train one network that turns noise into handwritten digits, and then you ask it for a *seven*. The method is called
-**classifier-free guidance**. It takes two lines of code, and nearly every image generator uses it.
+**classifier-free guidance**. It takes two lines of code: one drops labels in training, one combines two velocities in sampling. Nearly every image generator uses it.
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 3.5 to 4 hours for a newcomer, reading included, and some minutes of waiting |
+| Time | about 4 hours for a newcomer, reading and some minutes of waiting included |
 | GPU | not needed: what a laptop cannot train in five minutes is loaded from a checkpoint |
 | You need | PyTorch, gradients, a little probability; no other lab |
 
@@ -22,7 +22,7 @@ Run the cells from top to bottom. Where a cell says `raise NotImplementedError()
 reports what is right, as often as you like. The folded cells prepare the lab and draw.
 """
 
-# %% role="setup" hidden="Set up the lab (run this cell first)"
+# %% role="setup" hidden="Set-up: run this cell first"
 import math
 
 import matplotlib.pyplot as plt
@@ -98,7 +98,7 @@ At $t = 0$, $\alpha_0 = 0$ and $\beta_0 = 1$, so $x_0$ is pure noise. At $t = 1$
 the image. The simplest choice is the straight path, $\alpha_t = t$ and $\beta_t = 1 - t$. We train with it, but your code will work
 for every choice.
 
-**Predict, then run.** At which $t$ will *you* first see which digit it is? Say a number before you look.
+**Predict, then run.** Choose before you look.
 """
 
 # %%
@@ -178,8 +178,7 @@ class GaussianConditionalPath(GaussianPath):
 
 # %% [markdown]
 r"""
-The next figure shows *your* field for an "image" of two pixels, the star. **Predict, then run:** all arrows point at the star. Are
-they longer or shorter late in time?
+The next figure shows *your* field for an "image" of two pixels, the star. **Predict, then run.**
 """
 
 # %%
@@ -191,7 +190,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-A sample that is far away late in time must move fast: on the straight path the arrows grow like $1/(1-t)$.
+On the straight path the arrows grow like $1/(1-t)$.
 
 > **Remember:** $x_t = \alpha_t z + \beta_t\varepsilon$ moves with the velocity $\dot\alpha_t z + \dot\beta_t\varepsilon$. This is the
 > target of the training loss in part 2.
@@ -199,7 +198,7 @@ A sample that is far away late in time must move fast: on the straight path the 
 ---
 # 2 · Learning the velocity, and dropping labels
 
-*Map: data → noise → **score** (as a velocity) → sampler → guidance*
+*Map: data → noise → **score** (as a velocity; part 3 says why) → sampler → guidance*
 
 When we *generate*, there is no $z$. Many images are possible at a given $x$ and $t$, and each has its own velocity. The sampler should
 follow their **average**, weighted by the probability of each image given $x$:
@@ -207,9 +206,15 @@ follow their **average**, weighted by the probability of each image given $x$:
 $$u_t(x) = \mathbb E\big[\, u_t(x \mid z)\ \big|\ x_t = x \,\big].$$
 
 Start from noise at $t = 0$ and follow this field to $t = 1$. The samples then have the distribution of the data. This is the central theorem of
-flow matching. Nobody can compute the average for real digits, because we have only examples of them. But **least squares can learn it**: the prediction
+flow matching. The average cannot be computed for real digits, because we have only examples of them. But **least squares can learn it**: the prediction
 with the smallest mean squared error is the conditional mean. So we draw pairs $(x, z)$ and fit a network to $u_t(x \mid z)$, and the
 network learns $u_t(x)$.
+
+<details><summary>Derivation: why the average is the right field</summary>
+
+Moving points conserve probability: $\partial_t p_t(x\mid z) = -\nabla\cdot\big(p_t(x\mid z)\,u_t(x\mid z)\big)$. Average both sides over $z$. By Bayes' rule the average of $p_t(x\mid z)\,u_t(x\mid z)$ is $p_t(x)\,u_t(x)$. So
+$\partial_t p_t = -\nabla\cdot(p_t u_t)$: points that follow $u_t$ have the density $p_t$ at every $t$.
+</details>
 
 Two consequences:
 - The loss does **not** go to zero. Even a perfect network cannot know which image made $x$. The loss that remains is the variance
@@ -225,7 +230,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 \tilde y = \begin{cases}\varnothing & \text{with probability } \eta\\ y & \text{else.}\end{cases}$$
 
 > ### Exercise 4.2 · The training loss of classifier-free guidance
-> **4 points** · difficulty ●●●○○ · 25 minutes
+> **4 points** · difficulty ●●●○○ · 20 minutes
 >
 > Complete `get_train_loss(self, batch_size)`, which estimates $\mathcal L$ from one batch.
 >
@@ -233,26 +238,21 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > |---|---|
 > | `self.path.sample_conditioning_variable(batch_size)` | draws images and labels, `z, y` |
 > | `self.path.sample_conditional_path(z, t)` | draws `x` |
-> | `self.path.conditional_vector_field(x, z, t)` | the target |
-> | `self.model(x, t, y)` | the network |
+> | `self.path.conditional_vector_field(x, z, t)` | $u_t(x\mid z)$ |
+> | `self.model(x, t, y)` | $u_\theta(x, t, y)$ |
 > | `self.eta`, `self.null_label` | $\eta$ and $\varnothing$ |
 >
 > - Each label is dropped independently of the others. **Do not change `y` itself**: it may be the dataset's own memory.
-> - Each sample has its own time, uniform on $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1.
+> - Each sample has its own time, uniform on $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
 > - Draw `x` once. Use the same `x` for the network and for the target.
 > - Return the squared error **averaged over batch and pixels**, as a tensor without axes through which gradients flow.
 > - Create new tensors on the device of `z`.
 >
-> The check brings its own path, so a mistake in 4.1 costs nothing here. (The training below uses yours.)
+> The check brings its own path, so a mistake in 4.1 costs nothing here.
 
 <details><summary>Hint: useful functions</summary>
 
 `torch.rand(n) < p` is true with probability `p`. `torch.where(mask, a, b)` makes a new tensor. `rand` is uniform on $[0, 1)$; `randn` is not.
-</details>
-<details><summary>Hint: the form of the answer</summary>
-
-Six lines: draw `z` and `y`; decide for each label whether it is dropped; replace those labels; draw `t`; draw `x`; return the mean of the squared difference
-between `self.model(...)` and the target.
 </details>
 <details><summary>"t has shape (64,); for x of shape (64, 1, 16, 16) it must be (b, 1, 1, 1)"</summary>
 
@@ -294,12 +294,12 @@ Test a new loss on a small problem first. Three blobs in the plane, $\mathcal N(
 their smallest possible loss is known. With all labels it is $\frac{\pi}{2}\, s = 0.471$ for each coordinate; without any label it is 1.755 (an
 integral, computed numerically). With $\eta = 0.1$ a perfect network therefore has the loss $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
 
-**Predict, then run.** Will your curve end above, on, or below that line?
+**Predict, then run.**
 
 <details><summary>Derivation: where π/2 comes from</summary>
 
-For one Gaussian class, $x_t$ and the target $z - \varepsilon$ are jointly Gaussian. The variance of $z - \varepsilon$ given $x_t$ is
-$s^2 / (t^2 s^2 + (1-t)^2)$. Its integral over $t$ from 0 to 1 is $\frac{\pi}{2} s$.
+For one Gaussian class (mean 0, say), $A = z - \varepsilon$ and $B = x_t$ are jointly Gaussian, with $\mathrm{Var} A = s^2 + 1$, $\mathrm{Var} B = t^2s^2 + (1-t)^2$ and $\mathrm{Cov}(A, B) = ts^2 - (1-t)$.
+So $\mathrm{Var}(A\mid B) = \mathrm{Var} A - \mathrm{Cov}(A, B)^2/\mathrm{Var} B = s^2 / (t^2 s^2 + (1-t)^2)$. Its integral over $t$ from 0 to 1 is $\frac{\pi}{2} s$.
 </details>
 """
 
@@ -356,8 +356,8 @@ $u = \dot\alpha_t z + \dot\beta_t\varepsilon$:
 
 $$u_t(x\mid z) = \frac{\dot\alpha_t}{\alpha_t}\,x + \beta_t\Big(\frac{\dot\alpha_t}{\alpha_t}\beta_t - \dot\beta_t\Big)\, s .$$
 
-The line is linear in $s$, so it still holds after averaging both sides over the images $z$ that are possible at $x$. That average of the conditional scores is the score of
-$p_t(x)$, or of $p_t(x\mid y)$ if only images of class $y$ are averaged. On the straight path $a_t = 1/t$ and $b_t = (1-t)/t$. Both are infinite at $t = 0$, where $x$ is pure noise and every score is $-x$; the velocities
+The equation is linear in $s$, so it still holds after averaging both sides over the images $z$ that are possible at $x$. That average of the conditional scores is the score of
+$p_t(x)$ (divide $\nabla p_t(x)$, the average of $p_t(x\mid z)\,\nabla\log p_t(x\mid z)$, by $p_t(x)$), or of $p_t(x\mid y)$ if only images of class $y$ are averaged. On the straight path $a_t = 1/t$ and $b_t = (1-t)/t$. Both are infinite at $t = 0$, where $x$ is pure noise and every score is $-x$; the velocities
 themselves stay finite.
 </details>
 
@@ -378,10 +378,10 @@ classifier is needed, because the difference of the two velocities contains its 
 >
 > On paper: which combination of $u_t(x \mid y)$ and $u_t(x \mid \varnothing)$ is the velocity of the score $s_w$? The numbers
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns this velocity for a batch. `y` may
-> contain the null label; such a sample is not guided. Do not change `x`, `t` or `y`. Create new tensors
+> contain the null label; such a sample must not be guided. (Do you have to do anything for that?) Do not change `x`, `t` or `y`. Create new tensors
 > on their device.
 >
-> Evaluate `self.net(x, t, y)` twice, or once on a doubled batch. It needs one label for each sample, of shape `(b,)`, also where that label is null.
+> Evaluate `self.net(x, t, y)` twice, or once on a doubled batch. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
 
 <details><summary>Hint: where to start</summary>
 
@@ -503,8 +503,7 @@ r"""
 Now combine everything on the three blobs: *your* loss trained the network, *your* velocity guides, and *your* Euler step moves the samples.
 All three pictures start from the same noise.
 
-**Predict, then run.** The blobs were drawn around the crosses. Where will the samples be at $w = 3$? On the crosses, inside of
-them, or outside?
+**Predict, then run.** The blobs were drawn around the crosses.
 """
 
 # %%
@@ -529,13 +528,14 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
-**past** the crosses, away from the other classes. Only about one data point in twelve lies as far out as these samples do on average. Guidance does not sample "the class, only
-cleaner". It extrapolates from what all classes have in common, through the class and beyond it. Remember this picture when you look at digits at $w = 10$.
+**past** the crosses, away from the other classes. Measured from the middle of all crosses, about one data point in twelve of a class lies beyond the mean of its samples. Remember this picture when you look at digits at $w = 10$.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use.
 
 ---
 # 5 · A network for images: the U-Net
+
+*Map: data → noise → **score** → sampler → guidance*
 
 For two numbers an MLP is enough. A network for images must know both *where* something is (is there a stroke at this pixel?) and *what
 it is part of* (is this the loop of a six?). The **U-Net** computes at three resolutions. On the way down it reduces the resolution and adds
@@ -552,14 +552,14 @@ print(f"{count_parameters(net):,} parameters")
 # %% [markdown]
 r"""
 Two choices differ from many tutorials:
-- **GroupNorm instead of BatchNorm.** In training, BatchNorm lets the samples of a batch influence each other, and here a batch mixes times and labels. In sampling it
-  uses one mean and one variance for all times and labels, which fit none of them well. GroupNorm uses one sample only.
+- **GroupNorm instead of BatchNorm.** BatchNorm takes mean and variance over the batch, and here a batch mixes times and labels. In sampling it
+  uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. With slow and fast waves it can.
 
-Read `UNet` in `utils/nets.py`, with the `FourierFeatures` and the `ResidualLayer` that it uses (100 lines in all). Then answer:
+Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures` (100 lines in all). Then answer:
 
 > ### Exercise 4.5 · Two parts of the U-Net (written)
-> **2 points**, graded by hand · difficulty ●●○○○ · 10 minutes
+> **2 points**, graded by hand · difficulty ●●○○○ · 25 minutes
 >
 > Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a skip; the zero
 > initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images in the network above, and (b) what would go
@@ -591,9 +591,11 @@ r"""
 ---
 # 6 · Training on digits
 
+*Map: data → noise → **score** → sampler → guidance*
+
 Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes, and it will draw digits that you can read. With a
-GPU you train the full network at 32×32. In both cases we keep a running mean of the weights (`ema`, over about a hundred steps without a GPU and a thousand with one), because it
-samples far better than the last weights alone.
+GPU you train the full network at 32×32. In both cases we keep a running mean of the weights (`ema`, exponential moving average, over about a hundred steps without a GPU and a thousand with one), because
+single noisy batches disturb the last weights.
 """
 
 # %% role="definitions"
@@ -684,8 +686,7 @@ r"""
 
 The next figure has eleven columns, one for each digit and one for $\varnothing$. In each column the noise is the same from top to bottom; only $w$ differs.
 
-**Predict, then run.** (a) Which column will not change at all? (b) What will $w = 100$ look like: a perfect digit, an average
-digit, or something else?
+**Predict, then run.** And why will one column not change at all?
 """
 
 # %%
@@ -709,9 +710,8 @@ r"""
 - The column $\varnothing$ never changes. There both velocities are equal, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit, because the label has only half its weight.
 - From 1 to 5 the digits become cleaner and rounder.
-- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. It is not an "average digit". The difference of
-  two velocities, with its errors, is multiplied by 100. Pixels reach ±10, and the network receives inputs unlike any in its training. Smaller steps do not
-  help: with 150 steps instead of 20 the picture is the same. Try it.
+- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels reach ±10. Smaller steps do not
+  help: with 150 steps instead of 20 the picture is the same. Try it. Exercise 4.7 asks you why.
 
 Do the digits also become more alike? One image of each digit cannot show that. Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same hundred noises.
 """
@@ -823,14 +823,14 @@ r"""
 Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts more than half of the ruined images. And a program that prints one
 perfect picture of each digit again and again would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
-- **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit a Gaussian to each, and compute the squared distance between
-  the two Gaussians. It grows with wrong images *and* with missing variety. The dashed line is the distance of as many *real* training images, equally many of each digit as in our samples.
-- **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. An image counts as *among* a set
-  if at least one image of the set is no farther away than that image's own third-nearest neighbour.
+- **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
+  $|m - m'|^2 + \mathrm{tr}\big(C + C' - 2\,(CC')^{1/2}\big)$. It grows with wrong images *and* with missing variety. The dashed line is the distance of as many *real* training images, equally many of each digit as in our samples.
+- **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. Give every image of a set a ball, in the space of
+  features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
 The numbers below were computed in advance with the checkpoint and 10 Euler steps. Bands are standard errors over seeds.
 
-**Predict, then run.** Accuracy only rises up to some $w$. What will the distance do?
+**Predict, then run.**
 """
 
 # %%
@@ -859,11 +859,11 @@ figures.print_side_by_side()
 # %% [markdown]
 r"""
 > ### Exercise 4.7 · What does w change, and why? (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 15 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
 >
-> From your grids, the film and the curves: describe what happens as $w$ goes from 0.5 to 100, and explain it. Your answer should say (a) what
-> quality gains and what variety loses, and where you see it; (b) why the *mechanism* is an extrapolation and not an average, with the picture of
-> the blobs; (c) what breaks at $w = 100$. Six to ten sentences.
+> From your grids, the film and the curves, explain what happens as $w$ goes from 0.5 to 100, in six to ten sentences. (a) What does
+> quality gain, what does variety lose, and where do you see it? (b) A friend says that a large $w$ draws the *average* seven. Where
+> would the samples of the blobs lie if that were true, where do they lie, and why? (c) What breaks at $w = 100$, and why do smaller steps not help?
 """
 
 # %% [markdown] answer="lab4.guidance_essay"
@@ -950,8 +950,7 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 # %% [markdown]
 r"""
 Why is one call so bad for every method? At $t = 0$ the network sees pure noise, so the conditional velocity points to the **mean** of the class and the
-unconditional one to the mean of all digits. One step of length 1 ends on the mean of the class at $w = 1$, and as far again beyond it at the $w = 2$ of these
-samplers. And why is Euler, the simplest method, the best with few calls? On the straight path its *last* step
+unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond that mean, by the distance from the mean of all digits to the mean of the class. And why is Euler, the simplest method, the best with few calls? On the straight path its *last* step
 goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
 they do not end on such an estimate, and some noise stays in the picture.
 

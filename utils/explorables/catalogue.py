@@ -83,8 +83,9 @@ CATALOGUE = {
             "Yet for w above 1 the particles do not end in it: they end farther out, those of the ODE more than those "
             "of the SDE, and those of the ODE also lie closer together. The tilted densities at different times are "
             "not noised versions of each other, so following their scores does not lead from one to the next.",
-            "Particles at the end of sampling with w = 4 over the tilted density, whose mean is 1.60. Those of the ODE "
-            "lie in a small spot beyond it, with mean 2.20; those of the SDE are as wide as it is, with mean 1.74.",
+            "Particles at the end of sampling with w = 4 over the tilted density. Means are measured from the middle "
+            "towards the class. The tilted density has the mean 1.60. The particles of the ODE lie in a small spot "
+            "beyond it, with mean 2.20; those of the SDE are as wide as it is, with mean 1.74.",
         ),
         Explorable(
             "guided_digits",

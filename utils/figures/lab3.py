@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -148,7 +148,7 @@ def draw_gradients(noisy: dict[int, Tensor], gradients: dict[tuple[int, int], Te
 
 
 def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: Tensor, length: float) -> plt.Figure:
-    """Draw the score, the classifier's push and their sum as arrows at one point.
+    """Draw the score, the classifier's push and their sum as arrows at one point, with names outside their triangle.
 
     Args:
         cloud: noisy data, shape (n, 2).
@@ -164,19 +164,36 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
     fig, (ax,) = plane_axes(1, 4.6)
     scatter_classes(ax, cloud, labels, size=9, alpha=0.25)
     middle, end = x + length * score, x + length * (score + push)
-    names = [
-        (x, middle, "#222222", "s", (-8, 8)),
-        (middle, end, plotting.ORANGE, "w g", (-36, -8)),
-        (x, end, plotting.RED, "s + w g", (8, 4)),
+    arrows = [
+        (x, middle, "#222222", "s"),
+        (middle, end, plotting.ORANGE, "w g"),
+        (x, end, plotting.RED, "s + w g"),
     ]
-    for start, tip, color, name, place in names:
+    for start, tip, color, name in arrows:
         draw_arrow(ax, start, tip, color)
-        half = point((start + tip) / 2)
-        ax.annotate(name, half, xytext=place, textcoords="offset points", color=color, fontsize=11, weight="bold")
+        half, along = (start + tip) / 2, tip - start
+        across = torch.stack([-along[1], along[0]]) / along.norm()
+        away = across * torch.sign(across @ (half - (x + middle + end) / 3))  # from the middle of the triangle
+        side = "left" if away[0] > 0 else "right"
+        look: dict[str, Any] = dict(color=color, fontsize=11, weight="bold", ha=side, va="center")
+        ax.annotate(name, point(half), xytext=point(12 * away), textcoords="offset points", **look)
     ax.plot(*x, "o", color="black", markersize=7)
     ax.set_title("Three arrows at one point")
     describe("Three arrows at one point among three clouds: the score, the push of the classifier, and their sum.")
     return fig
+
+
+def mark_meeting(ax: plt.Axes, x: Tensor, score: Callable[[Tensor], Tensor]) -> None:
+    """Mark the place where the arrows of a score meet: the zero that is reached by following the score.
+
+    Args:
+        ax: where to draw.
+        x: where to start, shape (1, 2).
+        score: maps points, shape (1, 2), to their scores, shape (1, 2).
+    """
+    for _ in range(500):
+        x = x + 0.1 * score(x)
+    ax.plot(*x[0], "o", color="none", markersize=13, markeredgecolor=plotting.RED, markeredgewidth=2)
 
 
 def scatter_samples(ax: plt.Axes, data: Tensor, x: Tensor, title: str) -> None:
@@ -241,7 +258,8 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     print(f"{'w':>4}{'accuracy':>18}{'Fréchet':>18}{'precision':>18}{'recall':>18}")
     for w, row in sweep["by scale"].items():
         cells = (over_seeds(row[name]) for name in ("accuracy", "distance", "precision", "recall"))
-        print(f"{w:>4}" + "".join(f"{cell!s:>18}" for cell in cells))
+        texts = (f"{cell.value:.3f}, each seed" if cell.error < 1e-9 else str(cell) for cell in cells)
+        print(f"{w:>4}" + "".join(f"{text:>18}" for text in texts))
     return plotting.draw_sweep(sweep)
 
 
