@@ -39,7 +39,7 @@ r"""
 A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows (darker is stronger). Left is the exact score, which you will write down. In the middle is
 the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
-This lab covers all of the course's map but guidance, the subject of the other labs.
+This lab covers all of the course's map but guidance.
 
 > **data → noise → score → sampler → guidance**
 
@@ -131,7 +131,7 @@ At $x = 0.75$, opposite the centre, the two nearest copies pull with equal stren
 
 $$p_t(x) = \tfrac12 \sum_{P = 1}^{2} K(x_1 - \mu^P_1;\, S)\ K(x_2 - \mu^P_2;\, S), \qquad \mu^1 = (\tfrac14, \tfrac34),\quad \mu^2 = (\tfrac34, \tfrac14).$$
 
-Here $S^2 = \sigma_d^2 + \sigma^2$, because the variances of data and noise add up. Use the rule twice: over the copies of each atom, and over the two orders.
+Here $S^2 = \sigma_d^2 + \sigma^2$. Use the rule twice: over the copies of each atom, and over the two orders.
 
 **Predict, then run.** Far from both peaks the density is nearly 0. Is the score small there, too?
 """
@@ -275,7 +275,7 @@ the mean over samples *and* atoms.
 > **3 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the loss above for one batch, **averaged over batch and atoms**, as a tensor of shape `()`. Gradients flow from it to the model.
-> - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them: they may be the dataset's own memory.
+> - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them.
 > - Each sample has its own time, uniform on $[0, 1]$, shape `(b, 1)`, and standard normal noise in the shape of `x0`. All these numbers are independent, and new in every call.
 > - `self.schedule.add_noise(x0, t, noise)` makes the noisy states, and `self.schedule.sigma(t)` is their width. The schedule may be any schedule, not only yours.
 > - The target is $\sigma\, \nabla_x \log K(x - x_0;\, \sigma)$, with all copies in `IMAGES`. (No $\sigma_d$ here: $x_0$ is known.)
@@ -438,7 +438,7 @@ explorables.show("ring_walk")
 
 # %% [markdown]
 r"""
-First look at single walks, driven by your *exact* score:
+Single walks, driven by your *exact* score:
 """
 
 # %% role="illustration" hidden="Your picture: walks on the ring"
@@ -495,7 +495,7 @@ r"""
 > data → noise → **score (you are here, again)** → sampler → guidance
 
 At small noise nearly the whole square is empty, and score matching never evaluates the network there. But a walk that starts *anywhere* may have to cross the empty region. Can we teach the
-network about places without data, **without knowing the answer**? There are two ideas.
+network about them **without knowing the answer**? There are two ideas.
 
 ## Idea 1: the score obeys an equation
 
@@ -761,8 +761,7 @@ Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact ar
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. Change the regulariser, its weight, the
-steps or the batch. The oracle counts in a class of its own. Share your line with your class.
+*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. The oracle counts in a class of its own. Share your line with your class.
 """
 
 # %% role="illustration"

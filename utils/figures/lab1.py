@@ -237,7 +237,12 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     ax.plot(*points[..., 0].T, "o", color="#222222", markersize=6, zorder=4)
     ax.plot([-corner, corner], [-corner, corner], "X", color="#222222", markersize=9, label="data of class 0 and 1")
     ax.plot([-corner, corner], [corner, -corner], "x", color="#222222", markersize=8, label="data of class 1 only")
-    ax.set(xlabel="first spin", ylabel="second spin", aspect="equal", title=f"Two spins at t = {time:g}: the data shrink to ±{corner:.2f}")
+    ax.set(
+        xlabel="first spin",
+        ylabel="second spin",
+        aspect="equal",
+        title=f"Two spins at t = {time:g}: the data shrink to ±{corner:.2f}",
+    )
     ax.grid(False)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
     plt.show()

@@ -100,7 +100,9 @@ def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, 
         steps: the number of steps, at least 2.
     """
     numbers = steps // 2, steps
-    lines = [f"{'P(no spin up)':<18}{'tilted':<10}" + "".join(f"{f'{m} steps':<18}" for m in numbers) + "total variation"]
+    lines = [
+        f"{'P(no spin up)':<18}{'tilted':<10}" + "".join(f"{f'{m} steps':<18}" for m in numbers) + "total variation"
+    ]
     for problem in problems:
         for w in (1.0, 3.0, 8.0):
             tilted = tilted_pmf(problem, 0, w)
