@@ -18,7 +18,6 @@ from torch import Tensor
 
 from utils.alternative_text import describe, describe_table
 from utils.diagrams import draw_rosetta, draw_unet
-from utils.few_steps import few_step_score
 from utils.films import save_gif, show_gif
 from utils.style import (
     BLUE,
@@ -230,6 +229,8 @@ def print_leaderboard(board: dict[str, dict[int, float]], floor: float, images: 
         heun             4.00     2.00     0.50
         euler            8.00     4.00     1.50
     """
+    from utils.few_steps import few_step_score  # here, because it imports the images, which labs 1 and 2 do not use
+
     calls = sorted(next(iter(board.values())))
     print(f"Fréchet distance of {images:,} images; as many real ones: {floor:.2f}")
     print("sampler".ljust(12) + "".join(f"{c:>3} call{'s' if c > 1 else ' '}" for c in calls) + "    score")

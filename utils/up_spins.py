@@ -49,7 +49,7 @@ def total_variation(p: Tensor, q: Tensor) -> float:
         q: probabilities, shape (k,).
 
     Returns:
-        0 for equal distributions, 1 for distributions that never meet.
+        0 for equal distributions, 1 for distributions that have no value in common.
 
     Example:
         >>> total_variation(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))

@@ -60,19 +60,26 @@ def two_gaussians() -> plt.Figure:
 
 
 def up_spins() -> plt.Figure:
-    """The number of up spins in world 2 at w = 3, and P(no spin up) against w."""
+    """The number of up spins in world 2 at w = 3, tilted and sampled, and P(no spin up) against w."""
     fig, (bars, curve) = figure(4.2, 2, 1, height_ratios=[1.2, 1])
     at = numbers.up_spins(0, 3.0)
     k = np.arange(37)
     bars.bar(k, at["tilted"], color=style.ORANGE, label="tilted by w = 3")
     bars.hlines(at["of_class"], k - 0.5, k + 0.5, color=style.BLUE, linewidth=2, label="the class")
     bars.set(xlabel="spins up", xlim=(-0.8, 36.8), xticks=range(0, 37, 6), title="World 2")
-    bars.legend(loc="upper center", ncols=2)
     scales = np.linspace(0, 8, 81)
     none = [numbers.up_spins(0, float(w))["none_up"] for w in scales]
     curve.plot(scales, none, color=style.ORANGE)
     curve.plot([3], [at["none_up"]], "o", color=style.ORANGE, markersize=8)
-    curve.annotate(f"{at['none_up']:.4f} at w = 3", (3, at["none_up"]), (3.1, at["none_up"] - 0.09))
+    curve.annotate(f"{at['none_up']:.4f} at w = 3", (3, at["none_up"]), (3.1, at["none_up"] - 0.11))
+    stored = json.loads((HERE / "stored" / "up_spins.json").read_text())
+    shares = np.array(stored["counts"][0]) / stored["samples"]  # (scales, number of up spins)
+    bars.plot(k, shares[stored["w"].index(3.0)], "o", color=INK, markersize=4, label="guided, w = 3")
+    sampled = shares[:, 0]
+    error = np.sqrt(sampled * (1 - sampled) / stored["samples"])
+    curve.errorbar(stored["w"], sampled, error, fmt="o", color=INK, markersize=4, elinewidth=2)
+    bars.legend(loc="upper center", ncols=3)
+    curve.annotate("guided samples", (8, sampled[-1]), (6.75, sampled[-1] + 0.06))
     curve.set(xlabel="guidance scale w", ylim=(0, 0.5), xlim=(-0.1, 8.1), title="P(no spin up)")
     return fig
 

@@ -3,9 +3,8 @@ r"""
 # Lab 1 · Guidance you can check by hand
 
 Guidance means to say "more of this, please" while a generative model samples. On photographs it works, but you cannot check it:
-the true distribution of photographs is unknown. So this lab begins with worlds that are small enough to be known, such as lattices of
-36 spins. In these worlds every density, every posterior and every score is a formula, and **every claim about guidance can be
-compared with the truth**.
+the true distribution of photographs is unknown. So this lab stays in worlds small enough to be known, such as lattices of
+36 spins. There every density, posterior and score is a formula, and **every claim about guidance can be compared with the truth**.
 
 Run the next two cells: the set-up, and a picture of what you will build.
 """
@@ -38,23 +37,23 @@ lab1.draw_opening()
 
 # %% [markdown]
 r"""
-Left: your sampler turns noise into a lattice. Right: $w$ is the strength of guidance. At $w = 0$ the sampler ignores the class,
-at $w = 1$ it samples the class, and at $w = 4$ too many lattices become clean. You will measure how many are too many.
+Left: your sampler turns noise into a lattice of spins, down (white) or up (black). Right: $w$ is the strength of guidance. At
+$w = 0$ the sampler ignores the class, at $w = 1$ it samples the class, and at $w = 4$ the lattices look cleaner still. Is that what $w = 4$ should give? Part 6 measures it.
 
-The course has one map, and each part of this lab says where you are on it:
+Each part says where you are on the course's map:
 
 > **data → noise → score → sampler → guidance**
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 3 to 3.5 hours, reading included |
-| GPU | not needed; the longest cell takes about a minute |
+| Time | 4.5 to 5.5 hours, reading included. Split it after part 4 |
+| GPU | not needed; the longest cell takes a minute or two |
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
 at once what is right and what is not. Run it as often as you like. The set-up has imported
-`torch`, `nn`, `Tensor`, the functions `alpha`, `beta`, `sigma` and the constant `T_MIN`, which you meet below.
+`torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
 """
 
 # %% [markdown]
@@ -68,7 +67,8 @@ r"""
 | $x_t$, $x$ | `x`, shape `(b, sites, d)` | the data with noise |
 | $\alpha(t), \sigma(t)$ | `alpha(t)`, `sigma(t)` | the factors of data and noise in $x_t$; $\alpha^2 + \sigma^2 = 1$ |
 | $\beta(t)$ | `beta(t)` | the rate at which noise is added |
-| $y$, $c$ | `y`, shape `(b,)` | the class, an integer; a component of a class |
+| $y$ | `y`, shape `(b,)` | the class, an integer |
+| $c$ | | a component of a class (part 1) |
 | $w$ | `w` | the guidance scale: 0 ignores the class, 1 samples the class, above 1 exaggerates it |
 
 `b` is the batch size. A world is a `ToyProblem` (in the exercises the argument `setting`):
@@ -80,8 +80,7 @@ r"""
 | `prior[y]` | `(classes,)` | $p(y)$ |
 | `points[k]` | `(letters, d)` | the place of letter `k` in space: $\pm 1$, or a one-hot vector |
 
-`setting.embed(letters)` turns integers into points, and `setting.sites` and `setting.classes` are numbers. The four labs follow four
-research traditions, so the same letter changes its meaning. This table translates:
+`setting.embed(letters)` turns integers into points, and `setting.sites` and `setting.classes` are numbers. The same letter means different things in the four labs:
 """
 
 # %% hidden="The symbols of the four labs"
@@ -97,16 +96,24 @@ r"""
 A class is a **mixture**, and you draw from it in two steps. First draw a component, once for the whole lattice. Then draw every
 site **independently**, with the probabilities of that component.
 
-We use three worlds. Spins point down (white) or up (black), and both classes have prior probability ½.
+We use three worlds, `NOISY`, `FM` and `DOWN`. Both classes have prior probability ½.
 
 1. **noisy / noisy**: in both classes every spin is a fair coin. Nothing distinguishes the classes.
 2. **FM / noisy**: class 0 is all down or all up, either clean or with each spin flipped with probability 0.1 (four components, a quarter
-   each). Class 1 is fair coins. FM stands for *ferromagnet*, but in a real one neighbours interact. Here they do not.
+   each). Class 1 is fair coins. (FM stands for *ferromagnet*, but neighbours do not interact.)
 3. **down / noisy or up**: class 0 is down, clean or flipped (half each). Class 1 is fair coins (half), or up, clean or flipped (a
    quarter each).
 
+"""
+
+# %% role="definitions" hidden="The three worlds"
+WORLDS = [noisy_spins(), ferromagnet(), all_down()]
+NOISY, FM, DOWN = WORLDS
+
+# %% [markdown]
+r"""
 > ### Exercise 1.1 · Draw from a mixture of independent sites
-> **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 20 minutes
+> **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 30 minutes
 >
 > (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` words of the class `label` as **integers** of shape
 > `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so the same generator gives the same words.
@@ -118,7 +125,7 @@ We use three worlds. Spins point down (white) or up (black), and both classes ha
 >     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()   # 0 is down, 1 is up
 > ```
 >
-> Print the mean of what it returns, and find the bug. Then write the function correctly. Again, all random numbers come from `generator`.
+> Copy it into a new cell, call it with `torch.Generator().manual_seed(0)`, and print the mean of what it returns. What is the bug? Write the function correctly. Again, all random numbers come from `generator`.
 
 <details><summary>A nudge</summary>
 
@@ -151,14 +158,10 @@ def majority_down(n: int, sites: int, ratio: float, generator: torch.Generator) 
 
 # %% check="lab1.sample_ensemble"
 
-# %% role="definitions" hidden="The three worlds"
-WORLDS = [noisy_spins(), ferromagnet(), all_down()]
-NOISY, FM, DOWN = WORLDS
-
 # %% [markdown]
 r"""
-Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run:** which of the three worlds could you classify by eye without a
-single mistake?
+Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run:** in which of the three worlds does the best possible classifier *never* err, however
+many lattices it sees?
 """
 
 # %%
@@ -169,10 +172,11 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-None, but two come close: the best possible classifier errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1 every classifier
-is a coin toss. World 1 will be the control experiment of part 7.
+In none: fair coins can fall nearly all on one side. The best possible classifier errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
+every classifier is a coin toss. World 1 will be the control experiment of part 7.
 
-The same function draws words. Below, a row is a word of twelve letters and a colour is a letter; the classes differ in four ways.
+The same function draws words. A row is a word, a colour a letter. From left to right, the classes share no letter; use all with other probabilities; class 1 prefers half of
+them; class 1 redraws more letters of one repeated word.
 """
 
 # %% role="illustration" hidden="Your picture: words"
@@ -191,29 +195,29 @@ r"""
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-A spin cannot move from $-1$ to $-0.99$, but small steps are what a sampler needs. So we add Gaussian noise and work in the continuous space around
-the spins. The noise process of this lab is called *variance preserving*:
+A sampler needs small steps, but a spin cannot move from $-1$ to $-0.99$. So we add Gaussian noise. In every short time $\mathrm dt$, the process shrinks $x$ a little and adds a
+little noise $\mathrm dW$, whose variance is $\mathrm dt$. Such a process is a *diffusion*; this one is called *variance preserving*:
+
+$$\mathrm dx = -\tfrac12 \beta(t)\, x\, \mathrm dt + \sqrt{\beta(t)}\ \mathrm dW, \qquad \beta(t) = 0.1 + 19.9\, t .$$
+
+Starting from $x_0$, this leads to
 
 $$x_t = \alpha(t)\, x_0 + \sigma(t)\, \varepsilon,\qquad \varepsilon\sim\mathcal N(0, I),\qquad \alpha(t)^2 + \sigma(t)^2 = 1 .$$
 
-At $t = 0$ there is no noise, and at $t = 1$ there is almost nothing else ($\alpha(1) = 0.007$). `alpha(t)` and `sigma(t)` are given.
+At $t = 1$ there is almost only noise: $\alpha(1) = 0.007$. `alpha(t)` and `sigma(t)` are given.
 
 <details><summary>Derivation: where α(t) comes from</summary>
 
-In every short time $\mathrm dt$, the process shrinks $x$ a little and adds a little noise $\mathrm dW$, whose variance is $\mathrm dt$:
-
-$$\mathrm dx = -\tfrac12 \beta(t)\, x\, \mathrm dt + \sqrt{\beta(t)}\ \mathrm dW .$$
-
 The mean $m$ of $x_t$ given $x_0$ follows $\dot m = -\tfrac12 \beta m$, so $m = \alpha(t)\, x_0$ with $\alpha(t) = \exp\big(-\tfrac12 \int_0^t \beta\big)$.
 The variance $v$ follows $\dot v = -\beta v + \beta$ with $v(0) = 0$, because shrinking by $\tfrac12\beta\,\mathrm dt$ reduces a variance by twice that
-share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$. Here $\beta(t) = 0.1 + 19.9\, t$.
+share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$.
 </details>
 
 > ### Exercise 1.2 · Noise
 > **2 points** · difficulty ●○○○○ · 5 minutes
 >
-> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters); the result
-> has the dtype of `noise`. Use the noise that you are given, and do not modify the inputs.
+> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters).
+> Use the noise that you are given, and do not modify the inputs.
 
 <details><summary>A nudge</summary>
 
@@ -235,7 +239,7 @@ def add_noise(
 
 # %% [markdown]
 r"""
-**Predict, then run.** Below is one lattice of each of four components, through time. At which $t$ can *you* no longer tell them apart? Do you lose all four at once?
+**Predict, then run.** Below is one lattice of each of four components, through time: clean down, clean up, down with 10 % flipped, fair coins. Which two can you tell apart longest?
 """
 
 # %%
@@ -246,8 +250,8 @@ drawn(lambda: lab1.draw_noising(add_noise), "1.2")
 
 # %% [markdown]
 r"""
-At $t = 0.4$ the best guess of a single spin is right in 69 % of the cases only. But "all down" stays visible longer than
-any of its 36 spins, because your eye adds them up. A posterior does the same.
+Down and up, which differ in every spin. At $t = 0.4$ even the best classifier of *one* spin is right in only 69 % of the cases. But your eye adds up 36 spins,
+and so does a posterior.
 
 > **Remember:** $x_t = \alpha x_0 + \sigma \varepsilon$. Given $x_0$, the noisy sample is one Gaussian: that is why everything below has a closed form.
 
@@ -256,13 +260,13 @@ any of its 36 spins, because your eye adds them up. A posterior does the same.
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-You get a noisy $x_t$. Which class does it come from? Bayes' rule answers:
+Which class does a noisy $x_t$ come from? Bayes' rule answers:
 
 $$p(y \mid x_t) = \frac{p(y)\, p_t(x_t \mid y)}{\sum_{y'} p(y')\, p_t(x_t \mid y')} .$$
 
 **Begin with one spin.** In class $y$ it points up with probability $q_y$. With noise, its density is a sum of two Gaussians,
 $q_y\, \mathcal N(x; \alpha, \sigma^2) + (1 - q_y)\, \mathcal N(x; -\alpha, \sigma^2)$. The next cell is a warm-up without points: complete it, and compare
-your numbers with those on the right.
+the numbers.
 """
 
 # %%
@@ -285,33 +289,30 @@ return likelihood[0] / sum(likelihood)
 ```
 </details>
 
-**Now 36 spins.** A class can make $2^{36}$ lattices, and its density is a sum over all of them. That sum would be hopeless if the sites were not
+**Now 36 spins.** A class can make $2^{36}$ lattices. The sum over all of them would be hopeless if the sites were not
 **independent within a component**:
 
 $$p_t(x \mid c) = \prod_{i} \sum_{k} p_c(i, k)\ \mathcal N\big(x_i;\ \alpha\,e_k,\ \sigma^2 I\big),\qquad
 p_t(x \mid y) = \sum_c \omega_{c\mid y}\ p_t(x \mid c).$$
 
-Here $p_c(i, k)$ is `setting.probs[c, i, k]`, $\omega_{c\mid y}$ is `setting.weights[y, c]` and $e_k$ is `setting.points[k]`. The order is: sum over letters,
-product over sites, sum over components. **The order matters.** A lattice has one component for all its sites, so multiply the sites before you average the
-components. If you average first, the class is lost: in world 2 every site of both classes is up with probability one half.
+Here $p_c(i, k)$ is `setting.probs[c, i, k]`, $\omega_{c\mid y}$ is `setting.weights[y, c]` and $e_k$ is `setting.points[k]`. **The order matters**: sum over letters, product over sites,
+sum over components. If you average the components first, the class is lost: in world 2 every site of both classes is up with probability one half.
 
-There is a numerical trap, too. A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute with logarithms, where a sum of
-exponentials becomes `torch.logsumexp`.
+A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute with logarithms, where a sum of exponentials becomes `torch.logsumexp`.
 
 > ### Exercise 1.3 · The exact posterior
-> **4 points** · difficulty ●●●●○ · 35 minutes
+> **4 points** · difficulty ●●●●○ · 50 minutes
 >
 > Complete `class_posterior(x, t, setting)`. It returns $p(y \mid x_t)$ for all classes, shape `(b, classes)`, with rows that add up to 1. It works
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
 > - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, even where every density underflows: no NaN, no infinity;
-> - in the precision of `x` (near the data, logarithms of size $10^5$ must not lose their digits), also for probabilities such as $10^{-20}$: later cells take their
->   logarithm and differentiate it;
+> - in the precision of `x`: convert nothing to `float32`, and take squared distances of differences (expanding the square loses digits);
+> - for probabilities such as $10^{-20}$, without a clamp: later cells differentiate their logarithm;
 > - on any device, without modifying the inputs.
 
 <details><summary>A nudge</summary>
 
-Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, cancel in Bayes' rule, so leave them out. `torch.log(0)` is `-inf`, and `logsumexp` handles
-it: you need no small constant.
+Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, cancel in Bayes' rule. `torch.log(0)` is `-inf`, and `logsumexp` handles it.
 </details>
 <details><summary>The shape of the answer</summary>
 
@@ -321,7 +322,7 @@ Four tensors, each made from the one before: squared distances `(b, sites, lette
 <details><summary>"My shapes do not fit", "I run out of memory"</summary>
 
 `x[:, :, None, :]` makes room for the letters, and `setting.probs.log()[None]` for the batch. `alpha(t)` has three axes; where you need four, write
-`alpha(t)[..., None]`. If memory runs out, an axis was broadcast against the wrong one and made a tensor `(b, b, …)`: print the shapes. The largest tensor that you
+`alpha(t)[..., None]`. If memory runs out, an axis was broadcast against the wrong one: print the shapes. The largest tensor that you
 need is `(b, components, sites, letters)`.
 </details>
 """
@@ -344,7 +345,7 @@ def class_posterior(
 
 # %% [markdown]
 r"""
-Here is your posterior for 400 lattices of class 0 in worlds 2 and 3. A grey line is one lattice, with the same noise at all times. **Predict, then run:** from which $t$ on is nothing known?
+Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey, each with the same noise at all times. **Predict, then run:** from which $t$ on is almost nothing known of the class in world 2?
 """
 
 # %%
@@ -355,8 +356,8 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 
 # %% [markdown]
 r"""
-Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies a window. **Guidance
-can act only in that window**: a sampler that comes from the noise knows nothing of the class before it, and the class is decided after it. Keep the window in mind for labs 3 and 4.
+Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window. At larger $t$, $x$ carries no information about the
+class; at smaller $t$ the class is settled. **Guidance can act only in the window.** (Noise can mislead about a single lattice. One in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
 
@@ -365,14 +366,16 @@ can act only in that window**: a sampler that comes from the noise knows nothing
 
 > data → noise → **score (you are here)** → sampler → guidance
 
-Sampling needs the **score**, $\nabla_x \log p_t(x \mid y)$: the direction in which the density grows fastest, relative to itself. For one Gaussian with mean
+Sampling needs the **score**, $\nabla_x \log p_t(x \mid y)$. It points where the density grows fastest, and its length is the relative rate of growth. For one Gaussian with mean
 $\alpha\,\mu$ and variance $\sigma^2$ the score is $(\alpha\mu - x)/\sigma^2$: an arrow towards the mean. For a mixture of such Gaussians the formula is the same,
 with $\mu$ replaced by **the best guess of the data, given $x$**:
 
 $$\nabla_x \log p_t(x\mid y) = \frac{\alpha\ \mathbb E[x_0 \mid x_t = x, y] - x}{\sigma^2},\qquad
 \mathbb E[x_0 \mid x, y] = \sum_c p(c \mid x, y)\ \mathbb E[x_0 \mid x, c].$$
 
-This is *Tweedie's formula*. Within a component the sites are independent, so $\mathbb E[x_{0,i}\mid x, c] = \sum_k p(k \mid x_i, c)\, e_k$.
+This is *Tweedie's formula*. Within a component the sites are independent, so $\mathbb E[x_{0,i}\mid x, c] = \sum_k p(k \mid x_i, c)\, e_k$. Bayes' rule gives both weights:
+
+$$p(k \mid x_i, c) \propto p_c(i, k)\ \mathcal N\big(x_i;\ \alpha\,e_k,\ \sigma^2 I\big),\qquad p(c \mid x, y) \propto \omega_{c\mid y}\ p_t(x \mid c).$$
 
 <details><summary>Derivation: Tweedie's formula</summary>
 
@@ -385,19 +388,19 @@ By Bayes' rule the fraction is $p(x_0 \mid x, y)$, so the right side is the mean
 </details>
 
 > ### Exercise 1.4 · The exact score of a class
-> **2 points** · difficulty ●●●○○ · 25 minutes
+> **2 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `conditional_score(x, t, y, setting)` for one class `y[n]` per sample. It must hold for the same worlds, times and $x$ as 1.3, and be as precise.
-> The grader accepts every exact score. Use the closed form all the same: automatic differentiation is the test below.
+> You may call a helper of your own from 1.3. The grader accepts every exact score, but use the closed form: automatic differentiation is the test below.
 
 <details><summary>A nudge</summary>
 
-You have the logarithms of everything from 1.3. A `softmax` over letters gives $p(k \mid x_i, c)$. A `softmax` over components, with their shares in the class, gives $p(c \mid x, y)$.
+You have the logarithms of everything from 1.3. Each of the two weights is a `softmax`.
 </details>
 <details><summary>The shape of the answer</summary>
 
-From 1.3 you need two tensors: the log of probability times Gaussian, `(b, components, sites, letters)`, *before* its `logsumexp`; and the log densities of the
-components, `(b, components)`. Each goes into a softmax of its own. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over
+From 1.3 you need the log of probability times Gaussian, `(b, components, sites, letters)`, *before* its `logsumexp`, and the log densities of the
+components, `(b, components)`. Each goes into a softmax. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over
 components with `torch.einsum("bc,bcld->bld", shares, …)`.
 </details>
 """
@@ -433,13 +436,13 @@ drawn(lambda: lab1.draw_best_guess(FM, sample_ensemble, add_noise, conditional_s
 
 # %% [markdown]
 r"""
-Grey: the mean of up and down. A best guess is an *average*, not a sample. That is why a sampler takes many small steps.
+Grey: the mean of up and down. This is an *average*, not a sample. If a sampler jumped to it from $t = 1$, every lattice would be grey. So it takes a small step, evaluates the score again, and so on.
 
 **The push.** Guidance needs the direction in which the class becomes more probable. Differentiate the logarithm of Bayes' rule:
 
 $$\nabla_x \log p_t(y \mid x) = \nabla_x \log p_t(x \mid y) - \nabla_x \log p_t(x) = s(x \mid y) - s(x).$$
 
-The score $s(x)$ of the whole world is the average of the scores of its classes, with the posterior as weights:
+The score of the whole world, $s(x) = \nabla_x \log \sum_y p(y)\, p_t(x \mid y) = \sum_y p(y \mid x)\, s(x \mid y)$, is the average of the scores of its classes:
 """
 
 # %% role="definitions"
@@ -453,8 +456,8 @@ def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: ToyProblem) -> tuple[T
 
 # %% [markdown]
 r"""
-**Everything in this course rests on the next figure.** In a world of two spins, a lattice is a point in the plane. In class 0 the two spins are (nearly always)
-equal, in class 1 they are fair coins. At each black point you see three arrows: the score $s$ of the world, the push $w\,g$ with $g = s(x \mid y{=}0) - s(x)$, and
+**Everything in this course rests on the next figure.** In a world of two spins, a lattice is a point in the plane. In class 0 the two spins are nearly always
+equal, in class 1 they are fair coins. At each black point start the score $s$ of the world, the push $w\,g$ with $g = s(x \mid y{=}0) - s(x)$, and
 their sum.
 """
 
@@ -463,7 +466,7 @@ drawn(lambda: lab1.draw_three_arrows(class_posterior, both_scores), "1.3 and 1.4
 
 # %% [markdown]
 r"""
-The score pulls towards the nearest data of *any* class. The push leads to where class 0 is more probable. The guided step follows the sum.
+The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable. The guided step follows the sum.
 
 Automatic differentiation of your posterior from 1.3 must agree with the difference of scores from 1.4:
 """
@@ -494,11 +497,10 @@ r"""
 
 > data → noise → **score (you are here)** → sampler → guidance
 
-For real data the posterior is unknown. You train a **classifier on noisy data**, which also receives the time, and use *its* gradient. In this lab you can measure how
-good that gradient is.
+For real data the posterior is unknown. You train a **classifier on noisy data**, which also receives the time, and use *its* gradient. Here you can measure how good it is.
 
 > ### Exercise 1.5 · The loss of a noise-aware classifier
-> **3 points** · difficulty ●●○○○ · 15 minutes
+> **3 points** · difficulty ●●○○○ · 20 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the cross-entropy between the classifier's logits and the classes, **averaged over the batch**.
 > - `self.data.sample(batch_size)` returns the data, `x0` and `y`. Do not modify them.
@@ -557,7 +559,7 @@ def learned_gradient(classifier: nn.Module, x: Tensor, t: Tensor, y: Tensor) -> 
 
 # %% [markdown]
 r"""
-The next cell trains a classifier in worlds 2 and 3. Then it compares the classifier with the exact answers: how often is it right, and does its gradient point in the right direction (a cosine of 1)?
+The next figure compares classifiers of worlds 2 and 3 with the exact answers: how often are they right, and does their gradient point in the right direction (a cosine of 1)?
 **Predict, then run:** where in time is the gradient best?
 """
 
@@ -584,8 +586,7 @@ drawn(learn, "1.1 to 1.5")
 # %% [markdown]
 r"""
 Compare the last two panels. The accuracy is almost the best possible. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient: where the class is obvious, $\log p(y\mid x)$ is flat, and cross-entropy hardly depends on the direction of a vector that is almost zero. (In world 2 the gradient is poor at late times, too, where almost
-nothing is left to know.)
+asked for a gradient: where the class is obvious, $\log p(y\mid x)$ is flat, and cross-entropy hardly depends on the direction of a vector that is almost zero: the end of part 4 printed about $10^{-12}$ at $t = 0.05$. (In world 2 it is poor at late times, too, where almost nothing is left to know.)
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -594,7 +595,7 @@ nothing is left to know.)
 
 > data → noise → score → **sampler, guidance (you are here)**
 
-The noise process, run backwards in time, is again a diffusion. One Euler-Maruyama step leads from $t$ to $t - h$:
+The diffusion of part 2, run backwards in time, is again a diffusion. One step of length $h$ (an *Euler-Maruyama* step) is
 
 $$x_{t-h} = x_t + \Big(\tfrac{\beta}{2}\, x_t + \beta\, s(x_t)\Big) h + \sqrt{\beta h}\ \varepsilon .$$
 
@@ -672,8 +673,8 @@ r"""
 ## First where the answer is known
 
 At $w = 0$ the sampler must return the whole world, and at $w = 1$ the class. We compare the number of up spins, which has 37 possible values and an exact distribution. The
-**total variation** between two distributions is half the sum of the absolute differences: 0 if they are equal, 1 if they never meet. Even a perfect sampler shows a positive distance, because $n$ samples scatter: the
-column *by chance*. What lies above it comes from the step size, and must shrink when the number of steps doubles.
+**total variation** between two distributions is half the sum of the absolute differences: 0 if they are equal, 1 if they have no value in common. Even a perfect sampler shows a positive distance, because $n$ samples scatter: the
+column *by chance*. What lies above it comes from the step size.
 """
 
 # %% role="illustration" hidden="Your sampler against the exact distribution"
@@ -686,12 +687,12 @@ drawn(
 
 # %% [markdown]
 r"""
-The theory holds: with exact scores and enough steps, the sampler is honest at $w = 0$ and $w = 1$.
+What lies above chance is about halved when the number of steps doubles: it is the step size. With exact scores and enough steps, the sampler returns the right distribution at $w = 0$ and $w = 1$.
 
 ## Then beyond
 
-What does $w = 3$ sample? At every $t$, $s_w$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$, normalised. At $t = 0$ this **tilted distribution** is exact and cheap to compute:
-$P_w(k) \propto P(k)\,p(y\mid k)^w$, where $k$ is the number of up spins. **Predict, then run:** will your samples follow it for $w$ above 1?
+What does $w = 3$ sample? At every $t$, $s_w = s + w\,\nabla_x \log p_t(y \mid x)$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$, normalised. At $t = 0$ this **tilted distribution** is exact and cheap to compute. All sites
+have the same probabilities, so $p(y \mid x_0)$ depends on the number $k$ of up spins alone, and $P_w(k) \propto P(k)\,p(y\mid k)^w$. **Predict, then run:** will your samples follow it for $w$ above 1?
 """
 
 # %%
@@ -715,7 +716,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it. The claim is hard to see on the edge of a histogram, so here is one number, the probability that *no* spin is up, against $w$. The band is two standard errors.
+The samples do **not** follow it. In the table, more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number, the probability that *no* spin is up, against $w$. The band is two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -743,16 +744,13 @@ explorables.show("up_spins")
 
 # %% [markdown]
 r"""
-The tilted distribution hardly changes above $w = 1$, but your samples do: too many end in the clean state. The step size is not the reason. At $w = 1$ it makes *too few* clean states, and that error vanishes with more
-steps; the excess at large $w$ stays. Your code is right, and the scores are exact.
+The tilted distribution hardly changes above $w = 1$, but your samples do: too many end in the clean state. The step size, which makes *too few* clean states, is not the reason. The reason is that the tilted distributions at different $t$ are not the noised versions of one another, except at $w = 0$ and $w = 1$. Noise averages $p(y \mid x_0)^w$ over the data $x_0$ that could have led to $x$; tilting takes the
+power of the average, $p_t(y \mid x)^w = \mathbb E[p(y \mid x_0) \mid x]^w$. So running the noise process backwards with the tilted scores does not lead back. Guidance is a useful push; it does not sample a power of a posterior.
 
-The reason is that the tilted distributions at different $t$ are not the noised versions of one another, except at $w = 0$ and $w = 1$. The noise process does not lead from one to the next, so
-running it backwards with their scores does not lead back. Guidance is a useful push; it does not sample a power of a posterior. (Lab 3 has the smallest example, one Gaussian, with all formulas.)
+The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good. Do not rely on this luck: a poor gradient that is *large* near the data
+would ruin the samples.
 
-The learned gradient makes almost no difference, although it is poor near the data. The window of part 3 explains this: near the data the exact gradient is about $10^{-12}$, and guidance has
-nothing to do there. What counts is the gradient where the class is decided, and there the classifier is good. Do not rely on this luck: a poor gradient that is *large* near the data would ruin the samples.
-
-Here is the push as a film: twelve lattices of world 2, guided towards class 0 from the same noise.
+As a film: twelve lattices of world 2, guided towards class 0 from the same noise.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"
@@ -775,8 +773,8 @@ r"""
 
 ## Open exercise: the world in which guidance errs most
 
-*No points, no time limit.* Design a world of 36 spins in which the samples at $w = 3$ are as far from the tilted distribution as possible. `ups[c]` is the probability of "up" in component `c`, and each row
-of `weights` holds the shares of the components in one class. Why does your world fool guidance? Share your line with your class.
+*No points.* Design a world of 36 spins in which the samples at $w = 3$ are as far from the tilted distribution as possible. `ups[c]` is the probability of "up" in component `c`, and each row
+of `weights` holds one class. Why does your world fool guidance? Share your line with your class.
 """
 
 # %% role="illustration"
@@ -793,10 +791,9 @@ r"""
 
 > data → noise → score → sampler → **guidance (you are here)**
 
-In world 1 both classes are fair coins. So $p(y \mid x_t) = \tfrac12$ everywhere, the exact gradient is **zero**, and guidance must do nothing. An experiment whose correct result is "no effect" is a *negative
-control*: before you believe an effect, look for it where it cannot be.
+In world 1 both classes are fair coins. So $p(y \mid x_t) = \tfrac12$ everywhere, the exact gradient is **zero**, and guidance must do nothing. An experiment whose correct result is "no effect" is a *negative control*.
 
-So train a classifier in world 1, on a **stored** data set, as in real life: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
+Train a classifier in world 1 on a **stored** data set: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
 **Predict, then run:** how accurate will the first one be on its own data, and on new lattices?
 """
 
@@ -831,10 +828,10 @@ drawn(negative_control, "1.1 to 1.6")
 # %% [markdown]
 r"""
 > ### Exercise 1.7 · The negative control (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 15 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
 >
 > The classes of world 1 have the same distribution, and yet a trained classifier guides. In five to eight sentences: (a) **Why** does it, and what does it guide towards? (b) **How do you see
-> it** in the numbers above, without knowing the truth? Which of these numbers changes much, which hardly, and what does that mean? (c) What follows for a real data set, where no negative control is printed below the cell?
+> it** in the numbers above, without knowing the truth? When $w$ goes from 0 to 4, which of these numbers changes much, which hardly, and what does that mean? (c) What follows for a real data set, where no negative control is printed below the cell?
 """
 
 # %% [markdown] answer="lab1.negative_control_essay"
@@ -861,8 +858,7 @@ r"""
 ---
 # 8 · Four ways to add noise
 
-You meet four noise processes in this course. They differ in what happens to the data and in the direction of their clock. In the figure, time runs to the right, and the vertical axis is the
-value of one coordinate; darker means more probable. (It shows the square root of the density, which makes thin tails visible.) The table of symbols above has the formulas.
+The course's four noise processes differ in what happens to the data and in the direction of their clock. The vertical axis is the value of one coordinate; darker means more probable. (Shown is the square root of the density.) The table of symbols has the factors of data and noise in the first three; the fourth is explained below.
 """
 
 # %% role="illustration" hidden="The four noise processes"
@@ -874,9 +870,9 @@ r"""
 ---
 # Beyond · Noise that never leaves the simplex
 
-*Ungraded.* Gaussian noise turns letters into points that are neither letters nor probabilities. For discrete data there is another way: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$, with
+*Ungraded.* For discrete data there is another kind of noise: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$, with
 $\alpha$ at place $i$. (This $\alpha$ is a concentration, not the factor $\alpha(t)$ of part 2.) At $\alpha = 1$ the point is uniform on the simplex for every letter. As $\alpha$ grows, it moves to corner $i$,
-with the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
+with the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. (Below, a colour is a letter, their shares are 0.6, 0.3 and 0.1, and the arrows average over the letters that may have led to $x$.) The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
 """
 
 # %% role="illustration" hidden="The Dirichlet path"
@@ -888,7 +884,7 @@ Guidance needs the posterior of the letter *given the class*. It follows from th
 
 $$p(i \mid x, y) = p(i \mid x) + \frac{x_i\,\big(g_i - \langle x, g\rangle\big)}{\alpha - 1}.$$
 
-If $g$ is scaled by $w$, the result may leave the simplex; `simplex.project` returns the nearest point on it. Below are words of one letter, with an alphabet of three and two classes. At $w = 1$ the flow ends
+If $g$ is scaled by $w$, the result may leave the simplex; `simplex.project` returns the nearest point on it. Below are words of one letter out of three, with two classes. At $w = 1$ the flow ends
 in the distribution of the class. At $w = 3$ it goes beyond, but here not as far as the tilted distribution.
 """
 
@@ -901,7 +897,7 @@ r"""
 # What you can do now
 
 - write down the density, the posterior and the score of any mixture of independent sites, and rely on them at every noise level;
-- distinguish what a classifier knows from what its gradient is worth;
+- distinguish a classifier's accuracy from the quality of its gradient;
 - guide a sampler, and say in numbers what it samples and what it does not;
 - run a negative control before you believe an effect.
 

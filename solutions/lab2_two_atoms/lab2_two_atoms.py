@@ -2,8 +2,8 @@
 r"""
 # Lab 2 · The score you can write down
 
-Two atoms live on a ring. This world is so small that *everything* can be written down: the density at any noise level, its gradient,
-and the error of any network that claims to have learned it. You will train such networks and measure where they are wrong, and whether extra terms in the loss help.
+Two atoms live on a ring. In this small world *everything* can be written down: the density at any noise level, its gradient,
+and the error of any network. You will train networks and measure where they are wrong, and whether extra terms in the loss help.
 
 Run the next two cells: the set-up, and a picture of what you will build.
 """
@@ -36,17 +36,17 @@ lab2.draw_opening()
 
 # %% [markdown]
 r"""
-A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows. Left is the exact score, which you will write down. In the middle is
-the score of a network that you will train. It is far too weak, and still the network generates the states on the right. Why?
+A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows (darker is stronger). Left is the exact score, which you will write down. In the middle is
+the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
-This lab covers all of the course's map but guidance, the subject of the other labs.
+This lab covers all of the course's map but guidance.
 
 > **data → noise → score → sampler → guidance**
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 3.5 to 4.5 hours, reading and some minutes of waiting included |
+| Time | 5 to 6 hours, reading and some minutes of waiting included. Split it after part 4 |
 | GPU | not needed |
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
@@ -64,10 +64,10 @@ r"""
 | $x = (x_1, x_2)$ | `x`, shape `(b, 2)` | the places of the two atoms, each in $[0, 1)$; place 1 is place 0 again |
 | $x_0$ | `x0` | a state without noise |
 | $\sigma_d = 0.01$ | `sigma_d` | the standard deviation of each atom in the data |
-| $\sigma(t)$ | `sigma`, shape `(b, 1)` | the standard deviation of the noise at time $t$, from 0.001 to 0.2 |
+| $\sigma(t)$ | `sigma`, shape `(b, 1)` | the standard deviation of the noise at time $t$, from 0.001 to 0.2 (to 0.5 in part 7) |
 | $K(u;\, S)$ | | a Gaussian wrapped around the ring; $S^2 = \sigma_d^2 + \sigma^2$ is the variance of data plus noise |
-| $k$ | `IMAGES` | the number of a periodic copy, from $-5$ to 5 |
-| $P$, $\mu^P$ | `CENTRES` for $P = 1$ | one of the two orders of the atoms, and their centres in that order |
+| $k$ | `IMAGES`, a tuple | the number of a periodic copy, from $-5$ to 5 |
+| $P$, $\mu^P$ | `CENTRES` $= (0.25, 0.75)$ for $P = 1$ | one of the two orders of the atoms, and their centres in that order |
 | $s_t(x)$ | `score` | the score, $\nabla_x \log p_t(x)$. The network learns $\sigma s_t$ |
 
 `b` is the batch size. The same letter means different things in the four labs:
@@ -84,7 +84,8 @@ r"""
 > **data (you are here)** → noise → score → sampler → guidance
 
 In the data, the first atom is near $\frac14$ and the second near $\frac34$, each with standard deviation $\sigma_d = 0.01$. The left picture shows the atoms on the ring, the right one the
-same states as *points* in the square of $(x_1, x_2)$. The square has no edges: a point that leaves on one side comes back on the opposite side.
+same states as *points* in the square of $(x_1, x_2)$. The square has no edges: a point that leaves on one side comes back on the opposite side. Such a
+periodic arrangement of atoms is a *crystal*, and the square is its *cell*.
 """
 
 # %% role="illustration" hidden="The data, on the ring and in the square"
@@ -96,7 +97,7 @@ r"""
 
 $$K(u;\, S) = \sum_k \mathcal N(u + k;\ 0,\ S^2), \qquad u = x - c .$$
 
-Its score follows from a rule that you will use again and again. For a sum of positive terms,
+Its score follows from a rule that you will use again and again. For a sum of positive terms, $\nabla a_i = a_i \nabla \log a_i$, so
 
 $$\nabla \log \sum_i a_i = \sum_i r_i\, \nabla \log a_i, \qquad r_i = \frac{a_i}{\sum_j a_j} .$$
 
@@ -124,14 +125,13 @@ return -sum(b * o for b, o in zip(bells, offsets)) / sum(bells) / s**2
 ```
 </details>
 
-At $x = 0.75$, opposite the centre, the two nearest copies pull with equal strength in opposite directions. Just beside that place the score is *largest*.
+At $x = 0.75$, opposite the centre, the two nearest copies pull with equal strength in opposite directions.
 
-**Now two atoms.** They are of the same kind: swap them, and you have the same crystal. The data contain only one order, but a model must not prefer one. So our density has *two*
-peaks, one for each order $P$ of the atoms:
+**Now two atoms.** They are of the same kind: swap them, and you have the same crystal. The data contain only one order, but a model must not prefer one. So our density has *two* peaks, one for each order $P$ of the atoms:
 
 $$p_t(x) = \tfrac12 \sum_{P = 1}^{2} K(x_1 - \mu^P_1;\, S)\ K(x_2 - \mu^P_2;\, S), \qquad \mu^1 = (\tfrac14, \tfrac34),\quad \mu^2 = (\tfrac34, \tfrac14).$$
 
-Here $S^2 = \sigma_d^2 + \sigma^2$, because the variances of data and noise add up. Use the rule twice: over the copies of each atom, and over the two orders.
+Here $S^2 = \sigma_d^2 + \sigma^2$. Use the rule twice: over the copies of each atom, and over the two orders.
 
 **Predict, then run.** Far from both peaks the density is nearly 0. Is the score small there, too?
 """
@@ -142,7 +142,7 @@ predict("lab2.far_away", choice="")
 # %% [markdown]
 r"""
 > ### Exercise 2.1 · The analytic score
-> **4 points** · difficulty ●●●●○ · 40 minutes
+> **4 points** · difficulty ●●●●○ · 55 minutes
 >
 > Complete `analytic_score(x, sigma, sigma_d)`. It returns $\nabla_x \log p$ for the density above, with equal weight for both orders.
 > - `x` has the shape `(b, 2)` and `sigma` the shape `(b, 1)`: each sample has its own. `sigma_d` is a number.
@@ -199,8 +199,7 @@ explorables.show("ring_field")
 
 # %% [markdown]
 r"""
-At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the two pulls across it cancel, and this part of the score changes
-its sign. Remember these places: at small noise no training sample comes there, so no sample teaches a network what the score is.
+At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides. At small noise no training sample comes there to teach a network.
 
 > **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
 
@@ -217,8 +216,8 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
 >
-> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. The noisy state lies in the cell $[0, 1)$. Use the `noise` that you are given: a method that draws its own cannot be checked.
-> Do not modify the inputs. Both methods work on any device. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
+> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. The noisy state lies in the cell $[0, 1)$. Use the `noise` that you are given, and do not
+> modify the inputs. Both methods work on any device. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
 
 <details><summary>A nudge</summary>
 
@@ -250,7 +249,7 @@ show_or_say(lambda: lab2.draw_noised(ExponentialNoise()), "2.2")
 
 # %% [markdown]
 r"""
-Blue is your data with noise, grey the same with the atoms swapped. At $t = 1$ all places have been reached, but not equally often: there are holes around $(\frac14, \frac14)$ and
+Blue is your data with noise, grey the same with the atoms swapped. At $t = 1$ all places have been reached, but not equally often: there are holes (circled) around $(\frac14, \frac14)$ and
 $(\frac34, \frac34)$, because one atom must move half-way around the ring to get there. Part 7 returns to these holes.
 
 > **Remember:** $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$. Given $x_0$, its density is $K(x - x_0;\ \sigma)$.
@@ -262,8 +261,8 @@ $(\frac34, \frac34)$, because one atom must move half-way around the ring to get
 
 Pretend that you do not know the density. You have only samples $x_0$ and can add noise. Given $x_0$, the score of the noisy $x$ is known: $\nabla_x \log K(x - x_0;\ \sigma)$.
 
-Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean**, and by the rule of part 1 the mean of these arrows over all $x_0$ that could have led to $x$ is exactly
-$\nabla_x \log p_t(x)$. This is *denoising score matching*.
+Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean.** The density $p_t(x) = \sum_{x_0} p(x_0)\, K(x - x_0;\, \sigma)$ is a sum, and the share of a term is $p(x_0 \mid x)$. So by the
+rule of part 1 this mean is exactly $\nabla_x \log p_t(x)$: *denoising score matching*.
 
 This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Times $\sigma$, it is about 1 at all times. So the network $m_\theta(x, t)$
 learns $\sigma s$, and the loss is
@@ -273,12 +272,11 @@ $$\mathcal L(\theta) = \mathbb E\, \Big[ \big( m_\theta(x, t) - \sigma(t)\, \nab
 the mean over samples *and* atoms.
 
 > ### Exercise 2.3 · Denoising score matching on a ring
-> **3 points** · difficulty ●●●○○ · 25 minutes
+> **3 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the loss above for one batch, **averaged over batch and atoms**, as a tensor of shape `()`. Gradients flow from it to the model.
-> - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them: they may be the dataset's own memory.
-> - Each sample has its own time, uniform on $[0, 1]$, shape `(b, 1)`, and standard normal noise in the shape of `x0`. All these numbers are independent, and new in every call. (A random generator of your own is fine
->   if it does not start again.)
+> - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them.
+> - Each sample has its own time, uniform on $[0, 1]$, shape `(b, 1)`, and standard normal noise in the shape of `x0`. All these numbers are independent, and new in every call.
 > - `self.schedule.add_noise(x0, t, noise)` makes the noisy states, and `self.schedule.sigma(t)` is their width. The schedule may be any schedule, not only yours.
 > - The target is $\sigma\, \nabla_x \log K(x - x_0;\, \sigma)$, with all copies in `IMAGES`. (No $\sigma_d$ here: $x_0$ is known.)
 > - `self.model(x, t)` returns $\sigma s$.
@@ -290,11 +288,11 @@ You met the score of the wrapped Gaussian in 2.1: a mean of $-(u + k)/\sigma^2$ 
 </details>
 <details><summary>The shape of the answer</summary>
 
-Draw data; draw t and noise; add the noise; offsets of shape (b, 2, copies); softmax; target; mean of a square. Eight lines.
+Draw data; draw t and noise; add the noise; offsets of shape (b, 2, copies); softmax; target; mean of a square.
 </details>
 <details><summary>Isn't the target just minus the noise?</summary>
 
-On a line it is. On a ring the noise may have gone around, and the average over all ways from $x_0$ to $x$ has less variance.
+On a line it is. On a ring the noise may have gone around. The average over all ways from $x_0$ to $x$ has the same mean as minus the noise, and less variance.
 </details>
 """
 
@@ -324,7 +322,7 @@ class ScoreTrainer(Trainer):
 r"""
 ## The network
 
-The network is given: a small MLP that receives the time, and cosines and sines of the coordinates, which make it periodic. It averages over both orders of the atoms, so swapped inputs give swapped outputs, whatever
+The network is given: a small MLP of the time, and of cosines and sines of the coordinates, which make it periodic. It averages over both orders of the atoms, so swapped inputs give swapped outputs, whatever
 its weights are. This **permutation equivariance** forces it to learn the density with both orders.
 """
 
@@ -364,7 +362,7 @@ lab2.draw_training(history, or_precomputed(exact, lambda: 0.469, "The exact scor
 
 # %% [markdown]
 r"""
-The loss quickly comes close to the dashed line. **Do not trust it too much.** It evaluates the network only where noisy data *are*.
+The loss quickly comes close to the dashed line. **Do not trust the loss too much**: it tests the network only where noisy data *are*.
 
 > **Remember:** $\nabla_x \log p_t(x) = \mathbb E\big[\nabla_x \log K(x - x_0; \sigma) \mid x\big]$. Labs 3 and 4 train on the same principle.
 
@@ -390,6 +388,8 @@ nearly the variance $g^2$: the fresh noise.
 
 **The corrector** stays at its noise level and repairs. It is a step of Langevin dynamics of size $\tau$: its drift towards higher density and its noise balance when $x$ has the right distribution:
 $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
+
+In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
 
 > ### Exercise 2.4 · Predictor and corrector
 > **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 15 minutes
@@ -438,7 +438,7 @@ explorables.show("ring_walk")
 
 # %% [markdown]
 r"""
-First look at single walks, driven by your *exact* score:
+Single walks, driven by your *exact* score:
 """
 
 # %% role="illustration" hidden="Your picture: walks on the ring"
@@ -462,7 +462,7 @@ show_or_say(show_walks, "2.1, 2.2 and 2.4")
 r"""
 The atoms wander at first. Around $t = 0.8$ each pair has decided on an order, and then the walk only narrows.
 
-Now test the sampler alone. With the exact score, the distance of a sample to the crystal should follow the **Rayleigh distribution**, $p(r) = \frac{r}{w^2} e^{-r^2/2w^2}$, that of the length of a Gaussian vector.
+Now test the sampler alone. With the exact score, the distance of a sample to the nearer peak should follow the **Rayleigh distribution**, $p(r) = \frac{r}{w^2} e^{-r^2/2w^2}$, that of the length of a Gaussian vector.
 Here $w^2 = \sigma_d^2 + \sigma_{\min}^2$, because a little noise remains.
 
 **Predict, then run.** The score is exact. Are 21 steps enough for the exact distribution?
@@ -495,12 +495,12 @@ r"""
 > data → noise → **score (you are here, again)** → sampler → guidance
 
 At small noise nearly the whole square is empty, and score matching never evaluates the network there. But a walk that starts *anywhere* may have to cross the empty region. Can we teach the
-network about places without data, **without knowing the answer**? There are two ideas, each an extra term in the loss.
+network about them **without knowing the answer**? There are two ideas.
 
 ## Idea 1: the score obeys an equation
 
-Adding noise is diffusion: the density spreads like heat. For this process the Fokker-Planck equation is $\partial_t p = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t}\, \Delta p$. Divide by $p$ and take the gradient: the
-result is an equation for the score alone,
+Adding noise is diffusion: the density spreads like heat. A Gaussian of variance $v$ satisfies $\partial_v \mathcal N = \frac12 \Delta \mathcal N$, and so does any sum of such Gaussians. With $v = \sigma_d^2 + \sigma(t)^2$ this is the Fokker-Planck equation
+$\partial_t p = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t}\, \Delta p$. Divide by $p$ and take the gradient: the result is an equation for the score alone,
 
 $$\partial_t s = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t}\ \nabla_x \Big( \nabla_x \!\cdot s + \| s \|^2 \Big) .$$
 
@@ -513,7 +513,7 @@ Note that $\nabla \|s\|^2$ is *twice* the transposed Jacobian times $s$.
 </details>
 
 > ### Exercise 2.5 · The Fokker-Planck residual
-> **3 points** · difficulty ●●●●○ · 35 minutes
+> **3 points** · difficulty ●●●●○ · 45 minutes
 >
 > Complete `fokker_planck_residual(score, x, t, sigma)`. It returns $\partial_t s - \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t} \nabla_x (\nabla_x \!\cdot s + \|s\|^2)$, one number for each sample and coordinate, in the shape of `x`.
 > - `score(x, t)` is the score itself, not multiplied by $\sigma$; the score of each sample depends only on its own `x` and `t`. `sigma(t)` is any schedule.
@@ -528,8 +528,8 @@ derivative. For the outer gradient, build the number in the brackets and differe
 </details>
 <details><summary>The shape of the answer</summary>
 
-`x, t = x.detach().requires_grad_(), t.detach().requires_grad_()`; $s$; for each coordinate $i$ the gradients of $s_i$ with respect to `(x, t)`; the divergence $\sum_i \partial_i s_i$; the gradient of divergence plus squared norm
-with respect to `x`; the derivative of `sigma(t)**2` with respect to `t`.
+Copies of `x` and `t` that require gradients; $s$; for each coordinate the gradients of $s_i$ with respect to `(x, t)`; the divergence; the gradient of divergence plus squared norm
+with respect to `x`; the derivative of `sigma(t)**2`.
 </details>
 <details><summary>"Trying to backward through the graph a second time"</summary>
 
@@ -573,11 +573,11 @@ r"""
 ## Idea 2: scores at two times must agree
 
 Stand at $x$ at time $t$. Walk back a few predictor steps, to some $y$ at an earlier time. The noise level is $\sigma_{\text{start}}$ at $x$ and $\sigma_{\text{end}} < \sigma_{\text{start}}$ at $y$, so between them only noise of
-variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. The argument of part 3, with $y$ in the place of $x_0$, says
+variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. If the walk is exact, the argument of part 3, with $y$ in the place of $x_0$, says
 
 $$s_t(x) = \mathbb E\,\big[\, \nabla_x \log K\big(x - y;\ \sqrt{\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2}\,\big)\ \big|\ x \,\big] .$$
 
-So $y$ gives a *target* for the score at $x$, without any data. The walk takes the network's own score, and the network must agree with where it leads: **consistency**.
+So $y$ gives a *target* for the score at $x$, without any data. In training the walk takes the network's own score, which is not exact; the network must agree with where its walk leads: **consistency**.
 
 > ### Exercise 2.6 · The target of consistency
 > **1 point** · difficulty ●●○○○ · 10 minutes
@@ -610,13 +610,7 @@ def consistency_target(
 r"""
 ## A trap: one step says nothing
 
-How far should the walk go? **Predict, then run:** after *one* step of the network's own score, what is the mean target? The next cell averages the target over many walks, at a place where your network is wrong.
-
-<details><summary>The computation, when you have predicted</summary>
-
-One step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's mean is $\sigma\, \mathbb E[(y - x)/g^2] = \sigma s_\theta(x)$: what the network returns already. The expected gradient is zero, *whatever it
-returns*. Only a walk of several steps, which uses the score at *other* places and times, brings new information.
-</details>
+How far should the walk go? **Predict, then run:** after *one* step of the network's own score, what is the mean target, at a place and time ($t = 0.95$) where your network is wrong?
 """
 
 # %%
@@ -634,8 +628,14 @@ show_or_say(show_tautology, "2.1 to 2.4 and 2.6")
 
 # %% [markdown]
 r"""
-One step returns the network's own number, within about two standard errors (the number after ±). Longer walks come closer to the exact value, because they end where the network is better. Where it
-is wrong all along the walk, the target is wrong, too.
+One step returns the network's own number, within about two standard errors (the number after ±). Longer walks come closer to the exact value, because they end where the network is better. Where the network
+is wrong all along the walk, so is the target.
+
+<details><summary>The computation</summary>
+
+One step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's mean is $\sigma\, \mathbb E[(y - x)/g^2] = \sigma s_\theta(x)$: what the network returns already. The expected gradient is zero, *whatever it
+returns*. Only a walk of several steps, which uses the score at *other* places and times, brings new information.
+</details>
 
 > **Remember:** residual and target need no data. Part 6 tests whether they help.
 
@@ -648,18 +648,17 @@ Train the same network from the same start with the same number of steps, and ch
 
 | experiment | extra term, at states drawn uniformly | weight |
 |---|---|---|
-| none | | |
+| none | nothing | 0 |
 | regression | squared error against *your exact score*. An **oracle**: no real problem has it | 1 |
 | Fokker-Planck | mean square of your residual | $10^{-5}$ |
-| consistency (Beyond) | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
-| consistency, exact guide (Beyond) | the same, but your exact score drives the walks: half an oracle | $10^{-3}$ |
+| consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
+| consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The extra term uses as many states as the batch in the regression, half as many in the consistency runs, and 64 in Fokker-Planck, because second derivatives are expensive. Remember this when you compare costs.
+The extra term uses as many states as the batch in the regression, half as many in the consistency runs, and 64 in Fokker-Planck, because second derivatives are expensive. 
 
-The cell below trains all five: without a GPU 1,500 steps each, up to half a minute; with a GPU 16,000 steps, and your numbers will differ from those quoted below. In a shell:
-`python -m utils.experiments run all --answers lab2_two_atoms.ipynb`.
+The next figure trains all five: without a GPU 1,500 steps each, some minutes in all; with a GPU 16,000 steps, and your numbers will differ from those quoted below.
 
-**Predict, then run.** For each extra term: does it help where data are rare? Where they are common? What does a step cost?
+**Predict, then run.** What do the extra terms do where data are common?
 """
 
 # %%
@@ -687,7 +686,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Take your time with this figure: exercise 2.7 asks about it.
+Exercise 2.7, at the end of part 7, asks about this figure.
 
 <details><summary>Compare with your own reading, when you have one</summary>
 
@@ -719,7 +718,7 @@ plt.show()
 r"""
 The plain network guessed the directions well. With the Fokker-Planck term most of the square has turned yellow: the equation is obeyed there, and the score is gone.
 
-**Predict, then run.** How bad is that for *samples*? The walk starts anywhere.
+**Predict, then run.** A walk starts anywhere. From which networks do many states stay away from the peaks?
 """
 
 # %%
@@ -733,8 +732,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-With one exception, the samples are better than the error curve suggests. Why? Think of where the walks *are* when the noise is small. A few states stay far from the crystal, because the learned score is
-too weak to bring them back; with the Fokker-Planck term, more than a quarter of them do.
+From all networks but one, only a few per cent of the states stay away from the peaks, although the score far away is wrong by nearly its own size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+too weak to bring back more than a quarter of the states.
 
 Here is the distribution of *one* atom on the way, for the plain network. (The last three panels are enlarged, with both peaks folded onto one.)
 """
@@ -756,14 +755,13 @@ analysis.show_film(results["analytical"], "exact score")
 
 # %% [markdown]
 r"""
-Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker. Where the arrows part, the exact score turns at once, and the learned one turns slowly.
+Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker. Where the arrows part, the exact score turns at once, the learned one slowly.
 
 > **Remember:** score matching is accurate where the training samples are. A sampler works as long as it stays there.
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. Change the regulariser, its weight, the
-steps or the batch. The oracle counts in a class of its own. Share your line with your class.
+*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. The oracle counts in a class of its own. Share your line with your class.
 """
 
 # %% role="illustration"
@@ -804,18 +802,17 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-The exact distances at the start are in the legend: 0.17, 0.023 and 0.00004. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them. Do not subtract the dashed level: a
-distance far above it is nearly unaffected, and one near it is unknown. (The hump at $t = 0.8$ is the sampler's error: it lags behind while the distribution contracts.)
+The exact distances at the start are in the legend: 0.17, 0.023 and 0.00004. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them. Chance adds to these counts, but not simply: it hardly changes a large distance, and it hides a small one. (The hump at $t = 0.8$ is the sampler's error: it lags behind while the distribution contracts.)
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start gives both orders the right share, one half. Do not rely on that: if one order were twice as probable, the shares would be
+With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start is symmetric under the swap, so it gives both orders the right share, one half. Do not rely on that: if one order were twice as probable, the shares would be
 wrong, and once the noise is small no step can repair them.
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 30 minutes
 >
 > In eight to twelve sentences:
-> (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Explain **one** effect: either one of these, or why the samples suffer less
-> than the error curve suggests.
+> (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Explain **one** effect: either one of these, or why so few
+> samples suffer from a score that is wrong nearly everywhere.
 > (b) Why does sampling start from the wrong distribution when $\sigma_{\max} = 0.2$, how large is the error, and what would you change?
 """
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+from autograder import ROOT
+from autograder.course.labs import find_lab
+from autograder.course.source import read_source
 from utils.runtime import Budget, setup
 
 
@@ -25,6 +32,7 @@ def test_a_bad_budget_is_named(monkeypatch):
 
 
 def test_setup_prints_one_line_and_seeds_everything(capsys, monkeypatch):
+    importlib.import_module("utils.data")  # adds its fact to the line
     monkeypatch.setenv("LAB_BUDGET", "ci")
     draws = []
     for _ in range(2):
@@ -33,3 +41,13 @@ def test_setup_prints_one_line_and_seeds_everything(capsys, monkeypatch):
     assert draws[0] == draws[1]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and "budget ci" in lines[0] and "data:" in lines[0]
+
+
+@pytest.mark.parametrize("lab", ["lab1", "lab2"])
+def test_labs_without_images_do_not_import_them(lab):
+    """Else their first cell says that MNIST will be downloaded, and a student waits for it."""
+    source = read_source(find_lab(lab))
+    setup_cell = next(cell.source for cell in source.cells if "device, budget = setup(" in cell.source)
+    imports = [line for line in setup_cell.splitlines() if line.startswith(("from utils", "import utils"))]
+    code = "\n".join([*imports, "import sys", "assert 'utils.data' not in sys.modules"])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -43,12 +43,13 @@ CATALOGUE = {
             "up_spins",
             "lab1",
             "What the guidance scale does to a distribution",
-            "Choose a world, then change w. The bars are exact: they are the number of up spins in a lattice of 36.",
+            "Choose a world, then change w. Bars (exact) and dots (samples) show how many of 36 spins are up.",
             "If guidance sampled p(x) p(y | x)^w, the number of up spins would follow the tilted distribution. Beyond "
             "w = 1 that distribution hardly changes, because the class of nearly every lattice is already certain. "
             "Guided samples nevertheless keep moving: with larger w, more and more of them have no spin up.",
             "The number of up spins in world 2: bars for the tilted distribution at w = 3, which nearly cover the "
-            "distribution of the class. Below, P(no spin up) against w: the tilted curve is flat beyond w = 1.",
+            "distribution of the class, and dots for guided samples. Below, P(no spin up) against w: the tilted curve "
+            "is flat beyond w = 1, and the samples rise above it.",
         ),
         Explorable(
             "ring_field",

@@ -15,12 +15,13 @@ from utils.alternative_text import describe
 from utils.fallback import stored_tensors
 from utils.plane import draw_arrow
 from utils.plotting import show_table, smooth
-from utils.style import BLUE, GREEN, GREY, ORANGE, RED, SKY, bare, letter_colors
+from utils.style import BLUE, GREEN, GREY, ORANGE, PINK, SKY, bare, letter_colors
 from utils.toy_data import generator
 from utils.toy_problems import SPINS, ToyProblem
 from utils.vp import T_MIN, alpha, sigma
 
 Function = Callable[..., Tensor]  # one of the student's answers
+WINDOW_START, WINDOW_ENDS = 0.2, (0.7, 0.9)  # the times between which the class of worlds 2 and 3 is open
 
 
 def lattices(x: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ def draw_noising(add_noise: Function) -> None:
     Args:
         add_noise: the answer to 1.2.
     """
-    shown = [0.001, 0.1, 0.2, 0.3, 0.4, 0.6, 1.0]
+    shown = [0.001, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0]
     up = torch.tensor([0.0, 1.0, 0.1, 0.5])[:, None].expand(-1, 36)
     x0 = 2 * torch.bernoulli(up, generator=generator(3))[..., None] - 1
     noise = torch.randn(x0.shape, generator=generator(4))
@@ -155,17 +156,17 @@ def draw_noising(add_noise: Function) -> None:
 def draw_posterior(
     problems: Sequence[ToyProblem], class_posterior: Function, add_noise: Function, sample_ensemble: Function
 ) -> None:
-    """Draw the posterior of class 0 by time for lattices of class 0, and their mean.
+    """Draw the posterior of class 0 by time for lattices of class 0, their mean, and the times that decide the class.
 
     Args:
-        problems: two problems of spins.
+        problems: world 2 and world 3.
         class_posterior: the answer to 1.3.
         add_noise: the answer to 1.2.
         sample_ensemble: the answer to 1.1.
     """
     _, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
     grid = torch.linspace(T_MIN, 1, 60, dtype=torch.float64)
-    for ax, problem in zip(axes, problems):
+    for ax, problem, end in zip(axes, problems, WINDOW_ENDS):
         x0 = problem.embed(sample_ensemble(problem, 0, 400, generator(1)))
         noise = torch.randn(x0.shape, generator=generator(2), dtype=torch.float64)
         rows = []
@@ -173,6 +174,7 @@ def draw_posterior(
             t = s.expand(400, 1, 1)
             rows.append(class_posterior(add_noise(x0, t, noise), t, problem)[:, 0])
         curves = torch.stack(rows)
+        ax.axvspan(WINDOW_START, end, color=SKY, alpha=0.15, linewidth=0, label="the class is open")
         ax.plot(grid, curves[:, :40], color=GREY, alpha=0.35, linewidth=0.7)
         ax.plot(grid, curves.mean(1), color=BLUE, linewidth=2.5, label="mean over class 0")
         ax.axhline(0.5, color=ORANGE, linestyle="--", label="the prior")
@@ -247,8 +249,8 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     push = w * (of_class - whole)
     for label, arrows, color in (
         ("s: the score of the world", whole, BLUE),
-        (f"w g: the push, w = {w:g}", push, ORANGE),
-        ("s + w g: guided", whole + push, RED),
+        (f"w g: the push, w = {w:g}", push, PINK),
+        ("s + w g: guided", whole + push, GREEN),
     ):
         for start, arrow in zip(points[..., 0], arrows[..., 0]):
             draw_arrow(ax, start, start + arrow / 6, color, mutation_scale=16)
@@ -257,7 +259,12 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     ax.plot(*points[..., 0].T, "o", color="#222222", markersize=6, zorder=4)
     ax.plot([-corner, corner], [-corner, corner], "X", color="#222222", markersize=9, label="data of class 0 and 1")
     ax.plot([-corner, corner], [corner, -corner], "x", color="#222222", markersize=8, label="data of class 1 only")
-    ax.set(xlabel="first spin", ylabel="second spin", aspect="equal", title=f"Two spins at t = {time:g}")
+    ax.set(
+        xlabel="first spin",
+        ylabel="second spin",
+        aspect="equal",
+        title=f"Two spins at t = {time:g}: the data shrink to ±{corner:.2f}",
+    )
     ax.grid(False)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
     describe(

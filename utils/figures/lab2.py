@@ -118,7 +118,7 @@ def draw_my_field(analytic_score: Function, states: int) -> None:
 
 
 def draw_noised(schedule: NoiseSchedule) -> None:
-    """Draw noisy states at five times; in grey the same with the atoms swapped.
+    """Draw noisy states at five times, in grey the same with the atoms swapped, and circles around the holes.
 
     Args:
         schedule: the answer to 2.2.
@@ -127,11 +127,14 @@ def draw_noised(schedule: NoiseSchedule) -> None:
     _, axes = plt.subplots(1, 5, figsize=(11, 2.6), sharey=True)
     for ax, t in zip(axes, (0.0, 0.4, 0.7, 0.9, 1.0)):
         x = schedule.add_noise(x0, torch.full((len(x0), 1), t), torch.randn_like(x0))
-        ax.scatter(*x.flip(1).T, s=2, color=GREY, alpha=0.25, linewidths=0, rasterized=True)
-        ax.scatter(*x.T, s=2, color=BLUE, alpha=0.35, linewidths=0, rasterized=True)
+        ax.scatter(*x.flip(1).T, s=2, color=GREY, alpha=0.25, linewidths=0, rasterized=True, label="swapped")
+        ax.scatter(*x.T, s=2, color=BLUE, alpha=0.35, linewidths=0, rasterized=True, label="your data")
         ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="atom 1", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
         ax.set_title(f"t = {t:g}, σ = {float(schedule.sigma(torch.tensor([[t]]))):.3f}", fontsize=9)
         ax.grid(False)
+    for place in CENTRES:  # rarely reached: one atom must move half-way around the ring
+        axes[-1].add_patch(plt.Circle((place, place), 0.12, fill=False, linestyle="--", color="#222222"))
+    axes[0].legend(fontsize=8, loc="lower left", markerscale=4)
     axes[0].set_ylabel("atom 2")
     describe("Noisy states on the square at five times, and in grey the same with the atoms swapped.")
     plt.show()
@@ -206,10 +209,10 @@ def draw_radii_by_steps(radii: dict[int, Tensor]) -> None:
         sns.histplot(x=found.numpy(), label="your samples", **look)
         ax.plot(r, r / w**2 * np.exp(-(r**2) / (2 * w**2)), color="#222222", label="Rayleigh distribution")
         ax.set_title(f"{steps} steps: mean {found.mean():.4f} (exact {w * math.sqrt(math.pi / 2):.4f})", fontsize=10)
-        ax.set(xlabel="distance to the crystal", ylabel="", yticks=[])
-    axes[0].legend(fontsize=8)
+        ax.set(xlabel="distance to the nearer peak", ylabel="", yticks=[])
+    axes[0].legend(fontsize=8, loc="center right")
     describe(
-        "Histograms of the distance of generated states to the crystal for three numbers of steps, with the exact "
+        "Histograms of the distance of generated states to the nearer peak for three numbers of steps, with the exact "
         "density drawn over them."
     )
     plt.show()
@@ -253,7 +256,7 @@ def draw_start(curves: dict[float, Sequence[float]], chance: Sequence[float]) ->
         exact = uniform_distance(sigma_max)
         ax.plot(t, curve, marker=marker, color=color, label=f"σ_max = {sigma_max:g}, counted (exact start {exact:.2g})")
         ax.plot([1.02], [exact], marker="<", markersize=9, color=color, clip_on=False)
-    ax.plot(t, chance, "--", color=GREY, label="by chance")
+    ax.plot(t, chance, "--", color=GREY, label="by chance, at σ_max = 0.5")
     ax.set(xlabel="time t (walks go from 1, left, to 0)", ylabel="total variation", xlim=(1.03, -0.03), ylim=(0, None))
     ax.set_title("Walks against the forward process; the triangles are exact")
     ax.legend(fontsize=8)

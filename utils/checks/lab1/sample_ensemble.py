@@ -330,7 +330,7 @@ def require_majority_share(judge: Judge, spins: Tensor) -> None:
         judge.fail(
             "majority_up",
             f"{ups / total:.0%} of the spins point up, but the majority should point down. "
-            "Print the mean of what the function returns before you trust its name.",
+            "Print the mean of what `majority_down` returns before you trust its name.",
         )
     judge.fail(
         "majority_share",

@@ -194,7 +194,7 @@ def check_known(judge: Judge, run: str) -> None:
         )
     words = {
         "near": "Does the other order, which is far away, pull there as well?",
-        "swapped": "It is the place of the second order: the same x with the atoms swapped is right.",
+        "swapped": "Here x is near the peak of the second order. Near the first peak your score is right.",
         "edge": "The shortest way from the second atom's place to x crosses the cell's edge.",
     }
     judge.fail(
@@ -240,7 +240,8 @@ def check_run(judge: Judge, run: str, score: Tensor) -> None:
         abs(actual - expected) <= tolerance * max(1.0, abs(expected)),
         code,
         "Your score is not the gradient of the log density of the two atoms "
-        f"(tested at noise levels up to {high:g}): a sum over it is {actual:.9g}, not {expected:.9g}. {words}",
+        f"(tested at noise levels up to {high:g}): the mean of its elements, each times a fixed random number, is "
+        f"{actual:.9g}, not {expected:.9g}. {words}",
     )
 
 

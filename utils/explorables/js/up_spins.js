@@ -32,7 +32,7 @@ function tilted([own, other], w) {
 }
 
 start("up_spins", (frame) => {
-  frame.state = { world: 0, w: 3, samples: false };
+  frame.state = { world: 0, w: 3, samples: true };
   const classes = WORLDS.map(pmf);
   const bars = frame.stage({ label: "The distribution of the number of up spins", height: () => 236 });
   const curve = frame.stage({ label: "The probability of no up spin against w", height: () => 190 });
