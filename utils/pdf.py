@@ -340,3 +340,21 @@ def place(file: Path, alt: str) -> str:
     return (
         f'#picture("{file.name}", {width * scale:.1f}pt, {height * scale:.1f}pt, {json.dumps(alt, ensure_ascii=False)})'
     )
+
+
+def draw_pages(notebook: NotebookNode, page_file: Path, author: str) -> int:
+    """Write the PDF. If that fails, print one line, because the notebook is what is graded.
+
+    Args:
+        notebook: what to draw.
+        page_file: the PDF's path.
+        author: the student's name.
+
+    Returns:
+        The number of pages, or 0 if there is no PDF.
+    """
+    try:
+        return notebook_to_pdf(notebook, page_file, page_file.stem, author)
+    except Exception as error:  # no network, another program has the old PDF open, the disk is full
+        print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
+        return 0

@@ -321,6 +321,8 @@ def make_submission(lab: str, *files: str | Path, pdf: bool = True, author: str 
         return None
     import nbformat
 
+    from utils.pdf import draw_pages
+
     for file in files:
         if not Path(file).is_file():
             raise FileNotFoundError(f"{file} is not a file in {Path.cwd()}")
@@ -378,26 +380,6 @@ def extra_files(files: Iterable[str | Path], own: Mapping[str, Path | None]) -> 
             raise ValueError(f"two files are called {file.name}, and the zip has no folders: rename one of them")
         chosen[file.name] = file
     return list(chosen.values())
-
-
-def draw_pages(notebook: NotebookNode, page_file: Path, author: str) -> int:
-    """Write the PDF. If that fails, print one line, because the notebook is what is graded.
-
-    Args:
-        notebook: what to draw.
-        page_file: the PDF's path.
-        author: the student's name.
-
-    Returns:
-        The number of pages, or 0 if there is no PDF.
-    """
-    from utils.pdf import notebook_to_pdf
-
-    try:
-        return notebook_to_pdf(notebook, page_file, page_file.stem, author)
-    except Exception as error:  # no network, another program has the old PDF open, the disk is full
-        print(f"\nThe PDF could not be made ({type(error).__name__}: {error}). The zip holds your notebook without it.")
-        return 0
 
 
 def print_how_to_submit(lab: str) -> None:

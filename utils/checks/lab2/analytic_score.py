@@ -239,9 +239,8 @@ def check_run(judge: Judge, run: str, score: Tensor) -> None:
     judge.require(
         abs(actual - expected) <= tolerance * max(1.0, abs(expected)),
         code,
-        "Your score is not the gradient of the log density of the two atoms "
-        f"(tested at noise levels up to {high:g}): the mean of its elements, each times a fixed random number, is "
-        f"{actual:.9g}, not {expected:.9g}. {words}",
+        f"Your score is not the gradient of the log density of the two atoms, at noise levels up to {high:g}. "
+        f"The mean of its elements, each times a fixed random number, is {actual:.9g}, not {expected:.9g}. {words}",
     )
 
 

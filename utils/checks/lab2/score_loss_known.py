@@ -157,7 +157,7 @@ def check_target(judge: Judge, loss: float, gradient: Tensor) -> None:
             "target_varies" if spread < 2 else "target_varies_widely",
             "Every atom was pushed forward by 2 sigma, so the target is the same number for all of them. Yours "
             f"differ with a standard deviation of {spread:.2g}: they contain something else than x - x0 and sigma. "
-            "Minus the noise? On a ring the noise may have gone around: use x.",
+            "If that is the noise: on a ring it may have gone around.",
         )
     fail_by_ratio(judge, float(target.mean()) / -2)
 
