@@ -32,6 +32,8 @@ from tests.lab4_class import grade_class
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
 # Files whose tests take long and share nothing. The tests of any other file stay in one process.
 SPLIT = ("docs/test_contributing.py", "course/test_notebooks.py", "validation/test_kill_matrix.py")
+# Files that judge thousands of answers, which takes twice as long while lines are counted. Others cover the same code.
+UNCOVERED = ("exercises/test_robust.py",)
 # Set by pytest for each phase of a test, or by a library when it is imported for the first time.
 SET_BY_OTHERS = ("PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_")
 
@@ -56,9 +58,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that start bubblewrap or drive Chromium, and let the longest tests begin first."""
+    """Mark the tests that start bubblewrap, drive Chromium or count no lines, and let the longest tests begin first."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(SPLIT))
     for item in items:
+        if item.path.as_posix().endswith(UNCOVERED) or "/tests/validation/" in item.path.as_posix():
+            item.add_marker("no_cover")
         for fixture, marker in MARKER_OF_FIXTURE.items():
             if fixture in item.fixturenames:
                 item.add_marker(marker)

@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -67,6 +68,9 @@ def environment(root: Path) -> dict[str, str]:
     }
 
 
+WINDOWS: list[Any] = []  # of this process: none, or one
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A headless Chromium."""
@@ -80,8 +84,20 @@ def browser(tmp_path_factory):
     for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
         options.add_argument(flag)
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    WINDOWS.append(window)
     yield window
     window.quit()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_page_is_left_open():
+    """Leave the last page of a file's tests: a film on it would take time from all tests that follow."""
+    yield
+    for window in WINDOWS:
+        from selenium.common.exceptions import WebDriverException
+
+        with contextlib.suppress(WebDriverException):
+            window.get("about:blank")
 
 
 @pytest.fixture(scope="session")
