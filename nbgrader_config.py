@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from autograder.feedback.formgrader import secure_formgrader
+from autograder.gradebook.fresh_course import read_unknown_labs
 from autograder.gradebook.times import refuse_unknown_zones
 
 c = get_config()  # noqa: F821 nbgrader defines it
@@ -61,3 +62,4 @@ c.LateSubmissionPlugin.penalty_method = "none"
 # More time for single students: a table with the columns student, lab and extension (docs/instructor.md).
 c.Extensions.table = str(COURSE / "extensions.csv")
 refuse_unknown_zones()
+read_unknown_labs()
