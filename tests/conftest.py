@@ -26,7 +26,6 @@ from autograder.course.source import read_source
 from autograder.running.bubblewrap import bubblewrap
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
-from tests.lab4_class import grade_class
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
@@ -136,6 +135,8 @@ def scheduler(needs_bubblewrap):
 @pytest.fixture(scope="session")
 def graded_class(scheduler, tmp_path_factory) -> Path:
     """The course of a class graded with feedback pages, for all processes of this run: read it, or copy it."""
+    from tests.lab4_class import grade_class  # brings nbgrader, which most runs of a few tests do not need
+
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graded_class"
     with open(f"{folder}.lock", "w") as lock:

@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_SENTENCES: WeakKeyDictionary[Figure, str] = WeakKeyDictionary()
-_WITH_PANELS: WeakKeyDictionary[Figure, str] = WeakKeyDictionary()  # their sentence is followed by the panels' titles
+# Figure -> its sentence, and whether the titles of its panels follow.
+_SENTENCES: WeakKeyDictionary[Figure, tuple[str, bool]] = WeakKeyDictionary()
 LONGEST = 600  # letters of a description that is made of titles and labels
 
 
@@ -26,10 +26,7 @@ def describe(sentence: str, figure: Figure | None = None, panels: bool = False) 
         figure: the figure; the current one by default.
         panels: whether the titles of the panels are added when the figure is shown.
     """
-    figure = figure or plt.gcf()
-    _SENTENCES.pop(figure, None)
-    _WITH_PANELS.pop(figure, None)
-    (_WITH_PANELS if panels else _SENTENCES)[figure] = sentence
+    _SENTENCES[figure or plt.gcf()] = sentence, panels
 
 
 def description_of(figure: Figure) -> str:
@@ -41,12 +38,11 @@ def description_of(figure: Figure) -> str:
     Returns:
         The sentence that was given, or one made of the figure's titles and labels.
     """
-    if figure in _SENTENCES:
-        return _SENTENCES[figure]
     drawn = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
-    if figure in _WITH_PANELS:
-        titles = "; ".join(filter(None, map(title_of, drawn)))
-        return f"{_WITH_PANELS[figure]} Panels: {titles}." if titles else _WITH_PANELS[figure]
+    if figure in _SENTENCES:
+        sentence, with_panels = _SENTENCES[figure]
+        titles = "; ".join(filter(None, map(title_of, drawn))) if with_panels else ""
+        return f"{sentence} Panels: {titles}." if titles else sentence
     panels = [text for text in map(describe_panel, drawn) if text]
     kind = "A figure" if len(drawn) == 1 else f"A figure with {len(drawn)} panels"
     return f"{kind}: {'; '.join(panels)}."[:LONGEST] if panels else f"{kind} without titles."

@@ -127,13 +127,16 @@ def items_csv(document: dict) -> str:
     ]
     for row in document["exercises"]:
         findings = " ".join(f"{finding['code']}:{finding['students']}" for finding in row["findings"])
-        value = f"undefined: {row['undefined']}" if row["discrimination"] is None else f"{row['discrimination']:.3f}"
         mean, share = ("" if row[key] is None else f"{row[key]:.3f}" for key in ("mean", "difficulty"))
-        numbers = [f"{row['max_points']:g}", str(document["graded"]), mean, share, value]
+        numbers = [f"{row['max_points']:g}", str(document["graded"]), mean, share, written_discrimination(row)]
         table.append([row["exercise"], row["title"], *numbers, findings])
     for row in document.get("predictions", []):
         letters = " ".join(f"{c['letter']}{'*' * c['happens']}:{c['students']}" for c in row["choices"])
-        value = f"undefined: {row['undefined']}" if row["discrimination"] is None else f"{row['discrimination']:.3f}"
-        numbers = ["", str(row["made"]), "", f"{row['right']:.3f}", value]
+        numbers = ["", str(row["made"]), "", f"{row['right']:.3f}", written_discrimination(row)]
         table.append([f"prediction {row['name']}", row["question"], *numbers, letters])
     return csv_text(table)
+
+
+def written_discrimination(row: dict) -> str:
+    """Return the discrimination of an exercise or a prediction, or why it has none."""
+    return f"undefined: {row['undefined']}" if row["discrimination"] is None else f"{row['discrimination']:.3f}"
