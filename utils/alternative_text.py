@@ -64,7 +64,7 @@ def describe_panel(ax: Axes) -> str:
 
 
 def title_of(ax: Axes) -> str:
-    """Return the title of a panel, wherever it stands.
+    """Return the title of a panel, on whichever side it is.
 
     Args:
         ax: the panel.

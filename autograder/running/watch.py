@@ -87,7 +87,7 @@ class Watch:
         are the proportional shares measured, which is slow and exact. No process but the template is taken to share
         anything: one that was forked may have replaced every page, and one that runs another program shares none.
         Shared memory without a file stays allocated when a process no longer has its pages, so its full size counts.
-        Each mapping takes memory of the kernel, also one whose pages nobody has touched, so their number is bounded.
+        Each mapping takes memory of the kernel, also one whose pages were never touched, so their number is bounded.
         """
         most, self.looks = self.limits.memory_bytes, self.looks + 1
         if (
