@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from autograder.course.cells import CODE_STUB, TEXT_STUB
 from autograder.feedback.formgrader import secure_formgrader
 from autograder.gradebook.fresh_course import read_unknown_labs
 from autograder.gradebook.times import refuse_unknown_zones
@@ -24,8 +25,8 @@ c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__"
 
 c.Sandboxed.store = str(COURSE / "store")
 
-c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError()"}
-c.ClearSolutions.text_stub = "*Your answer here.*"
+c.ClearSolutions.code_stub = {"python": CODE_STUB}
+c.ClearSolutions.text_stub = TEXT_STUB
 
 # Ours: repair, by the submission's own release, instead of DeduplicateIds and OverwriteCells; the sandbox and the judge
 # instead of Execute.

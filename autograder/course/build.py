@@ -5,17 +5,16 @@ The instructor notebook keeps the outputs of its last execution where its cells 
 
 from __future__ import annotations
 
+import copy
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder import ROOT
-from autograder.course.cells import BOOTSTRAP_END, HAND_IN_TAGS
+from autograder.course.cells import BOOTSTRAP_END, CODE_STUB, HAND_IN_TAGS, TEXT_STUB
 from autograder.course.freshness import is_fresh, remember_fresh
 from autograder.course.labs import Lab
 from autograder.course.source import read_source
@@ -78,22 +77,29 @@ def own_part(cell: NotebookNode) -> str:
 
 
 def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
-    """Return what nbgrader's generate_assignment makes of the instructor notebook. It works in a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "source", lab.name, f"{lab.name}.ipynb")
-        source.parent.mkdir(parents=True)
-        nbformat.write(instructor, source)
-        command = [
-            sys.executable, "-m", "nbgrader", "generate_assignment", lab.name, "--no-db", "--force", "--create",
-            f"--CourseDirectory.source_directory={source.parent.parent}",
-            f"--CourseDirectory.release_directory={folder}/release",
-            f"--CourseDirectory.db_url=sqlite:///{folder}/gradebook.db",
-            "--log-level=WARN",
-        ]  # fmt: skip
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=with_bin_on_path())
-        if done.returncode != 0:
-            raise BuildError(f"nbgrader generate_assignment failed for {lab.name}:\n{done.stderr[-3000:]}")
-        notebook = nbformat.read(Path(folder, "release", lab.name, f"{lab.name}.ipynb"), as_version=4)
+    """Return what nbgrader's generate_assignment makes of the instructor notebook: its steps, without its start."""
+    from nbgrader import preprocessors as steps  # a second, which only builders pay
+    from traitlets.config import Config
+
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": CODE_STUB}
+    config.ClearSolutions.text_stub = TEXT_STUB
+    notebook, resources = copy.deepcopy(instructor), {}
+    for step in (
+        steps.LockCells,
+        steps.ClearSolutions,
+        steps.ClearOutput,
+        steps.CheckCellMetadata,
+        steps.ComputeChecksums,
+        steps.ClearHiddenTests,
+        steps.ClearMarkScheme,
+        steps.ComputeChecksums,
+        steps.CheckCellMetadata,
+    ):
+        try:
+            notebook, resources = step(config=config).preprocess(notebook, resources)
+        except Exception as error:  # nbgrader raises RuntimeError, ValueError and errors of its own
+            raise BuildError(f"nbgrader's {step.__name__} failed for {lab.name}: {error}") from error
     notebook.metadata = instructor.metadata.copy()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)

@@ -21,6 +21,11 @@ ROLES = ("setup", "definitions", "illustration")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
+# What students find in place of an answer.
+CODE_STUB = "# Your code here.\nraise NotImplementedError()"
+TEXT_STUB = "*Your answer here.*"
+
+
 CHECK = 'check("{name}")'
 
 

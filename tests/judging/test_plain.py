@@ -9,6 +9,7 @@ import pytest
 
 from autograder import ROOT
 from autograder.course.build import with_bin_on_path
+from autograder.course.cells import CODE_STUB, TEXT_STUB
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.exercises.kits.mutants import load as load_mutants
@@ -16,6 +17,12 @@ from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission
 
 SECRET = b"a secret"
+CONFIG = f"""\
+c = get_config()
+c.CourseDirectory.course_id = "plain"
+c.ClearSolutions.code_stub = {{"python": {CODE_STUB!r}}}
+c.ClearSolutions.text_stub = {TEXT_STUB!r}
+"""
 
 
 def answered(lab, exercise, mutant_name):
@@ -47,7 +54,7 @@ def course(tmp_path_factory):
         target = folder / "submitted" / name / lab.name
         target.mkdir(parents=True)
         nbformat.write(notebook, target / f"{lab.name}.ipynb")
-    (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'plain'\n")
+    (folder / "nbgrader_config.py").write_text(CONFIG)
     environment = with_bin_on_path() | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "grade", "OMP_NUM_THREADS": "1"}
     for command in (["generate_assignment", lab.name], ["autograde", lab.name]):
         done = subprocess.run(
@@ -70,6 +77,16 @@ def test_both_ways_grade_alike(course, sandbox):
         hardened[name] = judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET).points
     assert plain == hardened
     assert plain["blank"] == 0 and 0 < plain["inverted"] < plain["perfect"]
+
+
+def test_students_get_what_nbgraders_own_command_makes(course):
+    """The builder takes nbgrader's steps one by one, without its start."""
+    lab, folder, _ = course
+    theirs = nbformat.read(folder / "release" / lab.name / f"{lab.name}.ipynb", as_version=4)
+    ours = nbformat.read(lab.student, as_version=4)
+    assert [(c.id, c.source, c.metadata.get("nbgrader")) for c in theirs.cells] == [
+        (c.id, c.source, c.metadata.get("nbgrader")) for c in ours.cells
+    ]
 
 
 def test_without_the_grader_a_test_cell_fails():
