@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -26,6 +24,7 @@ from autograder.course.source import read_source
 from autograder.running.bubblewrap import bubblewrap
 from autograder.running.limits import Limits
 from autograder.running.sandbox import Sandbox
+from tests.shared import made_once
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
@@ -137,16 +136,19 @@ def graded_class(scheduler, tmp_path_factory) -> Path:
     """The course of a class graded with feedback pages, for all processes of this run: read it, or copy it."""
     from tests.lab4_class import grade_class  # brings nbgrader, which most runs of a few tests do not need
 
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graded_class"
-    with open(f"{folder}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            beside = folder.with_name("being_graded")
-            shutil.rmtree(beside, ignore_errors=True)  # of a test that failed
-            grade_class(beside, scheduler)
-            beside.rename(folder)
-    return folder
+    return made_once(tmp_path_factory, "graded_class", lambda folder: grade_class(folder, scheduler))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The site, built once for all processes of this run."""
+    pytest.importorskip("sphinx", reason="the site's extra is not installed: pip install -e '.[site]'")
+    from docs.site import build
+
+    def make(folder: Path) -> None:
+        assert build.build(folder) == 0, "a link, or an answer: see above"
+
+    return made_once(tmp_path_factory, "site", make)
 
 
 @pytest.fixture(params=labs(), ids=lambda lab: lab.short)

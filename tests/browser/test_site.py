@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from autograder.course.labs import labs
 from docs.site.build import GUIDES
 from tests.browser import axe
-from tests.built_site import built_site, is_live
+from tests.browser.live import is_live
 from utils.explorables import CATALOGUE
 
 SIZES = (
@@ -23,12 +23,9 @@ PAGES = [
     *(f"labs/{lab.name}/{lab.name}.html" for lab in labs()),
     *(guide.replace(".md", ".html") for guide in GUIDES),
 ]
+# Pages made of the same parts as the last lab's; axe takes half a minute for each.
+ALIKE = [f"labs/{lab.name}/{lab.name}.html" for lab in labs()[:-1]]
 LOADED = "return [...document.querySelectorAll(arguments[0])].map(e => e.complete ? e.naturalWidth : 0)"
-
-
-@pytest.fixture(scope="module")
-def site():
-    return built_site()
 
 
 def test_from_the_front_page_to_a_lab(browser, site):
@@ -62,7 +59,7 @@ def test_folded_hints_and_code_open(browser, site):
         assert hint.size["height"] > closed + 10
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in PAGES])
 def test_a_page_has_no_serious_fault_of_accessibility_and_fits_a_phone(browser, site, name):
     found = []
     try:

@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from autograder.validation.kill_matrix import solved_lab
 from docs.site.live.export import NULL, checkpoint
-from tests.built_site import built_site, is_live
+from tests.browser.live import is_live
 from utils.nets import DigitClassifier
 from utils.training import CHECKPOINTS, load_weights
 
@@ -35,9 +35,9 @@ INK = (
 LIVE = "document.getElementById('live')"
 
 
-@pytest.fixture(scope="module")
-def site():
-    site = built_site()
+@pytest.fixture(scope="module", name="site")
+def live_site(site):
+    """The site, if it has the live network."""
     if not is_live(site):
         pytest.skip("npm or the ONNX exporter is missing: the site has no live network")
     return site

@@ -23,15 +23,10 @@ from docs.site import conf
 from docs.site.board.draw import fingerprint
 from docs.site.board.mistakes import GROUPS, PICTURES, all_mistakes
 from docs.site.live import export, pack
-from tests.built_site import built_site, is_live
+from tests.browser.live import is_live
 from tests.syllabus import minimum
 from utils.checks.exercise import load
 from utils.explorables import CATALOGUE
-
-
-@pytest.fixture(scope="module")
-def site():
-    return built_site()
 
 
 def page_of(site, lab):
