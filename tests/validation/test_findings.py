@@ -165,6 +165,7 @@ def test_the_model_answer_passes_both_verdicts_on_the_same_challenge(lab, solved
             assert verdict.points == entry.points and not verdict.findings
 
 
+@pytest.mark.slow
 def test_a_loss_that_takes_four_samples_at_a_time_is_right(lab, monkeypatch):
     """The full run takes more at a time: 10,000 challenges of this would last a day. One batch has 20,000 samples."""
     monkeypatch.setattr(kill_matrix, "CPU_LIMIT", 100.0)

@@ -18,46 +18,46 @@ from autograder.validation.long_run import pieces, targets
 from utils.checks.exercise import load
 
 
-def test_the_full_run_goes_on_where_it_stopped(lab, tmp_path, monkeypatch):
+def test_the_full_run_goes_on_where_it_stopped(lab4, tmp_path, monkeypatch):
     """Two challenges for each of two right answers, cut short after three."""
     monkeypatch.setattr(full, "ROOT", tmp_path)
     monkeypatch.setattr(full, "REPORTS", tmp_path / "docs")
-    code = {entry.name: "a fingerprint" for entry in load(lab.short)}
+    code = {entry.name: "a fingerprint" for entry in load(lab4.short)}
     monkeypatch.setattr(full, "fingerprints", lambda lab: dict(code))
     monkeypatch.setattr(full, "ROUNDS", 2)
-    tasks = [task for task in plan(lab, 2) if task.mutant.right][:2]
+    tasks = [task for task in plan(lab4, 2) if task.mutant.right][:2]
     monkeypatch.setattr(full, "targets", lambda lab, right, wrong: tasks)
     monkeypatch.setattr(full, "work", lambda missing, jobs, deadline: ((p, row_of(p), 0.5) for p in missing[:3]))
-    full.long_run(lab, None, None, 1, None)
-    first = json.loads((tmp_path / "docs" / f"{lab.short}.json").read_text(encoding="utf-8"))
+    full.long_run(lab4, None, None, 1, None)
+    first = json.loads((tmp_path / "docs" / f"{lab4.short}.json").read_text(encoding="utf-8"))
     assert first["challenges"] == 3 and first["planned"] == 4 and first["made"].startswith("Not complete, 75%")
     asked = []
     monkeypatch.setattr(
         full, "work", lambda missing, *_: asked.extend(missing) or ((p, row_of(p), 0.5) for p in missing)
     )
-    rows = full.long_run(lab, None, None, 1, None)
+    rows = full.long_run(lab4, None, None, 1, None)
     assert len(asked) == 1 and asked[0].first == 1
     assert [row.challenges for row in rows if row.challenges] == [2, 2] and all(
         row.ok for row in rows if row.challenges
     )
-    assert "Complete: 4 challenges" in (tmp_path / "docs" / f"{lab.short}.md").read_text(encoding="utf-8")
+    assert "Complete: 4 challenges" in (tmp_path / "docs" / f"{lab4.short}.md").read_text(encoding="utf-8")
     # A fresh clone has no journal: it goes on from the report, if that was made with the same code.
-    (tmp_path / "build" / "validate" / f"{lab.short}.jsonl").unlink()
-    again, asked[:] = full.long_run(lab, None, None, 1, None), []
+    (tmp_path / "build" / "validate" / f"{lab4.short}.jsonl").unlink()
+    again, asked[:] = full.long_run(lab4, None, None, 1, None), []
     assert [(row.challenges, row.good, row.findings) for row in again] == [
         (row.challenges, row.good, row.findings) for row in rows
     ]
-    full.long_run(lab, None, None, 1, None)
+    full.long_run(lab4, None, None, 1, None)
     assert not asked
     # Here the journal begins where the report ends.
     monkeypatch.setattr(full, "targets", lambda lab, right, wrong: [replace(task, challenges=3) for task in tasks])
     monkeypatch.setattr(full, "ROUNDS", 3)
     for times in (2, 0):
-        full.long_run(lab, None, None, 1, None)
+        full.long_run(lab4, None, None, 1, None)
         assert [piece.first for piece in asked] == [2] * times
         asked.clear()
     code[tasks[0].mutant.exercise] = "another fingerprint"
-    full.long_run(lab, None, None, 1, None)
+    full.long_run(lab4, None, None, 1, None)
     assert len(asked) == 6
 
 
@@ -72,8 +72,8 @@ def test_the_committed_report_is_of_this_lab_and_has_no_miss(lab, root):
     assert all(answer["caught"] == 0 for answer in right)
 
 
-def test_the_full_run_tries_everything_evenly(lab):
-    tasks = targets(lab, None, None)
+def test_the_full_run_tries_everything_evenly(lab4):
+    tasks = targets(lab4, None, None)
     cut = pieces(tasks)
     assert sum(piece.challenges for piece in cut) == sum(task.challenges for task in tasks)
     assert {piece.challenges for piece in cut[: len(tasks)]} == {1}, "first one challenge of each"
