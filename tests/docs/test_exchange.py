@@ -73,12 +73,14 @@ def answer(path):
     nbformat.write(notebook, path)
 
 
+@pytest.mark.slow
 def test_what_was_submitted_is_graded(played):
     _, said = played
     assert "lab4_mnist_cfg" in said["nbgrader list"]
     assert "1 of 1 submissions graded" in said["autograder grade lab4"] and "14 / 14" in said["autograder grade lab4"]
 
 
+@pytest.mark.slow
 def test_the_student_gets_the_page(played):
     places, _ = played
     (page,) = (places["student"] / LAB.name / "feedback").rglob("*.html")

@@ -120,6 +120,7 @@ def test_the_page_has_the_whole_way():
     assert set(ELSEWHERE) <= set(commands()), "a command that nobody runs any more"
 
 
+@pytest.mark.slow
 def test_the_address_is_set_once_and_everywhere(played, folder):
     student = folder / "guidance-labs" / "dist" / "student"
     notebook = (student / "labs" / LAB.name / f"{LAB.name}.ipynb").read_text()
@@ -129,11 +130,13 @@ def test_the_address_is_set_once_and_everywhere(played, folder):
     assert list(student.glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_collecting_says_what_it_took(played):
     said = next(text for command, text in played.items() if command.startswith("autograder collect"))
     assert "4 accepted, 0 skipped" in said and "halehal_103" in said and "those of Canvas" in said
 
 
+@pytest.mark.slow
 def test_grading_gives_each_student_the_points_they_earned(played, folder):
     with open(folder / "guidance-labs" / "grades.csv") as file:
         rows = {row["student_id"].split("_")[0]: row for row in csv.DictReader(file)}
@@ -145,16 +148,19 @@ def test_grading_gives_each_student_the_points_they_earned(played, folder):
     assert extended["timestamp"] == late["timestamp"] and float(extended["score"]) == 14
 
 
+@pytest.mark.slow
 def test_the_gradebook_has_the_names_of_the_archive(played, folder):
     with open(folder / "guidance-labs" / "grades.csv") as file:
         assert {row["last_name"] for row in csv.DictReader(file)} == {"lovelaceada", "didodia", "halehal", "graceg"}
 
 
+@pytest.mark.slow
 def test_grading_says_who_has_an_extension(played):
     said = played["autograder regrade lab4"]
     assert "Extensions: didodia_102 (+48 h), graceg_104 (+48 h)" in said
 
 
+@pytest.mark.slow
 def test_the_lms_gets_the_same_grades(played, folder):
     exports = folder / "guidance-labs" / "exports"
     with open(exports / f"{LAB.name}-canvas.csv") as file:
@@ -167,11 +173,13 @@ def test_the_lms_gets_the_same_grades(played, folder):
     assert (exports / f"{LAB.name}-gradescope-autograder.zip").exists()
 
 
+@pytest.mark.slow
 def test_a_second_look_runs_nothing_and_says_the_same(played):
     assert "14 of 14 automatic points" in played[next(c for c in played if c.startswith("autograder grade-one"))]
     assert "4 of 4 submissions graded, 0 of them run now" in played["autograder regrade lab4"]
 
 
+@pytest.mark.slow
 def test_feedback_pages_are_there(played, folder):
     for student in STUDENTS:
         page = folder / "guidance-labs" / "feedback" / student / LAB.name / f"{LAB.name}.html"

@@ -177,6 +177,7 @@ def test_sigkill_while_judging_and_writing_feedback(tmp_path, lab4):
     assert not list(course.glob(".staged-*")), "half-written files are left"
 
 
+@pytest.mark.slow
 def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
     """A scheduler and two workers in processes of their own; one worker is killed while it is at work."""
     address = tmp_path / "scheduler.json"
