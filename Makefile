@@ -72,6 +72,9 @@ validate-full: $(READY)  ## the same with thousands of challenges, hours; goes o
 bench: $(READY)  ## all measurements
 	$(BIN)/python -m bench
 
+bench-check: $(READY)  ## measure again, and fail where a ratio is a fifth worse than the committed one
+	$(BIN)/python -m bench.check
+
 gpu-check: $(READY)  ## check probes, sampling and a training in bfloat16 on this machine's GPU: build/gpu-check.json
 	$(BIN)/python -m bench.gpu_check
 
@@ -119,4 +122,4 @@ site: $(READY)  ## the live network, the labs and the docs as static HTML: build
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: gpu-check help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: bench-check gpu-check help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
