@@ -22,6 +22,14 @@ EXCUSES = (
     "to see this.",
 )
 
+BREAK = """\
+import utils.plotting, utils.training
+
+def broken(*args, **kwargs):
+    raise RuntimeError("broken on purpose")
+
+"""
+
 
 def is_hand_in(cell):
     return HAND_IN_TAGS[0] in cell.metadata.get("tags", [])
@@ -71,19 +79,30 @@ def test_sources_are_equal_to_the_committed_notebook(lab):
     assert [cell.source for cell in committed.cells] == [cell.source for cell in read_source(lab).cells]
 
 
+def under_nbval(notebook, import_path=()):
+    """Run a notebook under nbval at the `ci` budget. No stored result may stand in for what fails."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
+    environment = os.environ | {
+        "LAB_BUDGET": "ci",
+        "LAB_STRICT": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(map(str, (*import_path, ROOT))),
+    }
+    return subprocess.run(
+        [*command, str(notebook)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800
+    )
+
+
 def test_instructor_notebook_runs_under_nbval(lab):
     """Lax, at the `ci` budget; each test cell also compares its points."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--nbval-lax",
-        "--nbval-current-env",
-        str(lab.solution),
-    ]
-    environment = os.environ | {"LAB_BUDGET": "ci", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800)
+    done = under_nbval(lab.solution)
     assert done.returncode == 0, done.stdout[-6000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", ["utils.plotting.show_table", "utils.training.Trainer.train"])
+def test_nbval_is_red_where_a_figure_or_a_training_fails(broken, lab4, tmp_path):
+    """Each is made to raise by a file that Python reads when the kernel starts."""
+    (tmp_path / "sitecustomize.py").write_text(BREAK + f"{broken} = broken\n")
+    done = under_nbval(lab4.solution, [tmp_path])
+    assert done.returncode == 1 and "broken on purpose" in done.stdout, done.stdout[-3000:]

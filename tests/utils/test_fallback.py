@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from utils.fallback import or_precomputed
+import pytest
+
+from utils.fallback import drawn, or_precomputed, show_or_say
 from utils.training import CHECKPOINTS
 
 
@@ -14,6 +16,24 @@ def test_a_missing_answer_is_printed(capsys):
 
     assert or_precomputed(blank, lambda: 7, "The grid") == 7
     assert "The grid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [NotImplementedError(), ValueError("broken")], ids=repr)
+def test_in_the_courses_own_tests_nothing_stands_in_for_what_fails(error, monkeypatch):
+    def fail():
+        raise error
+
+    calls = (
+        lambda: or_precomputed(fail, lambda: 7, "The grid"),
+        lambda: drawn(fail, "1.1"),
+        lambda: show_or_say(fail, "1.1"),
+    )
+    for call in calls:
+        call()
+        monkeypatch.setenv("LAB_STRICT", "1")
+        with pytest.raises(type(error)):
+            call()
+        monkeypatch.delenv("LAB_STRICT")
 
 
 def test_the_stored_sweep_is_complete():
