@@ -213,22 +213,26 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
 
 
 def judge_class(class_run: ClassRun) -> None:
-    """Judge the stored evidence of every student. No notebook is run."""
+    """Judge the stored evidence of every student. No notebook is run.
+
+    A student whose notebook could not be run now has a problem already, and gets no grade: the run that is stored, if
+    any, is stale, or was made without the sandbox.
+    """
     secret = read_secret()
     for student_run in progress(class_run.students, "judging"):
-        if student_run.submission is None:
+        if student_run.submission is None or student_run.problem:
             continue
         try:
             run = class_run.store.load(student_run.key)
         except DamagedRun as error:
             class_run.damaged[student_run.student] = error.why
-            student_run.problem = student_run.problem or (
+            student_run.problem = (
                 f"the stored run is damaged ({error.why}), so it was not judged. `autograder grade` runs it again; "
                 "until then the gradebook keeps the old scores."
             )
             continue
         except KeyError:
-            student_run.problem = student_run.problem or "no stored run; use `autograder grade`"
+            student_run.problem = "no stored run; use `autograder grade`"
             continue
         if stale := class_run.store.stale(student_run.key):
             names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())

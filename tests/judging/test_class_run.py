@@ -3,6 +3,7 @@
 from autograder.errors import SandboxError
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
+from autograder.running.run import Run
 from tests.lab4_class import make_class
 
 
@@ -14,6 +15,19 @@ def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
     judge_class(class_run)
     assert "bwrap: No permissions to create a new namespace" in class_run.students[0].problem
     assert "\n" not in class_run.students[0].problem and class_run.students[0].grade is None
+
+
+def test_where_the_sandbox_fails_a_run_made_without_it_earns_nothing(lab4, tmp_path, monkeypatch):
+    class_run = open_class(lab4, make_class(tmp_path, 1) / "submitted", tmp_path)
+    [student_run] = class_run.students
+    class_run.store.save(student_run.key, Run(student_run.task.digest, protected=False))
+    judge_class(class_run)
+    assert student_run.grade is not None, "`regrade` judges it"
+    class_run = open_class(lab4, tmp_path / "submitted", tmp_path)
+    monkeypatch.setattr(class_module, "run_all", lambda tasks, *_: ((key, SandboxError("no")) for key in tasks))
+    run_class(class_run, protected=True)
+    judge_class(class_run)
+    assert class_run.students[0].grade is None and "the machine failed twice" in class_run.students[0].problem
 
 
 def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
