@@ -22,7 +22,7 @@ def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> N
     from autograder import printing
     from autograder.course.labs import find_lab
     from autograder.intake.submission import open_submission
-    from autograder.judging.grade import grade_submission
+    from autograder.judging.bounded_judging import grade_submission
     from autograder.running.challenges import read_secret
     from autograder.running.sandbox import Sandbox
 

@@ -21,7 +21,7 @@ from autograder.errors import BuildError
 from utils.version import VERSION
 
 STUDENT = ROOT / "dist" / "student"
-PICTURE = re.compile(r"!\[[^\]]*\]\((images/[\w.-]+)\)")
+PICTURE = re.compile(r"!\[[^\[\]]*\]\((images/[\w.-]+)\)")
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints")
 # What the notebooks import. No nbgrader: students do not grade. Ranges are wide, so that Colab keeps its own torch.
 STUDENT_DEPENDENCIES = {

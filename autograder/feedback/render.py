@@ -33,7 +33,7 @@ CELL = Bounds(cpu_s=4.0, memory_bytes=1024 * 2**20)  # an honest cell takes 0.01
 PAGE_S = 12.0  # computing time of all cells of a page; an honest page takes 0.5 s
 SPENT = "rendering_s"  # where a page's resources keep what it has taken so far
 HEADING = re.compile(r"(</?h)([1-6])\b")
-FORMULA = re.compile(r"<math([^<>]*)>(.*?)</math>", re.DOTALL)
+FORMULA = re.compile(r"<math\b([^<>]*)>((?:[^<]|<(?!/?math\b))*+)</math>")
 TAG = re.compile(r"<[^<>]*>")
 WIDE = 24  # characters of a formula within a line that may not fit onto a phone
 LOWEST = 6  # level of a heading in HTML

@@ -22,7 +22,8 @@ TABLE = "extensions.csv"  # in the course's folder
 COLUMNS = ("student", "lab", "extension")
 HOURS = re.compile(r"\+?(\d{1,4}(?:\.\d{1,2})?)(?: ?h(?:ours?)?)?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
-ZONED = re.compile(r"\d\d:\d\d(?::\d\d)?(?:Z| ?\S*[A-Za-z+-]\S*)$")  # a zone or an offset follows a time of day
+# A zone or an offset follows a time of day.
+ZONED = re.compile(r"\d\d:\d\d(?::\d\d)?(?:Z| ?[^\sA-Za-z+-]{0,20}[A-Za-z+-]\S{0,60})$")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from autograder.intake.names import is_notebook_name, is_system_file, may_be_not
 from autograder.intake.reader import Reader
 from autograder.intake.submission import open_submission
 from autograder.intake.zips import MAX_ZIP, notebooks_in_zip
-from autograder.judging.grade import grade_submission
+from autograder.judging.bounded_judging import grade_submission
 from autograder.running.challenges import read_secret
 from autograder.running.sandbox import Sandbox
 

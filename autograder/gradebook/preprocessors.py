@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from pathlib import Path
 
 from nbconvert.exporters.exporter import ResourcesDict
@@ -23,6 +25,7 @@ from autograder.gradebook.extensions import apply_extension
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
+from autograder.judging.bounded_judging import BoundedJudging
 from autograder.judging.grade import judge_run, make_task
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
@@ -31,6 +34,12 @@ from autograder.running.run import Run
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 from utils.checks.exercise import load
+
+
+@functools.cache
+def judging() -> BoundedJudging:
+    """Return what judges in a process of its own, which ends with this one. A server with threads is not forked."""
+    return BoundedJudging(fork=threading.active_count() == 1)
 
 
 def versions_of(lab: Lab) -> dict[str, int]:
@@ -78,7 +87,7 @@ class Sandboxed(NbGraderPreprocessor):
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
         submission = Submission(lab, release, nb, tuple(mark.get("repairs", ())))
         run = self.find_run(submission, secret)
-        grade = judge_run(submission, run, secret)
+        grade = judge_run(submission, run, secret, judging().judge_exercises)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code":
                 continue

@@ -17,7 +17,9 @@ from utils.checks.exercise import load
 SIGNS = "=+\\-@＝＋－＠﹢﹣﹦﹫"
 SKIPPED = "\\s\\x00-\\x20\\x7f-\\xa0\xad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\"'`´‘’“”„«»"
 BEGINS = re.compile(f"[{SKIPPED}]*[{SIGNS}]")
-INNER = re.compile(f"([;\\t\\n\\r\\x0b\\x0c|])(?=[{SKIPPED}]*[{SIGNS}])")
+# A sign with all that is skipped before it, from the first character on: the look behind keeps this linear.
+LED = re.compile(f"(?:[;|]|(?<![{SKIPPED}]))[{SKIPPED}]*[{SIGNS}]")
+SEPARATOR = re.compile("([;\\t\\n\\r\\x0b\\x0c|])")
 NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
@@ -44,7 +46,7 @@ def without_formula(cell: str) -> str:
     """Return a cell that no spreadsheet evaluates, because students choose names; a negative number may stay."""
     if NUMBER.fullmatch(cell):
         return cell
-    cell = INNER.sub(r"\1'", cell)
+    cell = LED.sub(lambda led: SEPARATOR.sub(r"\1'", led[0]), cell)
     return f"'{cell}" if (cell[:1] in "\t\r\n" and cell) or BEGINS.match(cell) else cell
 
 

@@ -15,6 +15,7 @@ from autograder.errors import MachineTooBusy, NotANotebook
 from autograder.intake.predictions import choices_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
+from autograder.judging.bounded_judging import BoundedJudging
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
@@ -213,33 +214,45 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
 
 
 def judge_class(class_run: ClassRun) -> None:
-    """Judge the stored evidence of every student. No notebook is run.
+    """Judge the stored evidence of every student, each within bounds. No notebook is run.
 
     A student whose notebook could not be run now has a problem already, and gets no grade: the run that is stored, if
     any, is stale, or was made without the sandbox.
     """
     secret = read_secret()
-    for student_run in progress(class_run.students, "judging"):
-        if student_run.submission is None or student_run.problem:
-            continue
-        try:
-            run = class_run.store.load(student_run.key)
-        except DamagedRun as error:
-            class_run.damaged[student_run.student] = error.why
-            student_run.problem = (
-                f"the stored run is damaged ({error.why}), so it was not judged. `autograder grade` runs it again; "
-                "until then the gradebook keeps the old scores."
-            )
-            continue
-        except KeyError:
-            student_run.problem = "no stored run; use `autograder grade`"
-            continue
-        if stale := class_run.store.stale(student_run.key):
-            names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
-            student_run.problem = (
-                f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; "
-                "until then the gradebook keeps the old scores."
-            )
-            continue
-        student_run.grade = judge_run(student_run.submission, run, secret)
-        student_run.run = replace(run, evidence={}, outputs={})
+    with BoundedJudging() as judging:
+        for student_run in progress(class_run.students, "judging"):
+            run = load_run(student_run, class_run)
+            if run is None or student_run.submission is None:
+                continue
+            try:
+                student_run.grade = judge_run(student_run.submission, run, secret, judging.judge_exercises)
+                student_run.run = replace(run, evidence={}, outputs={})
+            except MachineTooBusy as error:
+                student_run.problem = str(error)
+
+
+def load_run(student_run: StudentRun, class_run: ClassRun) -> Run | None:
+    """Return the stored run of a student; None if there is none that can be judged, and then a problem says why."""
+    if student_run.submission is None or student_run.problem:
+        return None
+    try:
+        run = class_run.store.load(student_run.key)
+    except DamagedRun as error:
+        class_run.damaged[student_run.student] = error.why
+        student_run.problem = (
+            f"the stored run is damaged ({error.why}), so it was not judged. `autograder grade` runs it again; "
+            "until then the gradebook keeps the old scores."
+        )
+        return None
+    except KeyError:
+        student_run.problem = "no stored run; use `autograder grade`"
+        return None
+    if stale := class_run.store.stale(student_run.key):
+        names = ", ".join(f"{name} (version {then}, now {now})" for name, (then, now) in stale.items())
+        student_run.problem = (
+            f"stored evidence is stale, because probes have changed: {names}. `autograder grade` runs it again; "
+            "until then the gradebook keeps the old scores."
+        )
+        return None
+    return run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from nbformat import NotebookNode
@@ -27,6 +27,7 @@ DUPLICATE = "The grader received evidence for this exercise more than once. It a
 NOT_RUN = ("check", "illustration")  # roles of cells that grading leaves out
 LONGEST_ERROR = 2000  # characters that are searched
 MAX_ERROR = 200  # characters of an answer's error in a problem line
+JudgeAll = Callable[[Mapping[str, Challenge], Run], dict[str, Verdict]]
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,28 @@ def run_submission(submission: Submission, sandbox: Sandbox, secret: bytes) -> R
     return execute_task(make_task(submission, secret), sandbox)
 
 
-def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
-    """Judge the evidence of a run. Nothing is executed, so the same run always gets the same grade."""
+def judge_exercises(challenges: Mapping[str, Challenge], run: Run) -> dict[str, Verdict]:
+    """Return the verdict on each exercise of a run, in this process.
+
+    Args:
+        challenges: exercise -> the inputs that its probe used.
+        run: what came out of the sandbox.
+    """
+    return {name: judge_exercise(name, challenge, run) for name, challenge in challenges.items()}
+
+
+def judge_run(submission: Submission, run: Run, secret: bytes, judge_all: JudgeAll = judge_exercises) -> Grade:
+    """Judge the evidence of a run. Nothing is executed, so the same run always gets the same grade.
+
+    Args:
+        submission: the repaired submission.
+        run: what came out of the sandbox.
+        secret: the course's secret.
+        judge_all: returns the verdicts. `BoundedJudging` has a function that judges a stranger's evidence in a child
+            process.
+    """
     challenges = challenges_of(submission, secret, run.submission_hash)
-    entries = load(submission.lab.short)
-    verdicts = {e.name: judge_exercise(e.name, challenges[e.name], run) for e in entries if not e.manual}
+    verdicts = judge_all(challenges, run)
     errors = errors_of_answers(submission, run)
     verdicts = {name: with_cause(verdict, errors.get(name)) for name, verdict in verdicts.items()}
     problems = [*run.problems, *in_words(errors)]
@@ -144,7 +162,7 @@ def judge_run(submission: Submission, run: Run, secret: bytes) -> Grade:
         lab=submission.lab.name,
         release=submission.release,
         verdicts=verdicts,
-        manual={e.name: e.points for e in entries if e.manual},
+        manual={e.name: e.points for e in load(submission.lab.short) if e.manual},
         repairs=tuple(submission.repairs),
         problems=tuple(problems),
     )
@@ -206,12 +224,3 @@ def judge_exercise(name: str, challenge: Challenge, run: Run) -> Verdict:
         message = f"The grader cannot use what it received: {error}."
         return Verdict(0.0, entry.points, [Finding("damaged_evidence", message)])
     return judge(entry, challenge, evidence)
-
-
-def grade_submission(submission: Submission, sandbox: Sandbox, secret: bytes) -> Grade:
-    """Run a submission in the sandbox and judge it.
-
-    Raises:
-        SandboxError: the sandbox does not work.
-    """
-    return judge_run(submission, run_submission(submission, sandbox, secret), secret)

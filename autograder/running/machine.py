@@ -24,9 +24,12 @@ from autograder.running.watch import files_used, local_socket_bytes
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 OLDEST_KERNEL = (5, 3)  # the first with handles on processes
 PROBE_S = 300.0
-# Runs inside: which namespaces it is in, what the filter refuses, and what it may not do.
+MAPPING_BYTES = 300  # of the kernel's memory, about
+# Runs inside: which namespaces it is in, what the filter refuses, what it may not do, how many timers it can have, and
+# what of the template's state this machine shows.
 PROBE = """
-import ctypes, json, os, socket, sys
+import ctypes, json, os, platform, resource, socket, sys
+from inside.state import take_state
 found = {"namespaces": {n: os.readlink("/proc/self/ns/" + n) for n in os.listdir("/proc/self/ns")}}
 found["status"] = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
 def refused(action):
@@ -40,6 +43,13 @@ found["netlink"] = refused(lambda: socket.socket(16, socket.SOCK_RAW))
 found["signal"] = refused(lambda: os.kill(1, 10))
 found["namespace"] = ctypes.CDLL(None).unshare(0x10000000) == -1
 found["system"] = refused(lambda: open("/usr/x", "w"))
+found["state"] = {name: value is not None for name, value in take_state().items()}
+most, number = int(sys.argv[1]), {"x86_64": 222, "aarch64": 107}.get(platform.machine())
+resource.setrlimit(resource.RLIMIT_SIGPENDING, (most, most))
+libc, timer, timers = ctypes.CDLL(None), ctypes.c_int(), 0
+while number and timers <= most and libc.syscall(number, 0, None, ctypes.byref(timer)) == 0:
+    timers += 1
+found["timers"] = timers if number else None
 print(json.dumps(found), flush=True)
 sys.stdin.read()
 """
@@ -69,6 +79,7 @@ class Inside:
     report: dict = field(default_factory=dict)
     files_counted: bool = False
     processes_readable: bool = False
+    mappings_readable: bool = False
     problem: str = ""
 
 
@@ -80,6 +91,7 @@ def look_inside() -> Inside:
         require_bubblewrap()
         command = bubblewrap_command(Limits())
         command = [*command[: command.index("--", 1) + 1], sys.executable, "-s", "-c", PROBE]
+        command.append(str(Limits().timers))
         if (descriptor := open_filter()) is not None:
             command[1:1] = ["--seccomp", str(descriptor)]
             kept = (descriptor,)
@@ -103,13 +115,20 @@ def look_inside() -> Inside:
         members = [one.pid for one in descendants(process.pid)]
         found.files_counted = any(files_used(pid) is not None for pid in members)
         found.processes_readable = all(open_descriptors(pid) is not None for pid in members)
+        found.mappings_readable = all(read_bytes(f"/proc/{pid}/maps") for pid in members)
     return found
 
 
 def guarantees() -> list[Guarantee]:
     """Return the table: all guarantees, in the order in which they matter."""
     inside = look_inside()
-    return [*isolation(inside), *counted_by_the_kernel(), *counted_by_the_watch(inside), *around()]
+    return [
+        *isolation(inside),
+        *counted_by_the_kernel(),
+        *counted_by_the_watch(inside),
+        *left_behind(inside),
+        *around(),
+    ]
 
 
 def isolation(inside: Inside) -> list[Guarantee]:
@@ -221,6 +240,43 @@ def counted_by_the_watch(inside: Inside) -> list[Guarantee]:
             waits,
             "processor time, and the time waited for a processor" if waits else "processor time",
             "" if waits else "On a busy machine, waiting for a processor may count as a submission's own waiting.",
+        ),
+    ]
+
+
+def left_behind(inside: Inside) -> list[Guarantee]:
+    """Return the rows on what a run can take of the kernel for itself, or leave for the next run."""
+    most, each = Limits().mappings, int(read_bytes("/proc/sys/vm/max_map_count") or b"0")
+    timers, state = inside.report.get("timers"), inside.report.get("state", {})
+    bounded = timers is not None and timers <= Limits().timers
+    hidden = [name for name, shown in state.items() if not shown]
+    compared = len(state) - len(hidden)
+    return [
+        Guarantee(
+            "memory mappings",
+            inside.mappings_readable,
+            f"the watch: at most {most:,} of all processes; the kernel: {each:,} of each",
+            ""
+            if inside.mappings_readable
+            else f"Each process may have {each:,}, which take {each * MAPPING_BYTES // MIB} MiB of kernel memory.",
+        ),
+        Guarantee(
+            "timers and waiting signals",
+            bounded,
+            f"a limit of the user: {Limits().timers:,}" if bounded else "nothing",
+            ""
+            if bounded
+            else "A submission could take all that your user may have, and your other programs would get none.",
+        ),
+        Guarantee(
+            "nothing is left for the next submission",
+            compared > 0 and not hidden,
+            f"{compared} parts of the template's state are compared after each run",
+            f"This machine does not show: {', '.join(hidden)}. Only the filter of system calls protects these."
+            if hidden
+            else ""
+            if compared
+            else "The template's state cannot be read.",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""What exists inside the sandbox: five files of the grader, and `utils`."""
+"""What exists inside the sandbox: six files of the grader, and `utils`."""
 
 import ast
 
@@ -12,6 +12,7 @@ def test_only_the_package_inside_is_bound(needs_bubblewrap):
     assert sorted(bound) == [
         "/course/inside/__init__.py",
         "/course/inside/colab.py",
+        "/course/inside/databases.py",
         "/course/inside/runner.py",
         "/course/inside/shell.py",
         "/course/inside/state.py",
@@ -57,3 +58,36 @@ def test_a_gpu_that_is_not_there_is_forgotten_after_the_cell(sandbox):
     cells = ["import torch\ntorch.set_default_device('cuda')", "torch.ones(2).sum().item()"]
     outcome = sandbox.run([{"index": i, "source": source} for i, source in enumerate(cells)], {})
     assert outcome.outputs[1]["outputs"][0]["data"]["text/plain"] == "2.0"
+
+
+DATABASE = """
+import os, sqlite3
+with sqlite3.connect("cache.db") as cache:
+    cache.execute("create table results (name text, value real)")
+    cache.execute("insert into results values ('a', 1.5)")
+if os.fork() == 0:
+    with sqlite3.connect("cache.db", timeout=30) as cache:
+        cache.execute("insert into results values ('b', 2.5)")
+    os._exit(0)
+child = os.wait()[1]
+busy = sqlite3.connect("cache.db", timeout=0)
+busy.execute("begin immediate")
+try:
+    sqlite3.connect("cache.db", timeout=0).execute("begin immediate")
+except sqlite3.OperationalError as error:
+    second = str(error)
+busy.rollback()
+values = sqlite3.connect("cache.db").execute("select value from results order by name").fetchall()
+print(child, second, values)
+"""
+
+
+def test_a_database_in_a_file_works_and_is_still_locked(sandbox, unprotected):
+    """An honest notebook may keep its results in one. Locks on bytes stay denied."""
+    for box in (sandbox, unprotected):
+        for _ in range(2):  # nothing of it is left for the next submission
+            (output,) = box.run([{"index": 0, "source": DATABASE}], {}).outputs[0]["outputs"]
+            assert output.get("text") == "0 database is locked [(1.5,), (2.5,)]\n", output
+    lock = "import fcntl\nwith open('x', 'w') as f: fcntl.lockf(f, fcntl.LOCK_EX)"
+    (output,) = sandbox.run([{"index": 0, "source": lock}], {}).outputs[0]["outputs"]
+    assert output["ename"] == "OSError" and "No locks available" in output["evalue"]

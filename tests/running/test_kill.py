@@ -7,6 +7,8 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
 STUDENTS = 8
 STAGES = ("started", "sandbox", "stored")
 MANY_STAGES = ("started", "sandbox", "stored", "stored", "stored") * 4
+MOMENTS = 20  # at which grading is killed after the sandbox has finished
 
 
 def points_of(class_run):
@@ -144,37 +147,58 @@ def rows_of(lab, course):
     return {student: (score, student in pages) for student, score in scores.items()}
 
 
-@pytest.mark.slow
-def test_sigkill_while_judging_and_writing_feedback(tmp_path, lab4):
-    """At 20 moments that are spread over all that follows the sandbox, measured in processor time."""
-    course = make_class(tmp_path, 3)
+def grade_undisturbed(words):
+    """Grade without a disturbance, and return the processor seconds that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = start_autograder(*words)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@dataclass(frozen=True)
+class Calm:
+    """A course that was graded twice without a disturbance, so that its store is complete."""
+
+    course: Path
+    words: list
+    total_s: float  # of processor time, for all that follows the sandbox
+    rows: dict
+    finished: dict
+
+
+@pytest.fixture(scope="module")
+def calm(needs_bubblewrap, lab4, tmp_path_factory):
+    """The course in which grading is killed again and again."""
+    course = make_class(tmp_path_factory.mktemp("killed"), 3)
     words = ["grade", lab4.name, "--course", course, "--workers", "1"]
+    grade_undisturbed(words)  # makes the store
+    calm = Calm(course, words, grade_undisturbed(words), rows_of(lab4, course), stored(course))
+    assert len(calm.rows) == 3 and all(page for _, page in calm.rows.values())
+    return calm
 
-    def grade():
-        """Grade without a disturbance, and return the processor seconds that it took."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        process = start_autograder(*words)
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    grade()  # makes the store
-    total, calm, finished = grade(), rows_of(lab4, course), stored(course)
-    assert len(calm) == 3 and all(page for _, page in calm.values())
-    for moment in range(20):
-        due = total * (moment + 0.5) / 20
-        process = start_autograder(*words)
-        await_event(lambda process=process, due=due: cpu_of(process) >= due, process, f"{due:.1f} s of work", 600)
-        family = family_of(process)
-        process.kill()
-        process.communicate()
-        _gone, alive = psutil.wait_procs(family, timeout=20)
-        assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
-        assert stored(course) == finished, "a finished submission was lost, or run again"
-    grade()
-    assert rows_of(lab4, course) == calm and stored(course) == finished
-    assert not list(course.glob(".staged-*")), "half-written files are left"
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_sigkill_while_judging_and_writing_feedback(moment, calm):
+    """At 20 moments that are spread over all that follows the sandbox, measured in processor time."""
+    due = calm.total_s * (moment + 0.5) / MOMENTS
+    process = start_autograder(*calm.words)
+    await_event(lambda: cpu_of(process) >= due, process, f"{due:.1f} s of work", 1500)
+    family = family_of(process)
+    process.kill()
+    process.communicate()
+    _gone, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive, f"left behind by a killed run: {[p.cmdline() for p in alive]}"
+    assert stored(calm.course) == calm.finished, "a finished submission was lost, or run again"
+
+
+@pytest.mark.slow
+def test_after_all_these_kills_the_gradebook_and_the_pages_are_the_same(calm, lab4):
+    grade_undisturbed(calm.words)
+    assert rows_of(lab4, calm.course) == calm.rows and stored(calm.course) == calm.finished
+    assert not list(calm.course.glob(".staged-*")), "half-written files are left"
 
 
 @pytest.mark.slow

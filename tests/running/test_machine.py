@@ -58,3 +58,29 @@ def test_the_table_shows_words_as_they_are():
 def test_doctor_wants_a_notebook_or_the_machine(capsys):
     assert main(["doctor"]) == 2
     assert "--machine" in capsys.readouterr().err
+
+
+def test_mappings_timers_and_what_is_left_behind_are_tried(needs_bubblewrap):
+    inside = look_inside()
+    assert 0 < inside.report["timers"] <= machine.Limits().timers and inside.mappings_readable
+    rows = by_name(machine.left_behind(inside))
+    assert len(rows) == 3 and all(row.given for row in rows.values()), rows
+
+
+@pytest.mark.parametrize(
+    ("inside", "missing", "words"),
+    [
+        (Inside(report={"timers": 5000, "state": {"limits": True}}), "timers and waiting signals", "get none"),
+        (Inside(report={"timers": None, "state": {"limits": True}}), "timers and waiting signals", "get none"),
+        (Inside(report={"timers": 9, "state": {"limits": True}}), "memory mappings", "Each process may have"),
+        (
+            Inside(report={"timers": 9, "state": {"limits": True, "network": False}}),
+            "nothing is left for the next submission",
+            "does not show: network",
+        ),
+        (Inside(), "nothing is left for the next submission", "cannot be read"),
+    ],
+)
+def test_a_machine_that_cannot_bound_or_compare_something_says_so(inside, missing, words):
+    row = by_name(machine.left_behind(inside))[missing]
+    assert not row.given and words in row.otherwise

@@ -22,6 +22,7 @@ from autograder.intake.times import parse_time
 from autograder.intake.zips import Opens, read_entry, rejection_reason
 
 GRADESCOPE = "submission_metadata.yml"
+METADATA = re.compile(rf"(?:assignment_[^/]*export/)?{re.escape(GRADESCOPE)}")
 MAX_METADATA = 64 * 2**20  # bytes; a class of 5,000 with ten attempts each has some 10 MiB
 MAX_ITEMS = 600_000  # of YAML, which takes about 1 KB of memory for each
 MAX_SUBMITTERS = 200  # of one submission
@@ -31,8 +32,7 @@ LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is text: a
 
 def find_metadata(entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
     """Return Gradescope's own metadata, at the top of the archive; a student's file of this name does not count."""
-    names = re.compile(rf"(assignment_[^/]*export/)?{GRADESCOPE}")
-    return next((entry for entry in entries if names.fullmatch(entry.filename)), None)
+    return next((entry for entry in entries if METADATA.fullmatch(entry.filename)), None)
 
 
 def gradescope(source: Source) -> Iterator[Owned]:

@@ -15,7 +15,10 @@ from autograder.intake.people import person
 
 # Name Surname_12345_assignsubmission_file/x.ipynb; before Moodle 4.1 …_file_/x.ipynb; without folders …_file_x.ipynb
 # The shortest name counts: students choose what follows, and may imitate the name of another student there.
-MOODLE = re.compile(r"(?P<name>[^/]+?)_(?P<user>[0-9]{1,20})_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)")
+# It begins with the name of a folder or a file: tried at every letter, a long name would take quadratic time.
+MOODLE = re.compile(
+    r"(?<![^/])(?P<name>[^/]+?)_(?P<user>[0-9]{1,20})_assignsubmission_(?:file|onlinetext)(?:/|_/?)(?P<file>.+)"
+)
 
 
 def moodle(source: Source) -> Iterator[Owned]:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from .colab import offer_colab
+from .databases import lock_databases_by_folders
 from .shell import BACKEND, make_shell, to_json
 from .state import changes, take_state
 
@@ -316,4 +317,5 @@ def keep_to_this_machine() -> None:
 
 if __name__ == "__main__":
     preload()
+    lock_databases_by_folders()
     serve(socket.socket(fileno=os.dup(0)))
