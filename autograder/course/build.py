@@ -84,7 +84,8 @@ def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
-    notebook, resources = copy.deepcopy(instructor), {}
+    notebook = copy.deepcopy(instructor)
+    resources: dict[str, object] = {}
     for step in (
         steps.LockCells,
         steps.ClearSolutions,

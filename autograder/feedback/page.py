@@ -22,7 +22,7 @@ from autograder.course.cells import BADGE, role_of
 from autograder.course.labs import find_lab
 from autograder.feedback.markup import prose
 from autograder.feedback.render import code_colours, safe_code, safe_markdown
-from autograder.intake.matching import without_comments
+from autograder.intake.cell_matching import without_comments
 from utils.checks.exercise import Exercise, load
 
 PAGES = Path(__file__).parent / "pages"

@@ -19,8 +19,8 @@ from autograder.intake.choice import UNREADABLE, Candidate
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import SubmittedFile
 from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
+from autograder.intake.opening import open_submission
 from autograder.intake.reader import Reader
-from autograder.intake.submission import open_submission
 from autograder.intake.zips import MAX_ZIP, notebooks_in_zip
 from autograder.judging.bounded_judging import grade_submission
 from autograder.running.challenges import read_secret

@@ -11,7 +11,7 @@ from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.gradebook.outputs import ALL_PASSED
 from autograder.gradebook.rows import GradebookRow, format_points
-from autograder.intake.matching import left_empty
+from autograder.intake.cell_matching import left_empty
 from utils.checks.exercise import Exercise, load
 
 

@@ -18,33 +18,27 @@ from traitlets import Unicode
 
 from autograder import ROOT
 from autograder.course.cells import named_exercise_of, role_of
-from autograder.course.labs import Lab, find_lab
+from autograder.course.labs import find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.extensions import apply_extension
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
-from autograder.intake.matching import left_empty, text_of
+from autograder.intake.cell_matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
 from autograder.judging.bounded_judging import BoundedJudging
-from autograder.judging.grade import judge_run, make_task
+from autograder.judging.grade import judge_run, make_task, versions_of
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
-from autograder.running.run import Run
+from autograder.running.records import Run
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
-from utils.checks.exercise import load
 
 
 @functools.cache
 def judging() -> BoundedJudging:
     """Return what judges in a process of its own, which ends with this one. A server with threads is not forked."""
     return BoundedJudging(fork=threading.active_count() == 1)
-
-
-def versions_of(lab: Lab) -> dict[str, int]:
-    """Return the version of each exercise's probe."""
-    return {exercise.name: exercise.evidence_version for exercise in load(lab.short)}
 
 
 class Repair(NbGraderPreprocessor):

@@ -19,8 +19,8 @@ from autograder.intake.layouts import find_layout
 from autograder.intake.lms.base import Archive, Layout, Source, SubmittedFile
 from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
 from autograder.intake.notebook import MAX_BYTES
+from autograder.intake.opening import OTHER_LAB
 from autograder.intake.reader import Reader
-from autograder.intake.submission import OTHER_LAB
 from autograder.intake.zips import MAX_FILES, MAX_ZIP, notebooks_in_zip, read_entry, rejection_reason
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,14 @@ import nbformat
 from autograder.bounded import Bounded, Bounds, FailedInside, OutOfBounds
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook
-from autograder.intake.answers import count_answers
+from autograder.intake.answer_count import count_answers
 from autograder.intake.notebook import open_notebook
+from autograder.intake.opening import open_submission
 from autograder.intake.repair import Submission
-from autograder.intake.submission import open_submission
 from autograder.text import one_line
 
 READING = Bounds(cpu_s=30.0)  # a lab takes 0.06 s and 20 MB
 MAX_TIDY = 96 * 2**20  # characters of a tidy notebook, which nbgrader reads again several times
-
-
-@dataclass(frozen=True)
-class ReadSubmission:
-    """What came of reading one file.
-
-    Attributes:
-        submission: The repaired submission; None if it was not asked for.
-        lab: Its lab.
-        tidy: The notebook as it was submitted, reduced to what grading uses, as nbformat writes it.
-    """
-
-    submission: Submission | None
-    lab: Lab
-    tidy: str
 
 
 class Reader:

@@ -14,9 +14,17 @@ from nbformat import NotebookNode
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.releases import RELEASE, find_release
-from autograder.intake.matching import ANSWER_ROLES, cells_by_id, choose_copies, grade_id_of, match, text_of, visible
+from autograder.intake.cell_matching import (
+    ANSWER_ROLES,
+    cells_by_id,
+    choose_copies,
+    grade_id_of,
+    match,
+    text_of,
+    visible,
+)
+from autograder.intake.cell_order import position_for, put_in_order
 from autograder.intake.notebook import tidy
-from autograder.intake.ordering import position_for, put_in_order
 from utils.labs import LABS
 
 

@@ -16,16 +16,15 @@ from autograder.intake.predictions import choices_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.bounded_judging import BoundedJudging
-from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task
+from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task, versions_of
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
 from autograder.running.challenges import read_secret
-from autograder.running.engine import run_all
 from autograder.running.limits import Limits
-from autograder.running.run import Run, Task
+from autograder.running.records import Run, Task
 from autograder.running.store import DamagedRun, Store, task_key
+from autograder.running.workers import run_all
 from autograder.text import INVISIBLE, LINE_ENDS, one_line
-from utils.checks.exercise import load
 
 NOT_IN_ID = re.compile(r"[^\w.@-]+")
 # What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
@@ -127,8 +126,7 @@ def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) 
     Raises:
         FileNotFoundError: there is no submission.
     """
-    versions = {entry.name: entry.evidence_version for entry in load(lab.short)}
-    class_run = ClassRun(lab, course, Store(store or course / "store", versions), submissions=folder)
+    class_run = ClassRun(lab, course, Store(store or course / "store", versions_of(lab)), submissions=folder)
     secret = read_secret()
     with Reader() as reader:
         for student, path in progress(find_submissions(folder, lab).items(), "reading submissions"):

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from nbformat import NotebookNode
 
 from autograder.course.cells import exercise_of, role_of
+from autograder.course.labs import Lab
 from autograder.intake.repair import Submission
 from autograder.judging.evidence import BadEvidence, unpack
 from autograder.judging.judge import judge
 from autograder.running.challenges import make_challenge
 from autograder.running.passes import execute_task
-from autograder.running.run import Cell, Run, Task, submission_hash
+from autograder.running.records import Cell, Run, Task, submission_hash
 from autograder.running.sandbox import Sandbox
 from autograder.text import one_line
 from utils.checks.challenge import Challenge
@@ -112,6 +113,11 @@ def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict[st
         for entry in load(submission.lab.short)
         if not entry.manual
     }
+
+
+def versions_of(lab: Lab) -> dict[str, int]:
+    """Return the version of each exercise's probe; evidence of another version is stale."""
+    return {exercise.name: exercise.evidence_version for exercise in load(lab.short)}
 
 
 def make_task(submission: Submission, secret: bytes) -> Task:

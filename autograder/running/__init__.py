@@ -1,1 +1,1 @@
-"""From a `Submission` to a `Run`: sandbox, passes over the cells, engine and store."""
+"""From a `Submission` to a `Run`: sandbox, passes over the cells, workers and store."""

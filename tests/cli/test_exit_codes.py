@@ -37,8 +37,8 @@ WORDS = {
     "store": ["verify"],
 }
 SERVICES = {
-    "grade-one": "autograder.intake.submission.open_submission",
-    "doctor": "autograder.intake.submission.open_submission",
+    "grade-one": "autograder.intake.opening.open_submission",
+    "doctor": "autograder.intake.opening.open_submission",
     "release": "autograder.course.publish.release",
     "demo": "autograder.demo.run_demo",
     "collect": "autograder.intake.collect.collect",

@@ -9,7 +9,7 @@ from autograder.feedback.class_report import report
 from autograder.feedback.graded_student import GradedStudent
 from autograder.judging.class_run import ClassRun, StudentRun
 from autograder.judging.grade import UNPROTECTED, Grade
-from autograder.running.run import Run
+from autograder.running.records import Run
 from utils.checks.exercise import load
 from utils.checks.judging import Finding, Verdict
 

@@ -13,7 +13,7 @@ from autograder.feedback.page import Summary
 from autograder.feedback.render import safe_code, safe_markdown
 from autograder.gradebook import safe_html
 from autograder.gradebook.outputs import few_colours, safe_outputs
-from autograder.intake.matching import visible, without_comments
+from autograder.intake.cell_matching import visible, without_comments
 from tests.feedback.test_page import RESOURCES
 
 # Texts on which a Markdown library, a highlighter or a cleaner takes quadratic time, or did once.

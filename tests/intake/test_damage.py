@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from autograder.errors import NotANotebook
+from autograder.intake.opening import open_submission
 from autograder.intake.repair import repair
-from autograder.intake.submission import open_submission
 from autograder.judging.grade import judge_run, run_submission
 from tests.intake.damages import FULL, LAB, solved
 from tests.robustness.cases import DAMAGES, REJECTED

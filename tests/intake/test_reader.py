@@ -13,8 +13,8 @@ from autograder.course.labs import find_lab
 from autograder.errors import NotANotebook
 from autograder.intake import reader as readers
 from autograder.intake.notebook import MAX_ITEMS, require_bounded
+from autograder.intake.opening import open_submission
 from autograder.intake.reader import Reader
-from autograder.intake.submission import open_submission
 from autograder.judging.class_run import open_class
 from tests.intake.damages import solved
 

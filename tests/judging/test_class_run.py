@@ -3,7 +3,7 @@
 from autograder.errors import SandboxError
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
-from autograder.running.run import Run
+from autograder.running.records import Run
 from tests.lab4_class import make_class
 
 

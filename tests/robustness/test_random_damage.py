@@ -18,7 +18,7 @@ from nbgrader.preprocessors import CheckCellMetadata
 from autograder.course.cells import exercise_of, role_of
 from autograder.errors import NotANotebook
 from autograder.gradebook.preprocessors import Repair
-from autograder.intake.matching import text_of
+from autograder.intake.cell_matching import text_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.grade import judge_run, run_submission
@@ -37,7 +37,7 @@ ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def schemas_are_known(monkeypatch):
-    """Let nbgrader take its own schema for a valid one: it checks the schema again at each cell, a third of the time."""
+    """Let nbgrader take its own schema for a valid one: it checks it again at each cell, a third of the time."""
 
     def validate(instance, schema):
         jsonschema.validators.validator_for(schema)(schema).validate(instance)

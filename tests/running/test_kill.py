@@ -16,8 +16,8 @@ import pytest
 from autograder import ROOT
 from autograder.gradebook.nbgrader import open_gradebook
 from autograder.judging.class_run import judge_class, open_class, run_class
-from autograder.running.engine import run_all
 from autograder.running.limits import Limits
+from autograder.running.workers import run_all
 from tests.events import await_event
 from tests.lab4_class import make_class, start_autograder
 
@@ -242,8 +242,8 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     """A task kills its worker: the worker is replaced, the task is retried once and reported, and the rest goes on."""
-    from autograder.running import engine
-    from autograder.running.run import Run, Task
+    from autograder.running import workers as module
+    from autograder.running.records import Run, Task
 
     def deadly(task, limits, protected):  # pickled by value: it lives in no module
         import os as system
@@ -253,7 +253,7 @@ def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
         return Run(task.digest)
 
     deadly.__module__ = "__main__"
-    monkeypatch.setattr(engine, "run_in_worker", deadly)
+    monkeypatch.setattr(module, "run_in_worker", deadly)
     tasks = {name: Task((), {}, name) for name in ("one", "deadly", "two", "three")}
     results = dict(run_all(tasks, Limits(), protected=True, workers=2))
     assert isinstance(results.pop("deadly"), Exception)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from autograder.running.run import Run
+from autograder.running.records import Run
 from autograder.running.store import Store
 
 KEY = "ab" + "0" * 62

@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from autograder.course.cells import role_of
 from autograder.course.labs import Lab
-from autograder.intake.matching import ANSWER_ROLES, grade_id_of, is_blank, text_of
+from autograder.intake.cell_matching import ANSWER_ROLES, grade_id_of, is_blank, text_of
 from autograder.intake.repair import Submission
 
 

@@ -9,7 +9,7 @@ import nbformat
 
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
-from autograder.intake.matching import visible
+from autograder.intake.cell_matching import visible
 from autograder.intake.notebook import open_notebook
 from autograder.intake.repair import Submission, guess_lab, repair
 from autograder.text import one_line

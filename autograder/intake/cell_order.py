@@ -5,7 +5,7 @@ from __future__ import annotations
 from nbformat import NotebookNode
 
 from autograder.course.cells import named_exercise_of, role_of
-from autograder.intake.matching import grade_id_of
+from autograder.intake.cell_matching import grade_id_of
 from utils.checks.exercise import REGISTRY
 
 

@@ -1,4 +1,4 @@
-"""The engine: run a whole class in parallel, on one machine or many. Dask moves the tasks; nothing else is shared."""
+"""Run a whole class in parallel, by workers on one machine or many. Dask moves the tasks; nothing else is shared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from autograder.errors import MachineTooBusy
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
-from autograder.running.run import Run, Task
+from autograder.running.records import Run, Task
 from autograder.running.sandbox import Sandbox
 
 _slot: Sandbox | None = None  # each worker process holds one warm sandbox
@@ -20,7 +20,7 @@ _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run | MachineTooBusy:
     """Run one task in this process's sandbox, which is made at the first call.
 
-    What the machine was too busy for has been tried again already, so it is returned: the engine would retry an error.
+    What the machine was too busy for has been tried again already, so it is returned: Dask would retry an error.
     """
     global _slot
     if _slot is None or _slot.protected != protected or _slot.limits != limits:
