@@ -37,7 +37,7 @@ ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def schemas_are_known(monkeypatch):
-    """Let nbgrader take its own schema for a valid one: it checks the schema again at each cell, a third of the time."""
+    """Let nbgrader take its own schema for a valid one: checking it at each cell takes a third of the time."""
 
     def validate(instance, schema):
         jsonschema.validators.validator_for(schema)(schema).validate(instance)
