@@ -34,6 +34,8 @@ from autograder.running.records import Run
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 
+one_at_a_time = threading.Lock()  # formgrader's server has threads
+
 
 @functools.cache
 def judging() -> BoundedJudging:
@@ -81,7 +83,8 @@ class Sandboxed(NbGraderPreprocessor):
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
         submission = Submission(lab, release, nb, tuple(mark.get("repairs", ())))
         run = self.find_run(submission, secret)
-        grade = judge_run(submission, run, secret, judging().judge_exercises)
+        with one_at_a_time:
+            grade = judge_run(submission, run, secret, judging().judge_exercises)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code":
                 continue

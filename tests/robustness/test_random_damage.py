@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import jsonschema
 import nbformat
 import pytest
+from autograder.intake.matching import text_of
 from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import CheckCellMetadata
 
 from autograder.course.cells import exercise_of, role_of
 from autograder.errors import NotANotebook
 from autograder.gradebook.preprocessors import Repair
-from autograder.intake.cell_matching import text_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.grade import judge_run, run_submission
@@ -37,7 +37,7 @@ ANSWERS = {
 
 @pytest.fixture(autouse=True)
 def schemas_are_known(monkeypatch):
-    """Let nbgrader take its own schema for a valid one: it checks it again at each cell, a third of the time."""
+    """Let nbgrader take its own schema for a valid one: checking it at each cell takes a third of the time."""
 
     def validate(instance, schema):
         jsonschema.validators.validator_for(schema)(schema).validate(instance)
