@@ -9,7 +9,7 @@ This is **classifier guidance**.
 | | |
 |---|---|
 | Points | 18 |
-| Time | 5 to 6 hours for a newcomer, reading included. Split it after part 5 |
+| Time | 6 to 7 hours for a newcomer, reading included. Split it after part 5 |
 | GPU | not needed: what a laptop cannot train in a minute is loaded from a checkpoint |
 | You need | PyTorch, Bayes' rule, gradients; no other lab |
 
@@ -41,6 +41,7 @@ from utils.mixture import Mixture
 from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDigitClassifier, count_parameters
 from utils.peak_memory import peak_memory
 from utils.predictions import predict
+from utils.reference import real_features
 from utils.runtime import fast_bf16, setup
 from utils.training import CHECKPOINTS, Trainer, load_weights
 from utils.uncertainty import with_error
@@ -50,7 +51,7 @@ plotting.use_style()
 
 # %% [markdown]
 r"""
-At the end your code will draw this picture: each column asks for one digit from one noise, with more guidance from row to row.
+At the end your code will draw this picture: each column has its own noise and asks for one digit, with more guidance from row to row.
 """
 
 # %% role="illustration" hidden="Draw the picture"
@@ -70,7 +71,8 @@ r"""
 | $\alpha_t$ | `schedule.alphas[t]` | $1 - \beta_t$ |
 | $\bar\alpha_t$ | `schedule.alpha_bars[t]` | $\alpha_0\alpha_1\cdots\alpha_t$: the share of the data in the variance of $x_t$, if the data have variance 1 |
 | $\varepsilon$, $\hat\varepsilon$ | `noise`, `noise_estimate` | standard normal noise, and a network's estimate of it |
-| $g$ | `gradient` | $\nabla_x \log p_t(y\mid x)$, from the classifier |
+| $s$ | `score` | the score $\nabla_x \log p_t(x)$; in part 9 a variance |
+| $g$ | `gradient` | $\nabla_x \log p_t(y\mid x)$, from the classifier, for a class $y$ |
 | $w$ | `w` | the guidance scale: 0 ignores the class $y$, 1 is conditional, beyond 1 exaggerates the class |
 
 `b` is the batch size. A `Schedule` holds the three lists. `gather_per_sample(schedule.betas, t, x)` looks one of them up at `t` and returns the shape
@@ -91,8 +93,8 @@ A step of noise shrinks the picture a little and adds a little noise, so that a 
 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
-The data come first, then the samples at steps $0, 1, \ldots, T-1$, so at $t = 0$ the $x_{t-1}$ on the right is the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once, not step by step. Fortunately the shrinking factors multiply,
-and independent Gaussian noises add up to one:
+The data come first, then the samples at steps $0, 1, \ldots, T-1$, so at $t = 0$ the $x_{t-1}$ on the right is the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once. The shrinking factors multiply,
+and the sum of independent Gaussian noises is again Gaussian; its variance is their sum, because $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
 
@@ -102,7 +104,7 @@ $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \b
 |---|---|---|
 | `step` | $\sqrt{\beta_t}$ | the noise that step $t$ adds |
 | `total` | $\sqrt{1-\bar\alpha_t}$ | all the noise in $x_t$ |
-| `posterior` | $\sqrt{\beta_t\,\dfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}}$ | the uncertainty of $x_{t-1}$ when both $x_t$ and $x_0$ are known. With $\bar\alpha_{-1} = 1$ it is 0 at $t = 0$. Our DDPM step adds `step` instead |
+| `posterior` | $\sqrt{\beta_t\,\dfrac{1-\bar\alpha_{t-1}}{1-\bar\alpha_t}}$ | the uncertainty of $x_{t-1}$ when both $x_t$ and $x_0$ are known. With $\bar\alpha_{-1} = 1$ it is 0 at $t = 0$. (The sampler of part 5 adds `step` instead.) |
 
 > ### Exercise 3.1 · Schedule and noise
 > **2 points** (½ for `linear_schedule`, 1 for `add_noise`, ½ for `three_sigmas`) · difficulty ●●○○○ · 25 minutes
@@ -113,10 +115,6 @@ $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \b
 >
 > (c) `three_sigmas(t, schedule)` returns the tuple `(step, total, posterior)`, each of shape `(b,)`, for any `t` from 0 to $T-1$.
 
-<details><summary>Hint: where to start</summary>
-
-`torch.cumprod` multiplies along a list. Which list?
-</details>
 <details><summary>Hint: the form of the answer</summary>
 
 (b) One line that uses `gather_per_sample(schedule.alpha_bars, t, x0)` twice. (c) `alpha_bars` shifted by one place, with a 1 in front, is the list of $\bar\alpha_{t-1}$.
@@ -176,7 +174,7 @@ def every(t: int, x: Tensor) -> Tensor:
 
 # %% [markdown]
 r"""
-The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run.** And at which $t$ will you lose the digits?
+The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run.** At which $t$ will you lose the digits?
 """
 
 # %%
@@ -191,7 +189,7 @@ def draw_noising():
     rows = torch.stack([(digits.labels == k).nonzero()[2, 0] for k in (0, 2, 3, 4, 5, 7, 8)])
     x0 = digits[rows][0].cpu()
     noise = torch.randn(x0.shape, generator=generator(3))
-    shown = [0, 100, 200, 300, 400, 600, 999]
+    shown = [0, 100, 300, 400, 500, 600, 999]
     plotting.show_table([add_noise(x0, every(t, x0), noise, schedule) for t in shown], [f"t = {t}" for t in shown])
     plt.show()
     figures.draw_sigmas(three_sigmas(torch.arange(STEPS), schedule))
@@ -212,8 +210,8 @@ At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal
 *Map: data → noise → **score** → guidance → sampler*
 
 A diffusion network estimates the noise in $x_t$. Guidance needs the **score** $s = \nabla_x\log p_t(x)$, the direction in which the density of noisy data grows. Given $x_0$, the distribution of $x_t$ is
-$\mathcal N(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I)$. Write down the gradient of its log density, substitute $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$, and simplify.
-Averaged over all $x_0$ that are possible at $x_t$, the same equation holds between the best estimate $\hat\varepsilon$ and the score $s$.
+$\mathcal N(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I)$. Exercise 3.2 asks for the gradient of its logarithm in terms of $\varepsilon$.
+Averaged over all $x_0$ that are possible at $x_t$, the same equation holds between the mean $\hat\varepsilon$ of the noise and the score $s$. A noise network learns this mean, because it has the smallest squared error.
 
 <details><summary>Derivation: why the average is allowed</summary>
 
@@ -231,7 +229,7 @@ Differentiate $-\tfrac{1}{2\sigma^2}(x - m)^2$ with respect to $x$. Which of the
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-One is a division and the other a multiplication, by the same number. Both have a minus sign: noise points away from the data.
+Both have a minus sign: noise points away from the data.
 </details>
 """
 
@@ -289,7 +287,7 @@ drawn(draw_scores, "3.1 and 3.2")
 
 # %% [markdown]
 r"""
-At $t = 50$ each arrow points to the nearest cloud. At $t = 600$ all point to the middle, because the three clouds have merged.
+At $t = 50$ each arrow points to the nearest cloud; midway between clouds it vanishes. At $t = 250$ the clouds touch. At $t = 600$ all arrows point to the middle, because the clouds have merged.
 
 > **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 translates guidance with it.
 
@@ -330,7 +328,7 @@ So add noise to the pictures, and tell the network how much.
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-Four lines: draw data; draw steps; add noise; return `nn.functional.cross_entropy`, which takes logits, not probabilities.
+Four lines. `nn.functional.cross_entropy` takes logits, not probabilities.
 </details>
 """
 
@@ -355,9 +353,9 @@ class NoisyClassifierTrainer(Trainer):
 # %% [markdown]
 r"""
 Your loss trains `NoisyDigitClassifier`. `NoiseUNet` estimates the noise; its loss is given below.
-That loss starts far below 1, because the network adds its output to a simple estimate. On a laptop you train both for a moment only. Then the notebook loads **checkpoints**, trained on MNIST for longer. (The noise network started from lab 4's U-Net, without the ten labels.)
+A laptop trains both for a minute or two only. Then the notebook loads **checkpoints**, trained on MNIST for longer.
 
-**Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. Which loss has a network that only guesses?
+**Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. What is the loss of a network that only guesses?
 """
 
 # %%
@@ -438,10 +436,10 @@ drawn(draw_accuracy, "3.1")
 
 # %% [markdown]
 r"""
-The ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily. The noise-aware one reads nearly nine of ten at $t = 400$ (on MNIST).
+On MNIST the ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily, and the noise-aware one reads nearly nine of ten at $t = 400$.
 
-**A common mistake: time that enters too late.** A popular recipe appends an embedding of $t$ to the features just before the last *linear* layer: $\text{logits} = W\,[f(x);\ e(t)] + c$. Differentiate with respect to $x$: the part with $e(t)$ drops out, so **the gradient of each logit $\ell_k$ is the same for every $t$**.
-In $\nabla\log p_y = \nabla\ell_y - \sum_k p_k\nabla\ell_k$ only the weights $p_k$ can then depend on $t$. `NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs.
+**A common mistake: time that enters too late.** The gradient is $\nabla\log p_y = \nabla\ell_y - \sum_k p_k\nabla\ell_k$, with the logits $\ell_k$. A popular recipe appends an embedding of $t$ to the features just before the last *linear* layer: $\ell = W\,[f(x);\ e(t)] + c$. Differentiate with respect to $x$: the part with $e(t)$ drops out. So **only the weights $p_k$ depend on $t$; the directions $\nabla\ell_k$ do not**.
+`NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs.
 """
 
 # %% role="illustration" hidden="Compare two ways to use the time"
@@ -483,7 +481,7 @@ r"""
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`; `backward()` would fill the `.grad` of **every parameter**. A sampler usually runs under `torch.no_grad()`, and it must not guide less when you draw more pictures at once.
+Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`; `backward()` would fill the `.grad` of **every parameter**. A sampler usually runs under `torch.no_grad()`. And the gradient of one sample must not depend on how many samples the batch has.
 
 > ### Exercise 3.4 · The gradient of a classifier
 > **3 points** · difficulty ●●●○○ · 25 minutes
@@ -521,8 +519,7 @@ def classifier_gradient(
 
 # %% [markdown]
 r"""
-The next figure shows one noisy three and the gradients that make it more of a three, an eight or a seven. Purple asks for ink, orange for paper. The strength of a colour is proportional to $\sqrt{|g|}$, on one scale; the number below each panel is its largest $|g|$. **Predict, then run.** And how large can a
-gradient towards the three be, where the classifier sees a three already?
+The next figure shows one noisy three and the gradients that make it more of a three, an eight or a seven. Purple asks for ink, orange for paper. The strength of a colour is proportional to $\sqrt{|g|}$, on one scale; the number below each panel is its largest $|g|$. **Predict, then run.**
 """
 
 # %%
@@ -548,7 +545,7 @@ drawn(draw_gradients, "3.1 and 3.4")
 r"""
 Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles an average digit.
 
-Near the data the gradient towards 3 is almost zero, because the classifier is already sure. At $t = 800$ it knows almost nothing, and all gradients are weak. In the row of the three, the largest of these four gradients is at $t = 500$ (on MNIST), where the class is *being decided*.
+Near the data the gradient towards 3 is almost zero, because the classifier is already sure. On MNIST, all gradients are weak at $t = 800$, where it knows almost nothing, and in the row of the three the largest is at $t = 500$, where the class is *being decided*.
 
 > **Remember:** $g = \nabla_x\log p_t(y\mid x)$, each sample for itself. Every guided step uses it.
 
@@ -562,14 +559,15 @@ Then take a step of the classical sampler DDPM. It removes the noise that step $
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
-without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contributed the share $\beta_t/(1-\bar\alpha_t)$ of the variance of the noise $\sqrt{1-\bar\alpha_t}\,\hat\varepsilon$. Given the sum of independent Gaussians, the best guess of one of them is the sum times its share of the variance.)
+without $z$ at $t = 0$, because the last step ends on the data. Why this factor? Of the variance $1-\bar\alpha_t$ of all the noise, step $t$ contributed $\beta_t$. Given a sum of independent Gaussians, the best guess of one of them is the sum times its share of the variance:
+$\mathbb E[\sqrt{\beta_t}\,\varepsilon_t \mid x_t] = \frac{\beta_t}{1-\bar\alpha_t}\sqrt{1-\bar\alpha_t}\;\hat\varepsilon$.
 
 > ### Exercise 3.5 · Guided noise, and a DDPM step
-> **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 20 minutes
+> **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 25 minutes
 >
 > (a) `guided_noise(noise_estimate, gradient, t, w, schedule)` returns the noise estimate of the score $s + w\,g$.
 >
-> (b) `ddpm_step(x, t, noise_estimate, noise, schedule)` returns the sample after one step. The variance of the added noise is $\beta_t$; `noise` is the given $z$. Each sample of a batch may be at another `t`, and samples at `t == 0` get no noise.
+> (b) `ddpm_step(x, t, noise_estimate, noise, schedule)` returns the sample after one step; `noise` is the given $z$. Each sample of a batch may be at another `t`, and samples at `t == 0` get no noise.
 >
 > Both work for any shape `(b, …)` and do not change their inputs.
 
@@ -579,7 +577,7 @@ without $z$ at $t = 0$, because the last step ends on the data. (Step $t$ contri
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-(a) One line. Which sigma, which sign? At $w = 0$ nothing changes. (b) Look up three numbers with `gather_per_sample`; compute the mean; add the noise.
+(a) One line. Which sigma, which sign? At $w = 0$ nothing changes.
 </details>
 """
 
@@ -620,8 +618,6 @@ r"""
 
 Noise and score are related by $\hat\varepsilon = -\sqrt{1-\bar\alpha_t}\;s$. Apply this to the guided score:
 $\hat\varepsilon_w = -\sqrt{1-\bar\alpha_t}\,(s + w\,g) = \hat\varepsilon - w\,\sqrt{1-\bar\alpha_t}\;g .$
-
-In the DDPM step guidance therefore moves $x_{t-1}$ by $w\,\beta_t\,g/\sqrt{\alpha_t}$. Divided by $\sqrt{\bar\alpha_{t-1}}$, in units of the data, this is $w\,\beta_t\,g/\sqrt{\bar\alpha_t}$. The factor before $g$ grows steeply with $t$.
 </details>
 
 Guidance is a sum of two arrows: the score $s$ and the classifier's push $w\,g$, here at one point at $t = 300$, towards the lower right cloud (green) with $w = 3$.
@@ -645,7 +641,7 @@ drawn(draw_arrows, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
-The model alone would move the point to the nearest cloud. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run.**
+The model alone would move the point towards the blue cloud and the middle. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run.**
 """
 
 # %%
@@ -667,7 +663,7 @@ def draw_guided_scores():
 
     fig, axes = figures.plane_axes(3)
     for ax, w in zip(axes, (0.0, 1.0, 4.0)):
-        figures.scatter_classes(ax, x, labels, size=9)
+        figures.scatter_classes(ax, x, labels, size=9, alpha=0.2)
         score = guided(grid, w)
         score = score * (3 / score.norm(dim=1, keepdim=True)).clamp(max=1)
         ax.quiver(*grid.T, *score.T, color="#222222", angles="xy", width=0.004, scale=60)
@@ -783,7 +779,7 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 
 # %% [markdown]
 r"""
-Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points lie between them. With two, all points end in the middle, because the best guess from pure noise is the mean of the data.
+Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points lie between them. With two, all points end in the middle.
 
 > **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
 
@@ -843,8 +839,8 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
-> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Guidance must act through an input of `ddpm_step`. Do not call your other answers,
-> because this function is tested alone. Do not change the inputs.
+> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Guidance must act through an input of `ddpm_step`. Do not call your other answers or
+> change the inputs.
 
 <details><summary>Hint: where to start</summary>
 
@@ -852,7 +848,7 @@ Should `x` move along the gradient or against it? (The wrong sign for $x$ is the
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-The guidance belongs in the noise estimate, before the step: write out the formula of 3.5. After the step `x` must not be changed.
+Write out the formula of 3.5, before the step.
 </details>
 """
 
@@ -894,7 +890,7 @@ At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now use the same functions, the two checkpoints, and DDIM. Every row starts from **the same noise**; column $k$ asks for the digit $k$. **Predict, then run.**
+Now use the same functions, the two checkpoints, and DDIM. Each column has its own noise, the same in **every row**; column $k$ asks for the digit $k$. **Predict, then run.**
 """
 
 # %%
@@ -934,15 +930,13 @@ drawn(draw_digits, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-Going down a column, sometimes one stroke closes, sometimes everything changes.
-
-The film shows the model's own estimate $\hat x_0$ at each step of sampling with $w = 4$, *before* guidance is added to it.
+The film shows the model's own estimate $\hat x_0$ at each step of sampling with $w = 4$, *before* guidance is added to it. All ten digits of a row start from one noise.
 """
 
 # %% role="illustration" hidden="Make the film"
 def digit_film():
     kept = []
-    noise = torch.randn(20, 1, 32, 32, generator=generator(15))
+    noise = torch.randn(2, 1, 32, 32, generator=generator(15)).repeat_interleave(10, dim=0)  # one for each row
     sample_digits(net, classifier, noise, torch.arange(10).repeat(2), 4.0, DIGIT_STEPS, schedule, film=kept)
     clock = [f"t = {t}" for t in few_times(DIGIT_STEPS)[:-1]]
     rows, columns = ("one noise", "another"), [str(k) for k in range(10)]
@@ -1002,11 +996,11 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with real test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: the squared distance between Gaussians fitted to its features of samples and of real
-digits; the dashed line is the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+Four numbers compare samples with MNIST's test digits (stored, so also offline). They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier; it is the squared distance between Gaussians fitted to those of the samples and of real
+digits. A dashed line will show the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-First come a few digits of your own, then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
+First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
 """
 
 # %%
@@ -1017,7 +1011,7 @@ def measure(w, n: int) -> tuple[float, float, float, float]:
     """Return accuracy, Fréchet distance, precision and recall of n digits at the scale w."""
     judge = DigitClassifier().to(device)
     load_weights(judge, CHECKPOINTS / "reference_classifier.safetensors")
-    reference = in_batches(judge.features, load_digits("test", device=device)[:][0])
+    reference = real_features(device)
     labels, noise = torch.arange(10, device=device).repeat(n // 10), torch.randn(n, 1, 32, 32, generator=generator(3))
     features = in_batches(judge.features, sample_digits(net, classifier, noise, labels, w, DIGIT_STEPS, schedule))
     accuracy = float((judge.head(features).argmax(1) == labels).double().mean())
@@ -1053,13 +1047,15 @@ By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit
 Many texts say that guidance samples from $p(x)\,p(y\mid x)^w$, because $s + w\,g$ is the score of $p_t(x)\,p_t(y\mid x)^w$. This is true *for each t*. But a sampler also needs these densities
 to be noised versions of **one another**, and for $w$ other than 0 and 1 they are not.
 
-How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (from here on $s$ is a variance; on paper, write $V$ and $v$). Under a linear drift a Gaussian with mean 0 remains one, so one number describes each sampler: its variance. There are three candidates.
+How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (here $s$ is no score). All scores are linear in $x$, so every step turns a Gaussian with mean 0 into another, and its variance says everything. We compare three variances: the claimed one and those of two samplers.
 
 **The claim** (`tilt`). $p(x)\,p(y\mid x)^w \propto p(x)^{1-w}\,p(x\mid y)^w$. What is its variance?
 
-**The two samplers.** Divide $x_t$ by $\sqrt{\bar\alpha_t}$. The noise process becomes $x_0 + \sqrt\tau\,\varepsilon$, with $\tau = (1-\bar\alpha_t)/\bar\alpha_t$. At noise $\tau$ the two distributions have the variances $S+\tau$ and $s+\tau$, so the guided score is
+**The two samplers.** Divide $x_t$ by $\sqrt{\bar\alpha_t}$. The noise process becomes $x_0 + \sqrt\tau\,\varepsilon$, with $\tau = (1-\bar\alpha_t)/\bar\alpha_t$. At noise $\tau$ the two distributions have the variances $S+\tau$ and $s+\tau$, hence the scores $-x/(S+\tau)$ and $-x/(s+\tau)$. By Bayes' rule $g$ is the second minus the first, so the guided score is
 
 $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau} .$$
+
+It belongs to the variance $1/\lambda(\tau)$; the noised claim would have $1/\lambda(0) + \tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ these are 0.91 and 1.4.
 
 Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, `ode`) and with the noisy one (DDPM, `sde`) it obeys
 
@@ -1069,7 +1065,7 @@ and both start from pure noise: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The sam
 
 <details><summary>Derivation: the two equations</summary>
 
-Let $u = x_t/\sqrt{\bar\alpha_t}$; its score is $-\lambda u$. Your DDIM step is $u' = \hat x_0 + \sqrt{\tau'}\,\hat\varepsilon$. So $u$ changes by $\hat\varepsilon$ times the change of $\sqrt\tau$. By 3.2, $\hat\varepsilon = \sqrt\tau\,\lambda u$, so $\mathrm du/\mathrm d\tau = \tfrac12\lambda u$. The variance is quadratic in $u$ and
+Let $u = x_t/\sqrt{\bar\alpha_t}$; its score is $-\lambda u$. Your DDIM step is $u' = \hat x_0 + \sqrt{\tau'}\,\hat\varepsilon$. So $u$ changes by $\hat\varepsilon$ times the change of $\sqrt\tau$. By 3.2 and $\nabla_x = \nabla_u/\sqrt{\bar\alpha_t}$, $\hat\varepsilon = \sqrt\tau\,\lambda u$, so $\mathrm du/\mathrm d\tau = \tfrac12\lambda u$. The variance is quadratic in $u$ and
 grows at twice the rate: this is the ode.
 
 One DDPM step lowers $\tau$ by $h = 1/\bar\alpha_t - 1/\bar\alpha_{t-1} = \beta_t/\bar\alpha_t$. Divide your DDPM step by $\sqrt{\bar\alpha_{t-1}}$ and insert $\hat\varepsilon = \sqrt\tau\,\lambda u$: the mean becomes $u - h\lambda u$, which moves twice as far as the ode, and the noise has the variance
@@ -1077,9 +1073,9 @@ $\beta_t/\bar\alpha_{t-1}$, which is $h$ up to terms of order $h^2$. So $U(\tau 
 </details>
 
 > ### Exercise 3.8 · Three variances
-> **1 point** · difficulty ●●●●○ · 45 minutes, mostly on paper
+> **1 point** · difficulty ●●●●○ · 55 minutes, mostly on paper
 >
-> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula.
+> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log\tau$.)
 
 <details><summary>Hint for the ode</summary>
 
@@ -1110,11 +1106,8 @@ def what_guidance_samples(S: float, s: float, w: float) -> tuple[float, float, f
 
 # %% [markdown]
 r"""
-Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. **Predict, then run.**
+Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. (It takes a minute.)
 """
-
-# %%
-predict("lab3.nearer_to_the_claim", choice="")
 
 # %% role="illustration" hidden="Compare formulas and samplers"
 def walk_gaussian(S: float, s: float, w: float, particles: int) -> dict[str, Tensor]:
@@ -1150,10 +1143,13 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 # %% [markdown]
 r"""
 At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
-formula says, and how much depends on the sampler.*
+claim says, and how much depends on the sampler.* Noise lets a sample correct earlier errors, so DDPM ends nearer to the claim.
 
-Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one.
+Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one. **Predict, then run.**
 """
+
+# %%
+predict("lab3.two_clouds", choice="")
 
 # %% role="illustration" hidden="Compare on two clouds"
 def walk_clouds(w: float, particles: int) -> dict[str, Tensor]:
@@ -1194,17 +1190,22 @@ def compare_clouds():
 
 drawn(compare_clouds, "3.1 and 3.4 to 3.6")
 
+# %% [markdown]
+r"""
+The *place* is wrong, too. The claim hardly moves, because at $x = 1$ the class is already certain. DDIM moves to the outer edge of the class: at $w = 5$ its *mean* is 1.8, and only one point in twenty of the class lies farther out. DDPM goes less than half as far, to 1.3.
+
+Raise $w$ in the next picture, and compare particles and claim.
+"""
+
 # %% role="illustration" hidden="Move it: particles and the claimed density"
 explorables.show("particle_cloud")
 
 # %% [markdown]
 r"""
-Here the *place* is wrong, too. The claim hardly moves, because at $x = 1$ the class is already certain. The samplers move to the outer edge of the class: at $w = 5$ DDIM's *mean* is 1.8, and only one point in twenty of the class lies farther out.
-
 > ### Exercise 3.9 · Quality against diversity (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 25 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 30 minutes
 >
-> From your grid, your table and your formulas, in six to ten sentences: (a) what do quality and diversity do as $w$ rises, and in which numbers do you see each? Why is the distance not monotone? (b) What does a guided sampler *not* sample from, and why not? Use the example with the
+> From your grid, the stored table and your formulas, in six to ten sentences: (a) what do quality and diversity do as $w$ rises, and in which numbers do you see each? Why is the distance not monotone? (b) What does a guided sampler *not* sample from, and why not? Use the example with the
 > three variances. (c) Would you use the same $w$ for making training data and for making one picture to show?
 """
 
@@ -1312,7 +1313,7 @@ drawn(draw_words, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-All rows start from the same noise. The seven leans and grows bold as the caption says, with some slips. For a real CLIP, run `pip install open_clip_torch` and use `utils.captions.OpenCLIP(device=device)`.
+All rows start from the same noise. The seven leans and grows bold as the caption says, with some slips.
 
 # Beyond · Colours (not graded)
 

@@ -105,7 +105,7 @@ def draw_accuracy(levels: Sequence[int], aware: Sequence[float], clean: Sequence
     """
     fig, ax = plt.subplots(figsize=(6.5, 3))
     ax.plot(levels, aware, "o-", color=plotting.BLUE, label="noise-aware")
-    ax.plot(levels, clean, "^--", color=plotting.ORANGE, label="ordinary, 99.6 % on clean digits")
+    ax.plot(levels, clean, "^--", color=plotting.ORANGE, label="ordinary, trained on clean digits")
     ax.axhline(0.1, color=plotting.GREY, linestyle=":", label="guessing")
     ax.set(xlabel="step t", ylabel="accuracy", ylim=(0, 1.03), title="Who can read noise?")
     ax.legend()
@@ -178,7 +178,7 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
         look: dict[str, Any] = dict(color=color, fontsize=11, weight="bold", ha=side, va="center")
         ax.annotate(name, point(half), xytext=point(12 * away), textcoords="offset points", **look)
     ax.plot(*x, "o", color="black", markersize=7)
-    ax.set_title("Three arrows at one point")
+    ax.set_title(f"Three arrows at one point, {length:g} of their length")
     describe("Three arrows at one point among three clouds: the score, the push of the classifier, and their sum.")
     return fig
 
@@ -225,7 +225,7 @@ def draw_outwards(beyond: dict[float, Tensor], std: float) -> plt.Figure:
     Returns:
         The figure.
     """
-    place = torch.linspace(-1.3, 1.6, 300)
+    place = torch.linspace(-2.9, 1.6, 450)  # at the left: room for the legend
     fig, ax = plt.subplots(figsize=(6.5, 3))
     height = torch.exp(-((place / std) ** 2) / 2) / (std * math.sqrt(2 * math.pi))
     ax.fill_between(place, height, color="#CCCCCC", linewidth=0, label="the class")
@@ -235,7 +235,12 @@ def draw_outwards(beyond: dict[float, Tensor], std: float) -> plt.Figure:
         inner = float((distance < 0).float().mean())
         ax.plot(place, density, style, color=color, label=f"w = {w:g}: {inner:.0%} on the inner side")
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set(xlabel="distance beyond the cloud's centre, away from the other clouds", ylabel="density", ylim=(0, 2.1))
+    ax.set(
+        xlabel="distance beyond the cloud's centre, away from the other clouds",
+        ylabel="density",
+        ylim=(0, 1.4),
+        xlim=(-2.9, 1.6),
+    )
     ax.set_title("Guidance moves samples outwards")
     ax.legend(loc="upper left")
     describe(
@@ -258,7 +263,7 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     print(f"{'w':>4}{'accuracy':>18}{'Fréchet':>18}{'precision':>18}{'recall':>18}")
     for w, row in sweep["by scale"].items():
         cells = (over_seeds(row[name]) for name in ("accuracy", "distance", "precision", "recall"))
-        texts = (f"{cell.value:.3f}, each seed" if cell.error < 1e-9 else str(cell) for cell in cells)
+        texts = (f"{cell.value:.3f} (all seeds)" if cell.error < 1e-9 else str(cell) for cell in cells)
         print(f"{w:>4}" + "".join(f"{text:>18}" for text in texts))
     return plotting.draw_sweep(sweep)
 
