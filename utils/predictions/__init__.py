@@ -1,7 +1,7 @@
 """Predictions: a reader says what a picture will show before drawing it.
 
 A cell of a lab calls `predict("lab1.by_eye", choice="")`. Run it to see the question and its choices; write the letter
-of one between the quotes and run it again to keep it. What happens stays folded, to be opened after the next cell has
+of one between the quotes and run it again to keep it. What happens stays folded, to be opened after a figure has
 shown it. The choice stays in the notebook. It earns no points; the class report shows what a class predicted.
 
 The questions are in one YAML file for each lab.
@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent
-KEPT = "Your choice is kept. Run the next cell, and compare."
-FOLDED = "What happens, and why: open this after the next cell"
+KEPT = "Your choice is kept. Compare it with what the next figure or table shows."
+FOLDED = "What happens, and why: open this after the figure"
 HOW = "Write the letter of your choice between the quotes, and run the cell again. It is not graded."
 ROW = "padding-left: 1.6em; text-indent: -1.6em"
 BOX = "border-left: 4px solid #2a78d6; padding: 0.2em 1em; margin: 0.5em 0; max-width: 46em; line-height: 1.5"
