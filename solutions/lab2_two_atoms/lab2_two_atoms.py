@@ -39,14 +39,14 @@ r"""
 A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows (darker is stronger). Left is the exact score, which you will write down. In the middle is
 the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
-This lab covers all of the course's map but guidance.
+This lab covers the course's map, except guidance.
 
 > **data → noise → score → sampler → guidance**
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 5 to 6 hours, reading and some minutes of waiting included. Split it after part 4 |
+| Time | 6 to 7 hours, reading and about ten minutes of waiting included. Split it after part 4 |
 | GPU | not needed |
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
@@ -84,8 +84,8 @@ r"""
 > **data (you are here)** → noise → score → sampler → guidance
 
 In the data, the first atom is near $\frac14$ and the second near $\frac34$, each with standard deviation $\sigma_d = 0.01$. The left picture shows the atoms on the ring, the right one the
-same states as *points* in the square of $(x_1, x_2)$. The square has no edges: a point that leaves on one side comes back on the opposite side. Such a
-periodic arrangement of atoms is a *crystal*, and the square is its *cell*.
+same states as *points* in the square of $(x_1, x_2)$. The square has no edges: a point that leaves on one side comes back on the opposite side. We call the
+square the *cell*. An arrangement of atoms that repeats periodically is a *crystal*: here the two atoms exactly at their centres.
 """
 
 # %% role="illustration" hidden="The data, on the ring and in the square"
@@ -102,7 +102,7 @@ Its score follows from a rule that you will use again and again. For a sum of po
 $$\nabla \log \sum_i a_i = \sum_i r_i\, \nabla \log a_i, \qquad r_i = \frac{a_i}{\sum_j a_j} .$$
 
 Every term pulls in its own direction, and the pulls are averaged with the *share* of each term. Here the terms are the copies, and copy $k$ pulls with $-(u + k)/S^2$. The next cell is a
-warm-up without points: complete it, and compare your numbers with the expected ones.
+warm-up without points: complete it and compare.
 """
 
 # %%
@@ -127,13 +127,13 @@ return -sum(b * o for b, o in zip(bells, offsets)) / sum(bells) / s**2
 
 At $x = 0.75$, opposite the centre, the two nearest copies pull with equal strength in opposite directions.
 
-**Now two atoms.** They are of the same kind: swap them, and you have the same crystal. The data contain only one order, but a model must not prefer one. So our density has *two* peaks, one for each order $P$ of the atoms:
+**Now two atoms.** They are of the same kind: swap them, and you have the same crystal. The data contain only one order, but our model should not prefer one. So our density has *two* peaks, one for each order $P$ of the atoms:
 
 $$p_t(x) = \tfrac12 \sum_{P = 1}^{2} K(x_1 - \mu^P_1;\, S)\ K(x_2 - \mu^P_2;\, S), \qquad \mu^1 = (\tfrac14, \tfrac34),\quad \mu^2 = (\tfrac34, \tfrac14).$$
 
-Here $S^2 = \sigma_d^2 + \sigma^2$. Use the rule twice: over the copies of each atom, and over the two orders.
+Use the rule twice: over the copies of each atom, and over the two orders.
 
-**Predict, then run.** Far from both peaks the density is nearly 0. Is the score small there, too?
+**Predict, then run.**
 """
 
 # %%
@@ -142,14 +142,15 @@ predict("lab2.far_away", choice="")
 # %% [markdown]
 r"""
 > ### Exercise 2.1 · The analytic score
-> **4 points** · difficulty ●●●●○ · 55 minutes
+> **4 points** · difficulty ●●●●○ · 50 minutes
 >
 > Complete `analytic_score(x, sigma, sigma_d)`. It returns $\nabla_x \log p$ for the density above, with equal weight for both orders.
 > - `x` has the shape `(b, 2)` and `sigma` the shape `(b, 1)`: each sample has its own. `sigma_d` is a number.
 > - Return the score itself, not $\sigma$ times the score.
-> - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and on the diagonal, where both orders are equally likely. **Work
->   with logarithms.** The copies in `IMAGES` $= (-5, \dots, 5)$ are enough for all of this; three are not.
+> - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and where both orders are equally likely, such as the diagonal. **Work
+>   with logarithms.** The copies in `IMAGES` $= (-5, \dots, 5)$ are enough; three are not.
 > - It works in `float32` and `float64`, returns the dtype and the precision of `x`, runs on any device and inside `torch.no_grad()`, and does not modify its inputs.
+> - You may call a helper of your own again in 2.3 and 2.6.
 
 <details><summary>A nudge</summary>
 
@@ -188,7 +189,7 @@ def analytic_score(x: Float[Tensor, "b 2"], sigma: Float[Tensor, "b 1"], sigma_d
 
 # %% [markdown]
 r"""
-Here is *your* score at three noise levels, over the density (blue). All arrows have the same length; their colour shows the size of $S \cdot s$.
+Here is *your* score at three noise levels, over the density (blue). All arrows have the same length; their colour shows the size of $S \cdot s$, which is of order 1 near a peak. In the card below it, drag a point: every copy of a peak pulls.
 """
 
 # %% role="illustration" hidden="Your picture: the score at three noise levels"
@@ -199,7 +200,7 @@ explorables.show("ring_field")
 
 # %% [markdown]
 r"""
-At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides. At small noise no training sample comes there to teach a network.
+At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks: the pull is the distance to the nearer peak over $S^2$. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides. At small noise no training sample comes there to teach a network.
 
 > **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
 
@@ -208,7 +209,7 @@ At small noise the score is **large where the density is small**, and largest ju
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. The data are not shrunk, because a ring has no middle. Only the variance grows: this
+The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. The data are not shrunk, because a ring has no place towards which they could shrink. Only the variance grows: this
 family is called *variance exploding*. The noise grows by the same factor in equal times:
 
 $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{t}, \qquad \sigma_{\min} = 0.001,\quad \sigma_{\max} = 0.2 .$$
@@ -250,7 +251,7 @@ show_or_say(lambda: lab2.draw_noised(ExponentialNoise()), "2.2")
 # %% [markdown]
 r"""
 Blue is your data with noise, grey the same with the atoms swapped. At $t = 1$ all places have been reached, but not equally often: there are holes (circled) around $(\frac14, \frac14)$ and
-$(\frac34, \frac34)$, because one atom must move half-way around the ring to get there. Part 7 returns to these holes.
+$(\frac34, \frac34)$, because one atom must move half-way around the ring to get there.
 
 > **Remember:** $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$. Given $x_0$, its density is $K(x - x_0;\ \sigma)$.
 
@@ -261,7 +262,7 @@ $(\frac34, \frac34)$, because one atom must move half-way around the ring to get
 
 Pretend that you do not know the density. You have only samples $x_0$ and can add noise. Given $x_0$, the score of the noisy $x$ is known: $\nabla_x \log K(x - x_0;\ \sigma)$.
 
-Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean.** The density $p_t(x) = \sum_{x_0} p(x_0)\, K(x - x_0;\, \sigma)$ is a sum, and the share of a term is $p(x_0 \mid x)$. So by the
+Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean.** ($\mathbb E[(m - a)^2 \mid x]$ is smallest at $m = \mathbb E[a \mid x]$.) The density $p_t(x) = \int p(x_0)\, K(x - x_0;\, \sigma)\, \mathrm dx_0$ is a sum of many terms, and the share of a term is $p(x_0 \mid x)$. So by the
 rule of part 1 this mean is exactly $\nabla_x \log p_t(x)$: *denoising score matching*.
 
 This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Times $\sigma$, it is about 1 at all times. So the network $m_\theta(x, t)$
@@ -285,10 +286,6 @@ the mean over samples *and* atoms.
 <details><summary>A nudge</summary>
 
 You met the score of the wrapped Gaussian in 2.1: a mean of $-(u + k)/\sigma^2$ with shares from a softmax. Now the centre is $x_0$.
-</details>
-<details><summary>The shape of the answer</summary>
-
-Draw data; draw t and noise; add the noise; offsets of shape (b, 2, copies); softmax; target; mean of a square.
 </details>
 <details><summary>Isn't the target just minus the noise?</summary>
 
@@ -339,9 +336,9 @@ with torch.no_grad():
 r"""
 ## Training it
 
-**Which loss can be reached?** Not zero, because $x$ does not tell which $x_0$ it came from. But you know the best network that treats both atoms alike: your exact score. Its loss is the dashed line.
+**Which loss can be reached?** Not zero, because $x$ does not tell which $x_0$ it came from. But you know the best network that treats both atoms alike: your exact score. Its loss is the dashed line. (A network that may tell the atoms apart can go lower: the data have one order.)
 
-**Predict, then run.** Will training come close to it within a minute?
+**Predict, then run.**
 """
 
 # %%
@@ -362,9 +359,9 @@ lab2.draw_training(history, or_precomputed(exact, lambda: 0.469, "The exact scor
 
 # %% [markdown]
 r"""
-The loss quickly comes close to the dashed line. **Do not trust the loss too much**: it tests the network only where noisy data *are*.
+The loss quickly comes close to the dashed line. (By chance the running mean may cross it.) **Do not trust the loss too much**: it tests the network only where noisy data *are*.
 
-> **Remember:** $\nabla_x \log p_t(x) = \mathbb E\big[\nabla_x \log K(x - x_0; \sigma) \mid x\big]$. Labs 3 and 4 train on the same principle.
+> **Remember:** $\nabla_x \log p_t(x) = \mathbb E\big[\nabla_x \log K(x - x_0; \sigma) \mid x\big]$.
 
 ---
 # 4 · Going back: predictor and corrector
@@ -389,21 +386,22 @@ nearly the variance $g^2$: the fresh noise.
 **The corrector** stays at its noise level and repairs. It is a step of Langevin dynamics of size $\tau$: its drift towards higher density and its noise balance when $x$ has the right distribution:
 $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
 
-In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
+<details><summary>Derivation: why they balance</summary>
+
+In a short time $\tau$ the drift $s$ changes the density by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $2\tau$ by $\tau\, \Delta p$. With $s = \nabla \log p$ we have $p\, s = \nabla p$, so the two changes cancel.
+</details>
+
+In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$. Its noise of 0.12 $\sigma$ is too small to change the score much.
 
 > ### Exercise 2.4 · Predictor and corrector
-> **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 15 minutes
+> **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 10 minutes
 >
-> Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step` ($\tau$) have the shape `(b, 1)`, and `sigma` is larger
+> Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step`, the size $\tau$, have the shape `(b, 1)`, and `sigma` is larger
 > than `sigma_next`. Both return states in $[0, 1)$, use the noise that they are given, and do not modify their inputs.
 
 <details><summary>A nudge</summary>
 
 Variances of independent noise add and subtract; standard deviations do not. $g$ is a square root.
-</details>
-<details><summary>The shape of the answer</summary>
-
-The place, plus something times the score, plus something times the noise, modulo 1.
 </details>
 """
 
@@ -462,10 +460,10 @@ show_or_say(show_walks, "2.1, 2.2 and 2.4")
 r"""
 The atoms wander at first. Around $t = 0.8$ each pair has decided on an order, and then the walk only narrows.
 
-Now test the sampler alone. With the exact score, the distance of a sample to the nearer peak should follow the **Rayleigh distribution**, $p(r) = \frac{r}{w^2} e^{-r^2/2w^2}$, that of the length of a Gaussian vector.
+Test the sampler alone. With the exact score, the distance of a sample to the nearer peak should follow the **Rayleigh distribution**, $p(r) = \frac{r}{w^2} e^{-r^2/2w^2}$, that of the length of a Gaussian vector.
 Here $w^2 = \sigma_d^2 + \sigma_{\min}^2$, because a little noise remains.
 
-**Predict, then run.** The score is exact. Are 21 steps enough for the exact distribution?
+**Predict, then run.**
 """
 
 # %%
@@ -485,21 +483,21 @@ show_or_say(show_radii, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-21 steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by a quarter and treats the score as constant meanwhile. **An exact score does not make an exact sampler.**
+21 predictor steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by a quarter and treats the score as constant meanwhile. **An exact score does not make an exact sampler.**
 
-> **Remember:** $x \leftarrow x + g^2 s + g\,\varepsilon$ with $g^2 = \sigma^2 - \sigma_{\text{next}}^2$. Lab 3's DDPM step is the same idea.
+> **Remember:** $x \leftarrow x + g^2 s + g\,\varepsilon$ with $g^2 = \sigma^2 - \sigma_{\text{next}}^2$.
 
 ---
 # 5 · What the loss does not see
 
 > data → noise → **score (you are here, again)** → sampler → guidance
 
-At small noise nearly the whole square is empty, and score matching never evaluates the network there. But a walk that starts *anywhere* may have to cross the empty region. Can we teach the
-network about them **without knowing the answer**? There are two ideas.
+At small noise nearly the whole square is empty, and score matching almost never evaluates the network there. But a walk that starts *anywhere* may have to cross the empty region. Can we teach the
+network about it **without knowing the answer**? There are two ideas.
 
 ## Idea 1: the score obeys an equation
 
-Adding noise is diffusion: the density spreads like heat. A Gaussian of variance $v$ satisfies $\partial_v \mathcal N = \frac12 \Delta \mathcal N$, and so does any sum of such Gaussians. With $v = \sigma_d^2 + \sigma(t)^2$ this is the Fokker-Planck equation
+Adding noise is diffusion: the density spreads like heat. A Gaussian of variance $v$ satisfies $\partial_v \mathcal N = \frac12 \Delta \mathcal N$ in any number of dimensions, and so does any sum of such Gaussians. With $v = \sigma_d^2 + \sigma(t)^2$ this is the Fokker-Planck equation
 $\partial_t p = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t}\, \Delta p$. Divide by $p$ and take the gradient: the result is an equation for the score alone,
 
 $$\partial_t s = \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t}\ \nabla_x \Big( \nabla_x \!\cdot s + \| s \|^2 \Big) .$$
@@ -513,7 +511,7 @@ Note that $\nabla \|s\|^2$ is *twice* the transposed Jacobian times $s$.
 </details>
 
 > ### Exercise 2.5 · The Fokker-Planck residual
-> **3 points** · difficulty ●●●●○ · 45 minutes
+> **3 points** · difficulty ●●●●○ · 40 minutes
 >
 > Complete `fokker_planck_residual(score, x, t, sigma)`. It returns $\partial_t s - \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t} \nabla_x (\nabla_x \!\cdot s + \|s\|^2)$, one number for each sample and coordinate, in the shape of `x`.
 > - `score(x, t)` is the score itself, not multiplied by $\sigma$; the score of each sample depends only on its own `x` and `t`. `sigma(t)` is any schedule.
@@ -560,7 +558,7 @@ def fokker_planck_residual(score, x: Float[Tensor, "b n"], t: Float[Tensor, "b 1
 
 # %% [markdown]
 r"""
-Test it with **your exact score**. Its terms are in the thousands, and must cancel up to rounding:
+Test it with **your exact score**. Its terms are in the hundreds and thousands, and must cancel up to rounding:
 """
 
 # %% role="illustration" hidden="The residual of your exact score"
@@ -573,14 +571,14 @@ r"""
 ## Idea 2: scores at two times must agree
 
 Stand at $x$ at time $t$. Walk back a few predictor steps, to some $y$ at an earlier time. The noise level is $\sigma_{\text{start}}$ at $x$ and $\sigma_{\text{end}} < \sigma_{\text{start}}$ at $y$, so between them only noise of
-variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. If the walk is exact, the argument of part 3, with $y$ in the place of $x_0$, says
+variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. If the walk is exact, $(y, x)$ are distributed as in the forward process. Then the argument of part 3, with $y$ in the place of $x_0$, says
 
 $$s_t(x) = \mathbb E\,\big[\, \nabla_x \log K\big(x - y;\ \sqrt{\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2}\,\big)\ \big|\ x \,\big] .$$
 
 So $y$ gives a *target* for the score at $x$, without any data. In training the walk takes the network's own score, which is not exact; the network must agree with where its walk leads: **consistency**.
 
 > ### Exercise 2.6 · The target of consistency
-> **1 point** · difficulty ●●○○○ · 10 minutes
+> **1 point** · difficulty ●●○○○ · 8 minutes
 >
 > Complete `consistency_target(x, y, sigma_start, sigma_end)`. For each sample it returns $\sigma_{\text{start}}$ times the gradient of $\log K$ above with respect to $x$, on the ring, with all copies in `IMAGES`. (Times
 > $\sigma_{\text{start}}$, because the network returns that at $x$.) Both sigmas have the shape `(b, 1)`. It works on any device and inside `torch.no_grad()`, where the experiments call it; do not modify the inputs.
@@ -608,9 +606,9 @@ def consistency_target(
 
 # %% [markdown]
 r"""
-## A trap: one step says nothing
+## How far should the walk go?
 
-How far should the walk go? **Predict, then run:** after *one* step of the network's own score, what is the mean target, at a place and time ($t = 0.95$) where your network is wrong?
+**Predict, then run**, at a place and time where your network is wrong.
 """
 
 # %%
@@ -628,7 +626,7 @@ show_or_say(show_tautology, "2.1 to 2.4 and 2.6")
 
 # %% [markdown]
 r"""
-One step returns the network's own number, within about two standard errors (the number after ±). Longer walks come closer to the exact value, because they end where the network is better. Where the network
+**One step says nothing**: it returns the network's own number, up to chance (the number after ± is one standard error). Longer walks come closer to the exact value, because they end where the network is better. Where the network
 is wrong all along the walk, so is the target.
 
 <details><summary>The computation</summary>
@@ -637,7 +635,7 @@ One step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's 
 returns*. Only a walk of several steps, which uses the score at *other* places and times, brings new information.
 </details>
 
-> **Remember:** residual and target need no data. Part 6 tests whether they help.
+> **Remember:** residual and target need no data.
 
 ---
 # 6 · A fair test
@@ -654,11 +652,11 @@ Train the same network from the same start with the same number of steps, and ch
 | consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The extra term uses as many states as the batch in the regression, half as many in the consistency runs, and 64 in Fokker-Planck, because second derivatives are expensive. 
+The extra term uses a full batch of states in the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive.
 
 The next figure trains all five: without a GPU 1,500 steps each, some minutes in all; with a GPU 16,000 steps, and your numbers will differ from those quoted below.
 
-**Predict, then run.** What do the extra terms do where data are common?
+**Predict, then run.**
 """
 
 # %%
@@ -686,14 +684,14 @@ plt.show()
 
 # %% [markdown]
 r"""
-Exercise 2.7, at the end of part 7, asks about this figure.
+Exercise 2.7 asks about this figure.
 
 <details><summary>Compare with your own reading, when you have one</summary>
 
 - **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 to 0.9. At most times plain score matching
-  is the best there. The extra terms cost some accuracy, because the 13,000 parameters now serve a second purpose.
-- **Anywhere** (left), at small and medium noise, the plain network is wrong by several units: its score is too small, and cannot turn around within the narrow strip between the peaks.
-- **Only the oracle fixes that.** The Fokker-Planck term even makes it worse: a score that is *nearly zero* far from the data also obeys the equation, and is much easier to find.
+  is the best where the states are.
+- **Anywhere** (left), at small and medium noise, the plain network is wrong by several units.
+- **Only the oracle fixes that**, although it is the worst at $t = 1$. Consistency hardly helps, even with the exact guide. The Fokker-Planck term makes it worse.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -707,7 +705,7 @@ plt.show()
 r"""
 At small noise the exact score is a saw-tooth: it pulls towards the nearer peak, and jumps half-way between two peaks. Networks prefer smooth curves, and no training sample lands out there to correct them.
 
-Here are the fields over the whole square. Look at the colours first: dark is strong, yellow is weak.
+Here are the fields over the whole square. Dark is strong, yellow is weak.
 """
 
 # %% role="illustration" hidden="Your picture: the fields at t = 0.4"
@@ -718,7 +716,7 @@ plt.show()
 r"""
 The plain network guessed the directions well. With the Fokker-Planck term most of the square has turned yellow: the equation is obeyed there, and the score is gone.
 
-**Predict, then run.** A walk starts anywhere. From which networks do many states stay away from the peaks?
+**Predict, then run.**
 """
 
 # %%
@@ -732,10 +730,10 @@ plt.show()
 
 # %% [markdown]
 r"""
-From all networks but one, only a few per cent of the states stay away from the peaks, although the score far away is wrong by nearly its own size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
-too weak to bring back more than a quarter of the states.
+From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by nearly its own size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+too weak to bring back more than a quarter of the states. (A walk has 21 predictor steps, so the cloud of the *exact* score is too wide as well.)
 
-Here is the distribution of *one* atom on the way, for the plain network. (The last three panels are enlarged, with both peaks folded onto one.)
+Here is the distribution of *one* atom on the way, for the plain network. At $t = 1$ only the walk's start is flat. Later the walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
@@ -744,7 +742,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-And as films: the learned score, then the exact one.
+And as films:
 """
 
 # %% role="illustration" hidden="Your film: the learned score"
@@ -755,13 +753,13 @@ analysis.show_film(results["analytical"], "exact score")
 
 # %% [markdown]
 r"""
-Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker. Where the arrows part, the exact score turns at once, the learned one slowly.
+Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker. On the lines half-way between the peaks the exact score jumps; the learned one changes slowly.
 
 > **Remember:** score matching is accurate where the training samples are. A sampler works as long as it stays there.
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. The oracle counts in a class of its own. Share your line with your class.
+*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. The oracle counts in a class of its own.
 """
 
 # %% role="illustration"
@@ -785,7 +783,7 @@ Back to the holes at $t = 1$. With $\sigma_{\max} = 0.2$ the forward process doe
 Their distance is measured by the **total variation**: the largest difference in probability that any event can have. At the start it is computed exactly, from the density of part 1: the triangles.
 On the way it is counted, from histograms of 256 squares. The dashed line is what *chance* gives for two samples of the same distribution (at $\sigma_{\max} = 0.5$).
 
-**Predict, then run.** What happens to this distance along the walk? And with $\sigma_{\max} = 0.3$ or $0.5$?
+**Predict, then run.**
 """
 
 # %%
@@ -802,16 +800,18 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-The exact distances at the start are in the legend: 0.17, 0.023 and 0.00004. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them. Chance adds to these counts, but not simply: it hardly changes a large distance, and it hides a small one. (The hump at $t = 0.8$ is the sampler's error: it lags behind while the distribution contracts.)
+Look at the triangles first: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them. Chance adds to these counts, but not simply: it hardly changes a large distance, and it hides a small one.
+
+**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps nearly halve the hump, but do not move the triangles.
 
 With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start is symmetric under the swap, so it gives both orders the right share, one half. Do not rely on that: if one order were twice as probable, the shares would be
 wrong, and once the noise is small no step can repair them.
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 30 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 35 minutes
 >
 > In eight to twelve sentences:
-> (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Explain **one** effect: either one of these, or why so few
+> (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Then explain **one** thing that you saw: a difference between these errors, or why so few
 > samples suffer from a score that is wrong nearly everywhere.
 > (b) Why does sampling start from the wrong distribution when $\sigma_{\max} = 0.2$, how large is the error, and what would you change?
 """

@@ -1,11 +1,14 @@
-"""Predictions: well-formed questions, no answer before a choice, and a choice that stays in the notebook."""
+"""Predictions: well-formed questions, an answer that stays folded, and a choice that stays in the notebook."""
 
+import re
 from collections import Counter
+from dataclasses import replace
+from html import escape
 
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from utils.predictions import HOW, predict, predictions
+from utils.predictions import HOW, KEPT, Shown, predict, predictions
 
 
 def all_predictions():
@@ -26,15 +29,30 @@ def test_no_letter_is_the_answer_too_often():
     assert max(counts.values()) <= 0.5 * counts.total()
 
 
-def test_the_answer_is_shown_only_after_a_choice():
+def test_no_answer_is_shown_before_a_choice():
     one = next(iter(predictions("lab1").values()))
     before, metadata = predict(one.name)._repr_mimebundle_()
-    assert all(one.because not in text and "this happens" not in text for text in before.values())
+    assert all(escape(one.because) not in text and "<details" not in text for text in before.values())
     assert HOW in before["text/html"] and metadata["guidance_labs"] == {"prediction": one.name, "choice": ""}
-    wrong = next(letter for letter in one.choices if letter != one.answer)
-    after, metadata = predict(one.name, choice=wrong.upper())._repr_mimebundle_()
-    assert after["text/plain"].count("this happens") == after["text/plain"].count("your choice") == 1
-    assert one.because in after["text/plain"] and metadata["guidance_labs"]["choice"] == wrong
+
+
+def visible(shown):
+    """What a page shows of a box while its answer is folded."""
+    return re.sub(r"<details>.*?</details>", "", shown._repr_mimebundle_()[0]["text/html"], flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("one", all_predictions(), ids=lambda one: one.name)
+def test_after_a_choice_the_answer_is_folded(one):
+    """A reader who has chosen has not yet seen the figure: what is not folded is the same whatever the answer is."""
+    for letter in one.choices:
+        shown = predict(one.name, choice=letter.upper())
+        data, metadata = shown._repr_mimebundle_()
+        assert metadata["guidance_labs"]["choice"] == letter
+        assert escape(one.because) in data["text/html"] and escape(one.because) not in visible(shown)
+        assert KEPT in visible(shown) and visible(shown).count("your choice") == 1
+        for answer in one.choices:
+            other = Shown(replace(one, answer=answer, because="Because."), letter)
+            assert visible(other) == visible(shown) and repr(other) == repr(shown)
 
 
 def test_a_notebook_displays_it():

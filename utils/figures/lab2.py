@@ -254,14 +254,20 @@ def draw_start(curves: dict[float, Sequence[float]], chance: Sequence[float]) ->
     t = np.linspace(1, 0, len(chance))
     for (sigma_max, curve), color, marker in zip(curves.items(), (BLUE, ORANGE, GREEN), "osv"):
         exact = uniform_distance(sigma_max)
-        ax.plot(t, curve, marker=marker, color=color, label=f"σ_max = {sigma_max:g}, counted (exact start {exact:.2g})")
+        shown = np.format_float_positional(exact, precision=2, fractional=False)
+        ax.plot(t, curve, marker=marker, color=color, label=f"σ_max = {sigma_max:g} (exact start {shown})")
         ax.plot([1.02], [exact], marker="<", markersize=9, color=color, clip_on=False)
     ax.plot(t, chance, "--", color=GREY, label="by chance, at σ_max = 0.5")
+    hump = max(curve[1] for curve in curves.values())
+    ax.annotate(
+        "the sampler's error", (0.79, hump), (0.7, hump), va="center", arrowprops=dict(arrowstyle="->"), fontsize=9
+    )
     ax.set(xlabel="time t (walks go from 1, left, to 0)", ylabel="total variation", xlim=(1.03, -0.03), ylim=(0, None))
     ax.set_title("Walks against the forward process; the triangles are exact")
     ax.legend(fontsize=8)
     describe(
         "The total variation between walks and the forward process against time for three sizes of the largest "
-        "noise, with triangles for the exact distance at the start and a dashed line for what chance gives."
+        "noise, with triangles for the exact distance at the start and a dashed line for what chance gives. The hump "
+        "after the start is the sampler's error."
     )
     plt.show()

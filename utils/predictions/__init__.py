@@ -1,8 +1,8 @@
 """Predictions: a reader says what a picture will show before drawing it.
 
 A cell of a lab calls `predict("lab1.by_eye", choice="")`. Run it to see the question and its choices; write the letter
-of one between the quotes and run it again to see what happens, and why. The choice stays in the notebook. It earns no
-points; the class report shows what a class predicted.
+of one between the quotes and run it again to keep it. What happens stays folded, to be opened after a figure has
+shown it. The choice stays in the notebook. It earns no points; the class report shows what a class predicted.
 
 The questions are in one YAML file for each lab.
 """
@@ -18,6 +18,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent
+KEPT = "Your choice is kept. Compare it with what the next figure or table shows."
+FOLDED = "What happens, and why: open this after the figure"
 HOW = "Write the letter of your choice between the quotes, and run the cell again. It is not graded."
 ROW = "padding-left: 1.6em; text-indent: -1.6em"
 BOX = "border-left: 4px solid #2a78d6; padding: 0.2em 1em; margin: 0.5em 0; max-width: 46em; line-height: 1.5"
@@ -44,7 +46,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a cell shows: the question alone, or also the reader's choice and what happens.
+    """What a cell shows: the question alone, or also the reader's choice and, folded, what happens.
 
     Args:
         prediction: The question.
@@ -55,10 +57,10 @@ class Shown:
     choice: str
 
     def __repr__(self) -> str:
-        """Return the text for a terminal and for the PDF."""
+        """Return the text for a terminal and for the PDF. It cannot be folded, so it does not say what happens."""
         lines = [self.prediction.question]
         lines += [f"  {letter}  {text}{self._mark(letter)}" for letter, text in self.prediction.choices.items()]
-        return "\n".join([*lines, self.prediction.because if self.choice else HOW])
+        return "\n".join([*lines, KEPT if self.choice else HOW])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         """Return the question as HTML and as text, and the choice as metadata of the output."""
@@ -66,13 +68,8 @@ class Shown:
         return {"text/html": self._html(), "text/plain": repr(self)}, metadata
 
     def _mark(self, letter: str) -> str:
-        """Return what follows a choice: nothing until the reader has chosen."""
-        marks = []
-        if self.choice and letter == self.prediction.answer:
-            marks.append("this happens")
-        if self.choice == letter:
-            marks.append("your choice")
-        return f"  ← {', '.join(marks)}" if marks else ""
+        """Return what follows a choice: nothing but for the reader's own."""
+        return "  ← your choice" if self.choice == letter else ""
 
     def _html(self) -> str:
         """Return the question as a box. It has no colours of its own but one line, so it is readable on any page."""
@@ -80,13 +77,19 @@ class Shown:
             f"<div style='{ROW}'><code>{letter}</code>&ensp;{self._row(letter)}</div>"
             for letter in self.prediction.choices
         )
-        end = f"<p>{escape(self.prediction.because)}</p>" if self.choice else f"<p><small>{HOW}</small></p>"
+        end = f"<p>{KEPT}</p>{self._folded()}" if self.choice else f"<p><small>{HOW}</small></p>"
         return f"<div style='{BOX}'><p><b>{escape(self.prediction.question)}</b></p>{rows}{end}</div>"
 
     def _row(self, letter: str) -> str:
-        """Return a choice with its marks as HTML. What happens is in bold."""
+        """Return a choice as HTML. The reader's own is marked and in bold."""
         text = escape(self.prediction.choices[letter] + self._mark(letter))
-        return f"<b>{text}</b>" if self.choice and letter == self.prediction.answer else text
+        return f"<b>{text}</b>" if self.choice == letter else text
+
+    def _folded(self) -> str:
+        """Return what happens, and why, as HTML that is folded until the reader opens it."""
+        one = self.prediction
+        what = f"<code>{one.answer}</code>&ensp;{escape(one.choices[one.answer])}"
+        return f"<details><summary>{FOLDED}</summary><p>{what}</p><p>{escape(one.because)}</p></details>"
 
 
 @cache
@@ -107,7 +110,7 @@ def predictions(lab: str) -> dict[str, Prediction]:
 
 
 def predict(name: str, choice: str = "") -> Shown:
-    """Show a question and its choices, and after a choice what happens.
+    """Show a question and its choices, and after a choice, folded, what happens.
 
     Args:
         name: The lab and the prediction, such as "lab1.by_eye".
