@@ -316,7 +316,7 @@ So add noise to the pictures, and tell the network how much.
 > | `self.model(x, t)` | returns logits, shape `(b, classes)` |
 > | `self.schedule.steps` | $T$ |
 >
-> - Each sample has its own step, an integer, uniform on $0, \ldots, T-1$; `t` has the shape `(b,)`.
+> - Each sample has its own step, an integer, drawn independently and uniformly from $0, \ldots, T-1$; `t` has the shape `(b,)`.
 > - The noise is standard normal, in the shape of `x0`. Draw it once. Do not change `x0` or `y`: they may be the dataset's own memory.
 > - Return a tensor without axes through which gradients flow. Create new tensors on the device of `x0`.
 >

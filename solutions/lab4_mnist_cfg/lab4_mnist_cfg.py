@@ -243,7 +243,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > | `self.eta`, `self.null_label` | $\eta$ and $\varnothing$ |
 >
 > - Each label is dropped independently of the others. **Do not change `y` itself**: it may be the dataset's own memory.
-> - Each sample has its own time, uniform on $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
+> - Each sample has its own time, drawn independently and uniformly from $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
 > - Draw `x` once. Use the same `x` for the network and for the target.
 > - Return the squared error **averaged over batch and pixels**, as a tensor without axes through which gradients flow.
 > - Create new tensors on the device of `z`.

@@ -216,3 +216,11 @@ with torch.enable_grad():
 """))  # fmt: skip
 right("keywords", edit=("classifier(x, t)", "classifier(x=x, t=t)"))
 right("categorical", edit=(PICK, "torch.distributions.Categorical(logits=classifier(x, t)).log_prob(y)"))
+PICK_IN_FLOAT64 = "(classifier(x, t).double().softmax(1).gather(1, y[:, None]) + 1e-300).log()"
+wrong("tiny_constant_in_float64", "wrong_gradient", edit=(PICK, PICK_IN_FLOAT64))
+right("x_itself_where_it_requires_gradients", source=function(HEAD, """
+with torch.enable_grad():
+    z = x if x.requires_grad else x.clone().requires_grad_()
+    logs = torch.log_softmax(classifier(z, t), 1)[torch.arange(len(y), device=y.device), y]
+    return torch.autograd.grad(logs.sum(), z)[0]
+"""))  # fmt: skip

@@ -57,7 +57,7 @@ for name, finds, old, new in (
     ("time_sorted", ("times_depend", "seeded"), TIME, f"({TIME}).sort().values"),
     (
         "time_mirrored",
-        "times_depend",
+        "time_mirrored",
         TIME,
         f"(lambda u: torch.cat([u, self.schedule.steps - 1 - u])[:batch_size])({TIME}[: (batch_size + 1) // 2])",
     ),
@@ -133,4 +133,35 @@ class NoisyClassifierTrainer(Trainer):
         noise = torch.randn(x0.shape, generator=self.noises).to(x0)
         return nn.functional.cross_entropy(self.model(self.add_noise(x0, t, noise, self.schedule), t), y)
 """,
+)
+wrong(
+    "time_dealt_out",
+    ("time_stratified", "times_kept"),
+    edit=(TIME, "torch.randperm(batch_size, device=x0.device) % self.schedule.steps"),
+)
+wrong(
+    "time_without_replacement",
+    "time_stratified",
+    edit=(
+        TIME,
+        "torch.cat([torch.randperm(self.schedule.steps, device=x0.device) "
+        "for _ in range(batch_size // self.schedule.steps + 1)])[:batch_size]",
+    ),
+)
+wrong(
+    "time_mirrored_at_another_place",
+    "time_mirrored",
+    edit=(
+        TIME,
+        f"(lambda u: torch.cat([u, self.schedule.steps - 1 - u])[:batch_size])({TIME}[: batch_size // 2 + 1])",
+    ),
+)
+wrong(
+    "logits_cut_off",
+    "detached",
+    edit=("(self.model(x, t), y)", "(self.model(x, t).detach().requires_grad_(), y)"),
+)
+right(
+    "drawn_as_categories",
+    edit=(TIME, "torch.multinomial(torch.ones(self.schedule.steps), batch_size, True).to(x0.device)"),
 )

@@ -183,3 +183,25 @@ out.sub_((1 - a).sqrt() * noise_estimate).div_(a.sqrt()).mul_(b.sqrt())
 return out.add_((1 - b).sqrt() * noise_estimate)
 """))  # fmt: skip
 right("small_constant", edit=[("/ alpha_bar.sqrt()", "/ (alpha_bar + 1e-9).sqrt()")])
+right(
+    "by_the_ratio_of_noise_to_data",
+    source="""
+def ddim_step(x, t, t_prev, noise_estimate, schedule):
+    bars = torch.cat([schedule.alpha_bars, schedule.alpha_bars.new_ones(1)])
+    now, then = (gather_per_sample(bars, step, x) for step in (t, t_prev))
+    u = x / now.sqrt() + ((1 / then - 1).sqrt() - (1 / now - 1).sqrt()) * noise_estimate
+    return then.sqrt() * u
+""",
+)
+right(
+    "masked_rows",
+    source="""
+def ddim_step(x, t, t_prev, noise_estimate, schedule):
+    bar = gather_per_sample(schedule.alpha_bars, t, x)
+    out = (x - (1 - bar).sqrt() * noise_estimate) / bar.sqrt()
+    inner = t_prev >= 0
+    before = gather_per_sample(schedule.alpha_bars, t_prev[inner], out[inner])
+    out[inner] = before.sqrt() * out[inner] + (1 - before).sqrt() * noise_estimate[inner]
+    return out
+""",
+)

@@ -242,3 +242,20 @@ def ddpm_step(x, t, noise_estimate, noise, schedule):
     return out.add_(gather_per_sample(sigmas, t, x) * noise)
 ''')  # fmt: skip
 right("einsum", edit=(KICK, "torch.einsum('b,b...->b...', (t > 0) * schedule.betas[t].sqrt(), noise)"))
+
+# The mean as in published code, from an estimate of the data. In float32 the schedule's rounding shows in its weights.
+DATA = "(x - (1 - alpha_bar).sqrt() * noise_estimate) / alpha_bar.sqrt()"
+POSTERIOR = "before.sqrt() * beta / (1 - alpha_bar) * DATA + alpha.sqrt() * (1 - before) / (1 - alpha_bar) * x"
+BEFORE = "gather_per_sample(nn.functional.pad(schedule.alpha_bars[:-1], (1, 0), value=1.0), t, x)"
+
+
+def by_posterior(before: str, data: str = f"({DATA})") -> tuple[str, str]:
+    """Return the edit that writes the mean with the posterior's weights of the data and of x."""
+    return "mean = " + MEAN, f"before = {before}\n    mean = {POSTERIOR.replace('DATA', data)}"
+
+
+right("posterior_mean", edit=by_posterior(BEFORE))
+right("posterior_mean_by_ratio", edit=by_posterior("alpha_bar / alpha"))
+wrong("posterior_mean_clipped", ("not_a_sum", "clamped"), edit=by_posterior(BEFORE, f"({DATA}).clamp(-1, 1)"))
+wrong("posterior_mean_not_at_0", ("x_at_0", "noise_estimate_at_0", *small("x"), *small("noise_estimate")),
+      edit=by_posterior("gather_per_sample(schedule.alpha_bars, (t - 1).clamp(min=0), x)"))  # fmt: skip

@@ -225,3 +225,9 @@ right("sigmas_in_float32", edit=[
     ("beta, alpha_bar = schedule", "schedule = schedule.to(torch.float32)\n    beta, alpha_bar = schedule"),
 ])  # fmt: skip
 right("sigmas_as_list", edit=[(SIGMAS, SIGMAS.replace("return ", "return [") + "]")])
+wrong("betas_require_gradients", "graph_kept", edit=[(BETAS, f"{BETAS}.requires_grad_()")])
+right("bars_by_logarithms", edit=[(BARS, "torch.log1p(-betas).cumsum(0).exp())")])
+right("noised_row_by_row", edit=[
+    (MIX, "torch.stack([math.sqrt(a) * x + math.sqrt(1 - a) * n for a, x, n in "
+          "zip(schedule.alpha_bars[t].tolist(), x0, noise)])"),
+])  # fmt: skip

@@ -10,7 +10,8 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.schedules import hard_schedule
-from utils.checks.lab3.spot_the_bugs import ORDER, RUNS, STEPS, Inputs, judge_glue, require_flow
+from utils.checks.lab3.spot_the_bugs import ORDER, judge_glue, require_flow, require_guided
+from utils.checks.lab3.spot_the_bugs_inputs import RUNS, STEPS, Inputs
 from utils.diffusion import Schedule
 
 RTOL = 1e-4  # float32 rounds a factor to 1e-6
@@ -85,6 +86,7 @@ def verdict(judge: Judge) -> None:
     with judge.part("sigma", points=0.5):
         for run in RUNS:
             guidance = require_flow(judge, run)
+            require_guided(judge, run, guidance)
             factors = Factors.of(judge.challenge, run, guidance.readable)
             actual = guidance.factor.abs()[guidance.readable]
             # Guidance after the step may have the factor of the sigma, and then loses the part `inside`, or make the

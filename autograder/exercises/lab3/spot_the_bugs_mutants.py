@@ -106,7 +106,7 @@ for name, finds, edits in (
     ("model_after", "other_x", [("x = ddpm_step(x, t, noise", "x = ddpm_step(x + 0.01, t, noise")]),
     ("model_twice", "wrong_number_of_calls", [(INSIDE, f"{INSIDE} + 0 * model(x, t)")]),
     ("time_of_model", "other_t", [("model(x, t)", "model(x, (t - 1).clamp(min=0))")]),
-    ("last_clean", ("wrong_noise", "guidance_twice"), [("    return x", "    return x.clamp(-1, 1)")]),
+    ("last_clean", "clamped", [("    return x", "    return x.clamp(-1, 1)")]),
     ("no_grad_left", "setting_left", [("    for step in", "    torch.set_grad_enabled(False)\n    for step in")]),
 ):  # fmt: skip
     wrong(name, finds, edit=edits)
@@ -116,3 +116,26 @@ right("sigma_per_sample", edit=[("* sigma *", "* gather_per_sample((1 - schedule
 right("no_gradients", edit=[("def guided_sampler(", "@torch.no_grad()\ndef guided_sampler(")])
 right("addcmul", edit=[(INSIDE, "torch.add(model(x, t), gradient, alpha=-w * float(sigma))")])
 right("in_float32", edit=[("w * sigma", "w * sigma.float()")])
+for name, finds, edits in (
+    ("clamp_wide", "clamped", [(NEXT, NEXT + ".clamp(-6, 6)")]),
+    ("clamp_at_the_end", "clamped", [(NEXT, NEXT + "\n        x = x.clamp(-1, 1) if step == 0 else x")]),
+    ("estimate_cut_wide", ("estimate_cut_off", "not_along_gradient"), [(INSIDE, f"({INSIDE}).clamp(-3, 3)")]),
+    ("no_guidance_in_the_last_step", "wrong_sigma", [("w * sigma", "(step > 0) * w * sigma")]),
+    ("guided_from_one_on", "unguided", [("w * sigma", "(w >= 1) * w * sigma")]),
+    ("gradient_by_its_length", "wrong_sigma", [("sigma * gradient", "sigma * gradient / gradient.norm()")]),
+    ("guidance_by_step", "wrong_sigma", [("w * sigma", "w * (step + 1) / schedule.steps * sigma")]),
+    ("mean_shift", ("guidance_outside", "wrong_sigma"),
+     [(INSIDE, "model(x, t)"), (NEXT, NEXT + " + w * schedule.betas[step] * gradient")]),
+    ("moved_before_the_step", "other_x",
+     [(INSIDE, "model(x, t)"), ("ddpm_step(x, t", "ddpm_step(x + w * gradient, t")]),
+    ("through_the_noise", "wrong_noise", [(INSIDE, "model(x, t)"), ("noises[step]", "noises[step] + w * gradient")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits)
+right("functional", source="from functools import reduce\n\n\n" + function(BUGS_HEAD, """
+def down(x, step):
+    t = torch.full_like(y, step)
+    e = model(x, t) - w * (1 - schedule.alpha_bars[step]) ** 0.5 * classifier_gradient(classifier, x, t, y)
+    return ddpm_step(x, t, e, noises[step], schedule)
+
+return reduce(down, range(schedule.steps - 1, -1, -1), x)
+"""))  # fmt: skip

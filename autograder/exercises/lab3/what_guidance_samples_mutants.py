@@ -118,3 +118,8 @@ for tau, after in zip(taus, taus[1:]):
     u, v = u - h * rate * u / 2, v - h * rate * v + h.sqrt() * torch.randn_like(v)
 return 1 / ((1 - w) / S + w / s), float(u.var()), float(v.var())
 """))  # fmt: skip
+right("tensors_in_float32", source=function(HEAD, """
+S, s = torch.tensor(S), torch.tensor(s)
+ode = S ** (1 - w) * s**w
+return 1 / ((1 - w) / S + w / s), ode, (S * s - ode**2) / ((S - s) * (2 * w - 1))
+"""))  # fmt: skip

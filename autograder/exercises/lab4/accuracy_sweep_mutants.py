@@ -243,3 +243,20 @@ right(
     "in_another_order",
     edit=(KEEP, KEEP + "\n    order = torch.randperm(len(labels))\n    noise, labels = noise[order], labels[order]"),
 )
+wrong(
+    "null_label_is_the_largest",
+    finds=("rows_left_out", "wrong_rows"),
+    edit=("labels != null_label", "labels < null_label"),
+)
+wrong(
+    "ten_classes",
+    finds="wrong_accuracy",
+    edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", "[:, :10].argmax(dim=1)")),
+)
+wrong(
+    "classes_before_the_null_label",
+    finds="wrong_accuracy",
+    edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", "[:, :null_label].argmax(dim=1)")),
+)
+wrong("half_precision", finds="rounded", edit=(MEAN_HIT, MEAN_HIT.replace(".double()", ".half()")))
+right("by_counting", edit=(MEAN_HIT, "accuracy[w] = int((predicted == labels).sum()) / len(labels)"))

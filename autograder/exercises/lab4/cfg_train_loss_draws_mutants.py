@@ -174,3 +174,10 @@ wrong(
     finds=("dropped_too_rarely", "dropped_too_often", "never_dropped"),
     source=plain((DROP, DROP.replace("self.eta", "round(self.eta, 1) * 1.2"))),
 )
+wrong(
+    "first_rows_dropped",
+    finds="rows_not_alike",
+    source=plain(
+        (DROP, "torch.arange(batch_size, device=z.device) < (torch.rand(batch_size, device=z.device) < self.eta).sum()")
+    ),
+)

@@ -117,3 +117,6 @@ wrong(
 )
 wrong("target_at_z", finds="noise_resampled", source=plain((TARGET, "conditional_vector_field(z, z, t)")))
 wrong("x_and_z_swapped", finds="noise_resampled", source=plain((TARGET, "conditional_vector_field(z, x, t)")))
+wrong(
+    "network_cut_off", finds="detached", edit=("self.model(x, t, y)", "self.model(x, t, y).detach().requires_grad_()")
+)

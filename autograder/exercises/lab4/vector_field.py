@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
-from utils.checks.lab4.vector_field import FAR_AWAY, KEPT, RUNS, WHERE, Inputs, agree, require_results
+from utils.checks.lab4.vector_field import KEPT, RUNS, WHERE, Inputs, agree, fail_far_away, require_results
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ def judge_results(judge: Judge, part: str, mistakes: list[Mistake]) -> None:
         return
     if wrong == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
-    judge.require(wrong != ["far"], "far_away", FAR_AWAY)
+    if wrong == ["far"]:
+        fail_far_away(judge, inputs["far"], results["far"], getattr(terms["far"], part), f"your {part}")
     exact = [run for run in RUNS if RUNS[run][1] == torch.float64]  # in float32 a wrong result may round otherwise
     for mistake in mistakes:
         explained = all(agree(inputs[run], part, results[run], mistake.formula(terms[run])) for run in exact)

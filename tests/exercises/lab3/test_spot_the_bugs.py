@@ -6,7 +6,8 @@ import torch
 from autograder.exercises.lab3.spot_the_bugs import Factors, schedule_in_float64
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.lab3.spot_the_bugs import FACTORS, ORDER, RUNS
+from utils.checks.lab3.spot_the_bugs import FACTORS, ORDER
+from utils.checks.lab3.spot_the_bugs_inputs import RUNS
 
 
 def factors(challenge: Challenge, run: str, w: float) -> dict[str, torch.Tensor]:

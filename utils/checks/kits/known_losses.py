@@ -104,7 +104,8 @@ def probe_known_losses(
             if name == "clueless":
                 evidence.put(f"{name}/again", trainer.get_train_loss(batch_size=case.batch))
             if name == "mistaken" and isinstance(value, Tensor) and value.requires_grad and value.numel() == 1:
-                evidence.put(f"{name}/grad", torch.autograd.grad(value.reshape(()), model.gain)[0])
+                (gradient,) = torch.autograd.grad(value.reshape(()), model.gain, allow_unused=True)
+                evidence.put(f"{name}/grad", gradient)
 
 
 def data_of(challenge: Challenge, name: str, shape: tuple[int, ...], classes: int) -> DealtData:

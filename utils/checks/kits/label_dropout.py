@@ -11,6 +11,7 @@ from utils.checks.kits.correlation import are_correlated
 from utils.checks.kits.statistics import is_binomial, is_same_distribution
 
 LEVEL = 5e-8  # the chance that one of the tests below rejects independent coins
+PLACED = 0.5  # the correlation of places and coins, from which a dependence on the place is named
 HALF = (0.2, 0.8)  # at eta = 0 a normal coin drops half of 64 labels: outside of this with a chance below 1e-6
 
 
@@ -108,11 +109,17 @@ def require_independent_coins(judge: Judge, null: Tensor) -> None:
         "same_rows_dropped",
         "Two calls dropped the labels of the same rows. Toss new coins in every call: fix no seed, and keep no coins.",
     )
-    judge.require(
-        not are_correlated(judge, null[:-1].flatten(), null[1:].flatten()),
-        "coins_kept",
-        "Which rows lose their labels depends on the call before. Toss new coins in every call.",
-    )
+    if are_correlated(judge, null[:-1].flatten(), null[1:].flatten()):
+        places = torch.arange(null.shape[1]).double()
+        judge.require(
+            not abs(float(torch.corrcoef(torch.stack([null.double().mean(0), places]))[0, 1])) > PLACED,
+            "rows_not_alike",
+            "Which samples lose their labels depends on their places in the batch: at one end it happens more often "
+            "than at the other. Toss a coin for each sample.",
+        )
+        judge.fail(
+            "coins_kept", "Which rows lose their labels depends on the call before. Toss new coins in every call."
+        )
     judge.spend_alpha(LEVEL)  # all calls have equal counts by chance: below 1e-9
     judge.require(
         null.sum(dim=1).unique().numel() > 1,

@@ -26,8 +26,9 @@ def require_gradient(judge: Judge, name: str) -> None:
         judge: The judge of the exercise.
         name: The loss, such as `call0/loss`.
     """
+    gradient = f"{name.rpartition('/')[0]}/grad"  # of the model's parameter; None if the loss does not depend on it
     judge.require(
-        judge.evidence.values.get(f"{name}.requires_grad"),
+        judge.evidence.values.get(f"{name}.requires_grad") and judge.evidence.kinds.get(gradient) != "NoneType",
         "detached",
         "No gradient flows from your loss to the model: nothing would be learned.",
     )

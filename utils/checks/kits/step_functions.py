@@ -20,7 +20,9 @@ from utils.checks.kits.other_device import judge_device, other_device, put_devic
 from utils.checks.kits.requirements import require_unchanged
 
 RTOL = 1e-4  # float32 rounds a sum to 1e-6 of its largest term; a constant of 1e-6 beside a sigma is let through, too
-FLAT = 1e-7  # float32 rounds 1 - alpha_bar to this, so a sigma loses digits where hardly any noise is
+# float32 rounds 1 - alpha_bar to this. So a sigma loses digits where hardly any noise is, and so does each factor of a
+# step that is written with the posterior mean, as in published code.
+FLAT = 1e-7
 
 Inputs = Any  # a dataclass with the arguments of a function, in their order; it has `t` and `schedule`
 
@@ -36,7 +38,6 @@ class StepFunction:
         inputs: Makes the inputs of a run from the challenge.
         what: How messages call the result.
         differentiable: Call it with tensors that require gradients, too.
-        only_sigma: The result is a sigma times its input, so rounding of 1 - alpha_bar counts in full.
         batches: The runs.
     """
 
@@ -46,7 +47,6 @@ class StepFunction:
     inputs: Callable[[Challenge, str], Inputs]
     what: str
     differentiable: bool = False
-    only_sigma: bool = False
     batches: tuple[str, ...] = tuple(BATCHES)
 
     def arguments(self, challenge: Challenge, run: str) -> dict[str, object]:
@@ -65,10 +65,8 @@ class StepFunction:
         inputs = self.inputs(challenge, run)
         return {name: getattr(inputs, name).double() for name in self.terms}
 
-    def rtol(self, inputs: Inputs) -> Tensor | float:
+    def rtol(self, inputs: Inputs) -> Tensor:
         """Return the tolerance of each sample, relative to its largest term."""
-        if not self.only_sigma:
-            return RTOL
         return RTOL + FLAT / (1 - inputs.schedule.alpha_bars.double()[inputs.t])
 
 

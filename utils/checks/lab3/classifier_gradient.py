@@ -49,6 +49,8 @@ RUNS = {
     ),
     # logits so far apart that a softmax underflows, and labels that it finds impossible
     "sure": Run((8, 5), torch.float32, "with a classifier that is very sure of itself", amplitude=90.0, module=True),
+    # so far apart that even a probability in float64 is 0
+    "hopeless": Run((6, 4), torch.float64, "with a class whose probability is 0 in float64", amplitude=2000.0),
     "one": Run((1, 2, 3), torch.float64, "on a batch of one, with 10 classes", classes=10),
     "single": Run((6, 1, 3, 2), torch.float32, "in float32", module=True, wide=True),
     "as_many": Run((4, 3), torch.float64, "on as many samples as classes", no_grad=False),
@@ -95,7 +97,7 @@ class Inputs:
         if len(t) > 1:
             t[1], y[0] = 0, 0
             t[0] = t[0].clamp(min=1)
-        if name == "sure" and challenge.device == "cpu":
+        if name in ("sure", "hopeless") and challenge.device == "cpu":
             exact = MixingClassifier(challenge, classes, torch.float64, size, run.amplitude)
             y[::2] = exact.compute(x.double(), t).detach().argmin(1)[::2]
         if name == "relabelled":
@@ -290,6 +292,7 @@ PROJECTIONS = {
     "plain": -0.1385792,
     "sampling": 0.1239512,
     "sure": 1.6524219,
+    "hopeless": -1198.8964482,
     "one": 0.3917392,
     "single": -0.9035745,
     "as_many": 0.9011063,
@@ -315,5 +318,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

@@ -15,6 +15,7 @@ from utils.checks.student import Student
 
 # The number of steps; a schedule has no more than this many, so that a constant in the code shows.
 KNOBS = {"main": MADE_UP_STEPS, "crowd": MADE_UP_STEPS, "long": 7, "single": 12}
+ARRANGED_LEVEL = 1e-9  # chance that independent steps look arranged, in one of two ways
 LAB_LIKE = KNOBS["single"]  # this schedule reaches as little noise and as little data as the lab's own
 
 
@@ -67,6 +68,7 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
     )
     if session != "crowd":
         return
+    require_unarranged(judge, t, steps)
     counts = torch.bincount(t.flatten(), minlength=steps)
     # 20,000 draws miss one of 24 values with probability 1e-370
     judge.require(counts[-1] > 0, "last_step_missing", "The noisiest step, t = T - 1, is never drawn.")
@@ -78,6 +80,32 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
         f"{counts[-1] / t.numel():.1%}, the lower half {(t < steps // 2).double().mean():.1%}. Each step should come "
         f"{1 / steps:.1%} of the time.",
     )
+
+
+def require_unarranged(judge: Judge, t: Tensor, steps: int) -> None:
+    """Fail if the steps of a batch are mirrored, or dealt out so that all come equally often.
+
+    Args:
+        judge: The judge of the exercise.
+        t: The steps of large calls, (calls, b).
+        steps: The number of steps, even.
+    """
+    from scipy import stats
+
+    counts = torch.stack([torch.bincount(row, minlength=steps) for row in t]).double()
+    first, second = counts[:, : steps // 2], counts[:, steps // 2 :].flip(1)
+    mirrored = (first - second).square().sum(1) / t.shape[1] * steps / 2  # the sum of steps / 2 squared normal numbers
+    even = (counts - t.shape[1] / steps).square().sum(1) / t.shape[1] * steps
+    for statistics, freedom, code, found in (
+        (even, steps - 1, "time_stratified", "In a batch every step comes equally often"),
+        (mirrored, steps / 2, "time_mirrored", "In a batch t and T - 1 - t come equally often"),
+    ):
+        level = judge.spend_alpha(ARRANGED_LEVEL) / len(t)
+        judge.require(
+            stats.chi2.cdf(float(statistics.min()), freedom) >= level,
+            code,
+            f"{found}, more exactly than random steps do. The steps of two samples are independent: draw each of them.",
+        )
 
 
 def other_times(t: Tensor, steps: float) -> Mistakes:
@@ -113,7 +141,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=2,
     title="A classifier that can read noise",
-    version=5,
+    version=6,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,

@@ -78,6 +78,12 @@ def require_schedule(judge: Judge, name: str) -> dict[str, Tensor]:
             judge.fail("not_a_tensor", f"{what} is a NumPy array, where a tensor was asked for.")
         fields[field] = judge.tensor(f"{name}/{field}", (LENGTHS[name],), what)
         judge.require_precision(f"{name}/{field}", torch.float32, what)
+        judge.require(
+            not judge.evidence.values.get(f"{name}/{field}.requires_grad"),
+            "graph_kept",
+            f"{what} requires gradients, and so would everything that is computed with it. Nothing in a schedule is "
+            "trained.",
+        )
     judge.require(
         judge.value(f"{name}/is_schedule", bool),
         "not_a_schedule",

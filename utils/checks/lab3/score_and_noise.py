@@ -48,10 +48,8 @@ class ScoreInputs:
 
 FUNCTIONS = {
     # what comes out: the graded function
-    "score": StepFunction(
-        "score", "score_from_noise", ("noise_estimate",), NoiseInputs.of, "The result", only_sigma=True
-    ),
-    "noise": StepFunction("noise", "noise_from_score", ("score",), ScoreInputs.of, "The result", only_sigma=True),
+    "score": StepFunction("score", "score_from_noise", ("noise_estimate",), NoiseInputs.of, "The result"),
+    "noise": StepFunction("noise", "noise_from_score", ("score",), ScoreInputs.of, "The result"),
 }
 
 

@@ -16,117 +16,27 @@ from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import judge_device, other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.schedules import hard_schedule, made_up_schedule
-from utils.checks.stubs import RandomField, Recorder
+from utils.checks.lab3.spot_the_bugs_inputs import (
+    RUNS,
+    STEPS,
+    Inputs,
+    SamplerStubs,
+    as_function,
+    stub_gradient,
+    stub_model,
+    stub_step,
+)
 from utils.checks.student import Student
-from utils.diffusion import Schedule
 
-STEPS, CLASSES = 6, 4
 ORDER = torch.arange(STEPS - 1, -1, -1)
 READABLE = 1e-3  # the least sum of squares of the gradient from which its factor is read
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
-
-
-@dataclass(frozen=True)
-class Run:
-    """The form of one call of the sampler."""
-
-    shape: tuple[int, ...]
-    w: float
-    dtype: torch.dtype = torch.float64
-    hard: bool = False  # the schedule and the numbers reach as far as the lab's own
-
-    @property
-    def all_steps(self) -> tuple[int, ...]:
-        """The shape of the x of all steps, joined along the batch."""
-        return (STEPS * self.shape[0], *self.shape[1:])
-
-    @property
-    def blur(self) -> float:
-        """How large a difference can be by rounding alone."""
-        return 1e-9 if self.dtype == torch.float64 else 1e-4
-
-
-RUNS = {
-    "main": Run((4, 1, 2, 3), 1.7),
-    "large": Run((3, 7), 8.0),
-    "negative": Run((5, 1, 3, 2), -1.2),
-    "honest": Run((3, 1, 4, 2), 1.0, torch.float32, hard=True),
-    "plain": Run((2, 1, 2, 2), 0.0, torch.float32, hard=True),
-}
-FARTHEST_X, FARTHEST_NOISE = 4.0, 5.5  # beyond those of the lab
 STUBS = {
     # evidence: how a message names the function
     "model": "the model",
     "gradients": "classifier_gradient",
     "steps": "ddpm_step",
 }
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The tensors that the sampler gets."""
-
-    x: Tensor  # (b, …), where sampling starts
-    y: Tensor  # (b,) labels
-    schedule: Schedule
-    noises: Tensor  # (STEPS, b, …)
-
-    @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `RUNS`."""
-        form = RUNS[run]
-        x = challenge.randn(f"{run} x", form.shape, form.dtype)
-        noises = challenge.randn(f"{run} noises", (STEPS, *form.shape), form.dtype)
-        if form.hard:
-            for tensor, end in ((x, FARTHEST_X), (noises, FARTHEST_NOISE)):
-                tensor[..., 0, 0], tensor[..., 0, 1] = -end, end
-            schedule = hard_schedule(challenge, "hard", STEPS, form.dtype)
-        else:
-            schedule = made_up_schedule(challenge, steps=STEPS)
-        return cls(x, challenge.randint(f"{run} y", 0, CLASSES, form.shape[:1]), schedule, noises)
-
-
-def stub_model(challenge: Challenge) -> RandomField:
-    """Return a random field in place of the noise model."""
-    return RandomField(challenge, "model")
-
-
-def stub_gradient(challenge: Challenge) -> RandomField:
-    """Return a random field in place of the classifier's gradient."""
-    return RandomField(challenge, "gradient")
-
-
-def stub_step(challenge: Challenge) -> RandomField:
-    """Return a random field in place of the DDPM step."""
-    return RandomField(challenge, "step", amplitude=2.5)
-
-
-class SamplerStubs:
-    """Recording stubs for the model, the classifier's gradient and the DDPM step."""
-
-    def __init__(self, challenge: Challenge):
-        self.classifier = lambda x, t: x  # only to be handed on
-        self.model = Recorder(stub_model(challenge), ("x", "t"))
-        self.gradients = Recorder(stub_gradient(challenge), ("x", "t", "y"))
-        self.steps = Recorder(stub_step(challenge), ("x", "t", "noise_estimate", "noise"))
-
-    def classifier_gradient(self, classifier, x, t, y):
-        """Return the stub's gradient, with the shape of x, and record the call."""
-        if classifier is not self.classifier:
-            raise ValueError("classifier_gradient was called with something else than the classifier")
-        return self.gradients(x, t, y)
-
-    def ddpm_step(self, x, t, noise_estimate, noise, schedule):
-        """Return the stub's next state, with the shape of x, and record the call."""
-        if not isinstance(schedule, tuple) or len(schedule) != 3:
-            raise ValueError("ddpm_step was called with something else than the schedule")
-        return self.steps(x, t, noise_estimate, noise)
-
-
-def as_function(stub: Callable[..., object]) -> Callable[..., object]:
-    """Return a plain function, as the lab passes, that does what a stub does."""
-    return lambda *inputs, **named: stub(*inputs, **named)
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -162,11 +72,13 @@ class Guidance:
 
     moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
     inside: bool  # the noise estimate is guided
-    clamped: bool  # x is cut off at -1 and 1
+    clamped: bool  # x is cut off
+    bound: float  # where x is cut off, if it is
+    nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
     readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
     beside: float  # how much of the guidance is no multiple of the gradient, relative to it
-    limited: bool  # the noise estimates are cut off at -1 and 1
+    limit: float | None  # where the noise estimates are cut off; None if they are not
 
     @property
     def rtol(self) -> float:
@@ -189,20 +101,44 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     after = torch.cat([x.reshape(shape)[1:], value[None]])
     moved = after - results
     inside = float(shift.abs().max()) > form.blur
-    clamped = float(after.abs().max()) <= 1 + 1e-9 and float(results.abs().max()) > 1 + 1e-6
-    limited = float(estimates.abs().max()) <= 1 + 1e-9
+    only_cut, bound = is_only_cut_off(results, after, form.blur)
+    clamped = only_cut or float(after.abs().max()) <= 1 + 1e-9
+    limit = where_cut_off(estimates)
     along = -shift if inside else moved  # a lower noise estimate is a higher x
     free = torch.ones_like(after)  # 1 where nothing is cut off
-    if limited or not inside:
-        free = ((estimates.reshape(shape) if inside else after).abs() < 1 - 1e-6).double()
+    if inside and limit is not None:
+        free = (estimates.reshape(shape).abs() < limit - 1e-6).double()
+    elif not inside:
+        free = (after.abs() < bound - 1e-6).double()
     weight = (gradient.square() * free).flatten(1).sum(1)
-    factor = (along * gradient * free).flatten(1).sum(1) / weight.clamp(min=1e-12)
+    # the median, because what cuts off an estimate changes few numbers, and those a lot
+    told = (free > 0) & (gradient.abs() > READABLE)
+    factor = torch.where(told, along / gradient, torch.nan).flatten(1).nanmedian(1).values.nan_to_num()
     rest = along - factor.reshape(-1, *[1] * (len(shape) - 1)) * gradient
     if not inside:
         along, rest = along * free, rest * free
     size = float(along.abs().max())
     beside = float(rest.abs().max()) / size if size > form.blur else 0.0
-    return Guidance(moved, inside, clamped, factor, weight > READABLE, beside, limited)
+    nowhere = not inside and (only_cut or float(moved.abs().max()) <= form.blur)
+    return Guidance(moved, inside, clamped, bound, nowhere, factor, weight > READABLE, beside, limit)
+
+
+def where_cut_off(values: Tensor) -> float | None:
+    """Return where the numbers of all steps are cut off, or None: then no two steps have the same largest number."""
+    sizes = values.reshape(STEPS, -1).abs().amax(1)
+    largest = float(sizes.max())
+    again = int((sizes >= largest - 1e-9).sum()) > 1
+    return largest if again else 1.0 if largest <= 1 + 1e-9 else None
+
+
+def is_only_cut_off(results: Tensor, after: Tensor, blur: float) -> tuple[bool, float]:
+    """Return whether cutting off is all that happens to x after a step, and at which size that is (1 if it is not)."""
+    changed = (after - results).abs() > blur
+    if not bool(changed.any()):
+        return False, 1.0
+    kept, bound = after[changed].abs(), float(after[changed].abs().max())
+    only_cut = float(kept.min()) > bound - blur and bool((results[changed].abs() > kept).all())
+    return only_cut, bound if only_cut else 1.0
 
 
 def require_flow(judge: Judge, run: str) -> Guidance:
@@ -281,27 +217,29 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
     """
     with judge.part("inside", 0.5):
         for run in RUNS:
-            judge_inside(judge, require_flow(judge, run), shifts(run), RUNS[run].blur)
+            judge_inside(judge, run, require_flow(judge, run), shifts(run))
         judge_device(judge)
     with judge.part("clamp", 0.5):
         for run in RUNS:
+            guidance = require_flow(judge, run)
             judge.require(
-                not require_flow(judge, run).clamped,
+                not guidance.clamped,
                 "clamped",
-                "x is still cut off at -1 and 1 after each step. Sampling starts from pure noise, "
-                "and a third of its pixels lie outside.",
+                "x is still cut off at -1 and 1 after a step. Sampling starts from pure noise, "
+                "and a third of its pixels lie outside."
+                if guidance.bound == 1
+                else f"x is cut off at -{guidance.bound:g} and {guidance.bound:g} after a step. "
+                "Leave x as ddpm_step returns it.",
             )
     with judge.part("sign", 0.5):
         for run, form in RUNS.items():
             guidance = require_flow(judge, run)
             if form.w == 0:
                 continue  # the size of the factor says it all
+            require_guided(judge, run, guidance)
             factor = guidance.factor[guidance.readable]
             judge.require(
-                float(factor.abs().max()) > form.blur, "unguided", "The gradient has no effect on your samples."
-            )
-            judge.require(
-                (factor * form.w >= 0).all(),
+                (factor * form.w).median() >= -form.blur,  # what cuts off an estimate turns the sign of single steps
                 "wrong_sign",
                 "Your guidance moves away from the class: log p(y | x) falls as w rises. "
                 "Remember that score and noise have opposite signs."
@@ -310,13 +248,26 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             )
 
 
-def judge_inside(judge: Judge, guidance: Guidance, shift: Tensor, blur: float) -> None:
+def require_guided(judge: Judge, run: str, guidance: Guidance) -> None:
+    """Fail if the gradient has no effect at the scale of a run, and that scale is not 0."""
+    w = RUNS[run].w
+    readable = guidance.factor[guidance.readable].abs()
+    judge.require(
+        w == 0 or not (guidance.nowhere or readable.numel() == 0 or float(readable.max()) <= RUNS[run].blur),
+        "unguided",
+        f"At w = {w:g} the gradient has no effect on your samples.",
+    )
+
+
+def judge_inside(judge: Judge, run: str, guidance: Guidance, shift: Tensor) -> None:
     """Fail unless the step is computed for the guided estimate, or moves x exactly as if it were."""
+    blur = RUNS[run].blur
+    require_guided(judge, run, guidance)
     judge.require(
         not (guidance.inside and guidance.beside > NOISE_MATTERS),
-        "estimate_cut_off" if guidance.limited else "not_along_gradient",
-        "Your noise estimate is cut off at -1 and 1. Noise is larger than that in a third of all pixels."
-        if guidance.limited
+        "not_along_gradient" if guidance.limit is None else "estimate_cut_off",
+        f"Your noise estimate is cut off at -{guidance.limit:g} and {guidance.limit:g}. Noise knows no bounds."
+        if guidance.limit is not None
         else "What you add to the model's estimate is not the gradient times one number in each step.",
     )
     judge.require(
@@ -349,6 +300,7 @@ def public_factors(run: str) -> dict[str, Tensor]:
 def judge_sigma(judge: Judge, run: str) -> None:
     """Fail unless the size of the factor in a run is the one of the table."""
     guidance, w, per_unit = require_flow(judge, run), abs(RUNS[run].w), public_factors(run)
+    require_guided(judge, run, guidance)
     seen, rtol = guidance.readable, max(guidance.rtol, 1e-4)
     known = [per_unit["inside"]] if guidance.inside else list(per_unit.values())
     factor = guidance.factor.abs()[seen]
@@ -396,5 +348,5 @@ EXERCISE = Exercise(
     names=("guided_sampler",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

@@ -51,7 +51,7 @@ RUNS: dict[str, Inputs | None] = {
     "weak": Inputs(3.0, 0.5, 0.3),
     "nearly_honest": Inputs(3.0, 0.5, 0.8),
     "close": Inputs(2.0, 1.9, 2.0),
-    "whole": Inputs(5, 2, 4),  # integers
+    "whole": Inputs(5.0, 2.0, 4.0),
     "strong": Inputs(2.0, 1.0, 12.0),
     "above_half": Inputs(3.0, 0.5, 0.55),
     "lab": Inputs(4.0, 1.0, 5.0),
@@ -202,5 +202,5 @@ EXERCISE = Exercise(
     names=("what_guidance_samples",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

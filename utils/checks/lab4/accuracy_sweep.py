@@ -27,7 +27,12 @@ RUNS = {
     "mostly_null": (30, 24, 2, torch.float64),
     "one_scale": (25, 5, 1, torch.float64),
     "single": (20, 4, 2, torch.float32),
+    "many_classes": (61, 12, 3, torch.float64),
 }
+# classes and null label of the last run: more classes than the lab has, and a null label that is none of the ends
+MANY_CLASSES, NULL_BETWEEN = 13, 5
+SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e-8, and float16 to 2e-4
+ROUNDED = 1e-3  # an accuracy that is nearer to a share than this has lost digits
 
 FIXED_SCALES = {"main": [-1.5, 0.0, 1.0, 100.0]}
 FAR = 5.0  # among the many numbers of the lab's noise, some are nearly as large
@@ -42,6 +47,7 @@ PUBLIC_HITS = {
     "mostly_null": (1, 1),
     "one_scale": (5,),
     "single": (6, 4),
+    "many_classes": (1, 7, 3),
 }
 
 
@@ -83,7 +89,10 @@ class Inputs:
         n, nulls, count, dtype = RUNS[run]
         classes = challenge.integer("classes", 3, 5)
         null_label = draw_null_label(challenge, classes)
+        if run == "many_classes":
+            classes, null_label = MANY_CLASSES, NULL_BETWEEN
         labels = challenge.randint(f"{run} labels", 0, classes, (n,))
+        labels[labels == null_label] = classes - 2
         labels[0], labels[1] = 0, classes - 1
         labels[2 + challenge.rand(f"{run} order", (n - 2,)).argsort()[:nulls]] = null_label
         noise = challenge.randn(f"{run} noise", (n, 1, 3, 3), dtype)
@@ -275,8 +284,8 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     """Fail unless every accuracy is a share of the samples that have a class."""
     rows, everything = int(inputs.asked.sum()), len(inputs.labels)
 
-    def are_shares_of(total: int) -> bool:
-        return all(abs(value * total - round(value * total)) < 1e-4 * total for value in values)
+    def are_shares_of(total: int, tolerance: float = SHARE) -> bool:
+        return all(abs(value * total - round(value * total)) < tolerance * total for value in values)
 
     for value in values:
         judge.require(
@@ -296,6 +305,12 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
         any(abs(100 * value - round(100 * value)) > 1e-9 for value in values),
         "rounded",
         "Your accuracies are rounded to hundredths. Return them as they are.",
+    )
+    judge.require(
+        not are_shares_of(rows, ROUNDED),
+        "rounded",
+        f"Your accuracies have lost digits: the nearest shares of {rows} samples differ from them by up to 0.1 %. "
+        "Compute the mean in float32 or float64.",
     )
     judge.fail(
         "wrong_rows",
@@ -356,6 +371,6 @@ EXERCISE = Exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe,
-    version=6,
+    version=7,
     public=check,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ WHERE = {  # what is special about a run, for messages
     "no_noise": "where there is no noise",
     "no_image": "where the image is 0",
 }
-FAR_NOISE = 4.0  # of the late sample without an image, so that a score which is limited shows
+FAR_NOISE = 4.0  # of the late sample, so that what is limited or shifted near the data shows
 NEAR_DATA = 0.01  # at this beta, rounding errors are twice as large as far from the data
 FAR_AWAY = "Your result is right for ordinary points, and wrong for points that lie far from the image. Limit nothing."
 KEPT = "The first call of an object is right, and a second one with other inputs is not. Keep nothing between calls."
@@ -57,7 +57,7 @@ PUBLIC_SCORES = {
     "again": -0.0149369,
     "linear": -0.1092703,
     "vectors": -0.0234011,
-    "far": -2.5132992,
+    "far": -6.9246921,
     "one": 0.1845002,
     "single": 0.2397259,
     "no_noise": 0.0,
@@ -119,6 +119,8 @@ class Inputs:
         noise = noise * {"far": 20.0, "no_noise": 0.0}.get(run, 1.0)
         if run == "no_image":
             z, noise[1] = z * 0, FAR_NOISE * noise[1].sign()
+        if run == "far":
+            noise[1] = 20.0 * FAR_NOISE * noise[1].sign()
         if kind == "linear":
             return cls(z, noise, t, LinearAlpha(), LinearBeta())
         bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
@@ -241,7 +243,8 @@ def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inp
     """Fail with a finding that says in which limit the field is wrong, and in which size and sign."""
     if [run for run, ok in right.items() if not ok] == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
-    judge.require([run for run, ok in right.items() if not ok] != ["far"], "far_away", FAR_AWAY)
+    if [run for run, ok in right.items() if not ok] == ["far"]:
+        fail_far_away(judge, inputs["far"], fields["far"], velocity(inputs["far"]), "your field")
     if right["linear"] and not right["bent"]:
         found = "Your field is right on the straight path. On a bent one"
         judge.require(
@@ -279,6 +282,16 @@ def explain_field(judge: Judge, fields: dict[str, Tensor], inputs: dict[str, Inp
         "Your field is not the velocity of a point that moves along x_t = alpha(t) z + beta(t) eps with z and eps held "
         f"fixed (seen {where}).",
     )
+
+
+def fail_far_away(judge: Judge, inputs: Inputs, actual: Tensor, expected: Tensor, what: str) -> NoReturn:
+    """Fail with a finding for results that are wrong only far from the image: near the data, or everywhere there."""
+    judge.require(
+        not right_until_late(inputs, actual, expected),
+        "wrong_near_the_data",
+        f"Far from the image {what} is right early, and wrong near t = {LAST:g}. Add nothing to beta, limit nothing.",
+    )
+    judge.fail("far_away", FAR_AWAY)
 
 
 def explain_noise_term(judge: Judge, field: Tensor, inputs: Inputs) -> None:
@@ -321,7 +334,9 @@ def explain_score(judge: Judge, scores: dict[str, Tensor], wrong: dict[str, floa
     """Fail with a finding that says where the score of a run is wrong, and in which size and sign."""
     if list(wrong) == ["again"]:
         judge.fail("kept_from_earlier_call", KEPT)
-    judge.require(list(wrong) != ["far"], "far_away", FAR_AWAY)
+    if list(wrong) == ["far"]:
+        inputs = in_double(Inputs.of(judge.challenge, "far"))
+        fail_far_away(judge, inputs, scores["far"], -inputs.noise / inputs.beta(inputs.t), "your score")
     judge.require(
         "linear" in wrong or max(wrong.values()) < 0.05,
         "only_linear",
@@ -362,7 +377,7 @@ EXERCISE = Exercise(
     points=3,
     title="The velocity and the score of a Gaussian path",
     names=("GaussianConditionalPath",),
-    version=3,
+    version=4,
     probe=probe,
     public=check,
 )
