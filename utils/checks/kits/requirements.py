@@ -26,8 +26,9 @@ def require_gradient(judge: Judge, name: str) -> None:
         judge: The judge of the exercise.
         name: The loss, such as `call0/loss`.
     """
+    gradient = judge.evidence.kinds.get(f"{name.rpartition('/')[0]}/grad")  # None if no path leads to the parameter
     judge.require(
-        judge.evidence.values.get(f"{name}.requires_grad"),
+        judge.evidence.values.get(f"{name}.requires_grad") and gradient != "NoneType",
         "detached",
         "No gradient flows from your loss to the model: nothing would be learned.",
     )
