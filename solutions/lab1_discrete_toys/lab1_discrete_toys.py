@@ -116,7 +116,7 @@ r"""
 > **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 30 minutes
 >
 > (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` independent words of the class `label` as **integers** of shape
-> `(n, sites)` that can index a tensor, with letters numbered from 0. All random numbers come from `generator`, so the same generator gives the same words.
+> `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so the same generator gives the same words.
 >
 > (b) In the class *majority down*, every site is down with probability `ratio`, independently. A colleague wrote:
 >

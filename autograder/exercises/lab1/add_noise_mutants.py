@@ -76,7 +76,9 @@ right("in_float32", edit=(MIX, "(alpha(t.float()) * x0.float() + sigma(t.float()
 right("vmap", edit=(MIX, "torch.func.vmap(lambda z, s, e: alpha(s) * z + sigma(s) * e)(x0, t, noise)"))
 right("keywords", edit=(MIX, "torch.add(sigma(t=t) * noise, other=alpha(t=t) * x0)"))
 right("mul_and_add", edit=(MIX, "x0.to(noise).mul(alpha(t)).add(noise.mul(sigma(t)))"))
-right("factors_kept_by_time", source="""
+right(
+    "factors_kept_by_time",
+    source="""
 class Factors:
     def __init__(self):
         self.t = None
@@ -91,4 +93,5 @@ factors = Factors()
 def add_noise(x0, t, noise):
     data_factor, noise_factor = factors.of(t)
     return torch.addcmul(data_factor * x0, noise_factor, noise)
-""")
+""",
+)

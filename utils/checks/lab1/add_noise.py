@@ -72,7 +72,7 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `add_noise` in every run, with the same inputs again, in reverse order and strided, and on the meta device."""
+    """Call `add_noise` in every run, again, in reverse order, on strided inputs, at the ends, and on meta."""
     add_noise = student.function("add_noise", "x0", "t", "noise")
     for run in RUNS:
         originals = Inputs.of(challenge, run).tensors()
