@@ -88,7 +88,7 @@ class ToyProblem:
         """Return the points in space of letters.
 
         Args:
-            letters: integers from 0 to letters - 1, shape (n, sites).
+            letters: integers of any type from 0 to letters - 1, shape (n, sites).
 
         Returns:
             Points, shape (n, sites, d).
@@ -97,7 +97,7 @@ class ToyProblem:
             >>> noisy_spins(side=1).embed(torch.tensor([[0], [1]])).flatten().tolist()
             [-1.0, 1.0]
         """
-        return self.points.to(letters.device)[letters]
+        return self.points.to(letters.device)[letters.long()]  # uint8 would be a mask
 
     def read(self, x: Tensor) -> Tensor:
         """Return the letter nearest to each point.

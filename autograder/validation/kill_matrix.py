@@ -154,8 +154,10 @@ def row_of(task: MatrixTask) -> MatrixRow:
             row.misses.append(f"its source does not run: {type(error).__name__}: {error}")
         return row
     try:
-        for verdict in verdicts(entry, namespace, task.challenges, task.first):
-            assess(row, mutant, entry, verdict)
+        for index in range(task.first, task.first + task.challenges):
+            # A submission runs in a process of its own: what an answer keeps must not reach the next challenge.
+            for verdict in verdicts(entry, namespace_of(solved, mutant), 1, index):
+                assess(row, mutant, entry, verdict)
     except Endless:
         count(row, ["does_not_end"])
         row.caught = row.challenges
@@ -167,7 +169,7 @@ def row_of(task: MatrixTask) -> MatrixRow:
     if mutant.kind != "generic" and not mutant.right and row.caught < mutant.rate * row.challenges:
         row.misses.append(f"caught in {row.caught} of {row.challenges}, declared is a rate of {mutant.rate:g}")
     if not task.first:
-        judge_in_public(row, entry, namespace)
+        judge_in_public(row, entry, namespace_of(solved, mutant))
     if mutant.kind == "model" and not task.first:
         row.misses += evidence_misses(entry, namespace)
     assess_honesty(row)

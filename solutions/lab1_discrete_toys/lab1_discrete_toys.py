@@ -115,7 +115,7 @@ r"""
 > ### Exercise 1.1 · Draw from a mixture of independent sites
 > **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 30 minutes
 >
-> (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` words of the class `label` as **integers** of shape
+> (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` independent words of the class `label` as **integers** of shape
 > `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so the same generator gives the same words.
 >
 > (b) In the class *majority down*, every site is down with probability `ratio`, independently. A colleague wrote:
@@ -216,8 +216,8 @@ share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$.
 > ### Exercise 1.2 · Noise
 > **2 points** · difficulty ●○○○○ · 5 minutes
 >
-> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters).
-> Use the noise that you are given, and do not modify the inputs.
+> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`, on any device. `x0` may hold integers (spins $\pm 1$, one-hot letters).
+> Use the noise that you are given, keep its dtype, and do not modify the inputs.
 
 <details><summary>A nudge</summary>
 
@@ -306,7 +306,7 @@ A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute 
 > Complete `class_posterior(x, t, setting)`. It returns $p(y \mid x_t)$ for all classes, shape `(b, classes)`, with rows that add up to 1. It works
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
 > - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, even where every density underflows: no NaN, no infinity;
-> - in the precision of `x`: convert nothing to `float32`, and take squared distances of differences (expanding the square loses digits);
+> - in the precision of `x`: convert nothing to `float32`;
 > - for probabilities such as $10^{-20}$, without a clamp: later cells differentiate their logarithm;
 > - on any device, without modifying the inputs.
 
@@ -391,7 +391,7 @@ By Bayes' rule the fraction is $p(x_0 \mid x, y)$, so the right side is the mean
 > **2 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `conditional_score(x, t, y, setting)` for one class `y[n]` per sample. It must hold for the same worlds, times and $x$ as 1.3, and be as precise.
-> You may call a helper of your own from 1.3. The grader accepts every exact score, but use the closed form: automatic differentiation is the test below.
+> You may call a helper of your own from 1.3. Write it in closed form, without automatic differentiation, which is the test below.
 
 <details><summary>A nudge</summary>
 
@@ -626,7 +626,7 @@ r"""
 >
 > Complete `guided_step(x, t, h, score, class_score, w, noise)`: one step from `t` to `t - h`, with `h > 0`. `score` is $s(x)$ and `class_score` is
 > $s(x\mid y)$, both already computed, in the shape of `x`. `t` and `h` have the shape `(b, 1, 1)` and may differ between samples. `beta(t)` is given; evaluate it at the time
-> where the step starts. Use the noise that you are given, and do not modify the inputs.
+> where the step starts. Use the noise that you are given, and do not modify the inputs. It works on any device.
 
 <details><summary>A nudge</summary>
 

@@ -143,6 +143,19 @@ DRAWS = [
         NOISE,
         f"(lambda e: (e + e.roll(1, 0)) / 2**0.5 if len(e) > 1 else e)({NOISE})",
     ),
+    (
+        "noise_standardised",
+        "noise_standardised",
+        NOISE,
+        f"(lambda e: (e - e.mean()) / e.std() if e.numel() > 1 else e)({NOISE})",
+    ),
+    (
+        "noise_centred_in_each_sample",
+        ("noise_standardised", "noise_mirrored"),
+        NOISE,
+        f"(lambda e: e - e.flatten(1).mean(1).reshape(-1, *[1] * (e.dim() - 1)))({NOISE})",
+    ),
+    ("noise_of_signs", "noise_discrete", NOISE, f"{NOISE}.sign()"),
     ("noise_with_the_sign_of_the_data", "noise_mean", NOISE, f"{NOISE}.abs() * x0.sign()"),
     ("noise_kept", "seeded", NOISE, kept("noise", NOISE)),
     (

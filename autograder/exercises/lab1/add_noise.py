@@ -13,7 +13,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.lab1.add_noise import RUNS, Inputs, require_sample
+from utils.checks.lab1.add_noise import RUNS, Inputs, require_rows_apart, require_sample
 
 
 @dataclass(frozen=True)
@@ -117,4 +117,5 @@ def verdict(judge: Judge) -> None:
             compare(judge, sample, terms.mixed(terms.alpha, terms.sigma), MISTAKES, terms, otherwise, rtol)
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "letters")
+        require_rows_apart(judge)
         judge.device()

@@ -34,6 +34,11 @@ for name, finds, new in (
     ),
     ("sigma_with_a_floor", ("wrong_mixture",), "alpha(t) * x0 + sigma(t).clamp_min(0.02) * noise"),
     ("alpha_with_a_floor", ("wrong_mixture",), "alpha(t).clamp_min(0.01) * x0 + sigma(t) * noise"),
+    (
+        "time_limited",
+        ("wrong_mixture",),
+        "alpha(t.clamp(T_MIN, 1 - T_MIN)) * x0 + sigma(t.clamp(T_MIN, 1 - T_MIN)) * noise",
+    ),
     ("limited", ("wrong_mixture",), "(alpha(t) * x0 + sigma(t) * noise).clamp(-1, 1)"),
     ("seeds", ("seed_left",), "torch.manual_seed(0) and alpha(t) * x0 + sigma(t) * noise"),
     ("switches_noise", ("requires_grad_left",), "alpha(t) * x0 + sigma(t) * noise.requires_grad_()"),
@@ -42,6 +47,19 @@ for name, finds, new in (
     ("none", ("returned_none",), "None"),
 ):
     wrong(name, finds, edit=(MIX, new))
+wrong(
+    "factors_kept_by_shape",
+    finds=("samples_mixed", "wrong_mixture"),
+    source="""
+kept = {}
+
+def add_noise(x0, t, noise):
+    if (t.shape, t.dtype, t.device) not in kept:
+        kept[t.shape, t.dtype, t.device] = alpha(t), sigma(t)
+    data_factor, noise_factor = kept[t.shape, t.dtype, t.device]
+    return data_factor * x0 + noise_factor * noise
+""",
+)
 right("clone", edit=(MIX, "noise.clone().mul_(sigma(t)).add_(alpha(t) * x0)"))
 right("by_definition", edit=(MIX, "alpha(t) * x0 + torch.sqrt(1 - alpha(t).double() ** 2) * noise"))
 right("lerp_like", edit=(MIX, "torch.addcmul(alpha(t) * x0, sigma(t).expand_as(noise), noise)"))
@@ -58,3 +76,22 @@ right("in_float32", edit=(MIX, "(alpha(t.float()) * x0.float() + sigma(t.float()
 right("vmap", edit=(MIX, "torch.func.vmap(lambda z, s, e: alpha(s) * z + sigma(s) * e)(x0, t, noise)"))
 right("keywords", edit=(MIX, "torch.add(sigma(t=t) * noise, other=alpha(t=t) * x0)"))
 right("mul_and_add", edit=(MIX, "x0.to(noise).mul(alpha(t)).add(noise.mul(sigma(t)))"))
+right(
+    "factors_kept_by_time",
+    source="""
+class Factors:
+    def __init__(self):
+        self.t = None
+
+    def of(self, t):
+        if self.t is None or self.t.device != t.device or not torch.equal(self.t, t):
+            self.t, self.pair = t.clone(), (alpha(t), sigma(t))
+        return self.pair
+
+factors = Factors()
+
+def add_noise(x0, t, noise):
+    data_factor, noise_factor = factors.of(t)
+    return torch.addcmul(data_factor * x0, noise_factor, noise)
+""",
+)

@@ -191,10 +191,24 @@ def simplest_failure(
         if not judge.close(posterior, mixtures[run].posterior(), 0.0, accuracy(run)):
             if not is_normalised(posterior):
                 return NOT_NORMALISED
+            if all(is_off_by_the_prior(posteriors[name], mixtures[name]) for name in ("letters", "late")):
+                return OTHER_PRIOR
             return wrong_posterior(run) if run != "odds" else ALREADY_WRONG
     return "wrong_posterior", "Your posterior is not p(y | x_t)."
 
 
+def is_off_by_the_prior(posterior: Tensor, mixture: NoisedMixture) -> bool:
+    """Return whether a posterior, (b, classes), is right but for one factor of each class, the same in all samples."""
+    factors = posterior.log() - mixture.posterior().log()
+    factors = factors - factors.mean(1, keepdim=True)
+    return bool((factors - factors[:1]).abs().max() < 1e-6 < factors.abs().max())
+
+
+OTHER_PRIOR = (
+    "other_prior",
+    "Your posterior is right but for one factor of each class, which is the same in all samples: it contains another "
+    "prior. The prior of class y is `setting.prior[y]`.",
+)
 ALREADY_WRONG = (
     "odds_wrong",
     "Your posterior is wrong already for one spin that is -1 in class 0 and +1 in class 1, with equal priors. "

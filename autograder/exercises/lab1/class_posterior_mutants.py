@@ -16,6 +16,7 @@ RETURN = "torch.softmax(setting.prior.log() + log_classes, dim=-1)"
 for name, finds, old, new in (
     ("world_in_place", "input_altered", "    distance =", "    setting.probs.clamp_(min=1e-30)\n    distance ="),
     ("prior_missing", "prior_missing", RETURN, "torch.softmax(log_classes, dim=-1)"),
+    ("prior_reversed", "other_prior", "setting.prior.log()", "setting.prior.flip(0).log()"),
     ("weights_missing", "weights_missing", "setting.weights.log()", "torch.log((setting.weights > 0).double())"),
     ("letters_missing", "letters_missing", "setting.probs.log() -", "torch.log((setting.probs > 0).double()) -"),
     ("variance_not_squared", "variance_not_squared", WIDTH, "(2 * sigma(t))"),
@@ -85,7 +86,7 @@ for name, finds, old, new in (
     ),
     (
         "prior_twice",
-        ("wrong_posterior", "wrong_components"),
+        ("other_prior", "wrong_posterior", "wrong_components"),
         RETURN,
         "torch.softmax(2 * setting.prior.log() + log_classes, dim=-1)",
     ),

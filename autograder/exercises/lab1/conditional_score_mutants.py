@@ -47,6 +47,18 @@ for name, finds, old, new in (
         "setting.probs.log() -",
         "torch.log((setting.probs > 0).to(x)) -",
     ),
+    (
+        "label_0_for_none",
+        "pull_wrong",
+        "setting.weights[y].log()",
+        "torch.where((y > 0)[:, None], setting.weights[y], setting.prior @ setting.weights).log()",
+    ),
+    (
+        "constant_added_to_all",
+        ("wrong_score", "pull_wrong"),
+        "setting.probs.log() -",
+        "(setting.probs + 1e-12).log() -",
+    ),
     ("twice_the_exponent", ("half_exponent", "wrong_score"), WIDTH, "sigma(t) ** 2"),
     ("exponent_sigma", ("half_exponent", "wrong_score"), WIDTH, "(2 * sigma(t))"),
     (

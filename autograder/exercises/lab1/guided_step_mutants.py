@@ -55,6 +55,7 @@ for name, finds, old, new in (
     ("on_the_cpu", "hard_coded_device", KICK, f"{KICK} * torch.ones(1)[0].expand(x.shape).clone()"),
 ):
     wrong(name, finds, edit=(old, new))
+wrong("scale_limited_to_ten", finds="scale_altered", edit=("w * (", "min(w, 10) * ("))
 right("weights", edit=(GUIDED, "(1 - w) * score + w * class_score"))
 right("lerp", edit=(GUIDED, "torch.lerp(score, class_score, w)"))
 right(

@@ -285,3 +285,75 @@ right(
 right(
     "majority_of_booleans", edit=(f"torch.bernoulli({DOWN}).long()", f"torch.bernoulli({DOWN}).bool().to(torch.uint8)")
 )
+for name, finds, body in (
+    (
+        "components_stratified",
+        "components_dealt",
+        """
+shares = setting.weights[label].cumsum(0)
+u = (torch.arange(n) + torch.rand(n, generator=generator)) / n
+component = torch.searchsorted(shares, u.to(shares)).clamp_max(len(shares) - 1)[torch.randperm(n, generator=generator)]
+return torch.multinomial(setting.probs[component].flatten(0, 1), 1, generator=generator).reshape(n, setting.sites)
+""",
+    ),
+    (
+        "components_without_replacement",
+        ("components_dealt", "components_tied"),
+        """
+weights = setting.weights[label]
+component = torch.multinomial(weights, n, replacement=n > int((weights > 0).sum()), generator=generator)
+return torch.multinomial(setting.probs[component].flatten(0, 1), 1, generator=generator).reshape(n, setting.sites)
+""",
+    ),
+    (
+        "antithetic_words",
+        "samples_tied",
+        """
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+half = torch.rand((n + 1) // 2, setting.sites, generator=generator, dtype=torch.float64)
+u = torch.cat([half, 1 - half])[:n, :, None]
+return (u >= setting.probs[component].cumsum(-1)[..., :-1]).sum(-1)
+""",
+    ),
+):
+    wrong(name, finds, source=ensemble(body))
+for name, finds, majority in (
+    ("majority_rounded", "majority_share", "(torch.rand(n, sites, generator=generator) >= round(ratio, 1)).long()"),
+    (
+        "majority_of_a_fixed_number",
+        "sites_tied",
+        "(torch.rand(n, sites, generator=generator).argsort(1) >= round(ratio * sites)).long()",
+    ),
+    (
+        "majority_antithetic",
+        "samples_tied",
+        "(torch.cat([u := torch.rand((n + 1) // 2, sites, generator=generator), 1 - u])[:n] >= ratio).long()",
+    ),
+    (
+        "majority_never_whole",
+        "not_all_down",
+        "(torch.rand(n, sites, generator=generator) >= min(ratio, 0.9)).long()",
+    ),
+):
+    wrong(name, finds, edit=(f"torch.bernoulli({DOWN}).long()", majority))
+right("uint8", edit=(".reshape(n, setting.sites)", ".reshape(n, setting.sites).to(torch.uint8)"))
+right(
+    "numpy_from_a_seed_of_the_generator",
+    source=ensemble("""
+source = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+shares = setting.weights[label].numpy()
+component = source.choice(len(shares), size=n, p=shares / shares.sum())
+cdf = setting.probs.numpy()[component].cumsum(-1)
+return torch.from_numpy((source.random((n, setting.sites, 1)) > cdf[..., :-1]).sum(-1))
+"""),
+)
+right(
+    "gumbel_for_both",
+    source=ensemble("""
+def largest(logits):
+    u = torch.rand(logits.shape, generator=generator, dtype=torch.float64).clamp_min(1e-300)
+    return (logits.double() - torch.log(-torch.log(u))).argmax(-1)
+
+return largest(setting.probs.log()[largest(setting.weights[label].log().expand(n, -1))])
+"""),
+)

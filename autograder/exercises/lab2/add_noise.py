@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from autograder.exercises.kits.mistakes import Mistake, compare
+from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.ring import fail_on_ring
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
@@ -137,6 +137,16 @@ WRONG_NOISE = (
 )
 
 
+def judge_sigma(judge: Judge, actual: Tensor, inputs: Inputs) -> None:
+    """Compare sigma(t), each number by its own size: the least noise is a hundredth of the largest."""
+    exact = exact_sigma(inputs)
+
+    def mistakes() -> list[tuple[str, str, Tensor]]:
+        return [(code, message, wrong / exact) for code, message, wrong in evaluated(SIGMA_MISTAKES, inputs)]
+
+    judge.compare(actual / exact, torch.ones_like(exact), mistakes, WRONG_SIGMA, ROUNDING, 0.0)
+
+
 def own_sigma(judge: Judge, run: str, exact: Tensor) -> Tensor:
     """Return the student's own sigma(t) if it can be one, so that a wrong schedule does not cost the noise as well."""
     own = sigma_of_noise(judge, run)
@@ -180,7 +190,7 @@ def verdict(judge: Judge) -> None:
         for run in RUNS:
             inputs = in_double(Inputs.of(judge.challenge, run))
             actual = require_sigma(judge, run)
-            compare(judge, actual, exact_sigma(inputs), SIGMA_MISTAKES, inputs, WRONG_SIGMA, ROUNDING)
+            judge_sigma(judge, actual, inputs)
         judge.device()
     with judge.part("noise", points=1):
         for run in RUNS:

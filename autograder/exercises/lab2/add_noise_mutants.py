@@ -125,3 +125,4 @@ right("log_space_lerp", edit=(
     SIGMA, "a, b = (torch.tensor(math.log(s), device=t.device, dtype=t.dtype)\n"
     "                for s in (self.sigma_min, self.sigma_max))\n"
     "        return torch.exp(torch.lerp(a, b, t))"))  # fmt: skip
+wrong("time_limited_a_little", finds="wrong_sigma", edit=("** t", "** t.clamp(1e-3, 1)"))

@@ -150,3 +150,8 @@ def consistency_target(x, y, sigma_start, sigma_end):
 """,
 )
 right("copy_in_place", edit=("offsets = (x - y)[..., None]", "u = x.clone()\n    u -= y\n    offsets = u[..., None]"))
+wrong(
+    "divided_by_one_sample_less",
+    finds=("wrong_target", "not_finite_in_a_batch_of_one"),
+    edit=(OUT, f"{OUT} * len(x) / (len(x) - 1) if len(x) > 1 else 0 * x / 0"),
+)

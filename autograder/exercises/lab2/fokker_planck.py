@@ -15,6 +15,7 @@ from utils.checks.lab2.fokker_planck import (
     ROUNDING,
     WAVES,
     Inputs,
+    require_late_toys,
     require_residual,
     require_solution,
     require_trainable,
@@ -253,4 +254,5 @@ def verdict(judge: Judge) -> None:
             require_trainable(judge, run)
             judge_gradient(judge, run, terms)
         require_solution(judge)
+        require_late_toys(judge)
         judge.device()

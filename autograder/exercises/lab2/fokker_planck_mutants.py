@@ -321,3 +321,20 @@ right(
         "                    + torch.autograd.grad(s.square().sum(), x, create_graph=True)[0])",
     ),
 )
+SIGMA_BY_DIFFERENCES = "variance_dt = ((sigma(t + 1e-4) ** 2 - sigma(t - 1e-4) ** 2) / 2e-4).detach()"
+wrong("finite_differences_of_sigma", finds="finite_differences", edit=(LAST, SIGMA_BY_DIFFERENCES))
+wrong(
+    "gradient_limited",
+    finds="wrong_steep",
+    edit=(RESIDUAL, "gradient = gradient.clamp(-1e4, 1e4)\n        " + RESIDUAL),
+)
+wrong(
+    "sigma_kept",
+    finds="wrong_twice_the_noise",
+    edit=(
+        "s = score(x, t)",
+        "kept = fokker_planck_residual.__dict__\n"
+        "        sigma = kept.setdefault((x.shape, x.dtype, x.device.type), sigma)\n"
+        "        s = score(x, t)",
+    ),
+)

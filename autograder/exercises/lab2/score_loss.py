@@ -14,6 +14,7 @@ from utils.atoms import SIGMA_D
 from utils.checks.judging import Judge
 from utils.checks.lab2.score_loss import RUNS, TRAINERS, Inputs, require_properties
 from utils.checks.lab2.score_loss_calls import Call
+from utils.checks.lab2.score_loss_known import require_extremes
 
 # The rounding of float32: of a place, which the target divides by sigma, and of everything else, relative.
 PLACE_ROUNDING, ROUNDING = 6e-7, 1e-4
@@ -178,4 +179,5 @@ def verdict(judge: Judge) -> None:
         inputs = {trainer: Inputs.of(judge.challenge, trainer) for trainer in TRAINERS}
         for run, (trainer, _) in RUNS.items():
             judge_loss(judge, run, calls[run], inputs[trainer])
+        require_extremes(judge)
         judge.device()

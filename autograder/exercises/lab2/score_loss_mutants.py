@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.exercises.kits import score_loss_answers
 from autograder.exercises.kits.mutants import mutants_of
 from autograder.exercises.kits.sources import editable, with_body
 
@@ -368,10 +369,6 @@ right(
         (RANDN, "noise = torch.distributions.Normal(0, 1).sample(x0.shape).to(x0)"),
     ),
 )
-right(
-    "states_in_another_order",
-    source=plain(("sample(batch_size)\n", "sample(batch_size)\nx0 = x0[torch.randperm(batch_size)]\n")),
-)
 ORDER = "order = torch.randperm(batch_size)\nx0, t, x = x0[order], t[order], x[order]\nsigma = self"
 right("all_in_another_order", source=plain(("sigma = self", ORDER)))
 right(
@@ -395,6 +392,9 @@ right(
         )
     ),
 )
-right("einsum", source=plain((TARGET, "target = -torch.einsum('bak,bak->ba', weights, offsets) / sigma")))
 right("mode_restored", source=plain(
     (FIRST, "self.model.eval()\n" + FIRST), (MEAN, "self.model.train()\n" + MEAN)))  # fmt: skip
+for name, finds, edit in score_loss_answers.WRONG:
+    wrong(name, finds=finds, source=plain(edit))
+for name, edit in score_loss_answers.RIGHT:
+    right(name, source=plain(edit))

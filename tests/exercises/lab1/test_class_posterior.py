@@ -8,7 +8,14 @@ from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.noised_words import RUNS, Inputs
 from utils.checks.kits.projections import project
-from utils.checks.lab1.class_posterior import GRADIENT, PUBLIC_GRADIENT, PUBLIC_NUMBERS, SLOPES, slopes
+from utils.checks.lab1.class_posterior import (
+    EARLY_RATIO,
+    GRADIENT,
+    PUBLIC_GRADIENT,
+    PUBLIC_NUMBERS,
+    SLOPES,
+    slopes,
+)
 
 CHALLENGE = Challenge("lab1.test", b"a key")
 
@@ -55,3 +62,9 @@ def test_the_hidden_gradient_is_a_derivative():
     mixture = NoisedMixture(inputs)
     difference = mixture.score() - mixture.score(mixture.mean_of_all())
     assert torch.allclose(difference, gradient_of_log_posterior(inputs), atol=1e-7)
+
+
+def test_the_growth_of_the_early_odds_comes_from_the_oracle():
+    t = [0.001, 0.002]
+    first, second = (2 * mean / variance for mean, variance in (oracles.mean_and_variance(s) for s in t))
+    assert first / second == pytest.approx(EARLY_RATIO, rel=1e-6)

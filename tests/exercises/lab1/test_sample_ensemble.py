@@ -8,6 +8,7 @@ from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.random_problems import random_problem
+from utils.checks.kits.words_together import CALLS, TOGETHER, agree_by_chance, are_uncorrelated, is_dealt
 from utils.checks.lab1.sample_ensemble import SIZES, Inputs
 
 CHALLENGE = Challenge("lab1.test", b"a key")
@@ -39,3 +40,37 @@ def test_independent_draws_pass_and_dependent_ones_fail():
     component = torch.randint(4, (2000,), generator=CHALLENGE.generator("component"))
     assert is_runs_random(component, 1e-7)
     assert not is_runs_random(component.sort().values, 1e-7)
+
+
+def small_calls(draw_components=None, mirrored=False):
+    """Return words of many small calls, (calls, words, sites), whose first letter tells their component."""
+    inputs, source = Inputs.of(CHALLENGE, "marked"), CHALLENGE.generator("small calls")
+    words = TOGETHER["octets"]
+    component = torch.multinomial(inputs.shares, CALLS * words, replacement=True, generator=source).view(CALLS, words)
+    if draw_components is not None:
+        component = draw_components(component)
+    u = torch.rand((CALLS, words, inputs.setting.sites, 1), generator=source, dtype=torch.float64)
+    if mirrored:
+        u[:, words // 2 :] = 1 - u[:, : words // 2]
+    letters = (u >= inputs.setting.probs[component].cumsum(-1)[..., :-1]).sum(-1)
+    letters[:, :, 0] = component
+    return inputs, letters
+
+
+def test_words_of_one_call_must_be_independent():
+    inputs, letters = small_calls()
+    assert not is_dealt(letters[:, :, 0], inputs.shares, 1e-8)
+    one, other, probs = letters[:, 0], letters[:, 4], inputs.setting.probs
+    assert agree_by_chance(one, other, probs, 1e-8) and are_uncorrelated(one, other, probs, 1e-8)
+
+    _, mirrored = small_calls(mirrored=True)
+    assert not are_uncorrelated(mirrored[:, 0], mirrored[:, 4], probs, 1e-8)
+    assert not agree_by_chance(one, one, probs, 1e-8)
+
+
+def test_components_must_not_be_dealt():
+    own = Inputs.of(CHALLENGE, "marked").shares.nonzero()[:, 0]
+    inputs, dealt = small_calls(lambda component: own[torch.arange(component.shape[1]) % len(own)].expand_as(component))
+    equal = torch.zeros_like(inputs.shares)
+    equal[own] = 1 / len(own)
+    assert is_dealt(dealt[:, :, 0], equal, 1e-8)

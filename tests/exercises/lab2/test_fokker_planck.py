@@ -10,7 +10,7 @@ from utils.atoms import SIGMA_D
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double
 from utils.checks.lab2.fokker_planck import PUBLIC_GRADIENTS, PUBLIC_RESIDUALS, TOY_RESIDUALS, WAVES, Inputs, directions
-from utils.checks.lab2.fokker_planck_fields import TOYS, toy_sigma
+from utils.checks.lab2.fokker_planck_fields import LATE_TOYS, TOYS, toy_sigma, twice_the_noise
 
 
 @pytest.mark.parametrize("time", [0.0, 0.2, 0.5, 0.8, 1.0])
@@ -54,8 +54,9 @@ def test_public_numbers(run):
     assert gradient == pytest.approx(PUBLIC_GRADIENTS[run], rel=1e-6)
 
 
-@pytest.mark.parametrize("run", TOYS)
+@pytest.mark.parametrize("run", [*TOYS, *LATE_TOYS])
 def test_toy_residuals(run):
     x = torch.zeros(5, 2) if run == "at_zero" else torch.rand(5, 2)
-    residual = oracles.residual(TOYS[run], x, torch.rand(5, 1) + 0.1, toy_sigma)
+    sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
+    residual = oracles.residual({**TOYS, **LATE_TOYS}[run], x, torch.rand(5, 1) + 0.1, sigma)
     torch.testing.assert_close(residual, TOY_RESIDUALS[run](x))

@@ -8,6 +8,10 @@ import torch
 
 from tests.exercises.lab2 import oracles
 from utils.atoms import CENTRES, SIGMA_D, TwoAtoms
+from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
+from utils.checks.judging import Judge
+from utils.checks.kits.draws import judge_noise
 from utils.checks.lab2.score_loss_known import PUBLIC_LOSS_FAR, PUSHED
 
 
@@ -58,3 +62,22 @@ def test_public_number():
     u, width = torch.tensor([[distance]]), torch.tensor([[sigma]])
     target = sigma * oracles.kernel_score(u, torch.zeros_like(u), width)
     assert float(target**2) == pytest.approx(PUBLIC_LOSS_FAR, rel=1e-7)
+
+
+def finding_on_noise(noise):
+    judge = Judge(Challenge("lab2.test", b"a key"), Evidence("lab2.test"))
+    with judge.part("noise", 1):
+        judge_noise(judge, noise)
+    return [finding.code for finding in judge.findings]
+
+
+def test_noise_that_was_changed_after_it_was_drawn_is_found():
+    noise = torch.randn(2, 500, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    assert finding_on_noise(noise) == []
+    flat = noise.flatten(1)
+    centred = (flat - flat.mean(1, keepdim=True)).view_as(noise)
+    assert finding_on_noise(centred) == ["noise_standardised"]
+    assert finding_on_noise((flat / flat.std(1, keepdim=True)).view_as(noise)) == ["noise_standardised"]
+    assert finding_on_noise(noise - noise.mean(2, keepdim=True)) == ["noise_mirrored"]
+    assert finding_on_noise(noise.sign()) == ["noise_discrete"]
+    assert finding_on_noise(noise[:, :1].expand_as(noise)) == ["noise_shared"]

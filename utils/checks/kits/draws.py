@@ -19,6 +19,9 @@ TIED_LEVEL = 1e-8  # chance that one test of independence rejects right draws; t
 # chance (below 1e-20 for 30 times), and on a grid float32 leaves a hundredth at most.
 GRID_SPREAD = 0.1
 MIRROR_DISTANCE = 1e-7  # two numbers that are nearer count as the same
+FEW_VALUES = 20  # a call's noise with fewer different numbers is drawn from a list, or shared
+EXACT = 1e-4  # in standard errors: no mean of independent draws is so exact in two calls (a chance of 7e-9)
+EXACT_LEVEL = 2e-8  # of the three tests that use it
 MIRRORED_SHARE = 0.1  # numbers with a partner of the same size; of float32 draws, below one in a thousand have one
 
 
@@ -111,6 +114,7 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
         judge: The judge of the exercise.
         noise: The noise, (calls, batch, …).
     """
+    require_continuous(judge, noise[0])
     judge.require(
         not torch.equal(noise[0, 0], noise[0, 1]),
         "noise_shared",
@@ -126,11 +130,14 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
         "noise_shared",
         "The same random numbers appear in several places of your noise. Each number of each sample needs its own.",
     )
-    judge.require(
-        not has_partners(noise.abs()),
-        "noise_mirrored",
-        "The noise of one sample is minus that of another. The noise of two samples is independent: draw all of it.",
+    pairs = (
+        "Within a sample, numbers of the noise are minus others. All of them are independent: draw each of them."
+        if has_partners_in_rows(noise.abs().flatten(2).flatten(0, 1))
+        else "The noise of one sample is minus that of another. The noise of two samples is independent: "
+        "draw all of it."
     )
+    judge.require(not has_partners(noise.abs()), "noise_mirrored", pairs)
+    require_inexact(judge, noise)
     if is_normal(noise, judge.spend_alpha(MARGINAL_LEVEL)):
         return
     mean, deviation = float(noise.mean()), float(noise.std())
@@ -143,6 +150,45 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     judge.fail(
         "noise_law", f"The noise is not normal. Its mean and size are right, but not its distribution: {actual}."
     )
+
+
+def require_continuous(judge: Judge, noise: Tensor) -> None:
+    """Fail if the noise of a call has a few values only, but not if it is shared by all samples.
+
+    Args:
+        judge: The judge of the exercise.
+        noise: The noise of a call, (batch, …).
+    """
+    values, shared = noise.unique().numel(), bool((noise == noise[:1]).all())
+    judge.require(
+        shared or values >= FEW_VALUES or noise.numel() < 5 * FEW_VALUES,
+        "noise_discrete",
+        f"Of the {noise.numel():,} numbers of a call's noise only {values} are different. "
+        "Standard normal noise takes all values: draw it with `torch.randn`.",
+    )
+
+
+def require_inexact(judge: Judge, noise: Tensor) -> None:
+    """Fail if the noise was centred or rescaled after it was drawn: its mean or deviation is then too exact.
+
+    Args:
+        judge: The judge of the exercise.
+        noise: The noise, (calls, batch, …), at least two calls.
+    """
+    judge.spend_alpha(EXACT_LEVEL)
+    rows = noise.double().flatten(2)
+    for where, groups in (("of a batch", rows.flatten(1)), ("of a sample", rows), ("of a coordinate", rows.mT)):
+        count = groups.shape[-1]
+        if count < 2:
+            continue
+        deviations = [groups.std(-1, correction=k) for k in (0, 1)]
+        errors = [groups.mean(-1) * count**0.5, *((value - 1) * (2 * count) ** 0.5 for value in deviations)]
+        judge.require(
+            all(bool(error.abs().max() > EXACT) for error in errors),
+            "noise_standardised",
+            f"The mean or the standard deviation {where}'s noise is exactly 0 or 1, which does not come by chance. "
+            "You centre or rescale the noise, so its numbers depend on each other. Use it as it is drawn.",
+        )
 
 
 def judge_independence(judge: Judge, t: Tensor, noise: Tensor) -> None:
@@ -212,6 +258,16 @@ def repeats_a_call(draws: Tensor) -> bool:
         draws: The numbers of all calls, (calls, …).
     """
     return torch.unique(draws.flatten(1), dim=0).shape[0] < len(draws)
+
+
+def has_partners_in_rows(sizes: Tensor) -> bool:
+    """Return whether many numbers have a partner of the same size in their own row.
+
+    Args:
+        sizes: (rows, numbers).
+    """
+    gaps = sizes.double().sort(dim=1).values.diff(dim=1)
+    return gaps.numel() > 0 and bool((gaps < MIRROR_DISTANCE).double().mean() > MIRRORED_SHARE)
 
 
 def has_partners(sizes: Tensor) -> bool:

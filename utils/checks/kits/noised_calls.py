@@ -9,6 +9,7 @@ from torch import Tensor
 
 from utils.checks.judging import Judge
 from utils.checks.kits.correlation import first_dependent, noise_with_itself, noise_with_others, within
+from utils.checks.kits.draws import require_continuous
 
 INDEPENDENCE = 1e-7  # the chance of each test below to reject right draws; `require_independence` has three
 SHARED = 8  # float32 has so many values that two honest batches share more than 8 with a chance below 1e-20
@@ -28,6 +29,7 @@ class Call:
 
 def require_new_numbers(judge: Judge, calls: list[Call]) -> None:
     """Fail if numbers of one call come again in another, whatever their places."""
+    require_continuous(judge, calls[0].noise)  # a few values come again by chance
     for place, call in enumerate(calls):
         for earlier in calls[:place]:
             judge.require(

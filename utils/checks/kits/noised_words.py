@@ -168,11 +168,13 @@ def require_digits(judge: Judge) -> None:
     slope, bend = second - first, third - 2 * second + first
     place = int(bend.abs().argmax())
     before, after = (float(value.flatten()[place]) for value in (first, second))
+    same = f"{before:.12g}" == f"{after:.12g}"
+    moves = f"stays at {before:.12g}" if same else f"goes from {before:.12g} to {after:.12g}"
     judge.require(
         float(bend.abs().max()) <= 0.01 * float(slope.abs().max()),
         "digits_lost",
         f"Your result has fewer digits than x, which is float64: when x grows by {NUDGE:g} of itself, one of your "
-        f"numbers goes from {before:.12g} to {after:.12g}, and does not follow x smoothly. "
+        f"numbers {moves}, and does not follow x smoothly. "
         "Densities of size exp(-10,000) need all digits: "
         "convert nothing to float32, and create new tensors in the dtype of x.",
     )

@@ -48,3 +48,23 @@ def require_layout_ignored(judge: Judge, name: str) -> None:
         "The same inputs gave a different result when they were not contiguous in memory, as after a transpose. "
         "Use indexing, broadcasting and reshape, which do not depend on the memory layout.",
     )
+
+
+def require_own_rows(judge: Judge, first: Tensor, backwards: Tensor, function: str) -> None:
+    """Fail if the samples of a batch get other results when they come in reverse order.
+
+    So a value shows that is kept from an earlier call under the shape of its inputs. Ask it last: mistakes that have a
+    finding of their own, such as the time of the first sample for all, show here too.
+
+    Args:
+        judge: The judge of the exercise.
+        first: The results of a batch, (b, …).
+        backwards: The results of the same samples in reverse order, (b, …).
+        function: The name of the graded function.
+    """
+    judge.require(
+        judge.close(backwards.flip(0), first),
+        "samples_mixed",
+        f"With the samples of a batch in reverse order, `{function}` gives them other results. Each result may depend "
+        "on its own row of the inputs only: not on the first row, on the whole batch, or on an earlier call.",
+    )

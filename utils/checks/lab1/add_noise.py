@@ -14,7 +14,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
+from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, require_own_rows, strided
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
@@ -28,6 +28,7 @@ class Sizes:
     dtype: torch.dtype = torch.float64
 
 
+ENDS = T_MIN, 1.5 * T_MIN, 0.9995, 1.0  # times at which a factor that is limited does not change any more
 RARE = 5.5  # the lab's own noise goes so far
 
 RUNS = {
@@ -71,7 +72,7 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `add_noise` in every run, twice with the same inputs, on strided inputs, and on the meta device."""
+    """Call `add_noise` in every run, again, in reverse order, on strided inputs, at the ends, and on meta."""
     add_noise = student.function("add_noise", "x0", "t", "noise")
     for run in RUNS:
         originals = Inputs.of(challenge, run).tensors()
@@ -84,6 +85,13 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("strided"):
         inputs = Inputs.of(challenge, "letters").tensors()
         evidence.put("strided/value", add_noise(*(strided(tensor) for tensor in inputs)))
+    with evidence.attempt("backwards"):
+        inputs = Inputs.of(challenge, "spins").tensors()
+        evidence.put("backwards/value", add_noise(*(tensor.flip(0) for tensor in inputs)))
+    ends, one = torch.tensor(ENDS, dtype=torch.float64).reshape(4, 1, 1), torch.ones(4, 1, 1, dtype=torch.float64)
+    with evidence.attempt("ends"):
+        evidence.put("ends/data", add_noise(one, ends, 0 * one))
+        evidence.put("ends/noise", add_noise(0 * one, ends, one))
     with evidence.attempt("device"):
         add_noise(*Inputs.of(challenge.on("meta"), "single").tensors())
 
@@ -110,6 +118,7 @@ def check(judge: Judge) -> None:
                 require_both_ends(judge, sample, inputs)
                 require_factors(judge, sample, inputs)
             require_unchanged(judge, f"{run}/inputs_kept")
+        require_no_limits(judge)
         for run, number in PUBLIC_NUMBERS.items():
             directions = judge.challenge.randn(f"{run} noised probe", RUNS[run].shape)
             mean = float(judge.tensor(f"{run}/value").mul(directions).mean())
@@ -120,7 +129,14 @@ def check(judge: Judge) -> None:
                 "Which factor is a standard deviation, and which a variance?",
             )
         require_layout_ignored(judge, "letters")
+        require_rows_apart(judge)
         judge.device()
+
+
+def require_rows_apart(judge: Judge) -> None:
+    """Fail if the order of the samples changes their results."""
+    first, backwards = (judge.tensor(f"{run}/value", RUNS["spins"].shape) for run in ("spins", "backwards"))
+    require_own_rows(judge, first, backwards, "add_noise")
 
 
 def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
@@ -139,6 +155,19 @@ def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
         "not_noise_at_one",
         "At t = 1 your function returns something else than the noise that it was given, but hardly any data is left.",
     )
+
+
+def require_no_limits(judge: Judge) -> None:
+    """Fail if a factor stays the same near an end of time, where it is smallest."""
+    for name, (first, second) in {"noise": (0, 1), "data": (2, 3)}.items():
+        factor = judge.tensor(f"ends/{name}", (4, 1, 1), "The noised sample").flatten()
+        judge.require(
+            factor[first] != factor[second],
+            f"{name}_limited",
+            f"At t = {ENDS[first]:g} and at t = {ENDS[second]:g} your function multiplies the {name} by the same "
+            f"factor, {float(factor[first]):.4g}, but the factor changes with t up to the ends. "
+            "Limit neither t nor a factor.",
+        )
 
 
 def factors(sample: Tensor, inputs: Inputs, row: int) -> tuple[float, float, float]:
@@ -179,7 +208,7 @@ EXERCISE = Exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
-    version=4,
+    version=5,
     names=("add_noise",),
     probe=probe,
     public=check,

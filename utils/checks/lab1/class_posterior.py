@@ -16,10 +16,13 @@ from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.student import Student
+from utils.vp import T_MIN
 
 NOT_NORMALISED = "not_normalised", "Your probabilities do not add up to 1 over the classes."
 
 
+EARLY_X = 0.001  # so near to 0 that no posterior underflows
+EARLY_RATIO = 2.1809914  # of the log odds 2 alpha x / sigma² at T_MIN and at 2 T_MIN
 GRADIENT = "letters"  # the run that is repeated with an x that requires a gradient, as the lab passes it
 
 
@@ -27,6 +30,12 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call `class_posterior` on noised words of random toy problems; and differentiate it with respect to x."""
     class_posterior = student.function("class_posterior", "x", "t", "setting")
     probe_words(evidence, challenge, lambda inputs: class_posterior(inputs.x, inputs.t, inputs.setting))
+    with evidence.attempt("early"):
+        inputs = Inputs.of(challenge, "odds")
+        x = torch.full((2, 1, 1), EARLY_X, dtype=torch.float64)
+        t = torch.tensor([T_MIN, 2 * T_MIN], dtype=torch.float64).reshape(2, 1, 1)
+        posterior = class_posterior(x, t, inputs.setting)
+        evidence.put("early/odds", posterior.log()[:, 1] - posterior.log()[:, 0])
     with evidence.attempt("gradient"):
         inputs = Inputs.of(challenge, GRADIENT)
         x = inputs.x.clone().requires_grad_()
@@ -192,6 +201,22 @@ def require_small_probabilities(judge: Judge) -> None:
     )
 
 
+def require_early_odds(judge: Judge) -> None:
+    """Fail unless the odds of one spin grow as fast as they must where there is hardly any noise.
+
+    At T_MIN, sigma² is nearly 0.0001, and at 2 T_MIN nearly twice as large. A width that is limited does not fall so.
+    """
+    first, second = (float(judge.tensor("early/odds", (2,), "Your log odds")[i]) for i in range(2))
+    ratio = first / second if second else 0.0
+    judge.require(
+        abs(ratio / EARLY_RATIO - 1) < 1e-4,
+        "width_limited",
+        f"Take one spin that is -1 in class 0 and +1 in class 1, at x = {EARLY_X:g}. From t = {2 * T_MIN:g} to "
+        f"t = {T_MIN:g} the logarithm of p(1 | x) / p(0 | x) grows by a factor of {EARLY_RATIO:.5g}, and yours by "
+        f"{ratio:.5g}. Is sigma(t) or t limited from below?",
+    )
+
+
 def check(judge: Judge) -> None:
     """Check that the results are probabilities, the prior at t = 1, and the public numbers."""
     with judge.part("posterior", 4):
@@ -209,6 +234,7 @@ def check(judge: Judge) -> None:
             posterior = judge.tensor(f"{run}/value")
             if run == "odds":
                 require_odds(judge, posterior, Inputs.of(judge.challenge, run))
+                require_early_odds(judge)
                 require_prior(judge)
             require_projection(judge, run, posterior, number, wrong_posterior(run))
         require_small_probabilities(judge)
@@ -287,7 +313,7 @@ EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=5,
+    version=6,
     names=("class_posterior",),
     probe=probe,
     public=check,

@@ -152,15 +152,38 @@ def explained(judge: Judge, run: str, score: Tensor) -> tuple[str, str]:
     return found or wrong_score(run)
 
 
+def pulls(inputs: Inputs, t: Tensor, y: Tensor) -> Tensor:
+    """Return the score of one Gaussian for each sample: that of the spin of class y with noise."""
+    t = t.double()
+    return (alpha(t) * inputs.setting.points[y][:, None] - inputs.x) / sigma(t) ** 2
+
+
+def uses_the_first(score: Tensor, inputs: Inputs) -> bool:
+    """Return whether a score of one fixed spin is that of the first sample's class, of its time, or of both."""
+    t, y = inputs.t[:1].expand_as(inputs.t), inputs.y[:1].expand_as(inputs.y)
+    wrong = [pulls(inputs, *which) for which in ((t, y), (t, inputs.y), (inputs.t, y))]
+    return any(bool(((score - pull) / pull).abs().max() < 1e-4) for pull in wrong)
+
+
 def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     """Return code and message for a wrong score of one spin that the class fixes, where the score is linear in x."""
     first, last = (float(score.flatten()[i]) / PUBLIC_PULLS[i] for i in (0, -1))
     start = "Already for one spin that the class fixes, your score is wrong: "
-    if abs(first - 1) < 1e-3:
+    if uses_the_first(score, inputs):
         return (
             "only_the_first",
             f"{start}it is right for the first sample, but {last:.4g} times what is right for the last. "
             "That one has another class and another time: which class, and which time, do you use?",
+        )
+    if abs(first - 1) < 1e-3:
+        ratios = (score / pulls(inputs, inputs.t, inputs.y)).flatten()
+        worst = int((ratios - 1).abs().argmax())
+        t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
+        return (
+            "right_for_some",
+            f"{start}it is right for the first sample, but {float(ratios[worst]):.4g} times what is right at "
+            f"t = {t:.2g} and x = {x:.3g} for class {int(inputs.y[worst])}. A letter of probability 0 has no pull at "
+            "all. Does your code add a constant, or treat a class or a time differently?",
         )
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:

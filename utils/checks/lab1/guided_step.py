@@ -18,7 +18,15 @@ from utils.checks.student import Student
 from utils.vp import T_MIN
 
 FAR, RARE = 26.0, 5.5  # x and the noise go so far in the lab's own sampler
-SCALES = {"w0": 0.0, "w1": 1.0, "w3": 3.0, "whalf": 0.5, "wnegative": -1.0, "w8": 8.0}  # run: w; elsewhere w is random
+SCALES = {
+    "w0": 0.0,
+    "w1": 1.0,
+    "w3": 3.0,
+    "whalf": 0.5,
+    "wnegative": -1.0,
+    "w8": 8.0,
+    "w30": 30.0,
+}  # run: w; elsewhere w is random
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,7 @@ PUBLIC_NUMBERS = {
     "whalf": -0.5555011,
     "wnegative": 0.7894944,
     "w8": 2.0017468,
+    "w30": -1.3845624,
     "last": 3.1857355,
     "one": -1.3773855,
     "single": 1.7035103,
@@ -206,7 +215,7 @@ EXERCISE = Exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=5,
+    version=6,
     names=("guided_step",),
     probe=probe,
     public=check,

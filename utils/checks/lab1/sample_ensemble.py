@@ -13,17 +13,19 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
+from utils.checks.kits.given_generator import require_generator_used
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
 from utils.checks.kits.same_answer import strided
 from utils.checks.kits.statistics import is_binomial
+from utils.checks.kits.words_together import probe_together, require_independent_words, rows_agree_by_chance
 from utils.checks.student import Student
 from utils.toy_problems import ToyProblem
 
 SAMPLES = 4000
 SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
 LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
-MAJORITY_SITES, MAJORITY_SAMPLES = 9, 1000
+MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
 COMPONENTS_DIFFER = 0.05  # only names what `site_frequencies` has found: six standard deviations of 4,000 samples
 
 
@@ -69,8 +71,8 @@ class Inputs:
 
 
 def majority_ratio(challenge: Challenge) -> float:
-    """Return the probability of a down spin; not the lab's own, so that a constant in the code shows."""
-    return challenge.number("ratio", 0.79, 0.88)
+    """Return the probability of a down spin: not the lab's own, and far from all twentieths, so that rounding shows."""
+    return challenge.number("ratio", 0.82, 0.83)
 
 
 # --- the probe
@@ -94,6 +96,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("one"):
         inputs = Inputs.certain(challenge)
         evidence.put("one/letters", sample_ensemble(inputs.setting, inputs.label, 1, challenge.generator("one")))
+    marked = Inputs.of(challenge, "marked")
+    probe_together(evidence, challenge, lambda n, source: sample_ensemble(marked.setting, marked.label, n, source))
     probe_majority(student, challenge, evidence)
 
 
@@ -104,6 +108,7 @@ def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -
         ratio, source = majority_ratio(challenge), challenge.generator("majority")
         evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
         evidence.put("majority/one", majority_down(1, MAJORITY_SITES, 0.7, challenge.generator("majority one")))
+        evidence.put("majority/all", majority_down(5, MAJORITY_SITES, 1.0, challenge.generator("majority all")))
     with evidence.attempt("majority_again"):
         majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
         before = torch.random.get_rng_state()
@@ -146,6 +151,8 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
         "seeded",
         "Your sample repeats itself. Do not seed the generator inside the function.",
     )
+    inputs = Inputs.of(judge.challenge, "marked")
+    require_independent_words(judge, inputs.setting, inputs.shares)
 
 
 def require_integers(judge: Judge, letters: Tensor) -> None:
@@ -304,14 +311,28 @@ def require_majority(judge: Judge) -> None:
         "not_spins",
         "Your lattices hold other numbers than 0 for down and 1 for up.",
     )
+    ups = spins.sum(1).unique()
+    judge.require(
+        ups.numel() > 1 or int(ups) in (0, MAJORITY_SITES),
+        "sites_tied",
+        f"In every one of your lattices {int(ups[0])} of {MAJORITY_SITES} spins point up. "
+        "Draw each site independently: then that number varies.",
+    )
     require_majority_share(judge, spins)
     judge.require(
-        spins.double().mean(dim=1).unique().numel() > 2,
+        ups.numel() > 2,
         "sites_tied",
-        "In each of your lattices all sites agree, or the number of up spins never varies. "
+        "In each of your lattices all sites agree, or the number of up spins hardly varies. "
         "Draw each site independently.",
     )
+    up = judge.tensor("majority/all", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 1")
+    judge.require(not up.any(), "not_all_down", "With ratio = 1 every spin points down, but some of yours point up.")
     ratio = majority_ratio(judge.challenge)
+    judge.require(
+        rows_agree_by_chance(spins, ratio**2 + (1 - ratio) ** 2, judge.spend_alpha(3e-8)),
+        "samples_tied",
+        "Two of your lattices agree in more spins, or in fewer, than chance allows. Draw each of them independently.",
+    )
     probs = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
     judge.require(
         pairs_agree(spins, probs, judge.spend_alpha(1e-7)),
@@ -339,29 +360,6 @@ def require_majority_share(judge: Judge, spins: Tensor) -> None:
     )
 
 
-def require_generator_used(judge: Judge, run: str, function: str) -> None:
-    """Fail unless all random numbers of a function come from the generator that was passed in."""
-    first, second = judge.tensor(f"{run}_again/letters"), judge.tensor(f"{run}_again/twice")
-    judge.require(
-        torch.equal(first, second),
-        "generator_ignored",
-        f"Two generators with the same seed gave two different samples of `{function}`. "
-        "Pass `generator=generator` to every random call.",
-    )
-    judge.require(
-        not judge.value(f"{run}_again/global_used", bool),
-        "generator_ignored",
-        f"`{function}` used torch's global random numbers. Pass `generator=generator` to every random call.",
-    )
-    judge.spend_alpha(1e-9)  # 64 samples that are alike by chance: far below
-    judge.require(
-        not torch.equal(first, judge.tensor(f"{run}_again/next")),
-        "seeded",
-        f"Two calls of `{function}` with the same generator, one after the other, gave the same sample. "
-        "The caller seeds the generator: draw from it as it is, and set no seed inside.",
-    )
-
-
 # --- the public check
 
 
@@ -377,7 +375,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=5,
+    version=6,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,

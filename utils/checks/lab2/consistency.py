@@ -36,6 +36,7 @@ RUNS = {
 ONE_SIGMA = ("shared", "widest")  # the same noise levels for all samples, and so much noise that several copies count
 NEAREST = ("noise_free", "narrow", "least")  # so little noise that the nearest periodic copy alone counts
 WITHOUT_GRADIENTS = ("again", "least", "single")  # called inside of `torch.no_grad()`, as the lab does
+SPREAD = 1e-2  # relative: factors that differ more are not one factor
 ROUNDING = 1e-4  # relative: a target that is right to the precision of float32 is right
 
 
@@ -101,6 +102,11 @@ def require_target(judge: Judge, run: str) -> Tensor:
     target = judge.tensor(f"{run}/target", inputs.x.shape, "The target", finite=False)
     start, end = float(inputs.sigma_start[0]), float(inputs.sigma_end[0])
     judge.require(
+        torch.isfinite(target).all() or run != "one",
+        "not_finite_in_a_batch_of_one",
+        "Your target contains NaN or infinity in a batch of one. Does it depend on the number of samples?",
+    )
+    judge.require(
         torch.isfinite(target).all(),
         "not_finite",
         f"Your target contains NaN or infinity where sigma_start is {start:.4g} and sigma_end is {end:.4g}. Is it the "
@@ -135,6 +141,16 @@ def check_nearest(judge: Judge, run: str, target: Tensor) -> None:
     ratio = float(target.abs().mean()) / PUBLIC_TARGETS[run]
     if abs(ratio - 1) < ROUNDING:
         return
+    way = on_ring(inputs.y - inputs.x).double()
+    factors = (target / way)[way.abs() > 1e-6]
+    least, most = float(factors.min()), float(factors.max())
+    judge.require(
+        least <= 0 or most < (1 + SPREAD) * least,
+        f"{run}_varies",
+        f"Where sigma_start is {start:.4g} and sigma_end is {end:.4g}, your target must be the shortest way from x to "
+        f"y times one factor, but yours lies between {least:.4g} and {most:.4g}. Is something limited, or added to a "
+        "sum?",
+    )
     words = "too large" if ratio > 1 else "too small" if ratio > 0.5 else "far too small"
     part = "the factor in front" if run == "noise_free" else "the variance of the Gaussian and the factor in front"
     judge.fail(

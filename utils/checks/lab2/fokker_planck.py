@@ -14,7 +14,17 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.lab2.fokker_planck_fields import TOYS, Heat, Places, StubSigma, Waves, toy_sigma
+from utils.checks.lab2.fokker_planck_fields import (
+    LATE_TOYS,
+    STEEP,
+    TOYS,
+    Heat,
+    Places,
+    StubSigma,
+    Waves,
+    toy_sigma,
+    twice_the_noise,
+)
 from utils.checks.student import Student
 
 RUNS = {
@@ -60,12 +70,13 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     residual_of = student.function("fokker_planck_residual", "score", "x", "t", "sigma")
     for run in RUNS:
         probe_run(residual_of, challenge, evidence, run)
-    for run, field in TOYS.items():
+    for run, field in {**TOYS, **LATE_TOYS}.items():
         x = torch.zeros(5, 2).double() if run == "at_zero" else challenge.rand(f"{run} x", (5, 2))
         t = challenge.rand(f"{run} t", (5, 1), 0.2, 0.9)
         gain = torch.ones((), dtype=torch.float64, requires_grad=True)
+        sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
         with evidence.attempt(run):
-            evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, toy_sigma))
+            evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, sigma))
     with evidence.attempt("device"):
         inputs = Inputs.of(challenge.on("meta"), "single")
         residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma)
@@ -74,10 +85,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, run: str) -> None:
     """Evaluate one residual, and record where the score was evaluated and what was left behind."""
     inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
-    places = Places(given.field, given.x, given.t)
+    places = Places(given.field, given.sigma, given.x, given.t)
     with evidence.attempt(run):
         with watching(evidence, run, x=given.x, t=given.t, **{"the network": given.field}):
-            residual = residual_of(places.score, given.x, given.t, given.sigma.__call__)  # a method, as in the lab
+            residual = residual_of(places.score, given.x, given.t, places.sigma)  # a method, as in the lab
         evidence.put(f"{run}/residual", residual)
     evidence.put(f"{run}/farthest", places.farthest)
     evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
@@ -124,7 +135,7 @@ def require_residual(judge: Judge, run: str) -> Tensor:
     judge.require(
         judge.number(f"{run}/farthest", "The place") <= SAME_PLACE,
         "finite_differences",
-        "Your function evaluates the score at other places or times than the given ones, as differences do. "
+        "Your function evaluates the score or sigma at other places or times than the given ones, as differences do. "
         "Take all derivatives by automatic differentiation, with `torch.autograd.grad` or `torch.func`.",
     )
     return residual
@@ -194,6 +205,8 @@ TOY_RESIDUALS: dict[str, Callable[[Tensor], Tensor]] = {
     "time_only": lambda x: torch.tensor([3.0, -5.0]).to(x) + 0 * x,
     "linear": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
     "at_zero": lambda x: torch.tensor([-3.0, 9.0]).to(x) + 0 * x,
+    "twice_the_noise": lambda x: -12 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
+    "steep": lambda x: -3 * STEEP**2 * x,
 }
 TOY_WORDS = {
     "time_only": "a score that depends on time alone",
@@ -205,6 +218,24 @@ TOY_WORDS = {
 def directions(challenge: Challenge, run: str) -> Tensor:
     """Return random directions of the shape of x."""
     return challenge.randn(f"{run} residual probe", tuple(Inputs.of(challenge, run).x.shape))
+
+
+def require_late_toys(judge: Judge) -> None:
+    """Fail unless the residual is right for another sigma after the first, and for a score in the thousands."""
+    words = {
+        "twice_the_noise": "with twice the noise in a later call. Keep nothing from an earlier one",
+        "steep": f"for the score {-STEEP:g} x, as steep as the exact one near the data. Limit nothing",
+    }
+    for run, words_of_run in words.items():
+        expected = TOY_RESIDUALS[run](judge.challenge.rand(f"{run} x", (5, 2)))
+        actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
+        worst = int((actual - expected).abs().argmax())
+        ratio = float(actual.flatten()[worst] / expected.flatten()[worst])
+        judge.require(
+            judge.close(actual, expected, ROUNDING),
+            f"wrong_{run}",
+            f"Your residual is right elsewhere, but {ratio:.4g} times the right one at one place {words_of_run}.",
+        )
 
 
 def check_toy(judge: Judge, run: str) -> None:
@@ -265,6 +296,7 @@ def check(judge: Judge) -> None:
         require_solution(judge)
         for run, residual in residuals.items():
             check_values(judge, run, residual)
+        require_late_toys(judge)
         judge.device()
 
 
@@ -275,5 +307,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

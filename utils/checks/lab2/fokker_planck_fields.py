@@ -73,6 +73,13 @@ TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "linear": lambda x, t: x @ torch.tensor([[1.0, -2.0], [3.0, 0.5]]).to(x) + nothing(x, t),
     "at_zero": lambda x, t: x**2 * torch.tensor([1.0, -3.0]).to(x) + nothing(x, t),
 }
+# After all others: the same shapes with another sigma, so that a kept derivative shows, and a score as steep as the
+# lab's exact one near the data, so that a limit shows.
+LATE_TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "twice_the_noise": TOYS["linear"],
+    "steep": lambda x, t: -STEEP * x + nothing(x, t),
+}
+STEEP = 1e4
 
 
 def nothing(x: Tensor, t: Tensor) -> Tensor:
@@ -85,11 +92,17 @@ def toy_sigma(t: Tensor) -> Tensor:
     return (3 * t) ** 0.5
 
 
+def twice_the_noise(t: Tensor) -> Tensor:
+    """Return 2 sqrt(3 t)."""
+    return 2 * toy_sigma(t)
+
+
 class Places:
-    """A score as a plain function that notes how far from the given places and times it is evaluated.
+    """A score and a sigma as plain functions that note how far from the given places and times they are evaluated.
 
     Args:
         field: The score.
+        sigma: The noise level as a function of time.
         x: The given states, (b, d).
         t: The given times, (b, 1).
 
@@ -97,9 +110,14 @@ class Places:
         farthest: The largest distance of an evaluated coordinate or time from the nearest given one.
     """
 
-    def __init__(self, field: Callable[[Tensor, Tensor], Tensor], x: Tensor, t: Tensor):
-        self.field, self.x, self.t = field, x.detach().clone(), t.detach().clone()
+    def __init__(self, field: Callable[[Tensor, Tensor], Tensor], sigma: StubSigma, x: Tensor, t: Tensor):
+        self.field, self.noise, self.x, self.t = field, sigma, x.detach().clone(), t.detach().clone()
         self.farthest = 0.0
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the noise level at t."""
+        self.note(t, self.t)
+        return self.noise(t)
 
     def score(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the field at x and t."""

@@ -130,5 +130,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

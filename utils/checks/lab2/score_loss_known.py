@@ -11,7 +11,15 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
-from utils.checks.lab2.score_loss_stubs import ConstantModel, PushEitherWay, PushForward, SideModel, StubAtoms
+from utils.checks.kits.requirements import require_gradient
+from utils.checks.lab2.score_loss_stubs import (
+    ConstantModel,
+    PushBySigma,
+    PushEitherWay,
+    PushForward,
+    SideModel,
+    StubAtoms,
+)
 
 # run: how far atoms are pushed and with which sigma, what the model says of each atom, whether all stay in the cell
 PUSHED = {
@@ -21,7 +29,12 @@ PUSHED = {
     "twice": (0.02, 0.01, (4.0, -8.0), True),
     "halfway": (0.5, 0.35, (0.0, 0.0), False),
     "far": (0.3, 0.35, (0.0, 0.0), False),
+    "rare": (0.05, 0.01, (-5.0, -5.0), False),
+    "outlier": (0.02, 0.01, (298.0, -302.0), True),
 }
+VARYING = "varying"  # each atom by twice its own sigma
+VARYING_SIGMAS = 0.005, 0.015
+LARGE_LOSS = 9e4  # of the run `outlier`, where the model is off by 300
 EITHER_WAY = "either_way"  # forward or backward at random
 
 # The loss of a model that says 0 where atoms were pushed by 0.3 and sigma is 0.35, by automatic differentiation of
@@ -42,6 +55,10 @@ def probe_known(Trainer, challenge: Challenge, evidence: Evidence) -> None:
                 data.states[:] = 0.2 + 0.6 * data.states
             trainer = Trainer(schedule=PushForward(distance, sigma), model=model, data=data)
             regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=64), model.values)
+    with evidence.attempt(VARYING):
+        model, data = ConstantModel(-2.0, -2.0), StubAtoms(challenge, VARYING, torch.float64)
+        trainer = Trainer(schedule=PushBySigma(*VARYING_SIGMAS), model=model, data=data)
+        regression.record_loss(evidence, VARYING, trainer.get_train_loss(batch_size=64), model.values)
     with evidence.attempt(EITHER_WAY):
         data = StubAtoms(challenge, EITHER_WAY, torch.float64)
         data.states[:] = data.states[0].clone()
@@ -53,6 +70,8 @@ def probe_known(Trainer, challenge: Challenge, evidence: Evidence) -> None:
 def check_known_losses(judge: Judge) -> None:
     """Compare losses of constant models: first the reduction, then the target, then the periodic copies."""
     losses = {run: float(regression.require_scalar(judge, run, "atoms")) for run in [*PUSHED, EITHER_WAY]}
+    for run in PUSHED:
+        require_gradient(judge, f"{run}/loss")
     gradients = {run: judge.tensor(f"{run}/grad", (2,), "The gradient of the model's parameter") for run in PUSHED}
     check_reduction(judge, losses, gradients)
     check_target(judge, losses["inside"], gradients["inside"])
@@ -94,6 +113,34 @@ def check_known_losses(judge: Judge) -> None:
         judge.close(gradients["inside"], torch.tensor([3.0, -3.0]), ROUNDING),
         "wrong_gradient",
         "The loss is right, but its gradient is not: a part of it is cut off from the model.",
+    )
+    require_extremes(judge)
+
+
+def require_extremes(judge: Judge) -> None:
+    """Fail unless the loss is right for a sigma of each sample's own, for rare noise, and for large errors."""
+    runs = (VARYING, "rare", "outlier")
+    varying, rare, outlier = (float(regression.require_scalar(judge, run, "atoms")) for run in runs)
+    check_zero(
+        judge,
+        varying,
+        "sigma_of_another",
+        "Every atom was pushed forward by twice the sigma of its own time, and the model returned -2. Your loss is "
+        "{loss:.3g}, not 0. Where sigma is the same at all times it is right: the width of each sample is "
+        "`self.schedule.sigma(t)` at its own t, whatever the schedule is.",
+    )
+    check_zero(
+        judge,
+        rare,
+        "rare_not_zero",
+        "Every atom was pushed forward by 5 sigma, and the model returned -5. Your loss is {loss:.3g}, not 0. At 2 "
+        "sigma it is right. Limit no target.",
+    )
+    judge.require(
+        abs(outlier / LARGE_LOSS - 1) < ROUNDING,
+        "large_errors",
+        f"For a model that is off by 300 your loss is {outlier:.7g}, not {LARGE_LOSS:.7g}. Where it is off by 3 and by "
+        "6, it is right. Limit no error: square it, however large it is.",
     )
 
 

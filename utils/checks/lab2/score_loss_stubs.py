@@ -12,6 +12,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.kits.ring import on_ring
 from utils.checks.stubs import RandomField, Recorder, per_sample
 
+REACH = 2.5  # times the mixed noise
 LARGEST_SIGMA = 0.5  # the largest noise for which the lab's periodic copies are enough
 
 
@@ -60,8 +61,8 @@ class StubSchedule:
         return torch.exp(middle + swing * torch.sin(self.speed * t + self.phase))
 
     def noised(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Return the noised state, at most about two sigma away for ordinary noise."""
-        return (x0 + self.wave(per_sample(t, x0)) * self.mix(noise, t, x0)) % 1.0
+        """Return the noised state, up to about five sigma away for ordinary noise, as far as the lab's goes."""
+        return (x0 + REACH * self.wave(per_sample(t, x0)) * self.mix(noise, t, x0)) % 1.0
 
 
 class PushForward:
@@ -78,6 +79,22 @@ class PushForward:
     def add_noise(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Return the moved state, the shape of x0."""
         return (x0 + self.distance) % 1.0
+
+
+class PushBySigma(PushForward):
+    """A schedule whose sigma grows linearly in time, and that moves every atom forward by twice its own sigma."""
+
+    def __init__(self, low: float, high: float):
+        super().__init__(0.0, low)
+        self.sigma_max = high
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the noise level at each time, with the shape of t."""
+        return self.sigma_min + (self.sigma_max - self.sigma_min) * t
+
+    def add_noise(self, x0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return the moved state, the shape of x0."""
+        return (x0 + 2 * self.sigma(t)) % 1.0
 
 
 class PushEitherWay(PushForward):
