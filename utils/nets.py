@@ -24,7 +24,7 @@ __all__ = [
 
 
 class ResidualLayer(nn.Module):
-    """Two convolutions with a skip around them.
+    """Two convolutions with a residual connection around them.
 
     Time and label are added between the two, as one number for each channel.
 
@@ -90,7 +90,7 @@ class ResidualStack(nn.ModuleList):
 
 
 class UNet(nn.Module):
-    """A velocity network u(x, t, y) for images: down to a coarse grid and up again, with a skip at each finer one.
+    """A velocity network u(x, t, y) for images: down to a coarse grid and up again, with a long skip at each finer one.
 
     With the default sizes it has 1.2 million parameters.
 

@@ -160,10 +160,13 @@ def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int 
     return ax
 
 
+FAR = 5  # scales that differ by a larger factor are joined by dots: nothing was measured between them
+
+
 def draw_sweep(sweep: dict) -> plt.Figure:
     """Draw accuracy, Fréchet distance, precision and recall by guidance scale.
 
-    The bands are standard errors over seeds.
+    The bands are standard errors over seeds. A dotted line leads to a scale far beyond the others.
 
     Args:
         sweep: `sweep["by scale"][w]` holds a list for each metric, with one number for each seed; `sweep["floor"]` is
@@ -179,9 +182,12 @@ def draw_sweep(sweep: dict) -> plt.Figure:
 
     def draw_curve(ax: plt.Axes, metric: str, color: str, marker: str, **label) -> None:
         values = [sweep["by scale"][s][metric] for s in scales]
-        place = [v for v, seeds in zip(w, values) for _ in seeds]
-        look = dict(color=color, marker=marker, markeredgewidth=0, err_kws={"linewidth": 0, "alpha": 0.25})
-        sns.lineplot(x=place, y=np.concatenate(values), errorbar="se", ax=ax, **look, **label)
+        near = len(w) - 1 if min(w) > 0 and w[-1] > FAR * w[-2] else len(w)  # the points that a line joins
+        place = [v for v, seeds in zip(w[:near], values) for _ in seeds]
+        look = dict(color=color, marker=marker, markeredgewidth=0)
+        band = {"linewidth": 0, "alpha": 0.25}
+        sns.lineplot(x=place, y=np.concatenate(values[:near]), errorbar="se", ax=ax, err_kws=band, **look, **label)
+        ax.plot(w[near - 1 :], [np.mean(seeds) for seeds in values[near - 1 :]], ":", linewidth=1, **look)
         ax.set_ylabel("")
 
     fig, axes = plt.subplots(1, 3, figsize=(11, 3.3))
@@ -201,7 +207,7 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     for ax in axes:
         if min(w) > 0:
             ax.set_xscale("log")
-        ax.set_xticks([v for v in (0.5, 1, 2, 5, 10, 100) if min(w) <= v <= max(w)] if min(w) > 0 else w)
+        ax.set_xticks([v for v in (0.5, 1, 2, 3, 5, 10, 100) if min(w) <= v <= max(w)] if min(w) > 0 else w)
         ax.set_xticklabels([f"{v:g}" for v in ax.get_xticks()])
         ax.minorticks_off()
         ax.set_xlabel("guidance scale w")

@@ -3,12 +3,12 @@ r"""
 # Lab 4 · One network, no classifier
 
 In this lab you train one network that turns noise into handwritten digits, and then you ask it for a *seven*. The method is called
-**classifier-free guidance**. It takes two lines of code: one drops labels in training, one combines two velocities in sampling. Nearly every image generator uses it.
+**classifier-free guidance**. It takes two lines of code: one drops labels in training, one combines two outputs of the network in sampling. Nearly every image generator uses it.
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | about 4 hours for a newcomer, reading and some minutes of waiting included |
+| Time | 5 to 6 hours for a newcomer, reading and waiting included |
 | GPU | not needed: what a laptop cannot train in five minutes is loaded from a checkpoint |
 | You need | PyTorch, gradients, a little probability; no other lab |
 
@@ -39,10 +39,11 @@ from utils.dynamics import ODE, Simulator
 from utils.fallback import drawn, or_precomputed, stored_images, stored_table, stored_tensors
 from utils.few_steps import few_step_distances, few_step_score
 from utils.figures import lab4 as figures
-from utils.metrics import in_batches, real_distance
+from utils.metrics import in_batches
 from utils.nets import DigitClassifier, LabelledMLP, UNet, count_parameters
 from utils.paths import GaussianPath, LinearAlpha, LinearBeta
 from utils.predictions import predict
+from utils.reference import real_features, real_floors
 from utils.runtime import fast_bf16, setup
 from utils.training import CHECKPOINTS, Trainer, load_weights
 
@@ -51,7 +52,7 @@ plotting.use_style()
 
 # %% [markdown]
 r"""
-At the end your code will draw this picture: ten labels, ten noises, one network.
+At the end your code will draw this picture, from noise (top) to data: ten labels, ten noises, one network.
 """
 
 # %% role="illustration" hidden="Draw the picture"
@@ -72,6 +73,7 @@ r"""
 | $\dot\alpha_t, \dot\beta_t$ | `path.alpha.dt(t)`, `path.beta.dt(t)` | their time derivatives |
 | $y$, $\varnothing$ | `y`, shape `(b,)`, and `null_label` | the label, 0 to 9, and "no label", here the number 10 |
 | $\eta$ | `eta` | the probability that a label is dropped in training |
+| $u_t$, $u_\theta$ | `self.net(x, t, y)` | a velocity, and the network's |
 | $w$ | `guidance_scale` | the guidance scale |
 
 `b` is the batch size. A label is an integer (`int64`) because it selects a row of an embedding. The other labs write some of this differently:
@@ -98,7 +100,7 @@ At $t = 0$, $\alpha_0 = 0$ and $\beta_0 = 1$, so $x_0$ is pure noise. At $t = 1$
 the image. The simplest choice is the straight path, $\alpha_t = t$ and $\beta_t = 1 - t$. We train with it, but your code will work
 for every choice.
 
-**Predict, then run.** Choose before you look.
+**Predict, then run.**
 """
 
 # %%
@@ -113,7 +115,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $t = 0.5$ image and noise have equal weights, and most of these digits can be read. In part 7 you will see when a *generated* image settles on its digit.
+At $t = 0.5$ image and noise have equal weights, and most of these digits can be read.
 
 ## The velocity of a sample
 
@@ -125,12 +127,12 @@ A sampler knows its position $x$, not the noise $\varepsilon$. If we also give i
 $\varepsilon$ from $x$, $z$ and $t$. Substitute this $\varepsilon$, and the velocity becomes a function of position and time: the
 **conditional vector field** $u_t(x \mid z)$.
 
-We also need a gradient. Given $z$, the noisy image has the density
+Part 3 needs a gradient, too. Given $z$, the noisy image has the density
 $p_t(x \mid z) = \mathcal N(x;\ \alpha_t z,\ \beta_t^2 I)$. The **conditional score**
 $\nabla_x \log p_t(x \mid z)$ is the direction in which this density grows fastest.
 
 > ### Exercise 4.1 · Velocity and score of a Gaussian path
-> **3 points** (2 for the velocity, 1 for the score) · difficulty ●●○○○ · 15 minutes
+> **3 points** (2 for the velocity, 1 for the score) · difficulty ●●○○○ · 20 minutes
 >
 > Complete both methods. They must be correct
 > - for **every** schedule: use `self.alpha(t)`, `self.beta(t)`, `self.alpha.dt(t)` and `self.beta.dt(t)`, not `t` and `1 - t`;
@@ -139,13 +141,11 @@ $\nabla_x \log p_t(x \mid z)$ is the direction in which this density grows faste
 
 <details><summary>Hint: where to start</summary>
 
-Solve $x = \alpha_t z + \beta_t \varepsilon$ for $\varepsilon$. For the score, write down $\log \mathcal N$ of *one* pixel. Constants
-vanish under the gradient.
+Solve $x = \alpha_t z + \beta_t \varepsilon$ for $\varepsilon$. For the score, write down $\log \mathcal N$ of *one* pixel.
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-Velocity: $\dot\alpha_t \cdot (\ldots) + \dot\beta_t \cdot (\ldots)/\beta_t$. Score: a difference divided by a variance. You never need to
-divide by $\alpha_t$, which is 0 at $t = 0$.
+Velocity: $\dot\alpha_t \cdot (\ldots) + \dot\beta_t \cdot (\ldots)/\beta_t$. Score: a difference divided by a variance.
 </details>
 <details><summary>"I get NaN"</summary>
 
@@ -190,7 +190,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-On the straight path the arrows grow like $1/(1-t)$.
+At a *fixed* point $x$ of the straight path the arrow is $(z-x)/(1-t)$. (A sample comes nearer at the same rate, so its own velocity is constant.)
 
 > **Remember:** $x_t = \alpha_t z + \beta_t\varepsilon$ moves with the velocity $\dot\alpha_t z + \dot\beta_t\varepsilon$. This is the
 > target of the training loss in part 2.
@@ -206,13 +206,13 @@ follow their **average**, weighted by the probability of each image given $x$:
 $$u_t(x) = \mathbb E\big[\, u_t(x \mid z)\ \big|\ x_t = x \,\big].$$
 
 Start from noise at $t = 0$ and follow this field to $t = 1$. The samples then have the distribution of the data. This is the central theorem of
-flow matching. The average cannot be computed for real digits, because we have only examples of them. But **least squares can learn it**: the prediction
-with the smallest mean squared error is the conditional mean. So we draw pairs $(x, z)$ and fit a network to $u_t(x \mid z)$, and the
-network learns $u_t(x)$.
+flow matching. The average over all possible digits cannot be computed, because we have only examples. But **least squares can learn it**: the prediction
+with the smallest mean squared error is the conditional mean. So we fit a network to $u_t(x \mid z)$ on pairs $(x, z)$, and it learns $u_t(x)$:
+$\mathbb E\|u_\theta - u_t(x\mid z)\|^2 = \mathbb E\|u_\theta - u_t(x)\|^2 + \text{const}$.
 
 <details><summary>Derivation: why the average is the right field</summary>
 
-Moving points conserve probability: $\partial_t p_t(x\mid z) = -\nabla\cdot\big(p_t(x\mid z)\,u_t(x\mid z)\big)$. Average both sides over $z$. By Bayes' rule the average of $p_t(x\mid z)\,u_t(x\mid z)$ is $p_t(x)\,u_t(x)$. So
+Probability that flows ($p\,u$) out of a place is missing there, which is the *continuity equation*: $\partial_t p_t(x\mid z) = -\nabla\cdot\big(p_t(x\mid z)\,u_t(x\mid z)\big)$. Average both sides over $z$. By Bayes' rule the average of $p_t(x\mid z)\,u_t(x\mid z)$ is $p_t(x)\,u_t(x)$. So
 $\partial_t p_t = -\nabla\cdot(p_t u_t)$: points that follow $u_t$ have the density $p_t$ at every $t$.
 </details>
 
@@ -230,7 +230,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 \tilde y = \begin{cases}\varnothing & \text{with probability } \eta\\ y & \text{else.}\end{cases}$$
 
 > ### Exercise 4.2 · The training loss of classifier-free guidance
-> **4 points** · difficulty ●●●○○ · 20 minutes
+> **4 points** · difficulty ●●●○○ · 25 minutes
 >
 > Complete `get_train_loss(self, batch_size)`, which estimates $\mathcal L$ from one batch.
 >
@@ -256,7 +256,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 </details>
 <details><summary>"t has shape (64,); for x of shape (64, 1, 16, 16) it must be (b, 1, 1, 1)"</summary>
 
-Broadcasting would align this `t` with the *pixels* of a row. Where the sizes happen to match, PyTorch would raise no error.
+Broadcasting would align this `t` with the *pixels* of a row.
 With `(b, 1, 1, 1)` each image gets its own time.
 </details>
 <details><summary>Why the mean, if the formula has a norm?</summary>
@@ -291,15 +291,15 @@ r"""
 ## First a problem with a known answer
 
 Test a new loss on a small problem first. Three blobs in the plane, $\mathcal N(m_y, s^2 I)$ with $s = 0.3$, train in seconds, and
-their smallest possible loss is known. With all labels it is $\frac{\pi}{2}\, s = 0.471$ for each coordinate; without any label it is 1.755 (an
-integral, computed numerically). With $\eta = 0.1$ a perfect network therefore has the loss $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
+their smallest possible loss is known: the mean variance of $u_t(x\mid z)$ given $x$. With all labels it is $\frac{\pi}{2}\, s = 0.471$ for each coordinate; without any label it is 1.755, computed
+numerically. With $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$, the dashed line of the next figure.
 
 **Predict, then run.**
 
 <details><summary>Derivation: where π/2 comes from</summary>
 
 For one Gaussian class (mean 0, say), $A = z - \varepsilon$ and $B = x_t$ are jointly Gaussian, with $\mathrm{Var} A = s^2 + 1$, $\mathrm{Var} B = t^2s^2 + (1-t)^2$ and $\mathrm{Cov}(A, B) = ts^2 - (1-t)$.
-So $\mathrm{Var}(A\mid B) = \mathrm{Var} A - \mathrm{Cov}(A, B)^2/\mathrm{Var} B = s^2 / (t^2 s^2 + (1-t)^2)$. Its integral over $t$ from 0 to 1 is $\frac{\pi}{2} s$.
+So $\mathrm{Var}(A\mid B) = \mathrm{Var} A - \mathrm{Cov}(A, B)^2/\mathrm{Var} B = s^2 / (t^2 s^2 + (1-t)^2)$. Integrate over $t$ from 0 to 1 with $v = ts/(1-t)$: the integrand becomes $s\,\mathrm dv/(1+v^2)$, which gives $\frac{\pi}{2} s$.
 </details>
 """
 
@@ -330,9 +330,13 @@ plt.show()
 
 # %% [markdown]
 r"""
-If your curve settles on the line, the loss is right. (The mean of 50 noisy batches varies by one or two hundredths.) If the curve ends **far above** the line, or above the top of the
-picture, your code draws something twice, scales something, or drops labels too often. If it **stays below**, your code drops labels too rarely (never: 0.471),
-scales the loss down, or shows the target to the network. No network can beat the line.
+Where does your curve end?
+
+| the curve ends … | your code |
+|---|---|
+| on the line or within three hundredths of it | is right |
+| far above it, perhaps outside the picture | draws something twice, scales something, or drops labels too often |
+| below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
 
 > **Remember:** the best prediction in mean square is the conditional mean, so least squares on $u_t(x\mid z)$ learns $u_t(x)$. Part 3 combines the two velocities
 > that your network learned.
@@ -422,10 +426,12 @@ r"""
 By Bayes' rule $s_w = s(x) + w\,(s(x\mid y) - s(x)) = (1-w)\,s(x) + w\,s(x\mid y)$. The velocity of $s_w$ is $a_t x + b_t s_w$. Because $(1-w) + w = 1$, we may write $a_t x = (1-w)\,a_t x + w\,a_t x$:
 
 $$a_t x + b_t s_w = (1-w)\,\big(a_t x + b_t s(x)\big) + w\,\big(a_t x + b_t s(x\mid y)\big) = (1-w)\,u_t(x\mid\varnothing) + w\,u_t(x\mid y) .$$
+
+For a null label both velocities are equal, so nothing is to be done.
 </details>
 
 Guidance is a sum of arrows. The figure shows one point $x$ at $t = 0.5$ among noisy blobs, and *your* velocity at $w = 0$, 1 and 3 towards the upper class. All tips lie on one
-line. $w = 3$ goes three times as far from the tip of $u(x\mid\varnothing)$ as $w = 1$.
+line, and $w = 3$ goes three times as far from the tip of $u(x\mid\varnothing)$ as $w = 1$.
 """
 
 # %% role="illustration" hidden="Draw three velocities at one point"
@@ -466,10 +472,6 @@ from the original point with the mean of the two velocities.
 <details><summary>Hint: where to start</summary>
 
 A velocity multiplied by a duration is a distance. Heun's two velocities belong to two positions *and* to two times.
-</details>
-<details><summary>Hint: the form of the answer</summary>
-
-Euler: one line. Heun: a slope at $(x, t)$, a trial state, a slope at (trial, $t + h$), and a step that starts from $x$, not from the trial.
 </details>
 """
 
@@ -528,7 +530,7 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
-**past** the crosses, away from the other classes. Measured from the middle of all crosses, about one data point in twelve of a class lies beyond the mean of its samples. Remember this picture when you look at digits at $w = 10$.
+**past** the crosses, away from the other classes. They lie so far out, on average, that only one data point in twelve of their class lies farther out. Remember this picture when you look at digits at $w = 10$.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use.
 
@@ -539,7 +541,7 @@ At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w 
 
 For two numbers an MLP is enough. A network for images must know both *where* something is (is there a stroke at this pixel?) and *what
 it is part of* (is this the loop of a six?). The **U-Net** computes at three resolutions. On the way down it reduces the resolution and adds
-channels, in the middle it sees the whole image at once, and on the way up it returns to full resolution. At each resolution except the coarsest, a *skip* connection
+channels, in the middle it sees the whole image at once, and on the way up it returns to full resolution. At each resolution except the coarsest, a *long skip*
 carries the fine detail across.
 """
 
@@ -556,13 +558,13 @@ Two choices differ from many tutorials:
   uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. With slow and fast waves it can.
 
-Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures` (100 lines in all). Then answer:
+Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures` (170 lines with their docstrings). Then answer:
 
 > ### Exercise 4.5 · Two parts of the U-Net (written)
-> **2 points**, graded by hand · difficulty ●●○○○ · 25 minutes
+> **2 points**, graded by hand · difficulty ●●○○○ · 40 minutes
 >
-> Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a skip; the zero
-> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images in the network above, and (b) what would go
+> Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a long skip; the zero
+> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images in `UNet()`, and (b) what would go
 > wrong without it. Two or three sentences each.
 """
 
@@ -574,7 +576,7 @@ between two convolutions, and the result is added to the input. Without this add
 convolution, and deep networks train badly. Without the added embeddings the network could not know the time or the class, and
 would learn an average velocity.
 
-*A skip* carries the map at the end of a level, `(5, 32, 32, 32)` at full resolution, to the level of the same size on the way up,
+*A long skip* carries the map at the end of a level, `(5, 32, 32, 32)` at full resolution, to the level of the same size on the way up,
 where it is added to the upsampled map of the same shape. Without it all detail would have to pass through the 8×8 map in the middle,
 and the network could not say at which pixel the noise is. The velocity contains the noise of every single pixel, so images would stay blurred or noisy.
 
@@ -594,7 +596,7 @@ r"""
 *Map: data → noise → **score** → sampler → guidance*
 
 Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes, and it will draw digits that you can read. With a
-GPU you train the full network at 32×32. In both cases we keep a running mean of the weights (`ema`, exponential moving average, over about a hundred steps without a GPU and a thousand with one), because
+GPU you train the full network at 32×32. In both cases we keep a running mean of the weights (`ema`, exponential moving average), because
 single noisy batches disturb the last weights.
 """
 
@@ -645,9 +647,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-The loss soon falls only slowly, although the samples keep improving for a long time. Most of what remains is the part that no
+The axes are logarithmic: most of the fall takes a hundred steps, and the last thousand gain little, although the samples keep improving. Most of what remains is the part that no
 network can predict. **For a generative model the loss reveals bugs; it does not
-measure quality.** For quality we need another measure (part 8).
+measure quality.**
 """
 
 # %% role="illustration"
@@ -664,12 +666,12 @@ plt.show()
 r"""
 ## The checkpoint
 
-The following parts need a network that was trained for longer, with the same code (`utils/checkpoints/lab4_cfg.json` says how). With a GPU, the notebook uses your own network instead.
+The following parts need a network that was trained for longer, with the same code. With a GPU, the notebook uses your own network instead.
 """
 
 # %% role="illustration" hidden="Load the checkpoint"
 card = stored_table("lab4_cfg")
-if budget.name == "full" and my_net is not None:
+if budget.name == "full" and my_net is not None and digits.source == "MNIST":  # what the samples are compared with
     net = my_net
     print("Using the network that you trained.")
 else:
@@ -686,7 +688,7 @@ r"""
 
 The next figure has eleven columns, one for each digit and one for $\varnothing$. In each column the noise is the same from top to bottom; only $w$ differs.
 
-**Predict, then run.** And why will one column not change at all?
+**Predict, then run.** Which column will not change at all?
 """
 
 # %%
@@ -708,10 +710,10 @@ plt.show()
 # %% [markdown]
 r"""
 - The column $\varnothing$ never changes. There both velocities are equal, and $(1 - w) + w = 1$.
-- At $w = 0.5$ some columns show *another* digit, because the label has only half its weight.
+- At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the nine still looks like a four: the network is not perfect.
 - From 1 to 5 the digits become cleaner and rounder.
-- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels reach ±10. Smaller steps do not
-  help: with 150 steps instead of 20 the picture is the same. Try it. Exercise 4.7 asks you why.
+- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels reach ±10 (drawn as ±1). Smaller steps do not
+  help: set `euler_steps = 150`, and the picture stays the same. Is the error in the sampler or in the field? Exercise 4.7 asks you.
 
 Do the digits also become more alike? One image of each digit cannot show that. Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same hundred noises.
 """
@@ -726,15 +728,15 @@ def sevens():
 drawn(lambda: figures.draw_variety(sevens()), "4.3 and 4.4")
 plt.show()
 
-# %% role="illustration" hidden="Move it: one digit, its scale and its time"
-explorables.show("guided_digits")
-
 # %% [markdown]
 r"""
 At $w = 1$ the sevens lean in different ways, some have a bar, some are thin, and a few are malformed. At $w = 8$ nearly every one is a bold seven of the same kind.
 
-The film shows the way from noise to digits.
+Move the scale and the time of one digit. Then a film shows the way from noise to digits (its column "null" is $\varnothing$).
 """
+
+# %% role="illustration" hidden="Move it: one digit, its scale and its time"
+explorables.show("guided_digits")
 
 # %% role="illustration" hidden="Make the film"
 def film():
@@ -775,7 +777,7 @@ The mask `labels != null_label` selects the rows that count. You may apply it be
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-`{w: share_of_hits(w) for w in scales}`. If you drop rows of the labels, drop the same rows of the noise.
+If you drop rows of the labels, drop the same rows of the noise.
 </details>
 """
 
@@ -820,15 +822,15 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts more than half of the ruined images. And a program that prints one
+Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts more than half of the ruined images. And a program that draws one
 perfect picture of each digit again and again would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
 - **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
-  $|m - m'|^2 + \mathrm{tr}\big(C + C' - 2\,(CC')^{1/2}\big)$. It grows with wrong images *and* with missing variety. The dashed line is the distance of as many *real* training images, equally many of each digit as in our samples.
+  $|m - m'|^2 + \mathrm{tr}\big(C + C' - 2\,(CC')^{1/2}\big)$. It grows with wrong images *and* with missing variety. A dashed line in the next figure shows the distance of as many *real* training images, equally many of each digit.
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. Give every image of a set a ball, in the space of
   features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-The numbers below were computed in advance with the checkpoint and 10 Euler steps. Bands are standard errors over seeds.
+The next figure was computed in advance with the checkpoint and 10 Euler steps. Bands are standard errors over seeds.
 
 **Predict, then run.**
 """
@@ -843,9 +845,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped.** With too little guidance, samples belong to the wrong class or to no class. With too much
-(up to 10), all belong to the right class but are too clean, too heavy and too similar. Both are far from real digits. Recall shows the second effect: it falls
-while precision is still high. (At 100 the samples are no digits any more, and all four numbers show it.) The best $w$ depends on your purpose, and it is rarely the one with the highest accuracy.
+**The distance is U-shaped, with its minimum near $w = 1$**, where the network is conditional and nothing is exaggerated. Below 1, samples belong to the wrong class or to no class. Above
+(up to 10), all belong to the right class but are too clean, too heavy and too similar. Recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
+distance does not reward that: it compares whole sets. The best $w$ depends on your purpose.
 
 ## Labs 3 and 4 side by side
 
@@ -859,7 +861,7 @@ figures.print_side_by_side()
 # %% [markdown]
 r"""
 > ### Exercise 4.7 · What does w change, and why? (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 25 minutes
 >
 > From your grids, the film and the curves, explain what happens as $w$ goes from 0.5 to 100, in six to ten sentences. (a) What does
 > quality gain, what does variety lose, and where do you see it? (b) A friend says that a large $w$ draws the *average* seven. Where
@@ -926,7 +928,7 @@ def midpoint_bent(velocity, x, calls, w=2.0):
 
 
 # %% role="illustration" hidden="Measure the three examples"
-test_features = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
+test_features = real_features(device)
 challenge_images = budget.pick(full=1000, cpu=200, ci=10)
 
 
@@ -944,13 +946,13 @@ board = or_precomputed(
     lambda: {name: {int(k): v for k, v in row.items()} for name, row in stored_table("lab4_sweep")["few steps"].items()},
     "Few steps",
 )
-challenge_floor = real_distance(reference_classifier.features, digits, test_features, challenge_images, draws=budget.pick(cpu=10, ci=2)).value
+challenge_floor = real_floors()[challenge_images]
 plotting.print_leaderboard(board, challenge_floor, challenge_images)
 
 # %% [markdown]
 r"""
 Why is one call so bad for every method? At $t = 0$ the network sees pure noise, so the conditional velocity points to the **mean** of the class and the
-unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond that mean, by the distance from the mean of all digits to the mean of the class. And why is Euler, the simplest method, the best with few calls? On the straight path its *last* step
+unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond it, at $m_y + (m_y - m)$, where $m_y$ is the mean of the class and $m$ that of all digits. And why is Euler, the simplest method, the best with few calls? On the straight path its *last* step
 goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
 they do not end on such an estimate, and some noise stays in the picture.
 

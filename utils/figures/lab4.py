@@ -48,7 +48,8 @@ def draw_noising(digits: LabelledImages) -> plt.Figure:
     z = z.cpu()
     noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(3))
     times = [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0]
-    return plotting.show_table([t * z + (1 - t) * noise for t in times], [f"t = {t:g}" for t in times])
+    names = [f"t = {t:g}" for t in times]
+    return plotting.show_table([t * z + (1 - t) * noise for t in times], names, NAMES[:10])
 
 
 def draw_field(path_class: type) -> plt.Figure:
@@ -125,7 +126,7 @@ def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes
     Returns:
         The figure.
     """
-    t, y, x = 0.5, 0, torch.tensor([[0.25, 0.0]])
+    t, y, x = 0.5, 0, torch.tensor([[0.6, -0.25]])
     cloud, labels = classes.sample(300)
     cloud = t * cloud.reshape(-1, 2) + (1 - t) * torch.randn(300, 2, generator=torch.Generator().manual_seed(1))
     fig, ax = plt.subplots(figsize=(6.4, 4.6))
@@ -232,11 +233,15 @@ def print_accuracy(accuracy: dict[float, float], images: int) -> None:
         >>> print_accuracy({1.0: 0.5}, images=100)
         conditional accuracy, 100 images for each w
           w = 1        50 % ± 5 %
+        >>> print_accuracy({1.0: 1.0}, images=60)
+        conditional accuracy, 60 images for each w
+          w = 1       100 %, all 60
     """
     print(f"conditional accuracy, {images} images for each w")
     for w, value in accuracy.items():
-        error = math.sqrt(max(value * (1 - value), 1 / images) / images)
-        print(f"  w = {w:<5g} {100 * value:5.0f} % ± {100 * error:.0f} %")
+        error = math.sqrt(value * (1 - value) / images)
+        spread = f", {'all' if value else 'none of'} {images}" if value in (0, 1) else f" ± {100 * error:.0f} %"
+        print(f"  w = {w:<5g} {100 * value:5.0f} %{spread}")
 
 
 def print_side_by_side() -> None:
