@@ -2,9 +2,9 @@
 r"""
 # Lab 1 · Guidance you can check by hand
 
-Guidance means to say "more of this, please" while a generative model samples. On photographs it works, but you cannot check it:
+Guidance tells a generative model, while it samples, "more of this, please". On photographs it works, but you cannot check it:
 the true distribution of photographs is unknown. So this lab stays in worlds small enough to be known, such as lattices of
-36 spins. There every density, posterior and score is a formula, and **every claim about guidance can be compared with the truth**.
+36 spins. There every density and every gradient is a formula, and **every claim about guidance can be compared with the truth**.
 
 Run the next two cells: the set-up, and a picture of what you will build.
 """
@@ -37,7 +37,7 @@ lab1.draw_opening()
 
 # %% [markdown]
 r"""
-Left: your sampler turns noise into a lattice of spins, down (white) or up (black). Right: $w$ is the strength of guidance. At
+Left: your sampler turns noise into a lattice of spins, down (white) or up (black). Right: $w$ is the strength of guidance, and the class is "nearly all spins equal". At
 $w = 0$ the sampler ignores the class, at $w = 1$ it samples the class, and at $w = 4$ the lattices look cleaner still. Is that what $w = 4$ should give? Part 6 measures it.
 
 Each part says where you are on the course's map:
@@ -47,8 +47,8 @@ Each part says where you are on the course's map:
 | | |
 |---|---|
 | Points | 18 |
-| Time | 4.5 to 5.5 hours, reading included. Split it after part 4 |
-| GPU | not needed; the longest cell takes a minute or two |
+| Time | 5 to 6 hours, reading and about ten minutes of waiting included. Split it after part 4 |
+| GPU | not needed |
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
@@ -63,7 +63,7 @@ r"""
 | symbol | in code | meaning |
 |---|---|---|
 | $t$ | `t`, shape `(b, 1, 1)` | time. **The data are at $t = 0$, the noise is at $t = 1$.** Sampling runs backwards and stops at `T_MIN` $= 0.001$ |
-| $x_0$ | `x0`, shape `(b, sites, d)` | data: a spin is one number, $-1$ or $+1$ ($d = 1$); a letter is a one-hot vector ($d$ letters in the alphabet) |
+| $x_0$ | `x0`, shape `(b, sites, d)` | data: a *word* of letters. A letter is a one-hot vector ($d$ letters in the alphabet) or a spin, one number, $-1$ or $+1$. A lattice is a word of 36 spins, drawn as a square |
 | $x_t$, $x$ | `x`, shape `(b, sites, d)` | the data with noise |
 | $\alpha(t), \sigma(t)$ | `alpha(t)`, `sigma(t)` | the factors of data and noise in $x_t$; $\alpha^2 + \sigma^2 = 1$ |
 | $\beta(t)$ | `beta(t)` | the rate at which noise is added |
@@ -113,19 +113,19 @@ NOISY, FM, DOWN = WORLDS
 # %% [markdown]
 r"""
 > ### Exercise 1.1 · Draw from a mixture of independent sites
-> **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 30 minutes
+> **2 points** (1½ for `sample_ensemble`, ½ for `majority_down`) · difficulty ●●○○○ · 25 minutes
 >
 > (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` independent words of the class `label` as **integers** of shape
-> `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so the same generator gives the same words.
+> `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so it determines the words.
 >
 > (b) In the class *majority down*, every site is down with probability `ratio`, independently. A colleague wrote:
 >
 > ```python
 > def majority_down(n, sites, ratio, generator):
->     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()   # 0 is down, 1 is up
+>     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()
 > ```
 >
-> Copy it into a new cell, call it with `torch.Generator().manual_seed(0)`, and print the mean of what it returns. What is the bug? Write the function correctly. Again, all random numbers come from `generator`.
+> Copy it into a new cell and print `majority_down(1000, 36, 0.8, torch.Generator().manual_seed(0)).float().mean()`. Find the bug, and write the function correctly below. It takes its random numbers from `generator`, too.
 
 <details><summary>A nudge</summary>
 
@@ -160,8 +160,7 @@ def majority_down(n: int, sites: int, ratio: float, generator: torch.Generator) 
 
 # %% [markdown]
 r"""
-Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run:** in which of the three worlds does the best possible classifier *never* err, however
-many lattices it sees?
+Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run:** the first cell asks you a question, the second draws.
 """
 
 # %%
@@ -172,11 +171,15 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-In none: fair coins can fall nearly all on one side. The best possible classifier errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
-every classifier is a coin toss. World 1 will be the control experiment of part 7.
+None is without error: fair coins can fall nearly all on one side. The best possible classifier errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
+every classifier is a coin toss.
 
-The same function draws words. A row is a word, a colour a letter. From left to right, the classes share no letter; use all with other probabilities; class 1 prefers half of
-them; class 1 redraws more letters of one repeated word.
+The same function draws words of letters. A row is a word, a colour a letter. From left to right:
+
+1. the classes share no letter;
+2. both use all letters, with different probabilities;
+3. class 1 prefers half of the letters;
+4. every word is a copy of one fixed word in which some letters are drawn anew, more of them in class 1.
 """
 
 # %% role="illustration" hidden="Your picture: words"
@@ -187,15 +190,15 @@ drawn(lambda: lab1.draw_words(LETTER_WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-> **Remember:** $p(x_0 \mid y) = \sum_c \omega_{c\mid y} \prod_i p_c(i, x_{0,i})$. First the component, then the sites. Parts 3 and 4 add
-> noise to this formula.
+> **Remember:** $p(x_0 \mid y) = \sum_c \omega_{c\mid y} \prod_i p_c(i, x_{0,i})$, with $\omega_{c\mid y}$ for `weights[y, c]` and $p_c(i, k)$ for `probs[c, i, k]`. First the component, then
+> the sites. Parts 3 and 4 add noise to this formula.
 
 ---
 # 2 · Noise that forgets slowly
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-A sampler needs small steps, but a spin cannot move from $-1$ to $-0.99$. So we add Gaussian noise. In every short time $\mathrm dt$, the process shrinks $x$ a little and adds a
+A sampler that starts from noise changes its state in small steps, but a spin cannot move from $-1$ to $-0.99$. So we add Gaussian noise. In every short time $\mathrm dt$, the process shrinks $x$ a little and adds a
 little noise $\mathrm dW$, whose variance is $\mathrm dt$. Such a process is a *diffusion*; this one is called *variance preserving*:
 
 $$\mathrm dx = -\tfrac12 \beta(t)\, x\, \mathrm dt + \sqrt{\beta(t)}\ \mathrm dW, \qquad \beta(t) = 0.1 + 19.9\, t .$$
@@ -210,7 +213,7 @@ At $t = 1$ there is almost only noise: $\alpha(1) = 0.007$. `alpha(t)` and `sigm
 
 The mean $m$ of $x_t$ given $x_0$ follows $\dot m = -\tfrac12 \beta m$, so $m = \alpha(t)\, x_0$ with $\alpha(t) = \exp\big(-\tfrac12 \int_0^t \beta\big)$.
 The variance $v$ follows $\dot v = -\beta v + \beta$ with $v(0) = 0$, because shrinking by $\tfrac12\beta\,\mathrm dt$ reduces a variance by twice that
-share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$.
+share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$. $x_t$ is Gaussian, as a sum of independent Gaussian increments.
 </details>
 
 > ### Exercise 1.2 · Noise
@@ -239,7 +242,7 @@ def add_noise(
 
 # %% [markdown]
 r"""
-**Predict, then run.** Below is one lattice of each of four components, through time: clean down, clean up, down with 10 % flipped, fair coins. Which two can you tell apart longest?
+**Predict, then run.** Below is one lattice of each of four components, through time: clean down, clean up, down with 10 % flipped, fair coins. All four get the same noise.
 """
 
 # %%
@@ -250,7 +253,7 @@ drawn(lambda: lab1.draw_noising(add_noise), "1.2")
 
 # %% [markdown]
 r"""
-Down and up, which differ in every spin. At $t = 0.4$ even the best classifier of *one* spin is right in only 69 % of the cases. But your eye adds up 36 spins,
+Down and up stay different longest: they differ in every spin. At $t = 0.4$ even the best classifier of *one* spin is right in only 69 % of the cases. But your eye adds up 36 spins,
 and so does a posterior.
 
 > **Remember:** $x_t = \alpha x_0 + \sigma \varepsilon$. Given $x_0$, the noisy sample is one Gaussian: that is why everything below has a closed form.
@@ -295,7 +298,7 @@ return likelihood[0] / sum(likelihood)
 $$p_t(x \mid c) = \prod_{i} \sum_{k} p_c(i, k)\ \mathcal N\big(x_i;\ \alpha\,e_k,\ \sigma^2 I\big),\qquad
 p_t(x \mid y) = \sum_c \omega_{c\mid y}\ p_t(x \mid c).$$
 
-Here $p_c(i, k)$ is `setting.probs[c, i, k]`, $\omega_{c\mid y}$ is `setting.weights[y, c]` and $e_k$ is `setting.points[k]`. **The order matters**: sum over letters, product over sites,
+Here $e_k$ is `setting.points[k]`. **The order matters**: sum over letters, product over sites,
 sum over components. If you average the components first, the class is lost: in world 2 every site of both classes is up with probability one half.
 
 A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute with logarithms, where a sum of exponentials becomes `torch.logsumexp`.
@@ -316,8 +319,8 @@ Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, canc
 </details>
 <details><summary>The shape of the answer</summary>
 
-Four tensors, each made from the one before: squared distances `(b, sites, letters)`; log densities of the components `(b, components)`, after a
-`logsumexp` over letters and a sum over sites; log densities of the classes `(b, classes)`; a `softmax` that includes the prior.
+Four tensors, each made from the one before: squared distances `(b, sites, letters)`; log densities of the components `(b, components)`;
+log densities of the classes `(b, classes)`; the posterior.
 </details>
 <details><summary>"My shapes do not fit", "I run out of memory"</summary>
 
@@ -345,7 +348,7 @@ def class_posterior(
 
 # %% [markdown]
 r"""
-Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey, each with the same noise at all times. **Predict, then run:** from which $t$ on is almost nothing known of the class in world 2?
+Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey, each with the same noise at all times. **Predict, then run.**
 """
 
 # %%
@@ -357,7 +360,7 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 # %% [markdown]
 r"""
 Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window. At larger $t$, $x$ carries no information about the
-class; at smaller $t$ the class is settled. **Guidance can act only in the window.** (Noise can mislead about a single lattice. One in each panel has so many flipped spins that it is in doubt from the start.)
+class; at smaller $t$ the class is settled. **Guidance can act only in the window** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
 
@@ -366,7 +369,7 @@ class; at smaller $t$ the class is settled. **Guidance can act only in the windo
 
 > data → noise → **score (you are here)** → sampler → guidance
 
-Sampling needs the **score**, $\nabla_x \log p_t(x \mid y)$. It points where the density grows fastest, and its length is the relative rate of growth. For one Gaussian with mean
+Sampling needs the **score**, $\nabla_x \log p_t(x \mid y)$. It points in the direction in which the density grows fastest, and its length is the relative rate of growth. For one Gaussian with mean
 $\alpha\,\mu$ and variance $\sigma^2$ the score is $(\alpha\mu - x)/\sigma^2$: an arrow towards the mean. For a mixture of such Gaussians the formula is the same,
 with $\mu$ replaced by **the best guess of the data, given $x$**:
 
@@ -399,8 +402,8 @@ You have the logarithms of everything from 1.3. Each of the two weights is a `so
 </details>
 <details><summary>The shape of the answer</summary>
 
-From 1.3 you need the log of probability times Gaussian, `(b, components, sites, letters)`, *before* its `logsumexp`, and the log densities of the
-components, `(b, components)`. Each goes into a softmax. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over
+From 1.3 you need the log of probability times Gaussian, *before* its `logsumexp`, and the log densities of the
+components. Each goes into a softmax. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over
 components with `torch.einsum("bc,bcld->bld", shares, …)`.
 </details>
 """
@@ -425,7 +428,7 @@ def conditional_score(
 # %% [markdown]
 r"""
 What does the best guess look like? Solve Tweedie's formula for it: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/\alpha$. The figure shows six noisy lattices of
-world 2 at four times, and below each your best guess if it came from class 0. **Predict, then run:** what is the best guess at $t = 1$, where nothing is known: up, down, or grey?
+world 2 at four times, and below each your best guess if it came from class 0. **Predict, then run.**
 """
 
 # %%
@@ -436,13 +439,13 @@ drawn(lambda: lab1.draw_best_guess(FM, sample_ensemble, add_noise, conditional_s
 
 # %% [markdown]
 r"""
-Grey: the mean of up and down. This is an *average*, not a sample. If a sampler jumped to it from $t = 1$, every lattice would be grey. So it takes a small step, evaluates the score again, and so on.
+At $t = 1$ it is grey: the mean of up and down. This is an *average*, not a sample. So a sampler takes a small step, evaluates the score again, and so on.
 
 **The push.** Guidance needs the direction in which the class becomes more probable. Differentiate the logarithm of Bayes' rule:
 
 $$\nabla_x \log p_t(y \mid x) = \nabla_x \log p_t(x \mid y) - \nabla_x \log p_t(x) = s(x \mid y) - s(x).$$
 
-The score of the whole world, $s(x) = \nabla_x \log \sum_y p(y)\, p_t(x \mid y) = \sum_y p(y \mid x)\, s(x \mid y)$, is the average of the scores of its classes:
+The score of the whole world, $s(x) = \nabla_x \log \sum_y p(y)\, p_t(x \mid y) = \sum_y p(y \mid x)\, s(x \mid y)$, is the average of the scores of its classes (divide the gradient of the sum by the sum):
 """
 
 # %% role="definitions"
@@ -466,7 +469,7 @@ drawn(lambda: lab1.draw_three_arrows(class_posterior, both_scores), "1.3 and 1.4
 
 # %% [markdown]
 r"""
-The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable. The guided step follows the sum.
+The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable.
 
 Automatic differentiation of your posterior from 1.3 must agree with the difference of scores from 1.4:
 """
@@ -497,25 +500,21 @@ r"""
 
 > data → noise → **score (you are here)** → sampler → guidance
 
-For real data the posterior is unknown. You train a **classifier on noisy data**, which also receives the time, and use *its* gradient. Here you can measure how good it is.
+For real data the posterior is unknown. You train a **classifier on noisy data**, which also receives the time, and use *its* gradient.
 
 > ### Exercise 1.5 · The loss of a noise-aware classifier
-> **3 points** · difficulty ●●○○○ · 20 minutes
+> **3 points** · difficulty ●●○○○ · 15 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the cross-entropy between the classifier's logits and the classes, **averaged over the batch**.
 > - `self.data.sample(batch_size)` returns the data, `x0` and `y`. Do not modify them.
 > - Each sample has its own time, uniform between `self.t_min` and 1, and its own standard normal noise. All these numbers are independent, and new in every call.
 > - Add the noise with `self.add_noise(x0, t, noise)`, the attribute and not the function of that name: the grader replaces it. `t` has the shape `(b, 1, 1)`.
 > - `self.model(x, t)` returns logits, shape `(b, classes)`.
-> - New tensors are on the device of `x0` and in its dtype (the network is float32). Leave the model's mode, its gradients and the global seed as they are.
+> - New tensors are on the device of `x0` and in its dtype. Leave the model's mode, its gradients and the global seed as they are.
 
 <details><summary>A nudge</summary>
 
 `torch.nn.functional.cross_entropy` takes logits: it contains the softmax.
-</details>
-<details><summary>The shape of the answer</summary>
-
-Four lines: draw data; draw times, `low + (1 - low) * rand`; draw noise and add it; evaluate the model and compare.
 </details>
 """
 
@@ -560,7 +559,7 @@ def learned_gradient(classifier: nn.Module, x: Tensor, t: Tensor, y: Tensor) -> 
 # %% [markdown]
 r"""
 The next figure compares classifiers of worlds 2 and 3 with the exact answers: how often are they right, and does their gradient point in the right direction (a cosine of 1)?
-**Predict, then run:** where in time is the gradient best?
+**Predict, then run.**
 """
 
 # %%
@@ -585,8 +584,8 @@ drawn(learn, "1.1 to 1.5")
 
 # %% [markdown]
 r"""
-Compare the last two panels. The accuracy is almost the best possible. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient: where the class is obvious, $\log p(y\mid x)$ is flat, and cross-entropy hardly depends on the direction of a vector that is almost zero: the end of part 4 printed about $10^{-12}$ at $t = 0.05$. (In world 2 it is poor at late times, too, where almost nothing is left to know.)
+Compare the last two panels. The accuracy is almost the best possible; in world 2 it falls a little below it at late times. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
+asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: part 4 printed gradients of about $10^{-12}$ at $t = 0.05$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at late times: there almost nothing is left to learn.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -622,7 +621,7 @@ explorables.show("two_gaussians")
 # %% [markdown]
 r"""
 > ### Exercise 1.6 · One guided step
-> **3 points** · difficulty ●●○○○ · 15 minutes
+> **3 points** · difficulty ●●○○○ · 10 minutes
 >
 > Complete `guided_step(x, t, h, score, class_score, w, noise)`: one step from `t` to `t - h`, with `h > 0`. `score` is $s(x)$ and `class_score` is
 > $s(x\mid y)$, both already computed, in the shape of `x`. `t` and `h` have the shape `(b, 1, 1)` and may differ between samples. `beta(t)` is given; evaluate it at the time
@@ -631,10 +630,6 @@ r"""
 <details><summary>A nudge</summary>
 
 At $w = 0$ only `score` counts, at $w = 1$ only `class_score`. The *variance* of the added noise is $\beta h$.
-</details>
-<details><summary>The shape of the answer</summary>
-
-Two lines: the guided score, and the step.
 </details>
 """
 
@@ -674,7 +669,7 @@ r"""
 
 At $w = 0$ the sampler must return the whole world, and at $w = 1$ the class. We compare the number of up spins, which has 37 possible values and an exact distribution. The
 **total variation** between two distributions is half the sum of the absolute differences: 0 if they are equal, 1 if they have no value in common. Even a perfect sampler shows a positive distance, because $n$ samples scatter: the
-column *by chance*. What lies above it comes from the step size.
+column *by chance*.
 """
 
 # %% role="illustration" hidden="Your sampler against the exact distribution"
@@ -687,12 +682,12 @@ drawn(
 
 # %% [markdown]
 r"""
-What lies above chance is about halved when the number of steps doubles: it is the step size. With exact scores and enough steps, the sampler returns the right distribution at $w = 0$ and $w = 1$.
+The distances fall towards the column *by chance* as the steps become smaller. With exact scores and enough steps, the sampler returns the right distribution at $w = 0$ and $w = 1$.
 
 ## Then beyond
 
 What does $w = 3$ sample? At every $t$, $s_w = s + w\,\nabla_x \log p_t(y \mid x)$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$, normalised. At $t = 0$ this **tilted distribution** is exact and cheap to compute. All sites
-have the same probabilities, so $p(y \mid x_0)$ depends on the number $k$ of up spins alone, and $P_w(k) \propto P(k)\,p(y\mid k)^w$. **Predict, then run:** will your samples follow it for $w$ above 1?
+have the same probabilities, so $p(y \mid x_0)$ depends on the number $k$ of up spins alone, and $P_w(k) \propto P(k)\,p(y\mid k)^w$, where $P(k)$ is the distribution of $k$ in the whole world. The table follows one number, the probability that *no* spin is up. **Predict, then run.**
 """
 
 # %%
@@ -716,7 +711,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it. In the table, more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number, the probability that *no* spin is up, against $w$. The band is two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar is too high, and lattices with a few spins up are too rare. More steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. (The step size makes *too few* clean states, so with few steps the two errors partly cancel.) Here is that number against $w$. The band is two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -744,13 +739,19 @@ explorables.show("up_spins")
 
 # %% [markdown]
 r"""
-The tilted distribution hardly changes above $w = 1$, but your samples do: too many end in the clean state. The step size, which makes *too few* clean states, is not the reason. The reason is that the tilted distributions at different $t$ are not the noised versions of one another, except at $w = 0$ and $w = 1$. Noise averages $p(y \mid x_0)^w$ over the data $x_0$ that could have led to $x$; tilting takes the
-power of the average, $p_t(y \mid x)^w = \mathbb E[p(y \mid x_0) \mid x]^w$. So running the noise process backwards with the tilted scores does not lead back. Guidance is a useful push; it does not sample a power of a posterior.
+The tilted distribution hardly changes above $w = 1$, but your samples do: too many end in the clean state. The reason is that the tilted distributions at different $t$ are not the noised versions of one another, except at $w = 0$ and $w = 1$.
+So running the noise process backwards with the tilted scores does not lead back. Guidance is a useful push; it does not sample a power of a posterior.
 
-The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good. Do not rely on this luck: a poor gradient that is *large* near the data
-would ruin the samples.
+<details><summary>Derivation: what the right push would be</summary>
 
-As a film: twelve lattices of world 2, guided towards class 0 from the same noise.
+Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0) = p_t(x)\;\mathbb E\big[p(y\mid x_0)^w \mid x\big]$, the *mean of the power*. Guidance follows the score of $p_t(x)\,p_t(y\mid x)^w = p_t(x)\;\mathbb E\big[p(y\mid x_0) \mid x\big]^w$,
+the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
+</details>
+
+The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good. (A poor gradient that is *large* near the data
+would ruin the samples.)
+
+And as a film, in world 2:
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"
@@ -773,8 +774,8 @@ r"""
 
 ## Open exercise: the world in which guidance errs most
 
-*No points.* Design a world of 36 spins in which the samples at $w = 3$ are as far from the tilted distribution as possible. `ups[c]` is the probability of "up" in component `c`, and each row
-of `weights` holds one class. Why does your world fool guidance? Share your line with your class.
+*No points.* In the world below guidance is right. Change it: in which world of 36 spins are the samples at $w = 3$ as far from the tilted distribution as possible, also with more steps? `ups[c]` is the probability of "up" in component `c`, and each row
+of `weights` holds one class. Why does your world fool guidance?
 """
 
 # %% role="illustration"
@@ -794,7 +795,7 @@ r"""
 In world 1 both classes are fair coins. So $p(y \mid x_t) = \tfrac12$ everywhere, the exact gradient is **zero**, and guidance must do nothing. An experiment whose correct result is "no effect" is a *negative control*.
 
 Train a classifier in world 1 on a **stored** data set: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
-**Predict, then run:** how accurate will the first one be on its own data, and on new lattices?
+**Predict, then run.**
 """
 
 # %%
@@ -828,10 +829,10 @@ drawn(negative_control, "1.1 to 1.6")
 # %% [markdown]
 r"""
 > ### Exercise 1.7 · The negative control (written)
-> **2 points**, graded by hand · difficulty ●●●○○ · 20 minutes
+> **2 points**, graded by hand · difficulty ●●●○○ · 25 minutes
 >
 > The classes of world 1 have the same distribution, and yet a trained classifier guides. In five to eight sentences: (a) **Why** does it, and what does it guide towards? (b) **How do you see
-> it** in the numbers above, without knowing the truth? When $w$ goes from 0 to 4, which of these numbers changes much, which hardly, and what does that mean? (c) What follows for a real data set, where no negative control is printed below the cell?
+> it** in the numbers above, without knowing the truth? When $w$ goes from 0 to 4, which of these numbers changes much, which hardly, and what does that mean? (c) What follows for a real data set, where you know no case in which guidance must do nothing?
 """
 
 # %% [markdown] answer="lab1.negative_control_essay"
@@ -853,12 +854,12 @@ consequence: held-out evaluation, shuffled labels, nearest neighbours, or more d
 
 # %% [markdown]
 r"""
-> **Remember:** test a guide where it must do nothing. Lab 3 tests its digit classifier on held-out digits for the same reason.
+> **Remember:** test a guide where it must do nothing.
 
 ---
 # 8 · Four ways to add noise
 
-The course's four noise processes differ in what happens to the data and in the direction of their clock. The vertical axis is the value of one coordinate; darker means more probable. (Shown is the square root of the density.) The table of symbols has the factors of data and noise in the first three; the fourth is explained below.
+The course's four noise processes differ in what happens to the data and in the direction of their clock. The vertical axis is the value of one coordinate; darker means more probable. The fourth is explained below.
 """
 
 # %% role="illustration" hidden="The four noise processes"
@@ -870,9 +871,9 @@ r"""
 ---
 # Beyond · Noise that never leaves the simplex
 
-*Ungraded.* For discrete data there is another kind of noise: a letter $i$ out of $K$ becomes a point on the simplex, $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$, with
+*Ungraded.* For discrete data there is another kind of noise: a letter $i$ out of $K$ becomes a point on the simplex, that is, $K$ numbers $\ge 0$ that add up to 1: $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$, with
 $\alpha$ at place $i$. (This $\alpha$ is a concentration, not the factor $\alpha(t)$ of part 2.) At $\alpha = 1$ the point is uniform on the simplex for every letter. As $\alpha$ grows, it moves to corner $i$,
-with the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. (Below, a colour is a letter, their shares are 0.6, 0.3 and 0.1, and the arrows average over the letters that may have led to $x$.) The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
+with the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. (Below, a colour is a letter, and their shares are 0.6, 0.3 and 0.1. As $u$ depends on the letter, an arrow is the mean of $u$ over the letters that may have led to $x$.) The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
 """
 
 # %% role="illustration" hidden="The Dirichlet path"
@@ -884,7 +885,12 @@ Guidance needs the posterior of the letter *given the class*. It follows from th
 
 $$p(i \mid x, y) = p(i \mid x) + \frac{x_i\,\big(g_i - \langle x, g\rangle\big)}{\alpha - 1}.$$
 
-If $g$ is scaled by $w$, the result may leave the simplex; `simplex.project` returns the nearest point on it. Below are words of one letter out of three, with two classes. At $w = 1$ the flow ends
+<details><summary>Derivation</summary>
+
+$p(x\mid y) \propto \sum_i p(i\mid y)\, x_i^{\alpha-1}$, so $\partial_i \log p(x\mid y) = (\alpha-1)\,p(i\mid x, y)/x_i$, and the same without $y$. The difference is $g_i$. The term $\langle x, g\rangle$ keeps the sum at 1 for every $g$.
+</details>
+
+If $g$ is scaled by $w$, the result may leave the simplex; `simplex.project` returns the nearest point on it. Below are words of one letter out of three. At $w = 1$ the flow ends
 in the distribution of the class. At $w = 3$ it goes beyond, but here not as far as the tilted distribution.
 """
 

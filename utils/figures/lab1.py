@@ -134,21 +134,21 @@ def draw_words(problems: Sequence[ToyProblem], sample_ensemble: Function) -> Non
 
 
 def draw_noising(add_noise: Function) -> None:
-    """Draw one lattice of each of four components through time.
+    """Draw one lattice of each of four components through time, all with the same noise.
 
     Args:
         add_noise: the answer to 1.2.
     """
     shown = [0.001, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0]
     up = torch.tensor([0.0, 1.0, 0.1, 0.5])[:, None].expand(-1, 36)
-    x0 = 2 * torch.bernoulli(up, generator=generator(3))[..., None] - 1
-    noise = torch.randn(x0.shape, generator=generator(4))
+    x0 = 2 * torch.bernoulli(up, generator=generator(7))[..., None] - 1
+    noise = torch.randn((1, 36, 1), generator=generator(4)).expand(4, -1, -1)  # so that rows differ by their data alone
     pictures = [lattices(add_noise(x0, torch.full((4, 1, 1), t), noise)) for t in shown]
     rows = [torch.stack([column[k] for column in pictures]) for k in range(4)]
     show_table(rows, ["down", "up", "10 % flipped", "fair coins"], [f"t = {t:g}" for t in shown], scale=0.9)
     describe(
         "One lattice each of down, up, 10 % flipped and fair coins, at seven times, from black and white spins to "
-        "grey noise."
+        "grey noise, which is the same in all rows."
     )
     plt.show()
 
@@ -164,7 +164,7 @@ def draw_posterior(
         add_noise: the answer to 1.2.
         sample_ensemble: the answer to 1.1.
     """
-    _, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True)
     grid = torch.linspace(T_MIN, 1, 60, dtype=torch.float64)
     for ax, problem, end in zip(axes, problems, WINDOW_ENDS):
         x0 = problem.embed(sample_ensemble(problem, 0, 400, generator(1)))
@@ -180,7 +180,7 @@ def draw_posterior(
         ax.axhline(0.5, color=ORANGE, linestyle="--", label="the prior")
         ax.set(title=problem.name, xlabel="time t (data at 0)")
     axes[0].set_ylabel("p(y = 0 | x)")
-    axes[0].legend(loc="lower left")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     describe(
         "The posterior of class 0 against time for two worlds, a grey line for each lattice and a blue one for "
         "their mean, and a dashed line at the prior of one half."
@@ -263,7 +263,7 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
         xlabel="first spin",
         ylabel="second spin",
         aspect="equal",
-        title=f"Two spins at t = {time:g}: the data shrink to ±{corner:.2f}",
+        title=f"Two spins at t = {time:g}: the data shrink to ±{corner:.2f}\n(arrows at a sixth of their length)",
     )
     ax.grid(False)
     fig.legend(loc="outside lower center", ncols=2, fontsize=9)
@@ -278,24 +278,25 @@ def draw_classifier(curves: dict[str, dict[str, Sequence[float]]]) -> None:
     """Draw loss, accuracy and quality of the gradient of trained classifiers.
 
     Args:
-        curves: by world: `history`, `times`, `learned`, `best` and `cosine`.
+        curves: by world: `history`, `best_loss`, `times`, `learned`, `best` and `cosine`.
     """
     _, axes = plt.subplots(1, 3, figsize=(11, 3.2))
     for (name, found), color, marker in zip(curves.items(), (BLUE, ORANGE), "os"):
         look = dict(color=color, marker=marker, markersize=4)
-        axes[0].plot(smooth(found["history"], 100), color=color, label=name)
+        axes[0].plot(smooth(found["history"], 100), color=color, label=f"{name}, learned")
+        axes[0].axhline(found["best_loss"], color=color, linestyle="--", label=f"{name}, best possible")
         axes[1].plot(found["times"], found["learned"], **look, label=f"{name}, learned")
         axes[1].plot(found["times"], found["best"], color=color, linestyle="--", label=f"{name}, best possible")
         axes[2].plot(found["times"], found["cosine"], **look)
     axes[0].set(title="The loss", xlabel="training step", ylabel="cross-entropy, running mean")
-    axes[0].legend()
+    axes[0].legend(fontsize=8)
     axes[1].set(title="Accuracy", xlabel="time t (data at 0)", ylim=(0.45, 1.02))
     axes[1].legend(fontsize=8, loc="lower left")
     axes[2].set(xlabel="time t (data at 0)", ylabel="mean cosine", ylim=(-0.35, 1.05))
     axes[2].set_title("Its gradient against the exact one")
     describe(
-        "Three panels for the classifiers of two worlds: the loss against the training step, the accuracy against "
-        "time beside the best possible one, and the cosine between the learned and the exact gradient against "
+        "Three panels for the classifiers of two worlds: the loss against the training step and the accuracy against "
+        "time, each beside the best possible one, and the cosine between the learned and the exact gradient against "
         "time."
     )
     plt.show()
@@ -313,15 +314,16 @@ def draw_up_spins(rows: Sequence[tuple[str, Sequence[tuple[float, Tensor, Tensor
             k = np.arange(len(tilted))
             ax.bar(k, samples, color=SKY, width=1, label="your samples")
             ax.step(k, tilted, where="mid", color=ORANGE, linewidth=1.4, label="tilted distribution, exact")
-            ax.set(yscale="log", ylim=(2e-4, 1), xticks=[0, 18, 36])
+            ax.set_yscale("function", functions=(lambda p: np.sqrt(np.maximum(p, 0)), np.square))
+            ax.set(xlim=(-1.5, 37.5), ylim=(0, 0.7), xticks=[0, 18, 36], yticks=[0, 0.01, 0.1, 0.3, 0.6])
             if name == rows[0][0]:
                 ax.set_title(f"w = {w:g}")
-        line[0].set_ylabel(f"{name}\nprobability (log scale)")
+        line[0].set_ylabel(f"{name}\nprobability (root scale)")
     for ax in axes[-1]:
         ax.set_xlabel("spins up")
     axes[0, 0].legend(fontsize=7, loc="upper center")
     describe(
-        "Histograms of the number of up spins of guided samples for two worlds and four scales w, on a logarithmic "
+        "Histograms of the number of up spins of guided samples for two worlds and four scales w, on a square-root "
         "scale, each with the exact tilted distribution drawn over it."
     )
     plt.show()

@@ -21,6 +21,7 @@ from utils.toy_data import FreshWords, StoredWords, generator
 from utils.toy_problems import ToyProblem
 from utils.uncertainty import share_error, with_error
 from utils.up_spins import chance_distance, count_up, histogram, tilted_pmf, total_variation
+from utils.vp import T_MIN
 
 Sample = Callable[..., Tensor]  # sample_guided(problem, label, n, w, steps) of the notebook
 
@@ -48,7 +49,8 @@ def measure_classifier(
         learned_gradient: learned_gradient(classifier, x, t, y) returns the gradient of its log p(y | x).
 
     Returns:
-        `history`, `times`, the accuracies `learned` and `best`, and `cosine`, that of learned and exact gradient.
+        `history`, `best_loss`, that of the exact posterior, `times`, the accuracies `learned` and `best`, and `cosine`,
+        that of learned and exact gradient.
     """
     x0, y = FreshWords(problem, sample_ensemble, seed=7).sample(1000)
     noise = torch.randn(x0.shape, generator=generator(11), dtype=torch.float64)
@@ -65,7 +67,31 @@ def measure_classifier(
         guess = learned_gradient(classifier, x, t, y).double()
         same = nn.functional.cosine_similarity(exact.flatten(1), guess.flatten(1), dim=1, eps=1e-30)
         cosine.append(float(same.mean()))
-    return {"history": history, "times": times.tolist(), "learned": learned, "best": best, "cosine": cosine}
+    curves = {"times": times.tolist(), "learned": learned, "best": best, "cosine": cosine}
+    many = FreshWords(problem, sample_ensemble, seed=8).sample(20_000)
+    best_loss = loss_of_posterior(problem, *many, add_noise, class_posterior)
+    return {"history": history, "best_loss": best_loss, **curves}
+
+
+def loss_of_posterior(
+    problem: ToyProblem, x0: Tensor, y: Tensor, add_noise: Function, class_posterior: Function
+) -> float:
+    """Return the cross-entropy of the exact posterior at random times, which no classifier can beat on average.
+
+    Args:
+        problem: the toy problem.
+        x0: words of the problem, shape (n, sites, d).
+        y: their classes, shape (n,).
+        add_noise: the answer to 1.2.
+        class_posterior: the answer to 1.3.
+
+    Returns:
+        The loss.
+    """
+    source = generator(12)
+    t = T_MIN + (1 - T_MIN) * torch.rand((len(y), 1, 1), generator=source, dtype=torch.float64)
+    x = add_noise(x0.double(), t, torch.randn(x0.shape, generator=source, dtype=torch.float64))
+    return float(nn.functional.nll_loss(class_posterior(x, t, problem).log(), y))
 
 
 def print_convergence(problems: Sequence[ToyProblem], sample_guided: Sample, n: int, steps: Sequence[int]) -> None:
@@ -251,7 +277,10 @@ def print_world(problem: ToyProblem, sample_guided: Sample, n: int, steps: int, 
     tilted = tilted_pmf(problem, 0, w)
     distance = total_variation(histogram(count_up(sample_guided(problem, 0, n, w, steps)), problem.sites), tilted)
     chance = chance_distance(tilted, n)
-    print_board({"world 2": 0.15, "world 3": 0.07, "yours": distance}, f"total variation at w = {w:g}")
+    print_board(
+        {"world 2": 0.15, "world 3": 0.07, "yours": distance},
+        f"total variation at w = {w:g} (worlds 2 and 3: 2000 samples, 120 steps)",
+    )
     ups = [round(p, 3) for p in problem.probs[:, 0, 1].tolist()]
     weights = [[round(share, 3) for share in row] for row in problem.weights.tolist()]
     print(f"\nshare this line:  {distance:.2f} (by chance {chance:.2f}), {n} samples, {steps} steps: {ups}, {weights}")
