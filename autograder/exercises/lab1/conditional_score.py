@@ -192,13 +192,15 @@ def explaining(
 ) -> set[str]:
     """Return the messages of the mistakes that explain every wrong run: in one run several look alike.
 
-    In a simple run a mistake need not give the same score, but it must not give the right one.
+    In a simple run a mistake need not give the same score, but it must not give the right one. Scores are in units of
+    the right one's size: two that are far smaller are the same.
     """
     messages = {mistake.message for mistake in MISTAKES if isinstance(mistake.message, str)}
     for run in runs:
         given, right = scores[run] / sizes[run], mixtures[run].score() / sizes[run]
         for _, message, value in all_scaled(mixtures[run], sizes[run]):
-            same, harmless = (judge.close(other, value, accuracy(run), 0.0) for other in (given, right))
+            same = judge.close(given, value, accuracy(run), accuracy(run))
+            harmless = judge.close(right, value, accuracy(run), 0.0)
             if harmless or not (same or run in SIMPLE):
                 messages.discard(message)
     return messages

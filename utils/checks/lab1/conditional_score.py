@@ -178,6 +178,14 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     if abs(first - 1) < 1e-3:
         ratios = (score / pulls(inputs, inputs.t, inputs.y)).flatten()
         worst = int((ratios - 1).abs().argmax())
+        if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
+            guess, own = (float(v.flatten()[worst]) for v in (best_guess(score, inputs), inputs.setting.points[inputs.y]))
+            return (
+                "other_components",
+                f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
+                f"x_0 that it contains, (sigma² s + x) / alpha, is once {guess:.3g}, but its class has only {own:.3g}. "
+                "Which components does your code count for a class, and how?",
+            )
         t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
         return (
             "right_for_some",
