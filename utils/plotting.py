@@ -8,6 +8,7 @@ takes as long as PyTorch, and a set-up cell need not wait for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -184,7 +185,7 @@ def draw_sweep(sweep: dict) -> plt.Figure:
         values = [sweep["by scale"][s][metric] for s in scales]
         near = len(w) - 1 if min(w) > 0 and w[-1] > FAR * w[-2] else len(w)  # the points that a line joins
         place = [v for v, seeds in zip(w[:near], values) for _ in seeds]
-        look = dict(color=color, marker=marker, markeredgewidth=0)
+        look: dict[str, Any] = dict(color=color, marker=marker, markeredgewidth=0)
         band = {"linewidth": 0, "alpha": 0.25}
         sns.lineplot(x=place, y=np.concatenate(values[:near]), errorbar="se", ax=ax, err_kws=band, **look, **label)
         ax.plot(w[near - 1 :], [np.mean(seeds) for seeds in values[near - 1 :]], ":", linewidth=1, **look)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,7 +36,7 @@ def measure_classifier(
     class_posterior: Function,
     conditional_score: Function,
     learned_gradient: Function,
-) -> dict[str, Sequence[float]]:
+) -> dict[str, Any]:
     """Compare a classifier of noisy words with the exact posterior, by time.
 
     Args:

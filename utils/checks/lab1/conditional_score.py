@@ -179,7 +179,8 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
         ratios = (score / pulls(inputs, inputs.t, inputs.y)).flatten()
         worst = int((ratios - 1).abs().argmax())
         if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
-            guess, own = (float(v.flatten()[worst]) for v in (best_guess(score, inputs), inputs.setting.points[inputs.y]))
+            guess = float(best_guess(score, inputs).flatten()[worst])
+            own = float(inputs.setting.points[inputs.y].flatten()[worst])
             return (
                 "other_components",
                 f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
