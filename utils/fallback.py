@@ -35,6 +35,9 @@ def is_strict() -> bool:
 
     The course's own tests set it. There every answer is right, so a picture or a training that fails is a fault of the
     course, and stored results would hide it.
+
+    Returns:
+        True if errors are raised.
     """
     return bool(os.environ.get("LAB_STRICT"))
 

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 import jsonschema
 import nbformat
 import pytest
-from autograder.intake.matching import text_of
 from nbgrader.nbgraderformat import common
 from nbgrader.preprocessors import CheckCellMetadata
 
 from autograder.course.cells import exercise_of, role_of
 from autograder.errors import NotANotebook
 from autograder.gradebook.preprocessors import Repair
+from autograder.intake.cell_matching import text_of
 from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.grade import judge_run, run_submission
