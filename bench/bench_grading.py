@@ -23,10 +23,10 @@ from pathlib import Path
 import nbformat
 
 from autograder import ROOT
-from autograder.course.build import with_bin_on_path
 from autograder.course.cells import role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.source import read_source
+from autograder.gradebook.nbgrader import with_bin_on_path
 
 GROUPS = Path("/sys/fs/cgroup/cpuacct")
 GRADED = ("setup", "definitions", "answer", "test", "written")

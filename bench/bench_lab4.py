@@ -24,6 +24,7 @@ from torchvision.transforms import functional as pil
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from bench.check import an_image
 from solutions.train_lab4 import NULL
 from utils.data import LabelledImages, load_digits
 from utils.metrics import frechet_distance, in_batches
@@ -285,8 +286,8 @@ def report(entry: dict) -> None:
               f"{row['images a training step']:>3} images {1000 * row['seconds a sampled image']:9.1f} ms "
               f"a sampled image ({row['Euler steps']} Euler steps)")  # fmt: skip
     ratio = plain["seconds a sampled image"] / ours["seconds a sampled image"]
-    an_image = [row["seconds a training step"] / row["images a training step"] for row in (plain, ours)]
-    print(f"  sampling: {ratio:.1f} times faster; a training image: {an_image[0] / an_image[1]:.1f} times; a step: "
+    training = an_image(plain) / an_image(ours)
+    print(f"  sampling: {ratio:.1f} times faster; a training image: {training:.1f} times; a step: "
           f"{plain['seconds a training step'] / ours['seconds a training step']:.1f} times")  # fmt: skip
     for name, row in entry.get("quality", {}).items():
         if isinstance(row, dict):

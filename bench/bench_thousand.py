@@ -23,11 +23,11 @@ import nbformat
 import psutil
 
 from autograder import ROOT
-from autograder.course.build import with_bin_on_path
 from autograder.course.labs import Lab, find_lab
 from autograder.course.source import read_source
 from autograder.demo import as_colab_saves
 from autograder.exercises.kits.mutants import load
+from autograder.gradebook.nbgrader import with_bin_on_path
 
 RESULTS = Path(__file__).parent / "results" / "thousand.json"
 

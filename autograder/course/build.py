@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import os
-import sys
 from pathlib import Path
 
 import nbformat
@@ -107,11 +106,6 @@ def student_notebook(lab: Lab, instructor: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return notebook
-
-
-def with_bin_on_path() -> dict[str, str]:
-    """Return an environment in which nbgrader finds `alembic` and other programs without an activated environment."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def require_clean(lab: Lab, student: NotebookNode) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from autograder import ROOT
-from autograder.course.build import with_bin_on_path
 from autograder.course.labs import Lab
 from autograder.errors import GradebookError
 from autograder.gradebook.nbgrader_process import Inherited, call_nbgrader
@@ -59,6 +59,11 @@ def has_gradebook(course: Path) -> bool:
     """Tell whether a course has a gradebook; a server is assumed to have one."""
     url = gradebook_url(course)
     return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+
+
+def with_bin_on_path() -> dict[str, str]:
+    """Return an environment in which nbgrader finds `alembic` and other programs without an activated environment."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def run_nbgrader(

@@ -16,7 +16,7 @@ import torch
 from autograder.bounded import Bounded, Bounds, FailedInside, OutOfBounds
 from autograder.errors import MachineTooBusy
 from autograder.intake.repair import Submission
-from autograder.judging.grade import Grade, judge_exercise, judge_run, run_submission
+from autograder.judging.grade import Grade, judge_exercises, judge_run, run_submission
 from autograder.judging.judge import UNJUDGED
 from autograder.running.records import EvidenceFiles, Run
 from autograder.running.sandbox import Sandbox
@@ -113,7 +113,7 @@ def judge_in_child(keys: dict[str, str], evidence: dict[str, list[list[str]]]) -
     copies = {name: tuple(unpack(pair) for pair in pairs) for name, pairs in evidence.items()}
     run = Run("", evidence=copies)
     challenges = {name: Challenge(name, bytes.fromhex(key)) for name, key in keys.items()}
-    return {name: asdict(judge_exercise(name, challenge, run)) for name, challenge in challenges.items()}
+    return {name: asdict(verdict) for name, verdict in judge_exercises(challenges, run).items()}
 
 
 def unpack(pair: list[str]) -> EvidenceFiles:

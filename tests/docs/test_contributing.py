@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from autograder import ROOT
-from autograder.course.build import with_bin_on_path
 from autograder.course.labs import find_lab
+from autograder.gradebook.nbgrader import with_bin_on_path
 
 LAB = find_lab("lab4")
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -5,10 +5,9 @@ from functools import partial
 import nbformat
 import pytest
 
-from autograder.course.build import with_bin_on_path
 from autograder.course.labs import find_lab
 from autograder.demo import CLASS
-from autograder.gradebook.nbgrader import open_gradebook
+from autograder.gradebook.nbgrader import open_gradebook, with_bin_on_path
 from autograder.gradebook.nbgrader_process import call_nbgrader
 from autograder.gradebook.supervise import supervise
 

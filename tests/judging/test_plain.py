@@ -8,11 +8,11 @@ import nbformat
 import pytest
 
 from autograder import ROOT
-from autograder.course.build import with_bin_on_path
 from autograder.course.cells import CODE_STUB, TEXT_STUB
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.exercises.kits.mutants import load as load_mutants
+from autograder.gradebook.nbgrader import with_bin_on_path
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, run_submission
 
