@@ -20,11 +20,11 @@ from utils.data import load_digits
 from utils.metrics import frechet_distance, in_batches, over_seeds
 from utils.nets import DigitClassifier, UNet, count_parameters
 from utils.paths import LinearAlpha, LinearBeta
+from utils.reference import FLOORS
 from utils.runtime import current_device, fast_bf16, seed_everything
 from utils.training import CHECKPOINTS, load_weights, save_weights
 
 NULL = 10
-FLOOR = "Frechet distance of real training images from the test set, by their number"
 
 
 @torch.no_grad()
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
             "by guidance scale": evaluate(
                 lab, weights, reference_classifier, real, device, scales, seeds, images, euler
             ),
-            "Frechet distance of real training images": reference_card[FLOOR],
+            FLOORS: reference_card[FLOORS],
         }
 
     def keep(trainer) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import RandomAffine
 
 from utils.data import LabelledImages, load_digits
-from utils.metrics import frechet_distance, in_batches, over_seeds, real_distance
+from utils.metrics import in_batches, real_distance
 from utils.nets import DigitClassifier, count_parameters
 from utils.reference import FLOORS
 from utils.runtime import current_device, fast_bf16, seed_everything
@@ -58,12 +58,6 @@ def train_classifier(args: argparse.Namespace) -> None:
     trainer = ClassifierTrainer(model, train)
     resume = args.runs / f"{args.out.stem}.resume"
     trainer.train(args.steps, device, lr=4e-3, batch_size=96, bf16=True, checkpoint=resume)
-    real = in_batches(model.features, test[:][0])
-    floor = {}
-    for n in (200, 400, 1000):
-        draws = [torch.randperm(len(train))[:n] for _ in range(10)]
-        distances = [frechet_distance(in_batches(model.features, train[rows][0]), real) for rows in draws]
-        floor[str(n)] = str(over_seeds(distances))
     card = {
         "what": "classifier of clean digits, 32x32 pixels in [-1, 1]; its 64 features measure Frechet distances",
         "data": f"{train.source}, {len(train)} training images, shaken (8 degrees, 6 %, scale 0.93 to 1.07)",
@@ -72,7 +66,6 @@ def train_classifier(args: argparse.Namespace) -> None:
         "device": f"{device}, {'bfloat16' if fast_bf16(device) else 'float32'}, {torch.get_num_threads()} thread(s)",
         "seconds": round(trainer.seconds),
         "test accuracy": round(accuracy(model, test), 4),
-        "Frechet distance of real training images from the test set, by their number": floor,
     }
     save_weights(model, args.out, card)
     args.out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
