@@ -22,6 +22,7 @@ from autograder.course.labs import find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.extensions import apply_extension
+from autograder.gradebook.handed_grades import handed_grade
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.cell_matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
@@ -30,7 +31,7 @@ from autograder.judging.grade import judge_run, make_task, versions_of
 from autograder.running.challenges import read_secret
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
-from autograder.running.records import Run
+from autograder.running.records import Run, Task
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 
@@ -71,10 +72,14 @@ def zero_untouched_answers(submission: Submission) -> None:
 
 
 class Sandboxed(NbGraderPreprocessor):
-    """Run the notebook in the sandbox, or replay a stored run, and judge it. It replaces nbgrader's Execute."""
+    """Run the notebook in the sandbox, or replay a stored run, and judge it. It replaces nbgrader's Execute.
+
+    What `autograder grade` has judged a moment ago is not judged again.
+    """
 
     store = Unicode(str(ROOT / "store"), help="the folder of stored runs").tag(config=True)
     sandbox = Unicode("bwrap", help="bwrap, or none: unprotected, for harmless classes only").tag(config=True)
+    handed = Unicode("/dev/null", help="the folder in which `autograder grade` left its grades").tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
         """Return the notebook with safe outputs, and a verdict in each test cell."""
@@ -82,9 +87,12 @@ class Sandboxed(NbGraderPreprocessor):
         mark = nb.metadata.get("guidance_labs", {})
         release = str(mark.get("release") or read_source(lab).metadata["guidance_labs"]["release"])
         submission = Submission(lab, release, nb, tuple(mark.get("repairs", ())))
-        run = self.find_run(submission, secret)
-        with one_at_a_time:
-            grade = judge_run(submission, run, secret, judging().judge_exercises)
+        task = make_task(submission, secret)
+        run = self.find_run(submission, task)
+        grade = handed_grade(Path(self.handed), resources["nbgrader"]["student"], task_key(task))
+        if grade is None:
+            with one_at_a_time:
+                grade = judge_run(submission, run, secret, judging().judge_exercises)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code":
                 continue
@@ -97,7 +105,7 @@ class Sandboxed(NbGraderPreprocessor):
         nb.metadata["guidance_labs"] = mark
         return nb, resources
 
-    def find_run(self, submission: Submission, secret: bytes) -> Run:
+    def find_run(self, submission: Submission, task: Task) -> Run:
         """Return the stored run of a submission, or run it now and store the run.
 
         A stored run counts also if it was made without the sandbox: `grade` has replaced such runs already, and
@@ -106,7 +114,6 @@ class Sandboxed(NbGraderPreprocessor):
         Raises:
             SandboxError: The sandbox does not work.
         """
-        task = make_task(submission, secret)
         store = Store(Path(self.store), versions_of(submission.lab))
         key = task_key(task)
         if stored := store.usable(key, protected=False):

@@ -84,6 +84,7 @@ def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: b
         f"--CourseDirectory.submitted_directory={staged.name}",
         f"--Sandboxed.store={class_run.store.folder}",
         f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
+        f"--Sandboxed.handed={staged}",
         f"--Extensions.table={class_run.course / extensions.TABLE}",
     ]
     graded = [entry.student for entry in class_run.students if entry.grade is not None]

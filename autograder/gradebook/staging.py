@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
+from autograder.gradebook.handed_grades import hand_grade
 from autograder.gradebook.times import NBGRADERS
 from autograder.intake.reader import Reader
 from autograder.intake.times import UnknownTimeZone, parse_time
@@ -82,6 +83,7 @@ def stage_student(lab: Lab, entry: StudentRun, folder: Path, reader: Reader) -> 
     place = folder / entry.student / lab.name
     place.mkdir(parents=True)
     (place / f"{lab.name}.ipynb").write_text(notebook, encoding="utf-8")
+    hand_grade(entry, folder)
     if secret := exchange_secret(entry):
         (place / SECRET).write_text(secret, encoding="utf-8")
     if stamp := timestamp_file(entry):

@@ -1,13 +1,19 @@
-"""What nbgrader sees of a written answer."""
+"""What nbgrader sees of a written answer, and of the grades that `autograder grade` hands over."""
 
 from __future__ import annotations
 
+import json
+
 import nbformat
+import pytest
 from nbgrader.utils import compute_checksum
 
 from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
-from autograder.gradebook.preprocessors import Repair
+from autograder.gradebook import preprocessors
+from autograder.gradebook.handed_grades import FILE, hand_grade, handed_grade
+from autograder.gradebook.preprocessors import Repair, Sandboxed
+from autograder.judging.class_run import judge_class, open_class
 
 LAB = find_lab("lab4")
 
@@ -39,3 +45,43 @@ def test_untouched_written_answers_get_0_without_manual_grading():
     lost = student()
     lost.cells.remove(box(lost))
     assert waiting(lost) == [True, False], "a restored box is not an untouched answer"
+
+
+@pytest.fixture(scope="module")
+def dia(course):
+    """A student of the graded course who made one mistake, judged anew."""
+    class_run = open_class(LAB, course / "submitted", course)
+    class_run.students = [entry for entry in class_run.students if entry.student == "dia@uni.edu"]
+    judge_class(class_run)
+    return class_run.students[0]
+
+
+def test_a_grade_is_handed_over_whole_and_for_its_own_run_only(dia, tmp_path):
+    (tmp_path / dia.student).mkdir()
+    assert handed_grade(tmp_path, dia.student, dia.key) is None
+    hand_grade(dia, tmp_path)
+    assert dia.grade.points < dia.grade.max_points
+    assert handed_grade(tmp_path, dia.student, dia.key) == dia.grade
+    assert handed_grade(tmp_path, dia.student, "another run") is None
+
+
+def test_nbgraders_pass_judges_only_what_it_was_not_handed(dia, course, tmp_path, monkeypatch):
+    (tmp_path / dia.student).mkdir()
+    hand_grade(dia, tmp_path)
+    document = json.loads((tmp_path / dia.student / FILE).read_text())
+    judged = []
+    judge_run = preprocessors.judge_run
+    monkeypatch.setattr(preprocessors, "judge_run", lambda *words: judged.append(words) or judge_run(*words))
+    resources = {"nbgrader": {"assignment": LAB.name, "student": dia.student}}
+
+    def graded(**place):
+        notebook, _ = Sandboxed(store=str(course / "store"), **place).preprocess(
+            nbformat.read(course / "autograded" / dia.student / LAB.name / f"{LAB.name}.ipynb", as_version=4), resources
+        )
+        return notebook
+
+    with_handed = graded(handed=str(tmp_path))
+    assert not judged
+    assert graded() == with_handed and len(judged) == 1
+    (tmp_path / dia.student / FILE).write_text(json.dumps(document | {"run": "another"}))
+    assert graded(handed=str(tmp_path)) == with_handed and len(judged) == 2
