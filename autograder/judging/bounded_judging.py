@@ -47,6 +47,11 @@ class BoundedJudging:
         """End the child."""
         self.bounded.close()
 
+    def start(self) -> None:
+        """Fork the child now, before this process has threads. One that has to replace it is not forked."""
+        self.bounded.start()
+        self.bounded.fork = False
+
     def judge_exercises(self, challenges: Mapping[str, Challenge], run: Run) -> dict[str, Verdict]:
         """Return the verdict on each exercise of a run; the arguments are those of `grade.judge_exercises`.
 

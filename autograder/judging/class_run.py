@@ -5,8 +5,12 @@ The slow part is parallel and resumable; what nbgrader does afterwards replays s
 
 from __future__ import annotations
 
+import contextlib
+import os
+import queue
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -212,22 +216,52 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
 
 
 def judge_class(class_run: ClassRun) -> None:
-    """Judge the stored evidence of every student, each within bounds. No notebook is run.
+    """Judge the stored evidence of every student, each within bounds, on all cores. No notebook is run.
 
     A student whose notebook could not be run now has a problem already, and gets no grade: the run that is stored, if
     any, is stale, or was made without the sandbox.
     """
     secret = read_secret()
-    with BoundedJudging() as judging:
-        for student_run in progress(class_run.students, "judging"):
-            run = load_run(student_run, class_run)
-            if run is None or student_run.submission is None:
-                continue
+    workers = min(os.cpu_count() or 1, len(class_run.students))
+    with contextlib.ExitStack() as stack:
+        idle: queue.SimpleQueue[BoundedJudging] = queue.SimpleQueue()
+        for _ in range(workers):
+            judging = stack.enter_context(BoundedJudging())
+            if workers > 1:
+                judging.start()
+            idle.put(judging)
+
+        def judge_next(student_run: StudentRun) -> None:
+            judging = idle.get()
             try:
-                student_run.grade = judge_run(student_run.submission, run, secret, judging.judge_exercises)
-                student_run.run = replace(run, evidence={}, outputs={})
-            except MachineTooBusy as error:
-                student_run.problem = str(error)
+                judge_student(student_run, class_run, secret, judging)
+            finally:
+                idle.put(judging)
+
+        threads = ThreadPoolExecutor(workers)
+        stack.callback(threads.shutdown, cancel_futures=True)  # also after Ctrl-C
+        judged = [threads.submit(judge_next, student_run) for student_run in class_run.students]
+        for future in progress(judged, "judging"):
+            future.result()
+
+
+def judge_student(student_run: StudentRun, class_run: ClassRun, secret: bytes, judging: BoundedJudging) -> None:
+    """Judge the stored evidence of one student.
+
+    Args:
+        student_run: the student, who gets a grade or a problem.
+        class_run: the class.
+        secret: the course's secret.
+        judging: judges within bounds.
+    """
+    run = load_run(student_run, class_run)
+    if run is None or student_run.submission is None:
+        return
+    try:
+        student_run.grade = judge_run(student_run.submission, run, secret, judging.judge_exercises)
+        student_run.run = replace(run, evidence={}, outputs={})
+    except MachineTooBusy as error:
+        student_run.problem = str(error)
 
 
 def load_run(student_run: StudentRun, class_run: ClassRun) -> Run | None:

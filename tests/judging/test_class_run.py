@@ -3,6 +3,7 @@
 from autograder.errors import SandboxError
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
+from autograder.running.passes import execute_task
 from autograder.running.records import Run
 from tests.lab4_class import make_class
 
@@ -28,6 +29,20 @@ def test_where_the_sandbox_fails_a_run_made_without_it_earns_nothing(lab4, tmp_p
     run_class(class_run, protected=True)
     judge_class(class_run)
     assert class_run.students[0].grade is None and "the machine failed twice" in class_run.students[0].problem
+
+
+def test_a_class_gets_the_same_grades_from_one_judge_and_from_three(lab4, sandbox, tmp_path, monkeypatch):
+    course, graded = make_class(tmp_path, 3), []
+    for cores in (1, 3):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        class_run = open_class(lab4, course / "submitted", course)
+        for one in class_run.students:
+            if not class_run.store.can_use(one.key, protected=True):
+                class_run.store.save(one.key, execute_task(one.task, sandbox))
+        judge_class(class_run)
+        graded.append([one.grade for one in class_run.students])
+    assert graded[0] == graded[1] and None not in graded[0]
+    assert len({grade.points for grade in graded[0]}) > 1, "there is a mistake in the class"
 
 
 def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):
