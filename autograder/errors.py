@@ -106,5 +106,9 @@ class SandboxError(AutograderError, RuntimeError):
     exit_code = ExitCode.NO_SANDBOX
 
 
+class NoWorkers(AutograderError, RuntimeError):
+    """Raised when a scheduler has no worker that can run a notebook."""
+
+
 class MachineTooBusy(SandboxError):
     """Raised when other work on the machine made a run too long several times. The message says what to do."""

@@ -101,13 +101,13 @@ def run_job(job: ClassJob, on_graded: Callable[[ClassRun], None]) -> GradedClass
     if job.execution is not None:
         run_class(class_run, job.execution.protected, job.execution.scheduler, job.execution.workers)
     judge_class(class_run)
-    damaged = damaged_runs(class_run, job.execution is not None)
+    problems = [*class_run.refused.values(), *damaged_runs(class_run, job.execution is not None)]
     on_graded(class_run)
     look = [entry.student for entry in class_run.students if entry.problems]
     if not job.gradebook or not any(entry.grade is not None for entry in class_run.students):
-        return GradedClass(class_run, damaged, look=look)
+        return GradedClass(class_run, problems, look=look)
     graded = store_grades(job, class_run, look)
-    return replace(graded, problems=[*damaged, *graded.problems])
+    return replace(graded, problems=[*problems, *graded.problems])
 
 
 def damaged_runs(class_run: ClassRun, run_again: bool) -> list[str]:
@@ -138,12 +138,19 @@ def store_grades(job: ClassJob, class_run: ClassRun, look: list[str]) -> GradedC
         recorded.complete,
         page,
         gradebook_name(job.home),
-        sorted((job.home / "feedback").glob(f"*/{job.lab.name}/*.html")),
+        feedback_pages(class_run),
         list(dict.fromkeys([*look, *recorded.look])),
         {row.student: len(row.open) for row in rows if row.open},
         [row.student for row in rows if row.changed],
         {row.student: row.extension for row in rows if row.extension},
     )
+
+
+def feedback_pages(class_run: ClassRun) -> list[Path]:
+    """Return the feedback pages of all students who have a grade now; others may have one of an earlier run."""
+    graded = {entry.student for entry in class_run.students if entry.grade is not None}
+    pages = (class_run.course / "feedback").glob(f"*/{class_run.lab.name}/*.html")
+    return sorted(page for page in pages if page.parent.parent.name in graded)
 
 
 def report_document(job: ClassJob, anonymous: bool) -> dict:

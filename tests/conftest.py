@@ -33,7 +33,10 @@ SPLIT = ("docs/test_contributing.py", "course/test_notebooks.py", "validation/te
 # Files that judge thousands of answers, which takes twice as long while lines are counted. Others cover the same code.
 UNCOVERED = ("exercises/test_robust.py",)
 # Set by pytest for each phase of a test, or by a library when it is imported for the first time.
-SET_BY_OTHERS = ("PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_")
+SET_BY_OTHERS = (
+    "PYTEST_", "KMP_", "TF_", "TORCHINDUCTOR_", "QT_", "PYDEVD_", "COV_",
+    "__DASK_", "MALLOC_TRIM_THRESHOLD_", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONHASHSEED",
+)  # fmt: skip
 
 
 def pytest_configure(config):

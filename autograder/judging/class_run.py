@@ -73,6 +73,7 @@ class ClassRun:
     students: list[StudentRun] = field(default_factory=list)
     run_now: int = 0  # notebooks that were not in the store
     damaged: dict[str, str] = field(default_factory=dict)  # student -> why the stored run could not be used
+    refused: dict[str, str] = field(default_factory=dict)  # worker -> why it ran nothing
     submissions: Path | None = None  # the folder of the submissions, which may have a table of names
 
 
@@ -191,6 +192,7 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
 
     Raises:
         SandboxError: bubblewrap is missing or may not start, and `protected`.
+        NoWorkers: the scheduler has no worker, or none that has this version of the course.
     """
     if protected:
         require_bubblewrap()
@@ -204,7 +206,7 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
             by_key.setdefault(student_run.key, []).append(student_run)
             tasks.setdefault(student_run.key, student_run.task)
     class_run.run_now = len(tasks)
-    runs = run_all(tasks, Limits(), protected, scheduler, workers)
+    runs = run_all(tasks, Limits(), protected, scheduler, workers, class_run.refused)
     for key, result in progress(runs, f"running {len(tasks)} notebooks", len(tasks)):
         if isinstance(result, Exception):
             why = f"{type(result).__name__}: {' '.join(str(result).split())[:MAX_REASON]}"

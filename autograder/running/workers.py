@@ -1,28 +1,66 @@
-"""Run a whole class in parallel, by workers on one machine or many. Dask moves the tasks; nothing else is shared."""
+"""Run a whole class in parallel, by workers on one machine or many. Dask moves the tasks; nothing else is shared.
+
+A worker with another version of the course would give other grades, so it is refused before it runs anything.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 
-from autograder.errors import MachineTooBusy
+from autograder import ROOT
+from autograder.errors import MachineTooBusy, NoWorkers
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
 from autograder.running.records import Run, Task
 from autograder.running.sandbox import Sandbox
 
+WAIT_S = 60  # for the first worker of a running scheduler
+
 _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 
 
-def run_in_worker(task: Task, limits: Limits, protected: bool) -> Run | MachineTooBusy:
+@cache
+def course_digest() -> str:
+    """Return a hash of the files that decide what a run gives: the package `utils`, and what runs a notebook."""
+    found = hashlib.sha256()
+    for folder in ("utils", "autograder/running"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                found.update(f"{path.relative_to(ROOT)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class OtherCourse:
+    """What a worker returns that has another version of the course, and therefore ran nothing."""
+
+    worker: str  # its address
+
+
+def run_in_worker(task: Task, limits: Limits, protected: bool, digest: str) -> Run | MachineTooBusy | OtherCourse:
     """Run one task in this process's sandbox, which is made at the first call.
 
     What the machine was too busy for has been tried again already, so it is returned: Dask would retry an error.
+
+    Args:
+        task: the task.
+        limits: what it may use.
+        protected: run it in the sandbox.
+        digest: that of the course that asks.
     """
     global _slot
+    if digest != course_digest():
+        from distributed import get_worker
+
+        return OtherCourse(get_worker().address)
     if _slot is None or _slot.protected != protected or _slot.limits != limits:
         if _slot is not None:
             _slot.close()
@@ -39,6 +77,7 @@ def run_all(
     protected: bool = True,
     scheduler: str | None = None,
     workers: int | None = None,
+    refused: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, Run | Exception]]:
     """Run tasks in parallel. A task whose worker died is retried once, alone.
 
@@ -48,37 +87,100 @@ def run_all(
         protected: run them in the sandbox.
         scheduler: the address of a running Dask scheduler; without one, workers are started on this machine.
         workers: how many are started; one per core if not given.
+        refused: takes the address of each worker that was refused, with the reason.
 
     Yields:
         The name of a task and its run, as they finish; or the exception if the worker died twice or the task failed.
+
+    Raises:
+        NoWorkers: the scheduler has no worker, or none that has this version of the course.
     """
     if not tasks:
         return
     from distributed import KilledWorker, as_completed
 
     with open_client(scheduler, min(workers or os.cpu_count() or 1, len(tasks))) as client:
+        crew = Crew(client, {} if refused is None else refused)
+        crew.meet()
 
-        def submit(name: str, attempt: int):
-            key = f"run-{name}-{tasks[name].digest[:16]}-{attempt}"
-            return client.submit(run_in_worker, tasks[name], limits, protected, key=key, pure=False, retries=1)
+        attempts: Counter[str] = Counter()
 
-        def result_of(future) -> Run | Exception:
+        def submit(name: str):
+            attempts[name] += 1
+            key = f"run-{name}-{tasks[name].digest[:16]}-{attempts[name]}"
+            words = (tasks[name], limits, protected, course_digest())
+            return client.submit(run_in_worker, *words, key=key, pure=False, retries=1)
+
+        def result_of(future) -> Run | Exception | None:
+            """Return None if the task has to be submitted again: its worker has joined since, and is refused."""
             error = future.exception()
-            return future.result() if error is None else error
+            result = future.result() if error is None else error
+            future.release()
+            if isinstance(result, OtherCourse):
+                crew.refuse(result.worker)
+                return None
+            return result
 
-        futures = {submit(name, 1): name for name in tasks}
+        futures = {submit(name): name for name in tasks}
         suspects = []
-        for future in as_completed(list(futures)):
-            result = result_of(future)
-            if isinstance(result, KilledWorker):
-                suspects.append(futures[future])
+        running = as_completed(list(futures))
+        for future in running:
+            name, result = futures[future], result_of(future)
+            if result is None:
+                again = submit(name)
+                futures[again] = name
+                running.add(again)
+            elif isinstance(result, KilledWorker):
+                suspects.append(name)
             else:
-                yield futures[future], result
-            future.release()
+                yield name, result
         for name in suspects:  # one at a time, so that a second crash identifies the faulty task
-            future = submit(name, 2)
-            yield name, result_of(future)
-            future.release()
+            while (result := result_of(submit(name))) is None:
+                pass
+            yield name, result
+
+
+class Crew:
+    """The workers of a scheduler.
+
+    Args:
+        client: the scheduler's client.
+        refused: takes the address of each worker that was refused, with the reason.
+    """
+
+    def __init__(self, client, refused: dict[str, str]):
+        self.client, self.refused = client, refused
+
+    def meet(self) -> None:
+        """Wait for the first worker, and refuse those that have another version of the course.
+
+        Raises:
+            NoWorkers: there is no worker, or none with this version.
+        """
+        address = self.client.scheduler.address
+        try:
+            self.client.wait_for_workers(1, timeout=WAIT_S)
+        except TimeoutError:
+            raise NoWorkers(f"no worker has joined the scheduler {address} within {WAIT_S} s: start one") from None
+        for worker, digest in self.client.run(course_digest, on_error="return").items():
+            if digest != course_digest():  # or an error: a version that does not know this function
+                self.refuse(worker)
+
+    def refuse(self, worker: str) -> None:
+        """Send a worker away, with a line that says why.
+
+        Raises:
+            NoWorkers: it was the last one.
+        """
+        if worker not in self.refused:
+            host = worker.rpartition("://")[2].rpartition(":")[0]
+            self.refused[worker] = (
+                f"the worker {worker} was refused, because it has another version of the course: update the course on "
+                f"{host}, and start its worker again"
+            )
+            self.client.retire_workers([worker], close_workers=True)
+        if not set(self.client.nthreads()) - set(self.refused):
+            raise NoWorkers(f"no worker is left; {'; '.join(self.refused.values())}")
 
 
 @contextlib.contextmanager

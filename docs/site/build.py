@@ -36,6 +36,7 @@ GUIDES = (
     "docs/instructor.md",
     "docs/exchange.md",
     "docs/machines.md",
+    "docs/cluster.md",
     "docs/security.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

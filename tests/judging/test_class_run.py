@@ -1,6 +1,7 @@
 """A class: finding submissions, and saying why one has no grade."""
 
 from autograder.errors import SandboxError
+from autograder.grading import feedback_pages
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
 from autograder.running.passes import execute_task
@@ -67,3 +68,13 @@ def test_what_a_system_lays_beside_is_no_submission(lab4, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     assert class_module.find_submissions(tmp_path, lab4) == {"ada": place / "lab4.ipynb"}
+
+
+def test_only_pages_of_students_graded_now_are_listed(lab4, tmp_path):
+    class_run = class_module.ClassRun(lab4, tmp_path, store=None)
+    for student, grade in (("ada", "a grade"), ("zoe", None)):
+        class_run.students.append(class_module.StudentRun(student, tmp_path, grade=grade))
+        page = tmp_path / "feedback" / student / lab4.name / "page.html"
+        page.parent.mkdir(parents=True)
+        page.touch()  # zoe's is of an earlier run
+    assert [page.parent.parent.name for page in feedback_pages(class_run)] == ["ada"]
