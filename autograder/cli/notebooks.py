@@ -21,12 +21,13 @@ def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> N
     """Grade one notebook, without a course directory."""
     from autograder import printing
     from autograder.course.labs import find_lab
-    from autograder.intake.opening import open_submission
+    from autograder.intake.reader import Reader
     from autograder.judging.bounded_judging import grade_submission
     from autograder.running.challenges import read_secret
     from autograder.running.sandbox import Sandbox
 
-    submission = open_submission(notebook, find_lab(lab) if lab else None)
+    with Reader() as reader:
+        submission = reader.submission(notebook, find_lab(lab) if lab else None)
     with Sandbox(protected=sandbox == "bwrap") as box:
         grade = grade_submission(submission, box, read_secret())
     if as_json:

@@ -19,7 +19,6 @@ from autograder.intake.choice import UNREADABLE, Candidate
 from autograder.intake.collected import CollectLog
 from autograder.intake.lms.base import SubmittedFile
 from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
-from autograder.intake.opening import open_submission
 from autograder.intake.reader import Reader
 from autograder.intake.zips import MAX_ZIP, notebooks_in_zip
 from autograder.judging.bounded_judging import grade_submission
@@ -87,7 +86,8 @@ def grade_folder(folder: Path, lab: Lab, protected: bool) -> dict:
     """
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            submission = open_submission(find_notebook(folder, lab, Path(scratch)), lab)
+            with Reader() as reader:
+                submission = reader.submission(find_notebook(folder, lab, Path(scratch)), lab)
         except NotANotebook as error:
             return results_without_grade(str(error))
         with Sandbox(protected=protected) as sandbox:

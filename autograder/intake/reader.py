@@ -104,6 +104,8 @@ def read_in_child(path: str, lab: str | None, what: str) -> dict[str, Any]:
         submission = open_submission(Path(path), find_lab(lab) if lab else None)
     except NotANotebook as error:
         return {"rejected": str(error)}
+    except OSError as error:
+        return {"rejected": f"{one_line(path)}: {error.strerror or error}"}
     if what == "lab":
         return {"lab": submission.lab.name, "answers": count_answers(submission)}
     return {

@@ -37,7 +37,7 @@ WORDS = {
     "store": ["verify"],
 }
 SERVICES = {
-    "grade-one": "autograder.intake.opening.open_submission",
+    "grade-one": "autograder.intake.reader.Reader",
     "doctor": "autograder.intake.opening.open_submission",
     "release": "autograder.course.publish.release",
     "demo": "autograder.demo.run_demo",

@@ -82,13 +82,13 @@ def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewra
     ],
     ids=["a closed connection", "a count of packets", "an attribute of a folder", "a flag of a folder"],
 )
-def test_what_outlives_the_processes_of_a_run_replaces_the_template(leaves, what, needs_bubblewrap, caplog):
-    with caplog.at_level(logging.WARNING), Sandbox(Limits()) as box:
-        outcome, printed = run(box, leaves)
-        if "not supported" in printed or "Inappropriate ioctl" in printed:
-            pytest.skip("this kernel's files in memory have no such attribute")
-        assert outcome.finished and what in caplog.text, printed
-        assert run(box, "1 + 1")[0].finished
+def test_what_outlives_the_processes_of_a_run_replaces_the_template(leaves, what, sandbox, caplog):
+    with caplog.at_level(logging.WARNING):
+        outcome, printed = run(sandbox, leaves)
+    if "not supported" in printed or "Inappropriate ioctl" in printed:
+        pytest.skip("this kernel's files in memory have no such attribute")
+    assert outcome.finished and what in caplog.text, printed
+    assert run(sandbox, "1 + 1")[0].finished
 
 
 def test_the_times_of_the_folders_carry_no_message(sandbox):
@@ -105,7 +105,7 @@ def test_an_honest_run_changes_nothing(sandbox, lab4, caplog):
     assert not caplog.text
 
 
-def test_a_neighbour_with_a_recursive_answer_keeps_the_points(needs_bubblewrap, lab4):
+def test_a_neighbour_with_a_recursive_answer_keeps_the_points(sandbox, lab4):
     """The case of the review: a limit on the template's stack cost the next student two points."""
 
     def recursive():
@@ -119,9 +119,8 @@ def test_a_neighbour_with_a_recursive_answer_keeps_the_points(needs_bubblewrap, 
     first = next(i for i, c in enumerate(hostile.cells) if role_of(c) == "answer")
     lines = "\n".join(f"try:\n    {change}\nexcept BaseException as e: print(e)" for change in TARGETS.values())
     hostile.cells.insert(first, nbformat.v4.new_code_cell(lines))
-    with Sandbox(Limits()) as box:
-        alone = judge_run(recursive(), run_submission(recursive(), box, SECRET), SECRET)
-        run_submission(repair(hostile, lab4), box, SECRET)
-        after = judge_run(recursive(), run_submission(recursive(), box, SECRET), SECRET)
+    alone = judge_run(recursive(), run_submission(recursive(), sandbox, SECRET), SECRET)
+    run_submission(repair(hostile, lab4), sandbox, SECRET)
+    after = judge_run(recursive(), run_submission(recursive(), sandbox, SECRET), SECRET)
     assert alone.points == alone.max_points and not alone.problems
     assert after.to_json() == alone.to_json()
