@@ -100,34 +100,15 @@ def run_all(
     from distributed import KilledWorker, as_completed
 
     with open_client(scheduler, min(workers or os.cpu_count() or 1, len(tasks))) as client:
-        crew = Crew(client, {} if refused is None else refused)
+        crew = Crew(client, tasks, limits, protected, {} if refused is None else refused)
         crew.meet()
-
-        attempts: Counter[str] = Counter()
-
-        def submit(name: str):
-            attempts[name] += 1
-            key = f"run-{name}-{tasks[name].digest[:16]}-{attempts[name]}"
-            words = (tasks[name], limits, protected, course_digest())
-            return client.submit(run_in_worker, *words, key=key, pure=False, retries=1)
-
-        def result_of(future) -> Run | Exception | None:
-            """Return None if the task has to be submitted again: its worker has joined since, and is refused."""
-            error = future.exception()
-            result = future.result() if error is None else error
-            future.release()
-            if isinstance(result, OtherCourse):
-                crew.refuse(result.worker)
-                return None
-            return result
-
-        futures = {submit(name): name for name in tasks}
+        futures = {crew.submit(name): name for name in tasks}
         suspects = []
         running = as_completed(list(futures))
         for future in running:
-            name, result = futures[future], result_of(future)
+            name, result = futures[future], crew.result_of(future)
             if result is None:
-                again = submit(name)
+                again = crew.submit(name)
                 futures[again] = name
                 running.add(again)
             elif isinstance(result, KilledWorker):
@@ -135,21 +116,46 @@ def run_all(
             else:
                 yield name, result
         for name in suspects:  # one at a time, so that a second crash identifies the faulty task
-            while (result := result_of(submit(name))) is None:
+            while (result := crew.result_of(crew.submit(name))) is None:
                 pass
             yield name, result
 
 
 class Crew:
-    """The workers of a scheduler.
+    """The workers of a scheduler, and what they are given.
 
     Args:
         client: the scheduler's client.
+        tasks: the tasks by name.
+        limits: what each of them may use.
+        protected: run them in the sandbox.
         refused: takes the address of each worker that was refused, with the reason.
     """
 
-    def __init__(self, client, refused: dict[str, str]):
-        self.client, self.refused = client, refused
+    def __init__(self, client, tasks: dict[str, Task], limits: Limits, protected: bool, refused: dict[str, str]):
+        self.client, self.tasks, self.limits, self.protected, self.refused = client, tasks, limits, protected, refused
+        self.attempts: Counter[str] = Counter()
+
+    def submit(self, name: str):
+        """Return the future of a task, each time a new one."""
+        self.attempts[name] += 1
+        key = f"run-{name}-{self.tasks[name].digest[:16]}-{self.attempts[name]}"
+        words = (self.tasks[name], self.limits, self.protected, course_digest())
+        return self.client.submit(run_in_worker, *words, key=key, pure=False, retries=1)
+
+    def result_of(self, future) -> Run | Exception | None:
+        """Return what came of a task, or None if it has to be submitted again: its worker was refused.
+
+        Raises:
+            NoWorkers: it was the last worker.
+        """
+        error = future.exception()
+        result = future.result() if error is None else error
+        future.release()
+        if isinstance(result, OtherCourse):
+            self.refuse(result.worker)
+            return None
+        return result
 
     def meet(self) -> None:
         """Wait for the first worker, and refuse those that have another version of the course.
