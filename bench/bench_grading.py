@@ -115,10 +115,13 @@ def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[floa
         where = [lab.name, "--course", str(folder)]
         took["grade"] = clock.time([*ours, "grade", *where, "--no-gradebook"], folder, environment)
         took["regrade"] = clock.time([*ours, "regrade", *where, "--no-gradebook"], folder, environment)
-        took["gradebook"] = clock.time([*ours, "regrade", *where, "--no-feedback"], folder, environment)
         judge = [sys.executable, __file__, "--judge", str(folder)]
         took["judge"] = clock.time(judge, folder, environment)
         alone = json.loads((folder / "judge.json").read_text())
+    with fresh_class(lab, students) as folder:
+        took["gradebook"] = clock.time(
+            [*ours, "grade", lab.name, "--course", str(folder), "--no-feedback"], folder, environment
+        )
     return took, alone
 
 
@@ -164,10 +167,9 @@ def main(arguments: list[str] | None = None) -> int:
     print("\nCPU seconds a submission")
     for name, text in LINES.items():
         print(f"  {slope[name]:7.3f}  {text}")
-    with_gradebook = slope["grade"] + slope["gradebook"]
     ratios = {
         "grading ratio": slope["stock"] / slope["grade"],
-        "grading ratio with gradebook": slope["stock"] / with_gradebook,
+        "grading ratio with gradebook": slope["stock"] / slope["gradebook"],
         "judging ratio": slope["stock"] / judging,
     }
     RESULTS.parent.mkdir(exist_ok=True)
@@ -181,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 LINES = {
     "stock": "stock nbgrader autograde",
     "grade": "autograder grade, without the gradebook pass",
-    "gradebook": "the gradebook pass: judged again, nbgrader keeps the scores",
+    "gradebook": "autograder grade with the gradebook pass: nbgrader keeps the scores",
     "regrade": "autograder regrade: opened, repaired and judged, nothing run",
     "judge": "judging alone",
 }
