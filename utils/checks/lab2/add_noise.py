@@ -28,7 +28,10 @@ RUNS = {
     "largest": ((9, 2), torch.float64),  # with its largest
     "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
+    "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
+    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
     "marked": ((9, 2), torch.float64),  # t requires a gradient, as in part 5
+    "marked_one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
 }
 
@@ -57,11 +60,14 @@ class Inputs:
         if run == "shared":
             t = t[3:4].expand(shape[0], 1)
             x0, noise = x0.repeat_interleave(2, 1)[:, ::2], noise.T.contiguous().T
-        if run == "marked":
+        if run in ONE_SIDED:
+            noise = ONE_SIDED[run] * noise.abs()
+        if run.startswith("marked"):
             t = t.requires_grad_()
         return cls(x0, t, noise, *LEVELS.get(run, levels_of(challenge)))
 
 
+ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all noise of a run
 LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_min and sigma_max
 ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
 
@@ -264,5 +270,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

@@ -28,9 +28,12 @@ RUNS = {
     "last": ((6, 2), torch.float64),  # to the lab's least noise, or to none at all, with the scores that occur there
     "shared": ((7, 2), torch.float64),  # expanded sigmas and steps, as the lab's sampler passes them
     "one": ((1, 2), torch.float64),
+    "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
+    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
     "single": ((12, 2), torch.float32),
     "last_single": ((6, 2), torch.float32),
 }
+ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all scores and all noise of a run
 LARGEST_SCORE = 5000.0  # of the lab: half a ring over the variance of data and least noise
 SMALL_STEPS = 1 / 200  # the share of time of the lab's shortest predictor steps
 RATIO = 0.12  # of the lab's sampler: its corrector steps have the size (RATIO sigma)² / 2
@@ -72,6 +75,8 @@ class Inputs:
             x[0, 0], x[1, 1] = 2e-5, 1 - 1e-5
             noise[0, 0], noise[1, 1] = 4.5, -4.5
             score[2, 0] = 15.0  # beyond a limit of 10
+        if run in ONE_SIDED:
+            score, noise = ONE_SIDED[run] * score.abs(), ONE_SIDED[run] * noise.abs()
         sigma = later + gap
         if run == "shared":
             sigma, later, step = (value[:1].expand(shape[0], 1) for value in (sigma, later, step))
@@ -157,6 +162,8 @@ PUBLIC_STEPS = {
     ("predictor", "last"): -0.0229253,
     ("predictor", "shared"): 0.2230125,
     ("predictor", "one"): 0.9004979,
+    ("predictor", "above"): 0.0556008,
+    ("predictor", "below"): -0.0218927,
     ("predictor", "single"): 0.0640255,
     ("predictor", "last_single"): 0.0151488,
     ("corrector", "main"): 0.1435345,
@@ -165,6 +172,8 @@ PUBLIC_STEPS = {
     ("corrector", "last"): 0.0177965,
     ("corrector", "shared"): -0.1530510,
     ("corrector", "one"): 0.3599183,
+    ("corrector", "above"): -0.2422933,
+    ("corrector", "below"): 0.2501792,
     ("corrector", "single"): 0.3104431,
     ("corrector", "last_single"): 0.1310228,
 }
@@ -248,5 +257,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )
