@@ -33,6 +33,8 @@ for name, finds, old, new in (
     ("graph_kept", "graph_kept", f"{SUM}", "torch.autograd.grad(log_probability.sum(), x, create_graph=True)"),
     ("marks_x", "requires_grad_left", LEAF, "x.requires_grad_()"),
     ("tuple", "not_a_tensor", "    return gradient", "    return (gradient,)"),
+    ("unfrozen", "requires_grad_left", "    return gradient",
+     "    if isinstance(classifier, nn.Module):\n        classifier.requires_grad_()\n    return gradient"),
     ("mode_left_on", "setting_left", "    with torch.enable_grad():",
      "    torch.set_grad_enabled(True)\n    if True:"),
     ("none", "returned_none", "    return gradient", "    gradient"),

@@ -381,3 +381,4 @@ right(
         "    guided[asked] = (1 - w) * u[asked] + w * self.net(x[asked], t[asked], y[asked])\nreturn guided"
     ),
 )
+wrong("unfrozen", finds="requires_grad_left", source=drift("self.net.requires_grad_()\n" + BOTH))

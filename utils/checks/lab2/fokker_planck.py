@@ -307,5 +307,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

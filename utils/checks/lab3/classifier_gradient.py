@@ -318,5 +318,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

@@ -369,7 +369,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
-    version=4,
+    version=5,
     probe=probe,
     public=check,
 )
