@@ -106,6 +106,16 @@ MISTAKES = [
         "The softmax over the letters has the wrong exponent: the variance is sigma².",
     ),
     Mistake(
+        "distance_averaged",
+        lambda m: m.score(m.mean(variance=m.sigma**2 * m.setting.points.shape[1])),
+        "You average the squared distance to a letter over its d coordinates. A Gaussian's exponent has their sum.",
+    ),
+    Mistake(
+        "classes_limited",
+        lambda m: m.of_classes(m.y.clamp(max=1)).score(),
+        "Samples of a class above 1 get the score of class 1. A world may have more than two classes.",
+    ),
+    Mistake(
         "hard_component",
         lambda m: m.score(mean_of_best_component(m)),
         "You take the score of the best component. "
