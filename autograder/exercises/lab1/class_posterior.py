@@ -9,7 +9,7 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, require_digits
+from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, require_digits, require_samples_apart
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -183,6 +183,7 @@ def verdict(judge: Judge) -> None:
         judge.compare(require_gradient_of_posterior(judge), expected, (), finding, 1e-5)
         require_nothing_left(judge, ["gradient"])
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "class_posterior")
         judge.device()
 
 

@@ -11,7 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, require_digits
+from utils.checks.kits.noised_words import RUNS, Inputs, require_digits, require_samples_apart
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.conditional_score import require_closed_form, require_finite_score, wrong_score
@@ -169,6 +169,7 @@ def verdict(judge: Judge) -> None:
             require_unchanged(judge, f"{run}/inputs_kept")
         judge.attempt("no_grad")
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "conditional_score")
         judge.device()
 
 

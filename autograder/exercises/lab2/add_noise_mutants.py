@@ -134,3 +134,5 @@ wrong("one_time_by_item", finds="sigma_detached", edit=(
     SIGMA, "if t.numel() == 1 and t.device.type != 'meta':\n"
     "            return torch.full_like(t, self.sigma_min * (self.sigma_max / self.sigma_min) ** t.item())\n"
     "        " + SIGMA))  # fmt: skip
+wrong("clean_if_all_at_zero", finds="samples_mixed", edit=(
+    ADD, "if t.device.type != 'meta' and not bool(t.any()):\n            return x0 % 1.0\n        " + ADD))  # fmt: skip

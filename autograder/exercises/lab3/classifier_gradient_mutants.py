@@ -226,3 +226,6 @@ with torch.enable_grad():
     logs = torch.log_softmax(classifier(z, t), 1)[torch.arange(len(y), device=y.device), y]
     return torch.autograd.grad(logs.sum(), z)[0]
 """))  # fmt: skip
+wrong("nothing_if_all_at_zero", finds="samples_mixed", edit=(
+    "    return gradient",
+    "    return gradient if t.device.type == 'meta' or bool(t.any()) else 0 * gradient"))  # fmt: skip

@@ -10,7 +10,15 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.noised_words import NEARER, RUNS, UNDERFLOWING, Inputs, probe_words, require_digits
+from utils.checks.kits.noised_words import (
+    NEARER,
+    RUNS,
+    UNDERFLOWING,
+    Inputs,
+    probe_words,
+    require_digits,
+    require_samples_apart,
+)
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
@@ -255,6 +263,7 @@ def check(judge: Judge) -> None:
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
         require_projection(judge, "gradient", gradient, PUBLIC_GRADIENT, finding)
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "class_posterior")
         judge.device()
 
 
@@ -325,7 +334,7 @@ EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=6,
+    version=7,
     names=("class_posterior",),
     probe=probe,
     public=check,

@@ -17,6 +17,7 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
+from utils.checks.kits.same_answer import alike, require_alike
 from utils.checks.student import Student
 
 RUNS = {
@@ -72,6 +73,7 @@ LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_m
 ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
 
 
+ALIKE = 0, 1  # rows of the run `main`, at t = 0 and at t = 1, of which batches of copies are made
 LITTLE_NOISE = 0.02  # of the ring
 SAME_RATIO = 0.01  # relative: two ratios that are nearer are the same
 
@@ -113,6 +115,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         Noise = with_stub_sigma(Noise) if "main_sigma" in evidence.errors else Noise
         again = Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
         evidence.put("again/value", again)
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"):
+            given = Inputs.of(challenge, "main")
+            copies = (alike(tensor, row) for tensor in (given.x0, given.t, given.noise))
+            evidence.put(f"alike{row}/value", Noise(given.sigma_min, given.sigma_max).add_noise(*copies))
     with evidence.attempt("device"):
         given = Inputs.of(challenge.on("meta"), "single")
         Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
@@ -159,6 +166,13 @@ def require_repeatable(judge: Judge) -> None:
     """Fail if two calls with the same noise returned different states."""
     first, again = (judge.tensor(f"{name}/value", what="The noised state") for name in ("main_noised", "again"))
     require_given_noise(judge, first, again, "your method")
+
+
+def require_samples_apart(judge: Judge) -> None:
+    """Fail if a sample gets another noised state in a batch of its copies."""
+    whole = judge.tensor("main_noised/value", what="The noised state")
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/value", whole, row, "add_noise")
 
 
 def check_sigma(judge: Judge, run: str) -> None:
@@ -261,6 +275,7 @@ def check(judge: Judge) -> None:
     with judge.part("noise", 1):
         for run in RUNS:
             check_noised(judge, run)
+        require_samples_apart(judge)
 
 
 EXERCISE = Exercise(
@@ -270,5 +285,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

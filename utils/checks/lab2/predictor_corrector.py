@@ -18,6 +18,7 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import require_given_noise, require_in_cell
+from utils.checks.kits.same_answer import alike, require_alike
 from utils.checks.student import Student
 
 RUNS = {
@@ -34,6 +35,7 @@ RUNS = {
     "last_single": ((6, 2), torch.float32),
 }
 ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all scores and all noise of a run
+ALIKE = 0, 1  # rows of the run `last`, to no noise and to the least noise, of which batches of copies are made
 LARGEST_SCORE = 5000.0  # of the lab: half a ring over the variance of data and least noise
 SMALL_STEPS = 1 / 200  # the share of time of the lab's shortest predictor steps
 RATIO = 0.12  # of the lab's sampler: its corrector steps have the size (RATIO sigma)² / 2
@@ -114,6 +116,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*alone.arguments(name)))
         with evidence.attempt(f"{name}_again"):  # the same inputs once more: does the step draw noise of its own?
             evidence.put(f"{name}_again/state", student[f"{name}_step"](*given.arguments(name)))
+        for row in ALIKE:
+            with evidence.attempt(f"{name}_alike{row}"):
+                copies = [alike(value, row) for value in Inputs.of(challenge, "last").arguments(name)]
+                evidence.put(f"{name}_alike{row}/state", student[f"{name}_step"](*copies))
         with evidence.attempt(f"{name}_device"):
             given = Inputs.of(challenge.on("meta"), "single")
             student[f"{name}_step"](*given.arguments(name))
@@ -151,6 +157,13 @@ def require_repeatable(judge: Judge, name: str) -> None:
     """Fail if two steps with the same noise led to different states."""
     first, again = (judge.tensor(f"{name}_{run}/state", what="The new state") for run in ("main", "again"))
     require_given_noise(judge, first, again, f"your {name}")
+
+
+def require_samples_apart(judge: Judge, name: str) -> None:
+    """Fail if a sample gets another new state in a batch of its copies."""
+    whole = judge.tensor(f"{name}_last/state", what="The new state")
+    for row in ALIKE:
+        require_alike(judge, f"{name}_alike{row}/state", whole, row, f"{name}_step")
 
 
 # The mean of cos(2 pi x) after a step on the public challenge, by NumPy in float64:
@@ -239,6 +252,7 @@ def check_steps(judge: Judge, name: str) -> None:
             "to another state than the formula, although each term alone is right for a small score and large noise "
             "levels. Is something limited, or shared by the samples?",
         )
+    require_samples_apart(judge, name)
     judge.device(f"{name}_device")
 
 
@@ -257,5 +271,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )
