@@ -156,7 +156,7 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
         evidence.put("strided/value", call(Inputs.of(challenge, "letters").strided()))
     inputs = Inputs.of(challenge, "letters")
     for row in last_rows(inputs.y):
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             copies = {key: alike(getattr(inputs, key), row) for key in ("x", "t", "y")}
             evidence.put(f"alike{row}/value", call(replace(inputs, **copies)))
     with evidence.attempt("device"):

@@ -97,7 +97,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs = Inputs.of(challenge, "spins").tensors()
         evidence.put("backwards/value", add_noise(*(tensor.flip(0) for tensor in inputs)))
     for row in ALIKE:
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs = Inputs.of(challenge, "spins").tensors()
             evidence.put(f"alike{row}/value", add_noise(*(alike(tensor, row) for tensor in inputs)))
     ends, one = torch.tensor(ENDS, dtype=torch.float64).reshape(4, 1, 1), torch.ones(4, 1, 1, dtype=torch.float64)

@@ -130,7 +130,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         apart = {name: strided(tensor) for name, tensor in inputs.tensors().items()}
         evidence.put("strided/value", guided_step(**inputs.arguments() | apart))
     for row in ALIKE:
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs = Inputs.of(challenge, "w3")
             copies = {name: alike(tensor, row) for name, tensor in inputs.tensors().items()}
             evidence.put(f"alike{row}/value", guided_step(**inputs.arguments() | copies))

@@ -116,7 +116,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         again = Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
         evidence.put("again/value", again)
     for row in ALIKE:
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             given = Inputs.of(challenge, "main")
             copies = (alike(tensor, row) for tensor in (given.x0, given.t, given.noise))
             evidence.put(f"alike{row}/value", Noise(given.sigma_min, given.sigma_max).add_noise(*copies))
@@ -169,7 +169,11 @@ def require_repeatable(judge: Judge) -> None:
 
 
 def require_samples_apart(judge: Judge) -> None:
-    """Fail if a sample gets another noised state in a batch of its copies."""
+    """Fail if a sample gets another noised state in a batch of its copies. A wrong sigma is not blamed here again."""
+    inputs, sigma = Inputs.of(judge.challenge, "main"), sigma_of_noise(judge, "main")
+    ends = torch.tensor([[inputs.sigma_min], [inputs.sigma_max]], dtype=torch.float64)
+    if sigma is None or sigma.shape != inputs.t.shape or not judge.close(sigma[list(ALIKE)], ends, ROUNDING):
+        return
     whole = judge.tensor("main_noised/value", what="The noised state")
     for row in ALIKE:
         require_alike(judge, f"alike{row}/value", whole, row, "add_noise")

@@ -117,7 +117,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(f"{name}_again"):  # the same inputs once more: does the step draw noise of its own?
             evidence.put(f"{name}_again/state", student[f"{name}_step"](*given.arguments(name)))
         for row in ALIKE:
-            with evidence.attempt(f"{name}_alike{row}"):
+            with evidence.attempt(f"{name}_alike{row}"), watching(evidence, f"{name}_alike{row}"):
                 copies = [alike(value, row) for value in Inputs.of(challenge, "last").arguments(name)]
                 evidence.put(f"{name}_alike{row}/state", student[f"{name}_step"](*copies))
         with evidence.attempt(f"{name}_device"):

@@ -127,7 +127,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         classifier.record.report(evidence, f"{name}/classifier")
         evidence.put(f"{name}/inputs_kept", all(map(torch.equal, copies, given)))
     for row in ALIKE:
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs = Inputs.of(challenge, "plain")
             copies = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
             evidence.put(f"alike{row}/value", classifier_gradient(inputs.classifier, *copies))

@@ -134,7 +134,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             net.record.report(evidence, f"{run}/net")
             evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before))
     for row in ALIKE:
-        with evidence.attempt(f"alike{row}"):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs, net = Inputs.of(challenge, "wlarge"), StubModel(challenge, "net").eval()
             ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
             x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
