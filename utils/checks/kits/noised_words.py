@@ -157,8 +157,9 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
     inputs = Inputs.of(challenge, "letters")
     for row in last_rows(inputs.y):
         with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
-            copies = {key: alike(getattr(inputs, key), row) for key in ("x", "t", "y")}
-            evidence.put(f"alike{row}/value", call(replace(inputs, **copies)))
+            x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
+            repeated = Inputs(x, t, y, inputs.setting)
+            evidence.put(f"alike{row}/value", call(repeated))
     with evidence.attempt("device"):
         call(Inputs.of(challenge.on("meta"), "single"))
 

@@ -129,7 +129,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for row in ALIKE:
         with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs = Inputs.of(challenge, "plain")
-            copies = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
+            copies = [alike(value, row) for value in (inputs.x, inputs.t, inputs.y)]
             evidence.put(f"alike{row}/value", classifier_gradient(inputs.classifier, *copies))
     with other_device(evidence):
         put_device(evidence, classifier_gradient(*vars(Inputs.of(challenge.on("meta"), "single")).values()))
