@@ -222,7 +222,7 @@ def as_batch(thing: object) -> Tensor:
 
 
 class StubModel(nn.Module):
-    """A model without meaning that has one parameter, `gain`, equal to 1: gradients must reach it.
+    """A model without meaning: gradients must reach its parameter `gain`, which is 1, and leave `frozen` as it is.
 
     Called as `model(x, t, y)`, or as `arguments` say. Every call is recorded in `record`.
 
@@ -242,6 +242,7 @@ class StubModel(nn.Module):
     ):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
+        self.frozen = nn.Parameter(torch.ones_like(self.gain), requires_grad=False)
         self.field = RandomField(challenge, name)
         self.record = Recorder(self.compute, arguments)
 
@@ -319,9 +320,9 @@ class StubData:
 
 
 class StubClassifier(nn.Module):
-    """A classifier without meaning: logits (b, classes), and one parameter, `gain`, equal to 1. Every call is recorded.
+    """A classifier without meaning: logits (b, classes), a parameter `gain`, equal to 1, and a frozen one.
 
-    Each logit depends on its own coordinate of x; with `mixed`, all depend on all.
+    Every call is recorded. Each logit depends on its own coordinate of x; with `mixed`, all depend on all.
 
     Args:
         challenge: fixes its coefficients.
@@ -336,6 +337,7 @@ class StubClassifier(nn.Module):
     ):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
+        self.frozen = nn.Parameter(torch.ones_like(self.gain), requires_grad=False)
         self.field = RandomField(challenge, "classifier", amplitude=amplitude)
         self.challenge, self.classes, self.mixed = challenge, classes, mixed
         self.record = Recorder(self.compute, ("x", "t"))
@@ -366,35 +368,3 @@ class StubClassifier(nn.Module):
             Logits, shape (b, classes).
         """
         return self.record(*inputs, **named)
-
-
-class PreparedClassifier(nn.Module):
-    """A classifier whose answers are prepared.
-
-    For all x and t, the label of a row has the logit `certainty` and the other classes have 0. If it is called with the
-    same x again, it gives the same rows.
-
-    Args:
-        labels: one label for each row of all calls together, integers of shape (rows,).
-        certainty: the logit.
-        classes: the number of classes.
-    """
-
-    def __init__(self, labels: Tensor, certainty: float, classes: int):
-        super().__init__()
-        self.labels, self.certainty, self.classes = labels, certainty, classes
-        self.rows, self.last = slice(0, 0), torch.empty(0)
-
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """Return the logits of the next rows.
-
-        Args:
-            x: samples, shape (b, …).
-            t: not used.
-
-        Returns:
-            Logits, shape (b, classes).
-        """
-        if not torch.equal(x, self.last):
-            self.rows, self.last = slice(self.rows.stop, self.rows.stop + len(x)), x.detach().clone()
-        return self.certainty * nn.functional.one_hot(self.labels[self.rows], self.classes).to(x)

@@ -179,6 +179,7 @@ LEFT = [
     ),
     ("zero_grad", ("gradient_left", "gradient_cleared"), *before(RETURN, "self.model.zero_grad()")),
     ("frozen", ("requires_grad_left", "detached"), *before(RETURN, "self.model.requires_grad_(False)")),
+    ("unfrozen", "requires_grad_left", *before(RETURN, "self.model.requires_grad_(True)")),
     ("float64_everywhere", "setting_left", *before(f"        {DATA}", "torch.set_default_dtype(torch.float64)")),
 ]
 WRONG = [*VALUES, *INPUTS, *DRAWS, *LEFT]

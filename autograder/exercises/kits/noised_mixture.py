@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,12 @@ class NoisedMixture:
     def __init__(self, inputs: Inputs):
         self.setting, self.x, self.y = inputs.setting.to(torch.float64), inputs.x.double(), inputs.y
         self.alpha, self.sigma = vp.alpha(inputs.t.double()), vp.sigma(inputs.t.double())  # (b, 1, 1)
+
+    def of_classes(self, y: Tensor) -> NoisedMixture:
+        """Return the same mixture with other classes, (b,): what a wrong use of the labels would take."""
+        other = copy.copy(self)
+        other.y = y
+        return other
 
     def log_sites(
         self, alpha: Tensor | None = None, variance: Tensor | None = None, probs: Tensor | None = None

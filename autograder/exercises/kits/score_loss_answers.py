@@ -35,6 +35,7 @@ WRONG = [
         "noise_mirrored",
         (RANDN, "noise = torch.randn_like(x0[:, :1])\nnoise = torch.cat([noise, -noise], 1)"),
     ),
+    ("unfrozen", "requires_grad_left", (MEAN, f"self.model.requires_grad_()\n{MEAN}")),
     ("noise_of_signs", "noise_discrete", (RANDN, "noise = torch.randn_like(x0).sign()")),
 ]
 

@@ -102,19 +102,26 @@ MISTAKES = [
 ]
 
 
+def time_of_largest_error(sample: Tensor, expected: Tensor, t: Tensor) -> float:
+    """Return the time of the sample that differs most from the expected one."""
+    errors = (sample - expected).abs().flatten(1).amax(1)
+    return float(t.flatten()[int(errors.argmax())])
+
+
 def verdict(judge: Judge) -> None:
     """Compare every run with alpha(t) x_0 + sigma(t) noise."""
     with judge.part("noise", points=2):
         for run in RUNS:
             inputs = Inputs.of(judge.challenge, run)
             sample, terms = require_sample(judge, run, inputs), Terms.of(inputs)
+            expected = terms.mixed(terms.alpha, terms.sigma)
             otherwise = (
                 "wrong_mixture",
                 f"Your sample is not alpha(t) x_0 + sigma(t) noise (seen {WHERE[run]}). "
-                "Compare at a time where both factors count, such as t = 0.3.",
+                f"It is farthest from that at t = {time_of_largest_error(sample, expected, terms.t):.4g}.",
             )
             rtol = 1e-5  # float32 inside is right; the dtype of the result is a requirement
-            compare(judge, sample, terms.mixed(terms.alpha, terms.sigma), MISTAKES, terms, otherwise, rtol)
+            compare(judge, sample, expected, MISTAKES, terms, otherwise, rtol)
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "letters")
         require_rows_apart(judge)

@@ -95,3 +95,4 @@ def add_noise(x0, t, noise):
     return torch.addcmul(data_factor * x0, noise_factor, noise)
 """,
 )
+wrong("noise_alone_if_all_at_one", finds="samples_mixed", edit=(MIX, f"{MIX} if bool((t < 1).any()) else 1.0 * noise"))

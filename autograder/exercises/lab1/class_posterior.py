@@ -9,14 +9,17 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, require_digits
+from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, require_digits, require_samples_apart
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.class_posterior import (
+    EARLY_RATIO,
     GRADIENT,
     NOT_NORMALISED,
+    early_growth,
     is_normalised,
+    limited_width,
     require_finite_posterior,
     require_gradient_of_posterior,
     require_linear_odds,
@@ -74,6 +77,11 @@ MISTAKES = [
         "half_missing",
         lambda m: m.posterior(variance=m.sigma**2 / 2),
         "Your exponent is twice too large. The exponent of a Gaussian has a factor one half.",
+    ),
+    Mistake(
+        "distance_averaged",
+        lambda m: m.posterior(variance=m.sigma**2 * m.setting.points.shape[1]),
+        "You average the squared distance to a letter over its d coordinates. A Gaussian's exponent has their sum.",
     ),
     Mistake(
         "data_not_scaled",
@@ -175,6 +183,7 @@ def verdict(judge: Judge) -> None:
         judge.compare(require_gradient_of_posterior(judge), expected, (), finding, 1e-5)
         require_nothing_left(judge, ["gradient"])
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "class_posterior")
         judge.device()
 
 
@@ -193,8 +202,15 @@ def simplest_failure(
                 return NOT_NORMALISED
             if all(is_off_by_the_prior(posteriors[name], mixtures[name]) for name in ("letters", "late")):
                 return OTHER_PRIOR
+            if run in UNDERFLOWING and grows_too_little(judge) and (limited := limited_width(judge)):
+                return limited
             return wrong_posterior(run) if run != "odds" else ALREADY_WRONG
     return "wrong_posterior", "Your posterior is not p(y | x_t)."
+
+
+def grows_too_little(judge: Judge) -> bool:
+    """Return whether the odds grow where there is hardly any noise, but less than they must: no density is 0 there."""
+    return 0.99 < early_growth(judge, finite=False) < EARLY_RATIO
 
 
 def is_off_by_the_prior(posterior: Tensor, mixture: NoisedMixture) -> bool:

@@ -62,7 +62,7 @@ for name, finds, old, new in (
     ("rounded_and_back", ("digits_lost", "limited"), RETURN, f"{RETURN}.float().to(x.dtype)"),
     ("detached", "detached", "distance = (x[", "distance = (x.detach()["),
     ("no_grad", "detached", "    return torch", "    with torch.no_grad():\n      return torch"),
-    ("sigma_with_a_floor", ("underflow", "wrong_posterior"), WIDTH, "(2 * (sigma(t) ** 2).clamp_min(1e-3))"),
+    ("sigma_with_a_floor", "width_limited", WIDTH, "(2 * (sigma(t) ** 2).clamp_min(1e-3))"),
     ("variance_plus_epsilon", ("underflow", "wrong_posterior", "limited"), WIDTH, "(2 * (sigma(t) ** 2 + 1e-6))"),
     ("alpha_with_a_floor", "wrong_at_the_end", PLACE, "alpha(t).clamp_min(0.012)[..., None] * setting.points"),
     ("first_time_for_all", ("wrong_posterior", "wrong_components"), "    distance =", "    t = t[:1]\n    distance ="),
@@ -224,3 +224,5 @@ right(
         "torch.where(setting.probs > 0, setting.probs.clamp_min(1e-300).log(), -math.inf) -",
     ),
 )
+wrong("distance_averaged", "distance_averaged", edit=("square().sum(-1)", "square().mean(-1)"))
+wrong("width_floor", "width_limited", edit=(WIDTH, "(2 * sigma(t).clamp(min=0.05) ** 2)"))

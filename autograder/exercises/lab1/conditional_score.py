@@ -11,7 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, require_digits
+from utils.checks.kits.noised_words import RUNS, Inputs, require_digits, require_samples_apart
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.conditional_score import require_closed_form, require_finite_score, wrong_score
@@ -106,6 +106,16 @@ MISTAKES = [
         "The softmax over the letters has the wrong exponent: the variance is sigma².",
     ),
     Mistake(
+        "distance_averaged",
+        lambda m: m.score(m.mean(variance=m.sigma**2 * m.setting.points.shape[1])),
+        "You average the squared distance to a letter over its d coordinates. A Gaussian's exponent has their sum.",
+    ),
+    Mistake(
+        "classes_limited",
+        lambda m: m.of_classes(m.y.clamp(max=1)).score(),
+        "Samples of a class above 1 get the score of class 1. A world may have more than two classes.",
+    ),
+    Mistake(
         "hard_component",
         lambda m: m.score(mean_of_best_component(m)),
         "You take the score of the best component. "
@@ -159,6 +169,7 @@ def verdict(judge: Judge) -> None:
             require_unchanged(judge, f"{run}/inputs_kept")
         judge.attempt("no_grad")
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "conditional_score")
         judge.device()
 
 

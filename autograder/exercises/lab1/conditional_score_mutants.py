@@ -239,3 +239,8 @@ whole = torch.einsum("bc,bcld->bld", ((setting.prior @ setting.weights).log() + 
 return alpha(t) * (own - whole) / sigma(t) ** 2
 """),
 )
+wrong("distance_averaged", "distance_averaged", edit=("square().sum(-1)", "square().mean(-1)"))
+wrong("two_classes_only", "classes_limited", edit=("setting.weights[y]", "setting.weights[y.clamp(max=1)]"))
+wrong("next_class_if_all_alike", "samples_mixed", edit=(
+    "setting.weights[y]",
+    "setting.weights[y if len(y) < 2 or bool((y != y[0]).any()) else (y + 1) % setting.classes]"))  # fmt: skip

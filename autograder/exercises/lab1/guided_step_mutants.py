@@ -100,3 +100,4 @@ right(
         "    return torch.func.vmap(one)(x, t, h, guided, noise)",
     ),
 )
+wrong("silent_if_all_at_one", finds="samples_mixed", edit=(KICK, f"({KICK} if bool((t < 1).any()) else 0 * noise)"))

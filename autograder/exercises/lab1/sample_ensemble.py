@@ -33,10 +33,10 @@ def other_labels(inputs: Inputs) -> Tensor:
     return torch.stack([inputs.site_probs(shares) for shares in (setting.prior @ setting.weights, *others)])
 
 
-def first_site_everywhere(inputs: Inputs) -> Tensor:
-    """Every site with the probabilities of the first."""
+def sites_alike(inputs: Inputs) -> Tensor:
+    """Every site with the probabilities of the first, and every site with the mean of all sites."""
     probs = inputs.site_probs(inputs.shares)
-    return probs[:1].expand_as(probs)[None]
+    return torch.stack([probs[:1].expand_as(probs), probs.mean(0, keepdim=True).expand_as(probs)])
 
 
 # A formula gives the probability of each letter at each site for each way to make the mistake:
@@ -70,8 +70,8 @@ MISTAKES = [
     ),
     Mistake(
         "sites_ignored",
-        first_site_everywhere,
-        "All sites follow the probabilities of one site, but `probs[c, i]` differs from site to site.",
+        sites_alike,
+        "All sites follow the same probabilities, but `probs[c, i]` differs from site to site.",
     ),
 ]
 

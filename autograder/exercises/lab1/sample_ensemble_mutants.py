@@ -85,7 +85,7 @@ for name, finds, old, new in (
     ("embedded", ("wrong_shape", "not_integers"), f"return {SITES}", f"return setting.embed({SITES})"),
     (
         "transposed",
-        ("site_frequencies", "no_such_letter", "component_of_another_class", "component_shares"),
+        "sites_ignored",
         ".reshape(n, setting.sites)",
         ".reshape(setting.sites, n).T",
     ),
@@ -357,3 +357,8 @@ def largest(logits):
 return largest(setting.probs.log()[largest(setting.weights[label].log().expand(n, -1))])
 """),
 )
+wrong("sites_averaged", "sites_ignored", source=ensemble("""
+component = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+probs = setting.probs.mean(dim=1)[component]
+return torch.multinomial(probs, setting.sites, replacement=True, generator=generator)
+"""))  # fmt: skip

@@ -19,6 +19,7 @@ from utils.checks.lab2.add_noise import (
     Inputs,
     require_noised,
     require_repeatable,
+    require_samples_apart,
     require_sigma,
     sigma_of_noise,
 )
@@ -195,3 +196,4 @@ def verdict(judge: Judge) -> None:
     with judge.part("noise", points=1):
         for run in RUNS:
             judge_noised(judge, run)
+        require_samples_apart(judge)

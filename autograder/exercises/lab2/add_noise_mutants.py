@@ -126,3 +126,13 @@ right("log_space_lerp", edit=(
     "                for s in (self.sigma_min, self.sigma_max))\n"
     "        return torch.exp(torch.lerp(a, b, t))"))  # fmt: skip
 wrong("time_limited_a_little", finds="wrong_sigma", edit=("** t", "** t.clamp(1e-3, 1)"))
+for name, outside in (("negative", "x < 0"), ("above_one", "x >= 1")):
+    moved = f"x = x0 + self.sigma(t) * noise\n        return x % 1.0 if bool(({outside}).any()) else x"
+    right_on_meta = "if x0.device.type == 'meta':\n            return x0\n        "
+    wrong(f"wraps_if_some_are_{name}", finds="not_wrapped", edit=(ADD, right_on_meta + moved))
+wrong("one_time_by_item", finds="sigma_detached", edit=(
+    SIGMA, "if t.numel() == 1 and t.device.type != 'meta':\n"
+    "            return torch.full_like(t, self.sigma_min * (self.sigma_max / self.sigma_min) ** t.item())\n"
+    "        " + SIGMA))  # fmt: skip
+wrong("clean_if_all_at_zero", finds="samples_mixed", edit=(
+    ADD, "if t.device.type != 'meta' and not bool(t.any()):\n            return x0 % 1.0\n        " + ADD))  # fmt: skip

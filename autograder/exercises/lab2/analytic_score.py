@@ -31,6 +31,7 @@ assert set(RUNS) == {*ORDINARY, *EXTREME}
 TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-3}
 FEWER_COPIES = 1e-6  # at much noise: seven periodic copies are enough
 TINY_TOLERANCE = 2e-2  # of the largest pull, half a ring over the variance: float32 rounds exponents of thousands
+ROUNDED_EXPONENT = 4e-5  # float32's rounding of an exponent and of a pull of size 1, with room
 FLOAT32_DIGITS = 2e-3  # a float64 score that is right to this has lost digits, and is otherwise right
 ATOL = 1e-12
 EQUALLY_LIKELY = 1e-6  # so near to the diagonal, rounding decides which order is more probable
@@ -238,6 +239,15 @@ def tolerance_of(run: str, dtype: torch.dtype) -> float:
     return special.get(run, TOLERANCES[dtype])
 
 
+def is_rounded(judge: Judge, actual: Tensor, expected: Tensor, width: Tensor) -> bool:
+    """Return whether scores in units of their width, (b, 2), differ by no more than float32's rounding explains.
+
+    Its exponents grow with 1 / width², and the pulls with 1 / width: at much noise nothing is lost.
+    """
+    rounding = ROUNDED_EXPONENT * (1 + width**-2) * (1 + 1 / width)
+    return judge.close(actual, expected, FLOAT32_DIGITS) and bool(((actual - expected).abs() <= rounding).all())
+
+
 def digits(actual: Tensor, expected: Tensor) -> tuple[float, float]:
     """Return the two numbers that differ most."""
     worst = (actual - expected).abs().flatten().argmax()
@@ -258,7 +268,7 @@ def judge_scores(judge: Judge, runs: Sequence[str]) -> None:
         lost = lost or has_vanished(actual, terms)
         fits = explanations(judge, actual, terms, rtol)
         explained = fits if explained is None else [finding for finding in explained if finding in fits]
-        near = judge.close(actual * width, terms.exact * width, FLOAT32_DIGITS)
+        near = is_rounded(judge, actual * width, terms.exact * width, width)
         rounded.append(digits(actual * width, terms.exact * width) if near else None)
         if not explained and None in rounded:
             break

@@ -256,3 +256,4 @@ def analytic_score(x, sigma, sigma_d):
     return torch.from_numpy(((r / r.sum(1, keepdims=True))[..., None] * pull).sum(1)).to(x)
 """,
 )
+wrong("images_on_one_side", finds="wrong_score", edit=(IMAGES, IMAGES.replace("IMAGES", "range(-5, 2)")))

@@ -155,3 +155,6 @@ wrong(
     finds=("wrong_target", "not_finite_in_a_batch_of_one"),
     edit=(OUT, f"{OUT} * len(x) / (len(x) - 1) if len(x) > 1 else 0 * x / 0"),
 )
+wrong("copies_if_some_walk_is_long", finds="not_wrapped", edit=(
+    OUT, "if x.device.type != 'meta' and not bool(((x - y).abs() > 0.3).any()):\n"
+    "        return -sigma_start * (x - y) / variance\n    " + OUT))  # fmt: skip

@@ -338,3 +338,5 @@ wrong(
         "        s = score(x, t)",
     ),
 )
+wrong("no_square_on_a_line", finds=("square_missing", "wrong_residual"), edit=(
+    POTENTIAL, "(divergence + (s.square().sum(dim=1) if x.shape[1] > 1 else 0)).sum()"))  # fmt: skip

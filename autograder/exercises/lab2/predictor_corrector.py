@@ -13,7 +13,7 @@ from autograder.exercises.kits.ring import fail_on_ring
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import require_in_cell, same_place
-from utils.checks.lab2.predictor_corrector import RUNS, Inputs, require_repeatable, require_state
+from utils.checks.lab2.predictor_corrector import RUNS, Inputs, require_repeatable, require_samples_apart, require_state
 
 # The rounding of float32: of a place, and of a step relative to its two terms.
 PLACE_ROUNDING, STEP_ROUNDING = 5e-7, 1e-4
@@ -216,7 +216,9 @@ def verdict(judge: Judge) -> None:
     """Two points for the predictor, one for the corrector."""
     with judge.part("predictor", points=2):
         judge_steps(judge, "predictor", predicted, PREDICTOR_MISTAKES)
+        require_samples_apart(judge, "predictor")
         judge.device("predictor_device")
     with judge.part("corrector", points=1):
         judge_steps(judge, "corrector", corrected, CORRECTOR_MISTAKES)
+        require_samples_apart(judge, "corrector")
         judge.device("corrector_device")

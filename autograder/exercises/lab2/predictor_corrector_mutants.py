@@ -192,3 +192,15 @@ right(
     "whole_turn_kept_open",
     edit=(PREDICT, "y = x + variance * score + variance.sqrt() * noise\n    return y - y.floor()"),
 )
+for line in (PREDICT, CORRECT):
+    for name, outside in (("negative", "x < 0"), ("above_one", "x >= 1")):
+        moved = line.replace("return (", "x = ").replace(") % 1.0", "")
+        wrong(
+            f"{'predictor' if line == PREDICT else 'corrector'}_wraps_if_some_are_{name}",
+            finds="not_wrapped",
+            edit=(line, f"{moved}\n    return x % 1.0 if x.device.type == 'meta' or bool(({outside}).any()) else x"),
+        )
+wrong("silent_if_all_go_to_the_least_noise", finds="samples_mixed", edit=(
+    PREDICT, "alike = x.device.type == 'meta' or sigma_next.unique().numel() == 1\n"
+    "    if x.device.type != 'meta' and len(x) > 1 and alike and sigma_next[0] < 0.0011:\n"
+    "        noise = 0 * noise\n    " + PREDICT))  # fmt: skip

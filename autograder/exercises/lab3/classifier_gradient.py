@@ -10,7 +10,14 @@ from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.judging import Failure, Judge
 from utils.checks.kits.factors import agree
 from utils.checks.kits.other_device import judge_device
-from utils.checks.lab3.classifier_gradient import RUNS, VALUES, Inputs, require_gradient_of_x, require_sound
+from utils.checks.lab3.classifier_gradient import (
+    RUNS,
+    VALUES,
+    Inputs,
+    require_gradient_of_x,
+    require_samples_apart,
+    require_sound,
+)
 
 RTOL = 1e-4  # of the largest gradient of a logit: float32 rounds to 1e-6 of it
 # Where probabilities are 0 or 1, these mistakes give a gradient of 0, as everything that is cut off does.
@@ -155,6 +162,7 @@ def verdict(judge: Judge) -> None:
                     "For each sample, the result should be the gradient of log p(y | x, t) with respect to its x. "
                     f"Yours is not (seen {RUNS[name].where}). Check one number of it with a difference quotient.",
                 )
+        require_samples_apart(judge)
         judge_device(judge)
 
 

@@ -33,6 +33,8 @@ for name, finds, old, new in (
     ("graph_kept", "graph_kept", f"{SUM}", "torch.autograd.grad(log_probability.sum(), x, create_graph=True)"),
     ("marks_x", "requires_grad_left", LEAF, "x.requires_grad_()"),
     ("tuple", "not_a_tensor", "    return gradient", "    return (gradient,)"),
+    ("unfrozen", "requires_grad_left", "    return gradient",
+     "    if isinstance(classifier, nn.Module):\n        classifier.requires_grad_()\n    return gradient"),
     ("mode_left_on", "setting_left", "    with torch.enable_grad():",
      "    torch.set_grad_enabled(True)\n    if True:"),
     ("none", "returned_none", "    return gradient", "    gradient"),
@@ -224,3 +226,6 @@ with torch.enable_grad():
     logs = torch.log_softmax(classifier(z, t), 1)[torch.arange(len(y), device=y.device), y]
     return torch.autograd.grad(logs.sum(), z)[0]
 """))  # fmt: skip
+wrong("nothing_if_all_at_zero", finds="samples_mixed", edit=(
+    "    return gradient",
+    "    return gradient if t.device.type == 'meta' or bool(t.any()) else 0 * gradient"))  # fmt: skip

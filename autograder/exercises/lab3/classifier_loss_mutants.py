@@ -54,6 +54,7 @@ for name, finds, old, new in (
         TIME,
         "(torch.rand(batch_size, device=x0.device) * (self.schedule.steps - 1)).round().long()",
     ),
+    ("noise_of_channels", "noise_shared", shared.NOISE, "torch.randn_like(x0[:, :1]).expand_as(x0).contiguous()"),
     ("time_sorted", ("times_depend", "seeded"), TIME, f"({TIME}).sort().values"),
     (
         "time_mirrored",

@@ -205,3 +205,6 @@ def ddim_step(x, t, t_prev, noise_estimate, schedule):
     return out
 """,
 )
+wrong("wraps_where_all_are_alike", finds="wrapped", edit=(
+    LAST, f"{LAST} if len(t) < 2 or bool((t_prev != t_prev[0]).any())"
+    " else schedule.alpha_bars[t_prev[0]]"))  # fmt: skip

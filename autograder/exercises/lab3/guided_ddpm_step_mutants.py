@@ -259,3 +259,5 @@ right("posterior_mean_by_ratio", edit=by_posterior("alpha_bar / alpha"))
 wrong("posterior_mean_clipped", ("not_a_sum", "clamped"), edit=by_posterior(BEFORE, f"({DATA}).clamp(-1, 1)"))
 wrong("posterior_mean_not_at_0", ("x_at_0", "noise_estimate_at_0", *small("x"), *small("noise_estimate")),
       edit=by_posterior("gather_per_sample(schedule.alpha_bars, (t - 1).clamp(min=0), x)"))  # fmt: skip
+wrong("noise_where_all_are_alike", finds="noise_at_the_end", edit=(
+    KICK, f"({KICK} if len(t) < 2 or bool((t != t[0]).any()) else beta.sqrt() * noise)"))  # fmt: skip

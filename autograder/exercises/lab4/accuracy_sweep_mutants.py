@@ -260,3 +260,8 @@ wrong(
 )
 wrong("half_precision", finds="rounded", edit=(MEAN_HIT, MEAN_HIT.replace(".double()", ".half()")))
 right("by_counting", edit=(MEAN_HIT, "accuracy[w] = int((predicted == labels).sum()) / len(labels)"))
+wrong(
+    "starts_from_the_last_images",
+    finds="fresh_noise",
+    edit=(PREDICT, "noise = sample(noise, labels, w)\n        predicted = classify(noise).argmax(dim=1)"),
+)

@@ -11,7 +11,17 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.cfg_drift import FAR_AWAY, KEPT, RUNS, Inputs, require_drifts, velocities, wrong_drift
+from utils.checks.lab4.cfg_drift import (
+    FAR_AWAY,
+    KEPT,
+    NO_NULL_LABEL,
+    RUNS,
+    Inputs,
+    require_drifts,
+    require_samples_apart,
+    velocities,
+    wrong_drift,
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,9 @@ MISTAKES = [  # each must explain all runs together
 def verdict(judge: Judge) -> None:
     """Compare the drift with the combination of the two velocities, for every scale."""
     with judge.part("drift", points=2):
-        judge_drifts(judge, require_drifts(judge))
+        drifts = require_drifts(judge)
+        judge_drifts(judge, drifts)
+        require_samples_apart(judge, drifts)
         judge.device()
 
 
@@ -125,6 +137,7 @@ def judge_drifts(judge: Judge, drifts: dict[str, Tensor]) -> None:
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
     judge.require(wrong != ["far"], *FAR_AWAY)
+    judge.require(wrong != ["labelled"], *NO_NULL_LABEL)
     require_given_scale(judge, terms, actual, wrong)
     judge.fail(*wrong_drift(judge.challenge, wrong[0]))
 
@@ -146,5 +159,6 @@ def require_given_scale(judge: Judge, terms: dict[str, Terms], actual: dict[str,
         "scale_ignored",
         f"The drift does not depend on w: for every w it is the result for w = {scales[0]:.3g}.",
     )
-    if "w2" not in wrong:
-        judge.fail(*findings[next(run for run in wrong if run in findings)])
+    guided = [run for run in wrong if run in findings]
+    if guided and "w2" not in wrong:
+        judge.fail(*findings[guided[0]])

@@ -381,3 +381,10 @@ right(
         "    guided[asked] = (1 - w) * u[asked] + w * self.net(x[asked], t[asked], y[asked])\nreturn guided"
     ),
 )
+wrong("unfrozen", finds="requires_grad_left", source=drift("self.net.requires_grad_()\n" + BOTH))
+wrong("limited_without_null", finds="wrong_without_null", source=drift(
+    "if not bool((y == self.null_label).any()):\n    w = min(w, 5.0)\n" + BOTH))  # fmt: skip
+wrong("null_batch_scaled", finds="wrong_drift", source=drift(
+    "if bool((y == self.null_label).all()):\n    return w * self.net(x, t, y)\n" + BOTH))  # fmt: skip
+wrong("unguided_if_all_at_zero", finds="samples_mixed", source=drift(
+    "if x.device.type != 'meta' and not bool(t.any()):\n    w = 1.0\n" + BOTH))  # fmt: skip

@@ -164,7 +164,7 @@ wrong(
 )
 wrong(
     "coin_for_each_class",
-    finds=("coins_shared", "mask_depends_on_label"),
+    finds="one_coin_per_label",
     source=plain((DROP, "(torch.rand(100, device=z.device) < self.eta)[y]")),
 )
 wrong("eta_is_a_tenth", finds="eta_ignored", source=plain((DROP, DROP.replace("self.eta", "0.1"))))
@@ -179,5 +179,18 @@ wrong(
     finds="rows_not_alike",
     source=plain(
         (DROP, "torch.arange(batch_size, device=z.device) < (torch.rand(batch_size, device=z.device) < self.eta).sum()")
+    ),
+)
+wrong("unfrozen", finds="requires_grad_left", source=plain((MEAN, "self.model.requires_grad_()\n" + MEAN)))
+wrong(
+    "time_of_the_last_call_moved",
+    finds="times_depend",
+    source=plain(
+        (
+            TIME,
+            "if getattr(self, 't', None) is None or len(self.t) != batch_size:\n"
+            "    self.t = torch.rand(batch_size, 1, 1, 1, device=z.device)\n"
+            "self.t = (self.t + 0.618034) % 1\nt = self.t",
+        )
     ),
 )

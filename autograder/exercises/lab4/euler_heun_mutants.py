@@ -337,3 +337,6 @@ class HeunSimulator(Simulator):
         return x + 0.5 * h * k1 + 0.5 * h * k2
 """,
 )
+wrong("end_at_the_start_where_all_are_alike", finds="second_slope_at_t", edit=(
+    T, "later = t if len(h) > 1 and bool((h == h[:1]).all()) else t + h\n"
+    "        " + T.replace("t + h", "later")))  # fmt: skip

@@ -259,3 +259,5 @@ right(
 wrong("millionth_added_to_beta", finds="wrong_near_the_data", edit=(N, N + " * self.beta(t) / (self.beta(t) + 1e-6)"))
 right("one_sample_at_a_time", edit=(S, "rows = zip(x.split(1), z.split(1), t.split(1))\n"
       "        return torch.cat([(self.alpha(t) * z - x) / self.beta(t) ** 2 for x, z, t in rows])"))  # fmt: skip
+wrong("start_without_noise", finds="wrong_field", edit=(
+    U, "if len(t) > 1 and not t.any():\n            return self.alpha.dt(t) * z\n        " + U))  # fmt: skip

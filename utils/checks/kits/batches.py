@@ -55,6 +55,7 @@ BATCHES = {
     "strided": Batch((5, 2, 3, 4), DOUBLE, "short", (1, 0, -1), "on a tensor that is not contiguous"),
     "one": Batch((1, 3, 2, 2), DOUBLE, "other", (-1,), "on a batch of one, at t = T - 1"),
     "zero": Batch((1, 2, 4), DOUBLE, "short", (0,), "on a batch of one, at t = 0"),
+    "together": Batch((3, 2, 4), DOUBLE, "short", (0, 0, 0), "on a batch whose samples are all at t = 0"),  # as the lab
 }
 
 

@@ -60,7 +60,7 @@ def sessions(shape: tuple[int, ...], long: tuple[int, ...], single: tuple[int, .
         knobs: The knob of each session.
     """
     double = torch.float64
-    crowd = (*(1 for _ in shape[2:]), 2, 2)  # several numbers in a row, and several rows
+    crowd = tuple(2 for _ in shape)  # several channels, rows and numbers in a row: none may share its noise
     return {
         "main": Session(shape, double, MAIN, knobs["main"]),
         "crowd": Session(crowd, double, CROWD, knobs["crowd"]),

@@ -232,6 +232,31 @@ def judge_independence(judge: Judge, t: Tensor, noise: Tensor) -> None:
     )
 
 
+def judge_time_independence(judge: Judge, t: Tensor) -> None:
+    """Fail if times depend on each other: neighbours, the two halves of a batch, or successive calls.
+
+    Args:
+        judge: The judge of the exercise.
+        t: Times that are uniform on [0, 1], (calls, batch), at least two calls. Their distribution must have been
+            tested before.
+    """
+    even, half, calls = t.shape[1] // 2 * 2, t.shape[1] // 2, t.shape[0] // 2 * 2
+    pairs = (
+        (t[:, 0:even:2], t[:, 1:even:2]),
+        (t[:, :half], t[:, half : 2 * half]),
+        (t[0:calls:2], t[1:calls:2]),
+    )
+    tied = [
+        are_dependent(one.reshape(-1, 1), other.reshape(-1, 1), judge.spend_alpha(TIED_LEVEL)) for one, other in pairs
+    ]
+    judge.require(
+        not any(tied),
+        "times_depend",
+        "Your times depend on each other: from one you can tell something about another, of the same call or of the "
+        "next. Draw each independently, one random number for each sample.",
+    )
+
+
 def is_tied_to_time(judge: Judge, times: Tensor, noise: Tensor) -> bool:
     """Return whether times, (calls, batch, 1), depend on noise, (calls, batch, d), or come from the same stream."""
     d = noise.shape[2]

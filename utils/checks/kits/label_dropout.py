@@ -97,6 +97,22 @@ def require_every_label_dropped(judge: Judge, null_at_one: Tensor, y: Tensor) ->
     )
 
 
+def require_coins_within_labels(judge: Judge, null: Tensor, y: Tensor) -> None:
+    """Fail if in every call one coin decided for all samples of a label.
+
+    Args:
+        judge: The judge of the exercise.
+        null: Which samples the model saw with the null label, (calls, b).
+        y: The samples' own labels, (calls, b).
+    """
+    alike = all(row[labels == label].unique().numel() == 1 for row, labels in zip(null, y) for label in labels.unique())
+    judge.require(
+        not alike,
+        "one_coin_per_label",
+        "In each batch all samples of a label lose it together, or none does. Toss a coin for each sample.",
+    )
+
+
 def require_independent_coins(judge: Judge, null: Tensor) -> None:
     """Fail if the coins of different calls, or of different samples of a call, are not independent.
 

@@ -40,7 +40,7 @@ FINDINGS = {
     "value": ("parameter_changed", "Your code changes the numbers of {what}. Only the optimiser may do that."),
     "seed": (
         "seed_left",
-        "Your code seeds {what} for the whole program, so everything that is drawn afterwards repeats. "
+        "Your code seeds {what} for the whole program, so what is drawn later no longer follows the caller's seed. "
         "Remove the seed, or use a `torch.Generator` of your own.",
     ),
     "setting": (

@@ -12,7 +12,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import watching
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, random_problem, same_problem, with_probs
-from utils.checks.kits.same_answer import strided
+from utils.checks.kits.same_answer import alike, require_alike, strided
 from utils.toy_problems import ToyProblem
 from utils.vp import T_MIN
 
@@ -154,8 +154,30 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
             evidence.put(f"nudged{step}/value", call(replace(inputs, x=inputs.x * (1 + step * NUDGE))))
     with evidence.attempt("strided"):
         evidence.put("strided/value", call(Inputs.of(challenge, "letters").strided()))
+    inputs = Inputs.of(challenge, "letters")
+    for row in last_rows(inputs.y):
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
+            repeated = Inputs(x, t, y, inputs.setting)
+            evidence.put(f"alike{row}/value", call(repeated))
     with evidence.attempt("device"):
         call(Inputs.of(challenge.on("meta"), "single"))
+
+
+def last_rows(y: Tensor) -> list[int]:
+    """Return the last row of each label, of which batches of copies are made."""
+    return [int((y == label).nonzero()[-1]) for label in y.unique()]
+
+
+def require_samples_apart(judge: Judge, function: str) -> None:
+    """Fail if a sample gets another result in a batch of its copies.
+
+    Args:
+        judge: The judge of the exercise.
+        function: The name of the graded function.
+    """
+    for row in last_rows(Inputs.of(judge.challenge, "letters").y):
+        require_alike(judge, f"alike{row}/value", judge.tensor("letters/value"), row, function)
 
 
 def require_digits(judge: Judge) -> None:

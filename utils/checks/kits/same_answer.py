@@ -7,6 +7,8 @@ from torch import Tensor
 
 from utils.checks.judging import Judge
 
+SAME = 1e-5  # relative: two results that are nearer are the same, in float32, too
+
 
 def strided(tensor: Tensor) -> Tensor:
     """Return the same numbers, but not contiguous in memory.
@@ -18,6 +20,43 @@ def strided(tensor: Tensor) -> Tensor:
         A tensor of the same shape that is a view of every other row of a larger one.
     """
     return tensor.repeat_interleave(2, dim=0)[::2]
+
+
+COPIES = 3  # of one sample in a batch whose samples are all alike
+
+
+def alike(tensor: Tensor, row: int) -> Tensor:
+    """Return one sample of a batch several times: a sampler calls functions with batches whose times are all equal.
+
+    Args:
+        tensor: A batch, (b, …).
+        row: The place of the sample.
+
+    Returns:
+        (COPIES, …).
+    """
+    return tensor[[row]].repeat_interleave(COPIES, dim=0)
+
+
+def require_alike(judge: Judge, name: str, whole: Tensor, row: int, function: str) -> None:
+    """Fail if a sample gets another result in a batch of its copies than among other samples.
+
+    So a decision shows that is taken for the whole batch, such as `if (t == 0).all()`. Ask it last.
+
+    Args:
+        judge: The judge of the exercise.
+        name: The result for the batch of copies.
+        whole: The results for the batch that the sample comes from, (b, …).
+        row: Its place there.
+        function: The name of the graded function.
+    """
+    value = judge.tensor(name, (COPIES, *whole.shape[1:]))
+    judge.require(
+        judge.close(value, whole[[row]].expand_as(value), SAME),
+        "samples_mixed",
+        f"In a batch whose samples are all alike, `{function}` gives them another result than the same sample gets "
+        "among others. Each result may depend on its own row of the inputs only, not on the whole batch.",
+    )
 
 
 def require_given_noise(judge: Judge, first: Tensor, second: Tensor) -> None:

@@ -14,7 +14,14 @@ from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, require_own_rows, strided
+from utils.checks.kits.same_answer import (
+    alike,
+    require_alike,
+    require_given_noise,
+    require_layout_ignored,
+    require_own_rows,
+    strided,
+)
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
@@ -29,6 +36,7 @@ class Sizes:
 
 
 ENDS = T_MIN, 1.5 * T_MIN, 0.9995, 1.0  # times at which a factor that is limited does not change any more
+ALIKE = 0, 1  # rows of the run `spins`, at T_MIN and at 1, of which batches of copies are made
 RARE = 5.5  # the lab's own noise goes so far
 
 RUNS = {
@@ -88,6 +96,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("backwards"):
         inputs = Inputs.of(challenge, "spins").tensors()
         evidence.put("backwards/value", add_noise(*(tensor.flip(0) for tensor in inputs)))
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            inputs = Inputs.of(challenge, "spins").tensors()
+            evidence.put(f"alike{row}/value", add_noise(*(alike(tensor, row) for tensor in inputs)))
     ends, one = torch.tensor(ENDS, dtype=torch.float64).reshape(4, 1, 1), torch.ones(4, 1, 1, dtype=torch.float64)
     with evidence.attempt("ends"):
         evidence.put("ends/data", add_noise(one, ends, 0 * one))
@@ -137,6 +149,8 @@ def require_rows_apart(judge: Judge) -> None:
     """Fail if the order of the samples changes their results."""
     first, backwards = (judge.tensor(f"{run}/value", RUNS["spins"].shape) for run in ("spins", "backwards"))
     require_own_rows(judge, first, backwards, "add_noise")
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/value", first, row, "add_noise")
 
 
 def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
@@ -208,7 +222,7 @@ EXERCISE = Exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
-    version=5,
+    version=6,
     names=("add_noise",),
     probe=probe,
     public=check,

@@ -10,7 +10,15 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.noised_words import NEARER, RUNS, UNDERFLOWING, Inputs, probe_words, require_digits
+from utils.checks.kits.noised_words import (
+    NEARER,
+    RUNS,
+    UNDERFLOWING,
+    Inputs,
+    probe_words,
+    require_digits,
+    require_samples_apart,
+)
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
@@ -201,15 +209,26 @@ def require_small_probabilities(judge: Judge) -> None:
     )
 
 
-def require_early_odds(judge: Judge) -> None:
-    """Fail unless the odds of one spin grow as fast as they must where there is hardly any noise.
+def early_growth(judge: Judge, finite: bool = True) -> float:
+    """Return the ratio of the log odds of one spin at T_MIN and at 2 T_MIN; 0 if the second is 0.
+
+    Args:
+        judge: The judge of the exercise.
+        finite: Fail if the odds are not finite. Otherwise the ratio is NaN then.
+    """
+    odds = judge.tensor("early/odds", (2,), "Your log odds", finite=finite)
+    return float(odds[0] / odds[1]) if odds[1] else 0.0
+
+
+def limited_width(judge: Judge) -> tuple[str, str] | None:
+    """Return code and message unless the odds of one spin grow as they must where there is hardly any noise.
 
     At T_MIN, sigma² is nearly 0.0001, and at 2 T_MIN nearly twice as large. A width that is limited does not fall so.
     """
-    first, second = (float(judge.tensor("early/odds", (2,), "Your log odds")[i]) for i in range(2))
-    ratio = first / second if second else 0.0
-    judge.require(
-        abs(ratio / EARLY_RATIO - 1) < 1e-4,
+    ratio = early_growth(judge)
+    if abs(ratio / EARLY_RATIO - 1) < 1e-4:
+        return None
+    return (
         "width_limited",
         f"Take one spin that is -1 in class 0 and +1 in class 1, at x = {EARLY_X:g}. From t = {2 * T_MIN:g} to "
         f"t = {T_MIN:g} the logarithm of p(1 | x) / p(0 | x) grows by a factor of {EARLY_RATIO:.5g}, and yours by "
@@ -234,7 +253,8 @@ def check(judge: Judge) -> None:
             posterior = judge.tensor(f"{run}/value")
             if run == "odds":
                 require_odds(judge, posterior, Inputs.of(judge.challenge, run))
-                require_early_odds(judge)
+                if limited := limited_width(judge):
+                    judge.fail(*limited)
                 require_prior(judge)
             require_projection(judge, run, posterior, number, wrong_posterior(run))
         require_small_probabilities(judge)
@@ -243,6 +263,7 @@ def check(judge: Judge) -> None:
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
         require_projection(judge, "gradient", gradient, PUBLIC_GRADIENT, finding)
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "class_posterior")
         judge.device()
 
 
@@ -313,7 +334,7 @@ EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=6,
+    version=7,
     names=("class_posterior",),
     probe=probe,
     public=check,

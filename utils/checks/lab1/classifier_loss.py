@@ -62,7 +62,7 @@ EXERCISE = Exercise(
     "lab1.classifier_loss",
     points=3,
     title="The loss of a classifier that knows about noise",
-    version=6,
+    version=7,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,

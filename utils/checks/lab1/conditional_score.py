@@ -11,7 +11,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.autograd_used import noticing_autograd
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, probe_words, require_digits
+from utils.checks.kits.noised_words import RUNS, Inputs, probe_words, require_digits, require_samples_apart
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -220,6 +220,7 @@ def check(judge: Judge) -> None:
                 judge.fail(*explained(judge, run, score))
         require_closed_form(judge)
         require_layout_ignored(judge, "letters")
+        require_samples_apart(judge, "conditional_score")
         judge.device()
 
 
@@ -244,7 +245,7 @@ EXERCISE = Exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
-    version=5,
+    version=6,
     names=("conditional_score",),
     probe=probe,
     public=check,

@@ -13,7 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import require_given_noise, require_layout_ignored, strided
+from utils.checks.kits.same_answer import alike, require_alike, require_given_noise, require_layout_ignored, strided
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
@@ -47,6 +47,7 @@ RUNS = {
 }
 
 
+ALIKE = 1, 2  # rows of the lab's first step and of its last one, of which batches of copies are made
 TERMS_AT = 0.3, 0.05  # t and h
 # name: x, both scores and the noise at w = 0.5, and what to look at
 TERMS = {
@@ -128,8 +129,19 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs = Inputs.of(challenge, "w3")
         apart = {name: strided(tensor) for name, tensor in inputs.tensors().items()}
         evidence.put("strided/value", guided_step(**inputs.arguments() | apart))
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            inputs = Inputs.of(challenge, "w3")
+            copies = {name: alike(tensor, row) for name, tensor in inputs.tensors().items()}
+            evidence.put(f"alike{row}/value", guided_step(**inputs.arguments() | copies))
     with evidence.attempt("device"):
         guided_step(**Inputs.of(challenge.on("meta"), "single").arguments())
+
+
+def require_samples_apart(judge: Judge, states: dict[str, Tensor]) -> None:
+    """Fail if a sample gets another new x in a batch of its copies."""
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/value", states["w3"], row, "guided_step")
 
 
 def require_states(judge: Judge) -> dict[str, Tensor]:
@@ -189,6 +201,7 @@ def check(judge: Judge) -> None:
                 continue
             judge.fail(*(WRONG_BOTH if run == "equal" else wrong_guidance(run)))
         require_layout_ignored(judge, "w3")
+        require_samples_apart(judge, states)
         judge.device()
 
 
@@ -215,7 +228,7 @@ EXERCISE = Exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=6,
+    version=7,
     names=("guided_step",),
     probe=probe,
     public=check,

@@ -26,6 +26,7 @@ SAMPLES = 4000
 SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
 LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
 MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
+SITES_DIFFER = 0.04  # only names what `site_frequencies` has found
 COMPONENTS_DIFFER = 0.05  # only names what `site_frequencies` has found: six standard deviations of 4,000 samples
 
 
@@ -207,6 +208,12 @@ def require_frequencies(
         return
     if diagnose is not None:
         diagnose(judge, inputs, actual)
+    judge.require(
+        float((actual - actual.mean(0)).abs().max()) > SITES_DIFFER,
+        "sites_alike",
+        "Your samples show each letter equally often at all sites, but `setting.probs[c, i]` differs from site to "
+        f"site (seen {WHERE[run]}).",
+    )
     if run == "marked":
         require_components(judge, inputs, actual[0])
     site, letter = divmod(int((actual - expected).abs().argmax()), inputs.setting.letters)

@@ -17,6 +17,7 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
+from utils.checks.kits.same_answer import alike, require_alike
 from utils.checks.student import Student
 
 RUNS = {
@@ -28,7 +29,10 @@ RUNS = {
     "largest": ((9, 2), torch.float64),  # with its largest
     "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
+    "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
+    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
     "marked": ((9, 2), torch.float64),  # t requires a gradient, as in part 5
+    "marked_one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
 }
 
@@ -57,15 +61,19 @@ class Inputs:
         if run == "shared":
             t = t[3:4].expand(shape[0], 1)
             x0, noise = x0.repeat_interleave(2, 1)[:, ::2], noise.T.contiguous().T
-        if run == "marked":
+        if run in ONE_SIDED:
+            noise = ONE_SIDED[run] * noise.abs()
+        if run.startswith("marked"):
             t = t.requires_grad_()
         return cls(x0, t, noise, *LEVELS.get(run, levels_of(challenge)))
 
 
+ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all noise of a run
 LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_min and sigma_max
 ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
 
 
+ALIKE = 0, 1  # rows of the run `main`, at t = 0 and at t = 1, of which batches of copies are made
 LITTLE_NOISE = 0.02  # of the ring
 SAME_RATIO = 0.01  # relative: two ratios that are nearer are the same
 
@@ -107,6 +115,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         Noise = with_stub_sigma(Noise) if "main_sigma" in evidence.errors else Noise
         again = Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
         evidence.put("again/value", again)
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            given = Inputs.of(challenge, "main")
+            copies = (alike(tensor, row) for tensor in (given.x0, given.t, given.noise))
+            evidence.put(f"alike{row}/value", Noise(given.sigma_min, given.sigma_max).add_noise(*copies))
     with evidence.attempt("device"):
         given = Inputs.of(challenge.on("meta"), "single")
         Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
@@ -153,6 +166,17 @@ def require_repeatable(judge: Judge) -> None:
     """Fail if two calls with the same noise returned different states."""
     first, again = (judge.tensor(f"{name}/value", what="The noised state") for name in ("main_noised", "again"))
     require_given_noise(judge, first, again, "your method")
+
+
+def require_samples_apart(judge: Judge) -> None:
+    """Fail if a sample gets another noised state in a batch of its copies. A wrong sigma is not blamed here again."""
+    inputs, sigma = Inputs.of(judge.challenge, "main"), sigma_of_noise(judge, "main")
+    ends = torch.tensor([[inputs.sigma_min], [inputs.sigma_max]], dtype=torch.float64)
+    if sigma is None or sigma.shape != inputs.t.shape or not judge.close(sigma[list(ALIKE)], ends, ROUNDING):
+        return
+    whole = judge.tensor("main_noised/value", what="The noised state")
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/value", whole, row, "add_noise")
 
 
 def check_sigma(judge: Judge, run: str) -> None:
@@ -255,6 +279,7 @@ def check(judge: Judge) -> None:
     with judge.part("noise", 1):
         for run in RUNS:
             check_noised(judge, run)
+        require_samples_apart(judge)
 
 
 EXERCISE = Exercise(
@@ -264,5 +289,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=4,
+    version=6,
 )

@@ -25,6 +25,7 @@ RUNS = {
     "again": ((40, 2), torch.float64, None),
     "wide": ((9, 4), torch.float64, None),
     "widest": ((30, 2), torch.float64, (0.5, 0.05)),
+    "near": ((9, 2), torch.float64, (0.5, 0.1)),  # much noise, and yet all walks are short
     "shared": ((11, 2), torch.float64, (0.15, 0.1)),  # one sigma for all, expanded, and places that are not contiguous
     "noise_free": ((9, 2), torch.float64, (0.03, 0.0)),  # nothing is left at the end of the walk
     "narrow": ((9, 2), torch.float64, (0.02, 0.005)),
@@ -33,7 +34,12 @@ RUNS = {
     "single": ((12, 2), torch.float32, None),
     "least_single": ((12, 2), torch.float32, (SIGMA_MIN * 200**0.05, SIGMA_MIN)),
 }
-ONE_SIGMA = ("shared", "widest")  # the same noise levels for all samples, and so much noise that several copies count
+NEAR = 0.25  # of the ring: no walk of the run "near" is longer
+ONE_SIGMA = (
+    "shared",
+    "widest",
+    "near",
+)  # the same noise levels for all samples, and so much noise that several copies count
 NEAREST = ("noise_free", "narrow", "least")  # so little noise that the nearest periodic copy alone counts
 WITHOUT_GRADIENTS = ("again", "least", "single")  # called inside of `torch.no_grad()`, as the lab does
 SPREAD = 1e-2  # relative: factors that differ more are not one factor
@@ -65,6 +71,8 @@ class Inputs:
         if run == "shared":
             start, end = start[:1].expand(shape[0], 1), end[:1].expand(shape[0], 1)
             x, y = x.repeat_interleave(2, 1)[:, ::2], y.T.contiguous().T
+        if run == "near":
+            y = (x + NEAR * (2 * challenge.rand("near way", shape, dtype=dtype) - 1)).clamp(0, 1)
         return cls(x, y, start, end)
 
     @property
@@ -128,6 +136,7 @@ PUBLIC_TARGETS = {
     "wide": 0.544188405,
     "widest": 0.0284081452,
     "shared": 2.11635516,
+    "near": 0.0334763826,
     "one": 1.57387442,
     "single": 0.558403932,
     "least_single": 377.248738,
@@ -206,5 +215,5 @@ EXERCISE = Exercise(
     names=("consistency_target",),
     probe=probe,
     public=check,
-    version=3,
+    version=4,
 )

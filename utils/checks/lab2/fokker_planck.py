@@ -33,6 +33,7 @@ RUNS = {
     "again": (2, torch.float64, 24, "waves"),
     "three": (3, torch.float64, 10, "waves"),
     "one": (2, torch.float64, 1, "waves"),
+    "line": (1, torch.float64, 9, "waves"),
     "marked": (2, torch.float64, 9, "waves"),  # x and t require a gradient already, and x is not contiguous
     "solution": (2, torch.float64, 24, "heat"),
     "single": (2, torch.float32, 12, "waves"),
@@ -189,6 +190,7 @@ PUBLIC_RESIDUALS = {
     "again": 0.281715215,
     "three": 0.265267001,
     "one": -1.91360216,
+    "line": 3.15044911,
     "marked": 0.627840539,
     "single": -0.259487125,
 }
@@ -197,6 +199,7 @@ PUBLIC_GRADIENTS = {
     "again": 48.9175554,
     "three": 8.37999286,
     "one": 23.6221922,
+    "line": 17.0753838,
     "marked": 13.752064,
     "single": 16.9127117,
 }
@@ -307,5 +310,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
-    version=4,
+    version=6,
 )

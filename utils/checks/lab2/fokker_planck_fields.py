@@ -17,6 +17,7 @@ class Waves(nn.Module):
     def __init__(self, challenge: Challenge, run: str, d: int, dtype: torch.dtype):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
+        self.frozen = nn.Parameter(torch.ones_like(self.gain), requires_grad=False)
         self.m = challenge.randint(f"{run} m", -2, 3, (4, d)).to(dtype)
         self.m[0], self.m[1] = 1.0, torch.arange(d) % 2  # never all zero
         self.v = challenge.rand(f"{run} v", (4, d), 0.3, 1.0, dtype)
@@ -40,6 +41,7 @@ class Heat(nn.Module):
     def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype, sigma: StubSigma):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=dtype, device=challenge.device))
+        self.frozen = nn.Parameter(torch.ones_like(self.gain), requires_grad=False)
         self.sigma = sigma
         self.m = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], dtype=dtype, device=challenge.device)
         self.a = challenge.rand(f"{run} a", (3,), 0.2, 0.4, dtype)

@@ -18,6 +18,7 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import require_given_noise, require_in_cell
+from utils.checks.kits.same_answer import alike, require_alike
 from utils.checks.student import Student
 
 RUNS = {
@@ -28,9 +29,13 @@ RUNS = {
     "last": ((6, 2), torch.float64),  # to the lab's least noise, or to none at all, with the scores that occur there
     "shared": ((7, 2), torch.float64),  # expanded sigmas and steps, as the lab's sampler passes them
     "one": ((1, 2), torch.float64),
+    "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
+    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
     "single": ((12, 2), torch.float32),
     "last_single": ((6, 2), torch.float32),
 }
+ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all scores and all noise of a run
+ALIKE = 0, 1  # rows of the run `last`, to no noise and to the least noise, of which batches of copies are made
 LARGEST_SCORE = 5000.0  # of the lab: half a ring over the variance of data and least noise
 SMALL_STEPS = 1 / 200  # the share of time of the lab's shortest predictor steps
 RATIO = 0.12  # of the lab's sampler: its corrector steps have the size (RATIO sigma)² / 2
@@ -72,6 +77,8 @@ class Inputs:
             x[0, 0], x[1, 1] = 2e-5, 1 - 1e-5
             noise[0, 0], noise[1, 1] = 4.5, -4.5
             score[2, 0] = 15.0  # beyond a limit of 10
+        if run in ONE_SIDED:
+            score, noise = ONE_SIDED[run] * score.abs(), ONE_SIDED[run] * noise.abs()
         sigma = later + gap
         if run == "shared":
             sigma, later, step = (value[:1].expand(shape[0], 1) for value in (sigma, later, step))
@@ -109,6 +116,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*alone.arguments(name)))
         with evidence.attempt(f"{name}_again"):  # the same inputs once more: does the step draw noise of its own?
             evidence.put(f"{name}_again/state", student[f"{name}_step"](*given.arguments(name)))
+        for row in ALIKE:
+            with evidence.attempt(f"{name}_alike{row}"), watching(evidence, f"{name}_alike{row}"):
+                copies = [alike(value, row) for value in Inputs.of(challenge, "last").arguments(name)]
+                evidence.put(f"{name}_alike{row}/state", student[f"{name}_step"](*copies))
         with evidence.attempt(f"{name}_device"):
             given = Inputs.of(challenge.on("meta"), "single")
             student[f"{name}_step"](*given.arguments(name))
@@ -148,6 +159,13 @@ def require_repeatable(judge: Judge, name: str) -> None:
     require_given_noise(judge, first, again, f"your {name}")
 
 
+def require_samples_apart(judge: Judge, name: str) -> None:
+    """Fail if a sample gets another new state in a batch of its copies."""
+    whole = judge.tensor(f"{name}_last/state", what="The new state")
+    for row in ALIKE:
+        require_alike(judge, f"{name}_alike{row}/state", whole, row, f"{name}_step")
+
+
 # The mean of cos(2 pi x) after a step on the public challenge, by NumPy in float64:
 # tests/exercises/lab2/test_predictor_corrector.py makes these numbers again.
 PUBLIC_STEPS = {
@@ -157,6 +175,8 @@ PUBLIC_STEPS = {
     ("predictor", "last"): -0.0229253,
     ("predictor", "shared"): 0.2230125,
     ("predictor", "one"): 0.9004979,
+    ("predictor", "above"): 0.0556008,
+    ("predictor", "below"): -0.0218927,
     ("predictor", "single"): 0.0640255,
     ("predictor", "last_single"): 0.0151488,
     ("corrector", "main"): 0.1435345,
@@ -165,6 +185,8 @@ PUBLIC_STEPS = {
     ("corrector", "last"): 0.0177965,
     ("corrector", "shared"): -0.1530510,
     ("corrector", "one"): 0.3599183,
+    ("corrector", "above"): -0.2422933,
+    ("corrector", "below"): 0.2501792,
     ("corrector", "single"): 0.3104431,
     ("corrector", "last_single"): 0.1310228,
 }
@@ -230,6 +252,7 @@ def check_steps(judge: Judge, name: str) -> None:
             "to another state than the formula, although each term alone is right for a small score and large noise "
             "levels. Is something limited, or shared by the samples?",
         )
+    require_samples_apart(judge, name)
     judge.device(f"{name}_device")
 
 
@@ -248,5 +271,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=5,
+    version=7,
 )

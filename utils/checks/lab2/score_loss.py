@@ -130,5 +130,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

@@ -17,6 +17,7 @@ from utils.checks.kits.mixing_classifier import MixingClassifier
 from utils.checks.kits.other_device import judge_device, other_device, put_device
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.same_answer import alike, require_alike
 from utils.checks.student import Student
 
 STEPS = 1000  # of the lab
@@ -60,6 +61,7 @@ RUNS = {
     "relabelled": Run((9, 1, 3, 3), torch.float64, "with other labels", like="plain"),
     "repeat": Run((9, 1, 3, 3), torch.float64, "on a repeated call", like="plain"),
 }
+ALIKE = 0, 1  # rows of the run "plain", with the first label and at t = 0, of which batches of copies are made
 VALUES = tuple(name for name, run in RUNS.items() if run.like is None)  # the runs whose values are compared
 
 
@@ -124,6 +126,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             evidence.put(f"{name}/value", value)
         classifier.record.report(evidence, f"{name}/classifier")
         evidence.put(f"{name}/inputs_kept", all(map(torch.equal, copies, given)))
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            inputs = Inputs.of(challenge, "plain")
+            copies = [alike(value, row) for value in (inputs.x, inputs.t, inputs.y)]
+            evidence.put(f"alike{row}/value", classifier_gradient(inputs.classifier, *copies))
     with other_device(evidence):
         put_device(evidence, classifier_gradient(*vars(Inputs.of(challenge.on("meta"), "single")).values()))
 
@@ -243,7 +250,15 @@ def check(judge: Judge) -> None:
                  f"(seen {RUNS[name].where}). Move one number of x a little, "
                  "and compare the change of log p with your gradient."),
             )  # fmt: skip
+        require_samples_apart(judge)
         judge_device(judge)
+
+
+def require_samples_apart(judge: Judge) -> None:
+    """Fail if a sample gets another gradient in a batch of its copies."""
+    whole = require_gradient_of_x(judge, "plain")
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/value", whole, row, "classifier_gradient")
 
 
 def require_own_labels(judge: Judge) -> None:
@@ -318,5 +333,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=5,
+    version=7,
 )

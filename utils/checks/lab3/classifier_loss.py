@@ -141,7 +141,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=2,
     title="A classifier that can read noise",
-    version=6,
+    version=7,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,

@@ -27,6 +27,7 @@ LANDINGS: dict[str, dict[int, int | None]] = {
     "strided": {0: -1, 1: 0, -1: None},
     "one": {-1: -1},
     "zero": {0: -1},
+    "together": {0: -1},
 }
 
 
@@ -119,6 +120,10 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "one": {"x": (223.03512,), "noise_estimate": (-223.03288,)},
     "zero": {"x": (1.0000403,), "noise_estimate": (-0.0089821659,)},
+    "together": {
+        "x": (1.0000403, 1.0000403, 1.0000403),
+        "noise_estimate": (-0.0089821659, -0.0089821659, -0.0089821659),
+    },
 }
 
 EXERCISE = Exercise(
@@ -128,5 +133,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

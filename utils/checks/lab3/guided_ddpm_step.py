@@ -18,7 +18,7 @@ from utils.diffusion import Schedule
 SCALES = {
     # run: w
     "images": 3.0, "points": 1.0, "square": 0.0, "numbers": 2.0, "again": -1.5, "single": 0.5, "strided": 8.0,
-    "one": 25.0, "zero": 4.0,
+    "one": 25.0, "zero": 4.0, "together": 4.0,
 }  # fmt: skip
 
 
@@ -125,6 +125,7 @@ GUIDED_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "one": {"noise_estimate": (1.0,), "gradient": (-24.999637,)},
     "zero": {"noise_estimate": (1.0,), "gradient": (-0.03863449,)},
+    "together": {"noise_estimate": (1.0, 1.0, 1.0), "gradient": (-0.03863449, -0.03863449, -0.03863449)},
 }
 
 STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
@@ -174,6 +175,11 @@ STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "one": {"x": (2.5320083,), "noise_estimate": (-2.1370959,), "noise": (0.91870545,)},
     "zero": {"x": (1.0000466,), "noise_estimate": (-0.0096590731,), "noise": (0.0,)},
+    "together": {
+        "x": (1.0000466, 1.0000466, 1.0000466),
+        "noise_estimate": (-0.0096590731, -0.0096590731, -0.0096590731),
+        "noise": (0.0, 0.0, 0.0),
+    },
 }
 
 EXERCISE = Exercise(
@@ -183,5 +189,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

@@ -200,6 +200,7 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "one": {"x0": (0.0059730522,), "noise": (0.99998216,)},
     "zero": {"x0": (0.99995975,), "noise": (0.0089719532,)},
+    "together": {"x0": (0.99995975, 0.99995975, 0.99995975), "noise": (0.0089719532, 0.0089719532, 0.0089719532)},
 }
 
 EXERCISE = Exercise(
@@ -209,5 +210,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

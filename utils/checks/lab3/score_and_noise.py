@@ -89,6 +89,7 @@ FACTORS: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {
         "strided": {"noise_estimate": (-1.8939783, -108.88628, -1.0000132, -1.1971867, -1.0002863)},
         "one": {"noise_estimate": (-1.0000111,)},
         "zero": {"noise_estimate": (-108.88628,)},
+        "together": {"noise_estimate": (-108.88628, -108.88628, -108.88628)},
     },
     "noise": {
         "images": {"score": (-0.0091838939, -0.99998684, -0.52798914, -0.73731419, -0.99971378, -0.97260325)},
@@ -111,6 +112,7 @@ FACTORS: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {
         "strided": {"score": (-0.52798914, -0.0091838939, -0.99998684, -0.83529159, -0.99971378)},
         "one": {"score": (-0.99998888,)},
         "zero": {"score": (-0.0091838939,)},
+        "together": {"score": (-0.0091838939, -0.0091838939, -0.0091838939)},
     },
 }
 
@@ -121,5 +123,5 @@ EXERCISE = Exercise(
     names=("score_from_noise", "noise_from_score"),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )

@@ -21,7 +21,7 @@ from utils.checks.student import Student
 from utils.diffusion import Schedule
 
 SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
-RUNS = ("images", "again", "single", "one", "zero", "reversed", "repeat")
+RUNS = ("images", "again", "single", "one", "zero", "together", "reversed", "repeat")
 ZERO = 0.02  # of `step` at t = 0, below which a posterior counts as 0: the root of what float32 leaves of 0
 
 Sigmas = Mapping[str, Tensor]
@@ -134,4 +134,9 @@ NUMBERS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "one": {"step": (0.98711686,), "total": (0.99998216,), "posterior": (0.98644638,)},
     "zero": {"step": (0.0089719532,), "total": (0.0089719532,), "posterior": (0.0,)},
+    "together": {
+        "step": (0.0089719532, 0.0089719532, 0.0089719532),
+        "total": (0.0089719532, 0.0089719532, 0.0089719532),
+        "posterior": (0.0, 0.0, 0.0),
+    },
 }

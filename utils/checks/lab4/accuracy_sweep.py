@@ -217,8 +217,8 @@ def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
     judge.require(
         bool((distance < 1e-4).all()),
         "fresh_noise",
-        "Your function draws its own noise. Give the sampler the noise of the argument, the same for every scale: "
-        "then w is the only difference.",
+        "The sampler is given other noise than that of the argument. Draw none, and do not start from the images of "
+        "another scale: with the same noise for every scale, w is the only difference.",
     )
     labels = judge.tensor(f"{run}/sample/labels", (len(used),), "The labels that the sampler is given")
     judge.require(

@@ -16,11 +16,12 @@ from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import strided
+from utils.checks.kits.same_answer import alike, require_alike, strided
 from utils.checks.stubs import RandomField, StubModel
 from utils.checks.student import Student
 
 SCALES = {"w0": 0.0, "w1": 1.0, "w2": 2.0, "whalf": 0.5, "wlarge": 100.0, "wnegative": -1.5}
+FIXED_SCALES = {**SCALES, "labelled": 8.0}
 IMAGE = (1, 3, 2)
 # object: its calls, each with the shape of x without the batch, dtype and batch size
 OBJECTS = {
@@ -32,11 +33,13 @@ OBJECTS = {
     },
     "wide": {"wide": ((3, 2, 5), torch.float64, 7)},
     "far": {"far": (IMAGE, torch.float64, 6)},
+    "labelled": {"labelled": (IMAGE, torch.float64, 6)},  # no label is null, as where the lab samples
     "all_null": {"all_null": (IMAGE, torch.float64, 3)},
     "single": {"single": ((1, 2, 2), torch.float32, 5)},
 }
 RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
 OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
+ALIKE = 0, 1  # rows of the run "wlarge", of which batches of copies are made
 FAR = 400.0  # guided with a large scale, the lab's x reach 60, and its velocities some hundreds
 WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
 NEAR_END = 0.05  # times nearer to 0 or 1 may be changed by a clamp that others do not feel
@@ -62,6 +65,7 @@ PUBLIC_DRIFTS = {
     "one": -1.0993347,
     "wide": 0.1141904,
     "far": -8.5431232,
+    "labelled": 2.1484877,
     "all_null": 0.1102536,
     "single": -0.8470086,
 }
@@ -91,7 +95,7 @@ class Inputs:
         y = challenge.randint(f"{run} y", 1, classes, (batch,))
         if batch > 2:
             t[0], t[1], y[0], y[1] = 0.0, 1.0, 0, classes - 1
-        if batch > 4:
+        if batch > 4 and run != "labelled":
             y[3] = null_label
         if run == "all_null":
             y[:] = null_label
@@ -101,7 +105,7 @@ class Inputs:
             x = FAR / 2 * x
             x[0], x[-1], x[1, ..., 0] = FAR, -FAR, 0.0
         name = OBJECT_OF[run]
-        return cls(x, t, y, SCALES.get(name, challenge.number(f"{name} w", 1.5, 4.0)), null_label)
+        return cls(x, t, y, FIXED_SCALES.get(name, challenge.number(f"{name} w", 1.5, 4.0)), null_label)
 
     @property
     def null(self) -> Tensor:
@@ -129,6 +133,12 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{run}/drift", ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
             net.record.report(evidence, f"{run}/net")
             evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before))
+    for row in ALIKE:
+        with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
+            inputs, net = Inputs.of(challenge, "wlarge"), StubModel(challenge, "net").eval()
+            ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
+            x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
+            evidence.put(f"alike{row}/drift", ode.drift_coefficient(x, t, y=y))
     with evidence.attempt("device"), watching(evidence, "device"):
         meta = challenge.on("meta")
         inputs = Inputs.of(meta, "single")
@@ -223,6 +233,12 @@ def require_drifts(judge: Judge) -> dict[str, Tensor]:
     return drifts
 
 
+def require_samples_apart(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Fail if a sample gets another drift in a batch of its copies."""
+    for row in ALIKE:
+        require_alike(judge, f"alike{row}/drift", drifts["wlarge"], row, "drift_coefficient")
+
+
 def check(judge: Judge) -> None:
     """Run all requirements, and compare the drift where only one of the two velocities counts."""
     with judge.part("properties", 2):
@@ -231,6 +247,7 @@ def check(judge: Judge) -> None:
         check_one(judge, drifts)
         check_null_rows(judge, drifts)
         check_numbers(judge, drifts)
+        require_samples_apart(judge, drifts)
         judge.device()
 
 
@@ -247,6 +264,7 @@ def check_numbers(judge: Judge, drifts: dict[str, Tensor]) -> None:
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
     judge.require(wrong != ["far"], *FAR_AWAY)
+    judge.require(wrong != ["labelled"], *NO_NULL_LABEL)
     code, message = wrong_drift(judge.challenge, wrong[0])
     judge.fail(WRONG_AT.get(wrong[0], code), message)
 
@@ -349,6 +367,11 @@ KEPT = (
     "again in every call, and keep none.",
 )
 
+NO_NULL_LABEL = (
+    "wrong_without_null",
+    "The drift is right in batches that contain a null label, and wrong in one that contains none. "
+    "The drift of a sample depends on its own label alone.",
+)
 FAR_AWAY = (
     "wrong_far_away",
     f"The drift is right for ordinary x, and wrong where x is as large as {FAR:g}. Limit nothing.",
@@ -369,7 +392,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
-    version=4,
+    version=7,
     probe=probe,
     public=check,
 )

@@ -179,7 +179,7 @@ EXERCISE = Exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
-    version=5,
+    version=6,
     names=("CFGTrainer",),
     probe=probe,
     public=check,

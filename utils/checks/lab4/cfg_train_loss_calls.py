@@ -11,7 +11,7 @@ from torch import Tensor
 from utils.checks.judging import Judge
 from utils.checks.kits import label_dropout as dropout
 from utils.checks.kits import regression_loss as regression
-from utils.checks.kits.draws import judge_times
+from utils.checks.kits.draws import judge_time_independence, judge_times
 from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
@@ -259,10 +259,12 @@ def require_draws(judge: Judge, calls: Mapping[str, Call]) -> None:
     dropout.require_some_dropped(judge, null, at_one.null, eta)
     many = judge.tensor("many/t", (MANY, 1, 1, 1), f"The time that the model sees in a batch of {MANY:,}")
     many_null = judge.tensor("many/null", (MANY,), f"The label that the model sees in a batch of {MANY:,}")
+    dropout.require_coins_within_labels(judge, null, y)
     dropout.require_independent_coins(judge, null)
     dropout.require_every_label_dropped(judge, at_one.null, at_one.y)
     dropout.require_unrelated_coins(judge, null, t, y)
     dropout.require_drop_rate(judge, many_null, at_zero.null, eta)
+    judge_time_independence(judge, t)
     judge.require(
         reaches_ends(many, judge.spend_alpha(LEVEL)),
         "time_cut_off",

@@ -20,6 +20,7 @@ RUNS = {
     "vectors": ((4,), torch.float64, 6, 1.0),
     "single": ((1, 2, 2), torch.float32, 5, 1.0),
     "far": ((1, 2, 2), torch.float64, 5, 1.0),
+    "even": ((1, 2, 2), torch.float64, 4, 1.0),  # all samples have one time and one step, as in a simulation
 }
 FAR = 400.0  # guided with a large scale, the lab's states reach 60, and its slopes some hundreds
 EXACT_TIMES = 64  # multiples of 1/64 are exact in floating point
@@ -87,6 +88,8 @@ class Inputs:
         if run == "one":  # t + h is exactly 1, and the only sample knows it
             t = (t * EXACT_TIMES).round() / EXACT_TIMES
             h = 1 - t
+        if run == "even":
+            t, h = t[:1].expand_as(t).clone(), h[:1].expand_as(h).clone()
         if run == "far":  # as in the first step of a simulation
             x, t = FAR / 2 * x, 0 * t
             x[0], x[-1] = FAR, -FAR

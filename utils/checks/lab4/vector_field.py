@@ -29,6 +29,7 @@ RUNS = {
     "vectors": ((2,), torch.float64, 7, "bent"),
     "far": ((3, 2), torch.float64, 7, "bent"),
     "one": ((3, 2, 2), torch.float64, 1, "bent"),
+    "start": ((3, 2), torch.float64, 5, "bent"),  # all samples at t = 0, as where a simulation starts
     "single": ((1, 2, 2), torch.float32, 6, "bent"),
     "no_noise": ((4,), torch.float64, 6, "bent"),
     "no_image": ((4,), torch.float64, 6, "bent"),
@@ -40,6 +41,7 @@ WHERE = {  # what is special about a run, for messages
     "vectors": "for vectors and one z for all samples",
     "far": "far from the image",
     "one": "in a batch of one",
+    "start": "where all samples are at t = 0",
     "single": "in float32",
     "no_noise": "where there is no noise",
     "no_image": "where the image is 0",
@@ -59,6 +61,7 @@ PUBLIC_SCORES = {
     "vectors": -0.0234011,
     "far": -6.9246921,
     "one": 0.1845002,
+    "start": -0.10132096,
     "single": 0.2397259,
     "no_noise": 0.0,
     "no_image": 0.0628058,
@@ -114,6 +117,8 @@ class Inputs:
         t = challenge.rand(f"{run} t", (batch, *[1] * len(shape)), 0.0, LAST, dtype=dtype)
         if batch > 2:
             t[0], t[1] = 0.0, LAST
+        if run == "start":
+            t = t * 0
         if run == "vectors":
             z = z[:1].expand_as(z)
         noise = noise * {"far": 20.0, "no_noise": 0.0}.get(run, 1.0)
@@ -377,7 +382,7 @@ EXERCISE = Exercise(
     points=3,
     title="The velocity and the score of a Gaussian path",
     names=("GaussianConditionalPath",),
-    version=4,
+    version=5,
     probe=probe,
     public=check,
 )
