@@ -20,13 +20,14 @@ import torch
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
 from utils.data import load_digits
+from utils.fallback import stored_table
 from utils.metrics import frechet_distance, in_batches, precision_recall
 from utils.nets import DigitClassifier, NoiseUNet, NoisyDigitClassifier, UNet
 from utils.reference import real_floors
 from utils.runtime import current_device
 from utils.training import CHECKPOINTS, load_weights, save_tensors
 
-SCALES = {"lab3": (0.0, 1.0, 2.0, 4.0, 8.0), "lab4": (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 100.0)}
+SCALES = {"lab3": (0.0, 1.0, 2.0, 4.0, 8.0), "lab4": (0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)}
 Sampler = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # noise, labels, w
 
 
@@ -49,8 +50,9 @@ def lab3_sampler(steps: int) -> tuple[Sampler, dict]:
 
 def lab4_sampler(steps: int) -> tuple[Sampler, dict]:
     """Guided Euler steps with the checkpoint and the lab's answers; and what the table depends on."""
-    lab, net = SolvedLab(find_lab("lab4")).namespace, UNet().to(current_device())
+    lab, net = SolvedLab(find_lab("lab4")).namespace, UNet(**stored_table("lab4_cfg")["settings"])
     card = load_weights(net, CHECKPOINTS / "lab4_cfg.safetensors")
+    net.to(current_device(), memory_format=torch.channels_last)
     sample = lambda noise, labels, w: lab["sample_digits"](net, noise, labels, w, steps)  # noqa: E731
     return sample, {"checkpoint steps": card["steps"], "euler steps": steps}
 
