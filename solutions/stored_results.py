@@ -84,6 +84,7 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
                 f"w = {w:g}, seed {seed}: " + ", ".join(f"{name} {values[-1]:.4g}" for name, values in row.items()),
                 flush=True,
             )
+    table["by scale"] = dict(sorted(table["by scale"].items(), key=lambda row: float(row[0])))
     out.write_text(json.dumps(table, indent=1) + "\n")
 
 
