@@ -89,7 +89,7 @@ class Recipe:
         path = lab["GaussianConditionalPath"](data, (1, size, size), LinearAlpha(), LinearBeta()).to(device)
         self.trainer = lab["CFGTrainer"](path, self.net, 0.1, NULL)
         betas = (0.9, 0.99) if fast else (0.9, 0.999)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=lr, betas=betas)
+        self.lr, self.optimizer = lr, torch.optim.Adam(self.net.parameters(), lr=lr, betas=betas)
         self.steps = 0
 
     def autocast(self):
@@ -103,6 +103,8 @@ class Recipe:
     def step(self) -> None:
         """Do one training step."""
         self.net.train()
+        for group in self.optimizer.param_groups:  # the course's loop raises the rate in a hundred steps
+            group["lr"] = self.lr * min(1, (self.steps + 1) / 100) if self.fast else self.lr
         with self.autocast():
             loss = self.trainer.get_train_loss(self.batch)
         self.optimizer.zero_grad()
