@@ -830,7 +830,7 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts more than half of the ruined images. And a program that draws one
+Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts four in ten ruined images. And a program that draws one
 perfect picture of each digit would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
 - **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
@@ -853,8 +853,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped, with its minimum near $w = 1$**, where the network is conditional and nothing is exaggerated. Below 1, samples belong to the wrong class or to no class. Above
-(up to 10), all belong to the right class but are too clean, too heavy and too similar. Recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
+**The distance is U-shaped, with its minimum near $w = 1.25$**: a little guidance corrects what the network gets wrong at 1. Far below, samples belong to the wrong class or to no class. From 2
+to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
 distance does not reward that: it compares whole sets. The best $w$ depends on your purpose.
 
 ## Labs 3 and 4 side by side
@@ -881,7 +881,7 @@ r"""
 **Model answer.** At $w = 0.5$ the velocity lies halfway between the unconditional and the conditional one. Some noises end in a digit that was not
 requested, so accuracy is low and the distance is large. At $w = 1$ we follow the learned conditional velocity itself: most digits are right and variety is
 that of the data, but the errors of the network show. Between 2 and 5 nearly all samples belong to the right class, and strokes are clean; recall falls
-from .88 at $w = 1$ to .21 at $w = 5$. The distance is smallest at $w = 1$ (0.5) and has doubled by $w = 2$, although all digits are right there, because it also counts missing variety.
+from .86 at $w = 1$ to .17 at $w = 5$. The distance is smallest near $w = 1.25$ (0.2) and more than three times as large at $w = 2$, although all digits are right there, because it also counts missing variety.
 
 The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1$ it lies outside the segment between the two velocities. It is an extrapolation *away from*
 what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, on average farther from the other classes than nine in ten training points. An
