@@ -96,7 +96,7 @@ def check_training(lab: dict, device: torch.device, steps: int) -> dict:
     seed_everything(0)
     digits = load_digits("train", size=SIZE, device=device)
     path = lab["GaussianConditionalPath"](digits, (1, SIZE, SIZE), LinearAlpha(), LinearBeta()).to(device)
-    trainer = lab["CFGTrainer"](path, UNet(channels=(16, 32, 64), layers=1), 0.1, NULL)
+    trainer = lab["CFGTrainer"](path, UNet(channels=(16, 32, 64), layers=1, patch=1), 0.1, NULL)
     start = clock(device)
     losses = trainer.train(
         steps, device, lr=2e-3, ema=0.99, bf16=True, channels_last=device.type == "cuda", batch_size=BATCH

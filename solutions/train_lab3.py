@@ -1,7 +1,9 @@
 """Train the two networks of lab 3 with the lab's own code: `python -m solutions.train_lab3 noise|classifier`.
 
-`noise` starts from lab 4's checkpoint unless --from-scratch: the same U-Net, evaluated with the null label, already
-predicts a velocity from which the noise follows. If a run is killed, the same command continues it.
+`noise` starts from lab 4's checkpoint unless --from-scratch: a U-Net with the null label already predicts a velocity,
+from which the noise follows. Lab 4's network reads patches and lab 3's reads pixels, so their first and last
+convolutions differ in shape and start from random weights. The committed network is older: it started from a lab 4
+network that read pixels, where every weight fitted. If a run is killed, the same command continues it.
 """
 
 from __future__ import annotations
@@ -24,12 +26,19 @@ from utils.training import CHECKPOINTS, load_tensors, save_weights
 STEPS = 1000  # T
 
 
-def from_lab4(net: NoiseUNet) -> int:
-    """Fill the U-Net with lab 4's weights; its one label is lab 4's null label. Returns how long those were trained."""
+def from_lab4(net: NoiseUNet) -> str:
+    """Fill the U-Net with those of lab 4's weights that have its shapes; its one label is lab 4's null label.
+
+    Returns:
+        What was taken over, as a line for the card.
+    """
     tensors, facts = load_tensors(CHECKPOINTS / "lab4_cfg.safetensors")
     tensors["y_embedding.weight"] = tensors["y_embedding.weight"][NULL:]
-    net.unet.load_state_dict(tensors)
-    return facts["steps"]
+    own = net.unet.state_dict()
+    fitting = {name: value for name, value in tensors.items() if value.shape == own[name].shape}
+    net.unet.load_state_dict(own | fitting)
+    rest = f"; {', '.join(sorted(own.keys() - fitting))} from random weights" if len(fitting) < len(own) else ""
+    return f"lab 4's checkpoint, null label, trained for {facts['steps']} steps{rest}"
 
 
 @torch.no_grad()
@@ -69,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.network == "noise":
         net = NoiseUNet(schedule.alpha_bars)
         if not args.from_scratch:
-            start = f"lab 4's checkpoint, null label, trained for {from_lab4(net)} steps"
+            start = from_lab4(net)
         trainer = lab["NoiseTrainer"](net, data, schedule)
         what = "noise estimate of x_t without a label, T = 1000, linear schedule; running mean of the weights"
     else:

@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     keep.calls = 0
     trainer.train(
         args.steps, device, lr=args.lr, batch_size=args.batch, ema=args.ema, bf16=True, checkpoint=resume,
-        channels_last=device.type == "cuda", on_save=keep,
+        channels_last=True, on_save=keep,
     )  # fmt: skip
     facts = card(net, 1, [2.0], min(300, args.images), 15)
     save_weights(net, args.out, facts)

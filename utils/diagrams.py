@@ -16,12 +16,12 @@ def draw_unet() -> plt.Figure:
     Returns:
         The figure.
     """
-    fig, ax = plt.subplots(figsize=(9.5, 4.2))
-    levels = [("32 channels\n32×32", 1.7), ("64 channels\n16×16", 1.15), ("128 channels\n8×8", 0.7)]
+    fig, ax = plt.subplots(figsize=(10, 3.8))
+    levels = [("32 channels\n16×16", 1.7), ("64 channels\n8×8", 1.15), ("128 channels\n4×4", 0.7)]
     spots = [(1.6, 3.2), (3.3, 1.8), (5.0, 0.4), (6.7, 1.8), (8.4, 3.2)]
     for (x, y), level, color in zip(spots, (0, 1, 2, 1, 0), (BLUE, BLUE, GREEN, ORANGE, ORANGE)):
         label, height = levels[level]
-        ax.add_patch(plt.Rectangle((x - 0.55, y - height / 2), 1.1, height, color=color, alpha=0.85, zorder=2))
+        ax.add_patch(plt.Rectangle((x - 0.65, y - height / 2), 1.3, height, color=color, alpha=0.85, zorder=2))
         ink = "#222222" if color == ORANGE else "white"
         ax.text(x, y, label, ha="center", va="center", color=ink, fontsize=8.5, fontweight="bold", zorder=3)
     arrow = dict(arrowstyle="-|>", color="#333333", linewidth=1.4, shrinkA=0, shrinkB=0)
@@ -30,33 +30,56 @@ def draw_unet() -> plt.Figure:
         ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
         ax.text((a[0] + b[0]) / 2 + at[0], (a[1] + b[1]) / 2 + at[1], text, fontsize=8.5, ha="center", va="center")
 
-    connect((0.1, 3.2), (1.05, 3.2), "x\n(1, 32, 32)", (-0.05, 0.42))
-    connect((8.95, 3.2), (9.9, 3.2), "velocity\n(1, 32, 32)", (0.1, 0.42))
-    connect((1.6, 2.35), (2.75, 1.8), "halve", (-0.35, -0.12))
-    connect((3.3, 1.22), (4.45, 0.4), "halve", (-0.35, -0.12))
-    connect((5.55, 0.4), (6.7, 1.22), "double", (0.38, -0.12))
-    connect((7.25, 1.8), (8.4, 2.35), "double", (0.38, -0.12))
+    draw_patches(ax, -1.0, "x\n(1, 32, 32)")
+    draw_patches(ax, 10.2, "velocity\n(1, 32, 32)")
+    connect((-0.2, 3.2), (0.95, 3.2), "patches\n(4, 16, 16)", (0.0, 0.42))
+    connect((9.05, 3.2), (10.2, 3.2), "patches\n(4, 16, 16)", (0.0, 0.42))
+    connect((1.6, 2.35), (2.65, 1.8), "halve", (-0.35, -0.12))
+    connect((3.3, 1.22), (4.35, 0.4), "halve", (-0.35, -0.12))
+    connect((5.65, 0.4), (6.7, 1.22), "double", (0.38, -0.12))
+    connect((7.35, 1.8), (8.4, 2.35), "double", (0.38, -0.12))
     for left, right, y, at in ((1.6, 8.4, 3.75, 5.0), (3.3, 6.7, 1.45, 4.45)):
         ax.annotate(
-            "", xy=(right - 0.55, y), xytext=(left + 0.55, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
+            "", xy=(right - 0.65, y), xytext=(left + 0.65, y), arrowprops=dict(arrow, linestyle=(0, (4, 2)), color=GREY)
         )
         ax.text(at, y + 0.14, "skip: added", fontsize=8.5, ha="center", color=GREY)
     box = dict(boxstyle="round,pad=0.5", facecolor="white", edgecolor=PINK)
     inputs = "time features (40) and label embedding (40)\nenter every residual layer: one number a channel"
     ax.text(5.0, 2.75, inputs, ha="center", va="center", fontsize=8.5, bbox=box, zorder=4)
     enters = dict(arrow, color=PINK, linewidth=1.2)
-    for x, y in ((2.15, 2.85), (3.5, 2.375), (5.0, 0.75), (6.5, 2.375), (7.85, 2.85)):  # into each of the five blocks
+    for x, y in ((2.25, 2.85), (3.5, 2.375), (5.0, 0.75), (6.5, 2.375), (7.75, 2.85)):  # into each of the five blocks
         ax.annotate("", xy=(x, y), xytext=(5.0 + (x - 5.0) * 0.35, 2.7), arrowprops=enters, zorder=1)
     ax.text(1.6, 0.35, "down: what is it?", ha="center", color=BLUE, fontsize=9)
     ax.text(8.5, 0.35, "up: where is it?", ha="center", color="#9A6700", fontsize=9)
-    ax.set_xlim(-0.2, 10.2)
+    ax.set_xlim(-1.15, 11.25)
     ax.set_ylim(-0.1, 4.2)
     bare(ax)
     describe(
-        "A diagram of the U-Net: an image is halved twice and doubled twice, skip connections add each size on the "
-        "way down to the same size on the way up, and time and label enter every block."
+        "A diagram of the U-Net: the image is cut into patches of 2×2 pixels, their grid is halved twice and doubled "
+        "twice, skip connections add each size on the way down to the same size on the way up, and time and label "
+        "enter every block."
     )
     return fig
+
+
+def draw_patches(ax: plt.Axes, left: float, label: str) -> None:
+    """Draw a square of 4×4 pixels that is divided into patches of 2×2, with a label above.
+
+    Args:
+        ax: where to draw.
+        left: the left end of the square.
+        label: the label.
+    """
+    side, bottom = 0.2, 2.8  # of a pixel; of the square
+    for row in range(4):
+        for column in range(4):
+            shade = ("#FFFFFF", "#C9C9C9", "#8F8F8F", "#E4E4E4")[2 * (row % 2) + column % 2]  # one for each channel
+            ax.add_patch(plt.Rectangle((left + column * side, bottom + row * side), side, side, color=shade, zorder=2))
+    for row in range(2):
+        for column in range(2):
+            corner = (left + 2 * column * side, bottom + 2 * row * side)
+            ax.add_patch(plt.Rectangle(corner, 2 * side, 2 * side, fill=False, edgecolor="#333333", zorder=3))
+    ax.text(left + 2 * side, bottom + 4 * side + 0.1, label, fontsize=8.5, ha="center", va="bottom")
 
 
 def draw_rosetta() -> plt.Figure:

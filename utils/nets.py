@@ -96,15 +96,19 @@ class UNet(nn.Module):
 
     Args:
         channels: the number of channels at each resolution, from fine to coarse, multiples of 8. Each further entry
-            halves the sides of the image, which must be divisible by 2 that often.
+            halves the sides of the grid, which must be divisible by 2 that often.
         layers: the number of residual layers at each resolution.
         t_dim: the width of the embedding of the time, even.
         y_dim: the width of the embedding of the label.
         num_labels: the number of labels, the null label included.
         image_channels: 1 for grey images, 3 for colour images.
+        patch: the side of the square patches of pixels. The network treats each patch as one place of its grid. With 2,
+            an image of 32×32 pixels becomes a grid of 16×16 places.
 
     References:
         Ronneberger et al. (2015), "U-Net: convolutional networks for biomedical image segmentation".
+        Shi et al. (2016), "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+        neural network", for moving the pixels of a patch into channels and back.
     """
 
     def __init__(
@@ -115,22 +119,23 @@ class UNet(nn.Module):
         y_dim: int = 40,
         num_labels: int = 11,
         image_channels: int = 1,
+        patch: int = 2,
     ):
         super().__init__()
         self.settings = dict(channels=list(channels), layers=layers, t_dim=t_dim, y_dim=y_dim, num_labels=num_labels,
-                             image_channels=image_channels)  # fmt: skip
+                             image_channels=image_channels, patch=patch)  # fmt: skip
+        self.patch = patch
         self.t_features = FourierFeatures(t_dim)
         self.y_embedding = nn.Embedding(num_labels, y_dim)
-        self.stem = nn.Conv2d(image_channels, channels[0], 3, padding=1)
+        values = image_channels * patch**2  # the numbers of one patch
+        self.stem = nn.Conv2d(values, channels[0], 3, padding=1)
         levels = list(pairwise(channels))  # from fine to coarse
         self.encoders = nn.ModuleList(ResidualStack(layers, fine, t_dim, y_dim) for fine, _ in levels)
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in levels)
         self.middle = ResidualStack(layers, channels[-1], t_dim, y_dim)
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in levels)
         self.decoders = nn.ModuleList(ResidualStack(layers, fine, t_dim, y_dim) for fine, _ in levels)
-        self.head = nn.Sequential(
-            nn.GroupNorm(8, channels[0]), nn.SiLU(), nn.Conv2d(channels[0], image_channels, 3, padding=1)
-        )
+        self.head = nn.Sequential(nn.GroupNorm(8, channels[0]), nn.SiLU(), nn.Conv2d(channels[0], values, 3, padding=1))
 
     @jaxtyped(typechecker=typechecked)
     def forward(
@@ -139,7 +144,7 @@ class UNet(nn.Module):
         """Return the velocity at x.
 
         Args:
-            x: images, shape (b, image_channels, h, w).
+            x: images, shape (b, image_channels, h, w), with sides divisible by `patch`.
             t: times in [0, 1], shape (b, 1, 1, 1).
             y: labels in [0, num_labels - 1], integers of shape (b,).
 
@@ -148,7 +153,7 @@ class UNet(nn.Module):
         """
         t, y = self.t_features(t), self.y_embedding(y)
         skips = []
-        out = self.stem(x)
+        out = self.stem(nn.functional.pixel_unshuffle(x, self.patch))
         for encoder, down in zip(self.encoders, self.down):
             out = encoder(out, t, y)
             skips.append(out)
@@ -157,7 +162,7 @@ class UNet(nn.Module):
         for decoder, up, skip in reversed(list(zip(self.decoders, self.up, skips))):
             out = up(nn.functional.interpolate(out, scale_factor=2, mode="nearest"))
             out = decoder(out + skip, t, y)
-        return self.head(out).to(x.dtype)
+        return nn.functional.pixel_shuffle(self.head(out), self.patch).to(x.dtype)
 
 
 class NoiseUNet(nn.Module):
@@ -181,7 +186,7 @@ class NoiseUNet(nn.Module):
     ):
         super().__init__()
         self.register_buffer("alpha_bars", alpha_bars.float().clone())
-        self.unet = UNet(channels, layers, num_labels=1, image_channels=image_channels)
+        self.unet = UNet(channels, layers, num_labels=1, image_channels=image_channels, patch=1)
 
     @jaxtyped(typechecker=typechecked)
     def forward(self, x: Float[Tensor, "b c h w"], t: Int[Tensor, " b"]) -> Float[Tensor, "b c h w"]:

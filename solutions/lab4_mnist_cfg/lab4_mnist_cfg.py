@@ -149,8 +149,7 @@ Velocity: $\dot\alpha_t \cdot (\ldots) + \dot\beta_t \cdot (\ldots)/\beta_t$. Sc
 </details>
 <details><summary>"I get NaN"</summary>
 
-You divide by a quantity that is 0 at $t = 0$. Divide only by $\beta_t$. It is 1 at $t = 0$ and becomes small only near $t = 1$, outside the
-range that the exercise requires.
+You divide by a quantity that is 0 at $t = 0$. Divide only by $\beta_t$, which is 1 there and small only near $t = 1$, outside the required range.
 </details>
 """
 
@@ -455,7 +454,7 @@ r"""
 *Map: data → noise → score → **sampler** → guidance*
 
 To generate an image, start from noise and follow the velocity to $t = 1$. The loop over time is given: `utils.dynamics.Simulator` passes
-`t` and the step size `h` to your step. Both have the shape `(b, 1, …, 1)` with as many axes as `x`, and each sample may have its own values.
+`t` and the step size `h` to your step. Both have the shape `(b, 1, …, 1)` with as many axes as `x`.
 
 **Euler's method** evaluates the velocity at the current point and moves straight on for a time $h$.
 
@@ -530,7 +529,7 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
-**past** the crosses, away from the other classes. They lie so far out, on average, that only one data point in twelve of their class lies farther out. Remember this picture when you look at digits at $w = 10$.
+**past** the crosses, away from the other classes. On average, only one data point in twelve of their class lies farther out. Remember this picture when you look at digits at $w = 10$.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use.
 
@@ -540,9 +539,8 @@ At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w 
 *Map: data → noise → **score** → sampler → guidance*
 
 For two numbers an MLP is enough. A network for images must know both *where* something is (is there a stroke at this pixel?) and *what
-it is part of* (is this the loop of a six?). The **U-Net** computes at three resolutions. On the way down it reduces the resolution and adds
-channels, in the middle it sees the whole image at once, and on the way up it returns to full resolution. At each resolution except the coarsest, a *long skip*
-carries the fine detail across.
+it is part of* (is this the loop of a six?). The **U-Net** computes on three grids. On the way down it halves the grid and adds
+channels, in the middle it sees the whole image at once, and on the way up it doubles the grid again. A *long skip* carries the detail of each finer grid across.
 """
 
 # %%
@@ -553,12 +551,23 @@ print(f"{count_parameters(net):,} parameters")
 
 # %% [markdown]
 r"""
-Two choices differ from many tutorials:
+Three choices differ from many tutorials:
+- **Patches instead of pixels.** The four pixels of each 2×2 patch become four channels of one place (`pixel_unshuffle`), and at the end they become
+  pixels again (`pixel_shuffle`). This makes the finest grid 16×16 and a training step three times faster. On the 32×32 grid GroupNorm and SiLU cost as much as the convolutions, so fewer places save more time than fewer channels.
 - **GroupNorm instead of BatchNorm.** BatchNorm takes mean and variance over the batch, and here a batch mixes times and labels. In sampling it
   uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. With slow and fast waves it can.
 
-Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures` (170 lines with their docstrings). Then answer:
+The next figure compares both networks (part 8 defines the distance).
+"""
+
+# %% role="illustration" hidden="Draw pixels against patches"
+figures.draw_patches()
+plt.show()
+
+# %% [markdown]
+r"""
+Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures`. Then answer:
 
 > ### Exercise 4.5 · Two parts of the U-Net (written)
 > **2 points**, graded by hand · difficulty ●●○○○ · 40 minutes
@@ -570,21 +579,21 @@ Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, the
 
 # %% [markdown] answer="lab4.unet_essay"
 r"""
-**Model answer.** *A residual layer* takes a feature map, for example `(5, 64, 16, 16)`, the time features `(5, 40)` and the label
+**Model answer.** *A residual layer* takes a feature map, for example `(5, 64, 8, 8)`, the time features `(5, 40)` and the label
 embedding `(5, 40)`, and returns a map of the same shape as the first. Time and label become one number for each channel, which is added
 between two convolutions, and the result is added to the input. Without this addition of the input, the gradient would have to pass through every
 convolution, and deep networks train badly. Without the added embeddings the network could not know the time or the class, and
 would learn an average velocity.
 
-*A long skip* carries the map at the end of a level, `(5, 32, 32, 32)` at full resolution, to the level of the same size on the way up,
-where it is added to the upsampled map of the same shape. Without it all detail would have to pass through the 8×8 map in the middle,
+*A long skip* carries the map at the end of a level, `(5, 32, 16, 16)` on the finest grid, to the level of the same size on the way up,
+where it is added to the upsampled map of the same shape. Without it all detail would have to pass through the 4×4 map in the middle,
 and the network could not say at which pixel the noise is. The velocity contains the noise of every single pixel, so images would stay blurred or noisy.
 
 **Rubric.** For each of the two parts: ½ point for input and output with the right shapes, ½ point for a consequence that follows from its role
 (not merely "results get worse"). Other parts: *Fourier features* `(5, 1, 1, 1)` → `(5, 40)`; without them, the network can hardly distinguish nearby times, and
 velocities late in time, which vary quickly, become blurred. *Label embedding* `(5,)` → `(5, 40)`, 11 rows; a bare number would
-claim that 3 lies between 2 and 4. *Downsampling* `(5, 32, 32, 32)` → `(5, 64, 16, 16)`; without it each pixel sees only a small
-neighbourhood, so strokes do not fit together into a digit, and every layer costs as much as at full resolution. *Zero initialisation*: the same shapes in and out; each layer starts as
+claim that 3 lies between 2 and 4. *Downsampling* `(5, 32, 16, 16)` → `(5, 64, 8, 8)`; without it each place sees only a small
+neighbourhood, so strokes do not fit together into a digit, and every layer costs as much as on the finest grid. *Zero initialisation*: the same shapes in and out; each layer starts as
 the identity. Without it the untrained sum of many random layers has a large variance, and early training is unstable.
 """
 
@@ -595,8 +604,8 @@ r"""
 
 *Map: data → noise → **score** → sampler → guidance*
 
-Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes, and it will draw digits that you can read. With a
-GPU you train the full network at 32×32. In both cases we keep a running mean of the weights (`ema`, exponential moving average), because
+Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes; its digits are legible. With a
+GPU you train the full network at 32×32. Both keep a running mean of the weights (`ema`, exponential moving average), because
 single noisy batches disturb the last weights.
 """
 
@@ -625,7 +634,7 @@ def fixed_noise(n: int, size: int = 32, seed: int = 7) -> Tensor:
 
 # %% role="illustration"
 size = budget.pick(full=32, cpu=16)
-settings = budget.pick(full=dict(), cpu=dict(channels=(16, 32, 64), layers=1), ci=dict(channels=(8, 8, 8), layers=1))
+settings = budget.pick(full=dict(), cpu=dict(channels=(16, 32, 64), layers=1, patch=1), ci=dict(channels=(8, 8, 8), layers=1))
 steps = budget.pick(full=8000, cpu=1500, ci=3)
 
 
@@ -647,8 +656,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-The axes are logarithmic: most of the fall takes a hundred steps, and the last thousand gain little, although the samples keep improving. Most of what remains is the part that no
-network can predict. **For a generative model the loss reveals bugs; it does not
+Most of the fall takes a hundred steps. The last thousand gain little, although the samples keep improving: most of what remains no network can predict. **For a generative model the loss reveals bugs; it does not
 measure quality.**
 """
 
@@ -666,7 +674,7 @@ plt.show()
 r"""
 ## The checkpoint
 
-The following parts need a network that was trained for longer, with the same code. With a GPU, the notebook uses your own network instead.
+The following parts need a network that was trained for longer with the same code; with a GPU, they use your own.
 """
 
 # %% role="illustration" hidden="Load the checkpoint"
@@ -686,7 +694,7 @@ r"""
 
 *Map: data → noise → score → sampler → **guidance***
 
-The next figure has eleven columns, one for each digit and one for $\varnothing$. In each column the noise is the same from top to bottom; only $w$ differs.
+In each column of the next figure, one for each digit and one for $\varnothing$, the noise is the same; only $w$ differs.
 
 **Predict, then run.** Which column will not change at all?
 """
@@ -715,7 +723,7 @@ r"""
 - At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels reach ±10 (drawn as ±1). Smaller steps do not
   help: set `euler_steps = 150`, and the picture stays the same. Is the error in the sampler or in the field? Exercise 4.7 asks you.
 
-Do the digits also become more alike? One image of each digit cannot show that. Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same hundred noises.
+Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
 """
 
 # %% role="illustration" hidden="Draw a hundred sevens at two scales"
@@ -822,8 +830,8 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts more than half of the ruined images. And a program that draws one
-perfect picture of each digit again and again would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
+Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts four in ten ruined images. And a program that draws one
+perfect picture of each digit would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
 - **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
   $|m - m'|^2 + \mathrm{tr}\big(C + C' - 2\,(CC')^{1/2}\big)$. It grows with wrong images *and* with missing variety. A dashed line in the next figure shows the distance of as many *real* training images, equally many of each digit.
@@ -845,8 +853,8 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped, with its minimum near $w = 1$**, where the network is conditional and nothing is exaggerated. Below 1, samples belong to the wrong class or to no class. Above
-(up to 10), all belong to the right class but are too clean, too heavy and too similar. Recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
+**The distance is U-shaped, with its minimum near $w = 1.25$**: a little guidance corrects what the network gets wrong at 1. Far below, samples belong to the wrong class or to no class. From 2
+to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
 distance does not reward that: it compares whole sets. The best $w$ depends on your purpose.
 
 ## Labs 3 and 4 side by side
@@ -873,7 +881,7 @@ r"""
 **Model answer.** At $w = 0.5$ the velocity lies halfway between the unconditional and the conditional one. Some noises end in a digit that was not
 requested, so accuracy is low and the distance is large. At $w = 1$ we follow the learned conditional velocity itself: most digits are right and variety is
 that of the data, but the errors of the network show. Between 2 and 5 nearly all samples belong to the right class, and strokes are clean; recall falls
-from .88 at $w = 1$ to .21 at $w = 5$. The distance is smallest at $w = 1$ (0.5) and has doubled by $w = 2$, although all digits are right there, because it also counts missing variety.
+from .86 at $w = 1$ to .17 at $w = 5$. The distance is smallest near $w = 1.25$ (0.2) and more than three times as large at $w = 2$, although all digits are right there, because it also counts missing variety.
 
 The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1$ it lies outside the segment between the two velocities. It is an extrapolation *away from*
 what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, on average farther from the other classes than nine in ten training points. An
@@ -893,7 +901,7 @@ r"""
 # Open exercise · The few-step challenge (no points)
 
 The pictures above used 10 or more evaluations of the guided velocity. Real systems pay for each one. **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
-guided velocity as a function and a number of calls. It may choose its own times, its own $w$, and its own way to combine slopes.
+guided velocity as a function and a number of calls. It may choose its own times, $w$ and way to combine slopes.
 
 The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less means a distance half as
 large. All participants have the same noise and labels: 1,000 images and their own network with a GPU, 200 images and the checkpoint without one. Compare scores of the same kind only.
@@ -958,7 +966,7 @@ they do not end on such an estimate, and some noise stays in the picture.
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 
-Change `my_sampler` in the next cell and run it. To share your result, post the line that it prints last, with your function, where your class keeps its board.
+Change `my_sampler` and run the next cell. To share your result, post its last line and your function where your class keeps its board.
 """
 
 # %% role="illustration"

@@ -38,8 +38,8 @@ SETTINGS = {
 }
 
 ESSAY = """\
-*The skips.* In comes the map of a level of the way down, for 5 images at full size `(5, 32, 32, 32)`; out comes a map
-of the same shape, to which the map of the way up has been added. Without them the details are lost.
+*The skips.* In comes the map of a level of the way down, for 5 images on the finest grid `(5, 32, 16, 16)`; out
+comes a map of the same shape, to which the map of the way up has been added. Without them the details are lost.
 
 *The label embedding.* In come 5 labels, out come 5 rows of numbers, which are learned. Without it I could not ask
 for a seven."""

@@ -8,6 +8,7 @@ import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from solutions import train_lab3
 from tests.exercises.lab3 import oracles
 from tests.utils.test_data import write_cifar
 from utils import captions, data
@@ -15,7 +16,7 @@ from utils.nets import (
     NoiseUNet,
     NoisyDigitClassifier,
 )
-from utils.training import CHECKPOINTS, load_weights
+from utils.training import CHECKPOINTS, load_tensors, load_weights
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,18 @@ def test_the_checkpoints_load_and_know_their_trade(lab, schedule):
         assert float((classifier(x, t).argmax(1) == y).double().mean()) > least
         error = (net(x[:50], t[:50]) - noise[:50]).square().mean()
         assert float(error) < (0.9 if level == 0 else 0.1)
+
+
+def test_the_noise_network_starts_from_the_weights_of_lab_4_that_fit(schedule):
+    net = NoiseUNet(schedule.alpha_bars)
+    before = {name: value.clone() for name, value in net.unet.state_dict().items()}
+    start, (lab4, facts) = train_lab3.from_lab4(net), load_tensors(CHECKPOINTS / "lab4_cfg.safetensors")
+    lab4["y_embedding.weight"] = lab4["y_embedding.weight"][10:]  # the null label
+    other = {"stem.weight", "head.2.weight", "head.2.bias"}  # of patches there, of pixels here
+    assert other == {name for name, value in net.unet.state_dict().items() if value.shape != lab4[name].shape}
+    for name, value in net.unet.state_dict().items():
+        assert torch.equal(value, before[name] if name in other else lab4[name].float()), name
+    assert f"{facts['steps']} steps" in start and all(name in start for name in other)
 
 
 def test_words_steer(lab):

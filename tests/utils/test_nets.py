@@ -17,6 +17,20 @@ from utils.nets import (
 )
 
 
+class First(nn.Module):
+    """Return the first argument."""
+
+    def forward(self, x, *others):
+        return x
+
+
+class Nothing(nn.Module):
+    """Return zeros."""
+
+    def forward(self, x):
+        return torch.zeros_like(x)
+
+
 @pytest.fixture(scope="module")
 def alpha_bars():
     """As long as lab 3's schedule, and as noisy at its end."""
@@ -40,6 +54,20 @@ def test_unet_has_the_size_of_the_text_and_any_label_width():
     assert 1.15e6 < count_parameters(UNet()) < 1.3e6
     net = UNet(channels=(8, 8), layers=1, t_dim=12, y_dim=20, num_labels=5, image_channels=3)
     assert net(torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 1, 1), torch.tensor([0, 4])).shape == (2, 3, 8, 8)
+
+
+@torch.no_grad()
+def test_unet_computes_on_the_grid_of_patches_and_returns_every_pixel_to_its_place():
+    """Where stem and head hand each number of a patch on, the network returns its image."""
+    net = UNet(channels=(8, 8), layers=1, patch=2)
+    grids = []
+    net.stem.register_forward_hook(lambda module, inputs, output: grids.append(inputs[0].shape))
+    x, t, y = torch.randn(2, 1, 8, 12), torch.rand(2, 1, 1, 1), torch.tensor([0, 4])
+    assert net(x, t, y).shape == x.shape and grids == [(2, 4, 4, 6)]
+    net.encoders, net.decoders = nn.ModuleList([First()]), nn.ModuleList([First()])
+    net.head, net.stem = nn.Identity(), nn.Identity()
+    net.down, net.middle, net.up = nn.ModuleList([nn.MaxPool2d(2)]), First(), nn.ModuleList([Nothing()])
+    assert torch.equal(net(x, t, y), x)
 
 
 def test_unet_names_a_wrong_shape():

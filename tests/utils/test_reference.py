@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from autograder import ROOT
 from utils.data import find_mnist, load_digits
+from utils.fallback import stored_table
 from utils.metrics import frechet_distance, in_batches
 from utils.nets import DigitClassifier
-from utils.reference import real_features, real_floors
+from utils.reference import FLOORS, real_features, real_floors
 from utils.training import CHECKPOINTS, load_weights
 
 
@@ -48,3 +50,14 @@ def test_other_digits_are_far_from_them(classifier, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images, _ = load_digits("test")[:]
     assert frechet_distance(in_batches(classifier.features, images), real_features()) > 5
+
+
+@pytest.mark.parametrize("table", ["lab3_sweep", "lab4_sweep"])
+def test_there_is_one_floor(table):
+    """The card of the reference classifier has it; tables, cards and README repeat it."""
+    stored = stored_table(table)
+    assert stored["floor"] == real_floors()[stored["images"]]
+    floors = stored_table("reference_classifier")[FLOORS]
+    assert stored_table("lab4_cfg")[FLOORS] == floors
+    for page in ("README.md", "bench/README.md"):
+        assert floors["1000"] in (ROOT / page).read_text(encoding="utf-8"), page

@@ -15,9 +15,10 @@ from utils.alternative_text import describe
 from utils.data import LabelledImages
 from utils.distributions import GaussianClasses
 from utils.fallback import stored_images, stored_table
-from utils.metrics import Estimate, over_seeds
+from utils.metrics import over_seeds
 from utils.paths import LinearAlpha, LinearBeta
 from utils.plane import MARKERS, draw_arrow, scatter_classes
+from utils.reference import real_floors
 from utils.style import point
 
 NAMES = [*map(str, range(10)), "∅"]  # of the columns: ten digits and the null label
@@ -114,6 +115,39 @@ def draw_digits_loss(history: Sequence[float]) -> plt.Figure:
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     describe("The loss on digits against the training step, with its running mean, on two logarithmic axes.")
     return plt.gcf()
+
+
+def draw_patches() -> plt.Figure:
+    """Draw how good samples get with time for the network on pixels and for the one on patches, from stored results.
+
+    Returns:
+        The figure.
+    """
+    table = stored_table("lab4_patches")
+    settings = table["settings"]
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharex=True)
+    for name, color, marker, dashes in (("pixels", plotting.ORANGE, "s", "--"), ("patches", plotting.BLUE, "o", "-")):
+        curve = table[name]["curve"]
+        seconds = [row["seconds"] for row in curve]
+        look = dict(color=color, marker=marker, linestyle=dashes, label=f"{name}: {curve[-1]['steps']:,} steps")
+        for ax, metric in zip(axes, ("distance", "accuracy")):
+            ax.plot(seconds, [row[metric] for row in curve], **look)
+    axes[0].set(title="Fréchet distance (log scale)", yscale="log")
+    axes[0].yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axes[0].yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes[0].yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axes[0].axhline(real_floors()[settings["images"]], color=plotting.GREY, linestyle=":", linewidth=1.4)
+    above = dict(xytext=(0, 3), textcoords="offset points", ha="left", va="bottom")
+    axes[0].annotate("real images", (0, real_floors()[settings["images"]]), color=plotting.GREY, fontsize=9, **above)
+    axes[1].set(title=f"Conditional accuracy, w = {settings['w']:g}", ylim=(0, 1.03))
+    for ax in axes:
+        ax.set(xlabel="seconds of training on a CPU", xlim=(0, None))
+    axes[1].legend()
+    describe(
+        "Two panels against the seconds of training, each with a line for the network on pixels and one for the "
+        "network on patches: the Fréchet distance on a logarithmic scale, and the accuracy."
+    )
+    return fig
 
 
 def draw_arrows(velocity: Callable[[Tensor, float, int, float], Tensor], classes: GaussianClasses) -> plt.Figure:
@@ -244,19 +278,37 @@ def print_accuracy(accuracy: dict[float, float], images: int) -> None:
         print(f"  w = {w:<5g} {100 * value:5.0f} %{spread}")
 
 
+def nearest_scale(sweep: dict) -> str:
+    """Return the guidance scale with the smallest mean distance.
+
+    Args:
+        sweep: `sweep["by scale"][w]["distance"]` holds one number for each seed.
+
+    Returns:
+        The key of the scale.
+
+    Example:
+        >>> nearest_scale({"by scale": {"1": {"distance": [2.0, 4.0]}, "1.5": {"distance": [1.0, 2.0]}}})
+        '1.5'
+    """
+    return min(sweep["by scale"], key=lambda w: over_seeds(sweep["by scale"][w]["distance"]).value)
+
+
 def print_side_by_side() -> None:
-    """Print what labs 3 and 4 pay and get, from the results stored with their checkpoints."""
-    classifier, free = stored_table("lab3_sweep"), stored_table("lab4_cfg")
-    three = {name: str(over_seeds(values)) for name, values in classifier["by scale"]["4"].items()}
-    texts = free["by guidance scale, 1000 images, 3 seeds, 20 Euler steps"]["1.5"]
-    four = {name: str(Estimate(*map(float, text.split(" ± ")))) for name, text in texts.items()}
+    """Print what labs 3 and 4 pay and get, from the stored results near the best distance of each."""
+    classifier, free = stored_table("lab3_sweep"), stored_table("lab4_sweep")
+    scales = [nearest_scale(classifier), nearest_scale(free)]
+    three, four = (
+        {name: str(over_seeds(values)) for name, values in sweep["by scale"][w].items()}
+        for sweep, w in zip((classifier, free), scales)
+    )
     rows = [
-        ("guidance", "classifier, w = 4", "no classifier, w = 1.5"),
+        ("guidance", f"classifier, w = {scales[0]}", f"no classifier, w = {scales[1]}"),
         ("networks to train", "2", "1"),
         ("knows labels", "classifier only", "the network itself"),
-        ("steps", f"{classifier['ddim steps']} DDIM", "20 Euler"),
+        ("steps", f"{classifier['ddim steps']} DDIM", f"{free['euler steps']} Euler"),
         ("extra cost of a step", "classifier + gradient", "a second call"),
-        ("images, seeds", f"{classifier['images']}, {classifier['seeds']}", "1000, 3"),
+        ("images, seeds", *(f"{sweep['images']}, {sweep['seeds']}" for sweep in (classifier, free))),
         *((name, three[name], four[name]) for name in ("accuracy", "distance", "precision", "recall")),
     ]
     print(f"{'':<22}{'lab 3':<24}lab 4")
