@@ -5,7 +5,7 @@ A submission passes through the packages in this order:
     intake      an LMS's zip -> submitted/STUDENT/LAB/LAB.ipynb -> a repaired `Submission`
     running     a `Task` of code cells -> the sandbox -> a `Run`: outputs and evidence, kept in COURSE/store
     judging     a `Run` -> a `Grade`; points are decided by the verdicts in `exercises/labN/NAME.py`
-    gradebook   nbgrader replays the stored run, judges it once more, and writes COURSE/gradebook.db; this score counts
+    gradebook   the `Grade` and the run's outputs -> nbgrader, which writes COURSE/gradebook.db; this score counts
     feedback    the student's page, the class report, a zip for the LMS
 
 `grading.py` runs these steps for a class. `nbgrader_config.py` puts our preprocessors into nbgrader.
