@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -19,6 +18,8 @@ from autograder.gradebook.extensions import check_extensions, extension_of, read
 from autograder.gradebook.preprocessors import Extensions
 from autograder.gradebook.staging import stage_student
 from autograder.intake.reader import Reader
+from autograder.judging.class_run import StudentRun
+from autograder.judging.grade import Grade
 from tests.intake.archives import notebook
 
 LAB, OTHER = find_lab("lab4"), find_lab("lab3")
@@ -157,7 +158,7 @@ def test_a_submission_time_is_in_utc_or_refused(tmp_path, text, staged, words):
     (own / "x.ipynb").write_bytes(notebook())
     (own / "timestamp.txt").write_text(text)
     with Reader() as reader:
-        entry = SimpleNamespace(student="ada", path=own / "x.ipynb")
+        entry = StudentRun("ada", own / "x.ipynb", grade=Grade(LAB.name, "a release", verdicts={}, manual={}))
         problems = stage_student(LAB, entry, tmp_path / "staged", reader)
     written = tmp_path / "staged" / "ada" / LAB.name / "timestamp.txt"
     assert (written.read_text().strip() if written.exists() else None) == staged

@@ -19,14 +19,16 @@ from autograder.gradebook.nbgrader_process import Inherited, alembic_version
 from autograder.gradebook.record import record_grades
 from autograder.gradebook.supervise import Finished
 from autograder.judging.class_run import ClassRun, StudentRun
+from autograder.judging.grade import Grade
 
 LAB = find_lab("lab4")
+GRADE = Grade(LAB.name, "a release", verdicts={}, manual={})
 
 
 def test_a_page_that_could_not_be_written_is_named(tmp_path, monkeypatch):
     """The scores are recorded, a page is missing, and the instructor is told whose."""
     store = SimpleNamespace(folder=tmp_path / "store")
-    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
+    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=GRADE)])
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     (tmp_path / "autograded" / "ada" / LAB.name).mkdir(parents=True)
 
@@ -91,7 +93,7 @@ def test_a_student_who_stalls_nbgrader_costs_nobody_else_a_page(tmp_path, monkey
     """Also where every page of an earlier run is still there, and where the clock has been set back by a day."""
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     store = SimpleNamespace(folder=tmp_path / "store")
-    students = [StudentRun(name, tmp_path / "a.ipynb", grade=object()) for name in ("ada", "bo", "cy", "dia")]
+    students = [StudentRun(name, tmp_path / "a.ipynb", grade=GRADE) for name in ("ada", "bo", "cy", "dia")]
     class_run = ClassRun(LAB, tmp_path, store, students)
     for name in ("ada", "bo", "cy", "dia"):
         old = tmp_path / "feedback" / name / LAB.name / "x.html"
@@ -111,7 +113,7 @@ def test_a_student_who_stalls_nbgrader_costs_nobody_else_a_page(tmp_path, monkey
 def test_ctrl_c_while_pages_are_written_leaves_nothing_behind(tmp_path, monkeypatch):
     nbformat.write(read_source(LAB), tmp_path / "a.ipynb")
     store = SimpleNamespace(folder=tmp_path / "store")
-    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=object())])
+    class_run = ClassRun(LAB, tmp_path, store, [StudentRun("ada", tmp_path / "a.ipynb", grade=GRADE)])
 
     def interrupted(work, progress):
         assert list(tmp_path.glob(".staged*"))
