@@ -70,9 +70,15 @@ def notebook_to_pdf(notebook: NotebookNode, path: str | Path, title: str, author
         body = pandoc(json.dumps(document), "typst", "json")
         main = folder / "main.typ"
         main.write_text(f"{TEMPLATE.read_text(encoding='utf-8')}\n{body}", encoding="utf-8")
-        compiler = typst.Compiler(str(main), root=str(folder), sys_inputs={"title": title, "author": author})
-        Path(path).write_bytes(compiler.compile(format="pdf"))
-        return int(json.loads(compiler.query("<page-count>", field="value", one=True)))
+        facts = {"title": title, "author": author}
+        compiler = typst.Compiler(str(main), root=str(folder), sys_inputs=facts)
+        pages, warnings = compiler.compile_with_warnings(format="pdf")
+        if any("converge" in warning.message for warning in warnings):
+            # A figure that shrinks moves those after it, and Typst gives up after five rounds. Without, it needs none.
+            compiler = typst.Compiler(str(main), root=str(folder), sys_inputs=facts | {"shrink": "no"})
+            pages = compiler.compile(format="pdf")
+        Path(path).write_bytes(pages)
+        return len(re.findall(rb"/Type\s*/Page\b", pages))
 
 
 def load_typesetters() -> tuple[Callable[[str, str, str], str], Any]:
