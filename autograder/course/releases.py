@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import json
 import os
 import re
@@ -19,6 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import ROOT
+from autograder.course.code_hash import hash_of_folders
 from autograder.course.labs import Lab
 from autograder.course.source import read_source, release_hash
 from autograder.errors import ReleaseError
@@ -77,8 +77,4 @@ def find_release(lab: Lab, release: str) -> NotebookNode:
 
 def utils_hash() -> str:
     """Return a hash of `utils` as it is now: its Python files and the files that they load."""
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "utils").rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    return hash_of_folders("utils")[:12]

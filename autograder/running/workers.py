@@ -6,7 +6,6 @@ A worker with another version of the course would give other grades, so it is re
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
 import threading
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from autograder import ROOT
+from autograder.course.code_hash import hash_of_folders
 from autograder.errors import MachineTooBusy, NoWorkers
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
@@ -30,12 +29,7 @@ _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 @cache
 def course_digest() -> str:
     """Return a hash of the files that decide what a run gives: the package `utils`, and what runs a notebook."""
-    found = hashlib.sha256()
-    for folder in ("utils", "autograder/running"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                found.update(f"{path.relative_to(ROOT)}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+    return hash_of_folders("utils", "autograder/running")
 
 
 @dataclass(frozen=True)
