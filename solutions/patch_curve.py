@@ -34,8 +34,11 @@ CHUNK = 5  # training steps between two looks at the clock
 
 
 def clock(device: torch.device) -> float:
-    """Return wall seconds on a GPU, and this process's CPU seconds elsewhere."""
-    return time.perf_counter() if device.type == "cuda" else time.process_time()
+    """Return the seconds of this device's clock: wall time on a GPU, CPU time elsewhere."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
 
 
 def warm_up(device: torch.device) -> None:
