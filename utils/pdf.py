@@ -27,7 +27,7 @@ from utils.formulas import for_pandoc
 from utils.printed_text import breakable, clean, is_wide_table, join, shorten
 
 TEMPLATE = Path(__file__).with_name("pdf.typ")
-TYPESETTERS = ("pypandoc_binary>=1.14,<2", "typst>=0.13,<1")  # what pip installs
+TYPESETTERS = ("pypandoc_binary>=1.14,<2", "typst>=0.13.4,<1")  # what pip installs
 DOTS = 100  # pixels an inch that a figure is taken to have
 WIDEST, HIGHEST = 180 / 25.4 * 72, 235 / 25.4 * 72  # of a figure, in points
 TOO_LARGE = 4000  # pixels of a side, beyond which a picture is made smaller
