@@ -30,8 +30,8 @@ def draw_unet() -> plt.Figure:
         ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
         ax.text((a[0] + b[0]) / 2 + at[0], (a[1] + b[1]) / 2 + at[1], text, fontsize=8.5, ha="center", va="center")
 
-    draw_patches(ax, -1.0, "x\n(1, 32, 32)")
-    draw_patches(ax, 10.2, "velocity\n(1, 32, 32)")
+    draw_patched_square(ax, -1.0, "x\n(1, 32, 32)")
+    draw_patched_square(ax, 10.2, "velocity\n(1, 32, 32)")
     connect((-0.2, 3.2), (0.95, 3.2), "patches\n(4, 16, 16)", (0.0, 0.42))
     connect((9.05, 3.2), (10.2, 3.2), "patches\n(4, 16, 16)", (0.0, 0.42))
     connect((1.6, 2.35), (2.65, 1.8), "halve", (-0.35, -0.12))
@@ -62,7 +62,7 @@ def draw_unet() -> plt.Figure:
     return fig
 
 
-def draw_patches(ax: plt.Axes, left: float, label: str) -> None:
+def draw_patched_square(ax: plt.Axes, left: float, label: str) -> None:
     """Draw a square of 4×4 pixels that is divided into patches of 2×2, with a label above.
 
     Args:

@@ -83,7 +83,7 @@ class Host:
         return process
 
     def cut(self) -> None:
-        """Unplug the cable: nobody is told that the host is gone."""
+        """Unplug the cable: no other host is told."""
         ip("link", "set", self.cable, "down")
 
     def end(self) -> None:

@@ -49,7 +49,7 @@ def test_untouched_written_answers_get_0_without_manual_grading():
 
 @pytest.fixture(scope="module")
 def dia(course):
-    """A student of the graded course who made one mistake, judged anew."""
+    """A student of the graded course who made one mistake, judged again."""
     class_run = open_class(LAB, course / "submitted", course)
     class_run.students = [entry for entry in class_run.students if entry.student == "dia@uni.edu"]
     judge_class(class_run)
