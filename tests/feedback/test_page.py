@@ -197,8 +197,9 @@ def test_a_tangled_cell_is_rendered_in_linear_time(tangled):
         assert "..<i>" not in page
         return time.process_time() - start
 
-    bare = min(seconds(1) for _ in range(2))
-    assert seconds(8_000) - bare < 10 * max(min(seconds(2_000) for _ in range(2)) - bare, 0.05)
+    # The least of three: what else the machine does makes a measurement longer, and never shorter.
+    bare, short, long = (min(seconds(size) for _ in range(3)) for size in (1, 2_000, 8_000))
+    assert long - bare < 10 * max(short - bare, 0.05)
 
 
 def test_pasted_pictures_are_shown(graded):
