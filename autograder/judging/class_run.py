@@ -6,6 +6,7 @@ The slow part is parallel and resumable; what nbgrader does afterwards replays s
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import re
@@ -37,6 +38,7 @@ UNSAFE = re.compile(
     '[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]' + f"|{INVISIBLE.pattern}|{LINE_ENDS.pattern}|^ | $"
 )
 MAX_REASON = 300  # characters of an error in a problem line
+STUDENTS_A_JUDGE = 20  # a judging process imports for two seconds before it begins, as long as 20 submissions take
 
 
 @dataclass
@@ -218,13 +220,13 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
 
 
 def judge_class(class_run: ClassRun) -> None:
-    """Judge the stored evidence of every student, each within bounds, on all cores. No notebook is run.
+    """Judge the stored evidence of every student, each within bounds, a large class on all cores. No notebook is run.
 
     A student whose notebook could not be run now has a problem already, and gets no grade: the run that is stored, if
     any, is stale, or was made without the sandbox.
     """
     secret = read_secret()
-    workers = min(os.cpu_count() or 1, len(class_run.students))
+    workers = max(1, min(os.cpu_count() or 1, math.ceil(len(class_run.students) / STUDENTS_A_JUDGE)))
     with contextlib.ExitStack() as stack:
         idle: queue.SimpleQueue[BoundedJudging] = queue.SimpleQueue()
         for _ in range(workers):

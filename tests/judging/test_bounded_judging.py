@@ -117,7 +117,6 @@ def test_a_class_is_finished_with_one_student_left_for_a_person(graded, schedule
     class_run = open_class(LAB, course / "submitted", course)
     run_class(class_run, protected=True, scheduler=scheduler)
     monkeypatch.setattr(judge_module, "find_verdict", find_verdict)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)  # with more, a child is replaced by one that knows of no patch
     monkeypatch.setattr(bounded_judging.BoundedJudging.__init__, "__defaults__", (SHORT, True))
     judge_class(class_run)
     first, second, third = class_run.students

@@ -33,6 +33,7 @@ def test_where_the_sandbox_fails_a_run_made_without_it_earns_nothing(lab4, tmp_p
 
 
 def test_a_class_gets_the_same_grades_from_one_judge_and_from_three(lab4, sandbox, tmp_path, monkeypatch):
+    monkeypatch.setattr(class_module, "STUDENTS_A_JUDGE", 1)
     course, graded = make_class(tmp_path, 3), []
     for cores in (1, 3):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
