@@ -36,10 +36,13 @@ sandbox:  ## install bubblewrap (as root, or with sudo)
 demo: $(READY)  ## the main job: release the labs, grade a sample class, feedback and report
 	$(BIN)/python -m autograder demo
 
-test: $(READY)  ## all tests but the slow ones
+test: $(READY)  ## the tests of every commit: all but those in a browser and the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
-test-slow: $(READY)  ## the tests that take minutes each
+test-browser: $(READY)  ## the pages, the explorables, JupyterLab and formgrader in Chromium; first: make browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not slow" $(PYTEST)
+
+test-slow: $(READY)  ## what takes minutes, and every case of what `make test` does with one of each kind
 	$(BIN)/python -m pytest -m slow
 
 test-user: $(READY)  ## the tests of the sandbox as a user who is not root
@@ -82,7 +85,7 @@ bench-grading: $(READY)  ## grading speed against stock nbgrader
 	$(BIN)/python -m bench.bench_grading
 
 screenshots: $(READY)  ## the pictures in docs/images, by the browser tests
-	LAB_SCREENSHOTS=1 $(BIN)/python -m pytest tests/browser
+	LAB_SCREENSHOTS=1 $(BIN)/python -m pytest -m "browser and not slow" tests/browser
 
 browser:  ## install Chromium for the browser tests (as root, or with sudo)
 	@command -v chromedriver >/dev/null || { \
@@ -122,4 +125,4 @@ site: $(READY)  ## the live network, the labs and the docs as static HTML: build
 clean:  ## remove what can be made again; student data stay
 	rm -rf dist build demo *.egg-info .pytest_cache .ruff_cache
 
-.PHONY: bench-check gpu-check help venv sandbox demo test test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean
+.PHONY: bench-check gpu-check help venv sandbox demo test test-browser test-slow test-user constraints wheel-check lab course labs execute release validate validate-full bench bench-grading screenshots browser postgres hooks types site lint clean

@@ -88,6 +88,7 @@ def test_the_walk(copy):
     assert any("log_snr" in cell.source and "NotImplementedError" in cell.source for cell in student.cells)
 
 
+@pytest.mark.slow
 def test_a_new_lab_builds_validates_and_passes_its_tests(copy):
     run(copy, "autograder new lab lab5_latents")
     run(copy, "autograder build lab5")

@@ -9,22 +9,32 @@ import pytest
 from autograder.errors import NotANotebook
 from autograder.intake.opening import open_submission
 from autograder.intake.repair import repair
-from autograder.judging.grade import judge_run, run_submission
+from autograder.judging.grade import judge_run, make_task, run_submission
+from autograder.running.passes import execute_task
 from tests.intake.damages import FULL, LAB, solved
 from tests.robustness.cases import DAMAGES, REJECTED
 
 SECRET = b"a secret"
 
 
+@pytest.fixture(scope="module")
+def runs():
+    """The runs of this file by what was run: what a repair restores runs once, as in the store of a course."""
+    return {}
+
+
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_costs_only_what_is_gone(name, sandbox, tmp_path):
+def test_damage_costs_only_what_is_gone(name, runs, sandbox, tmp_path):
     case = DAMAGES[name]
     notebook = solved()
     case.damage(notebook)
     path = tmp_path / "submission.ipynb"
     path.write_text(json.dumps(notebook), encoding="utf-8")
     submission = open_submission(path, LAB)
-    grade = judge_run(submission, run_submission(submission, sandbox, SECRET), SECRET)
+    task = make_task(submission, SECRET)
+    if task.digest not in runs:
+        runs[task.digest] = execute_task(task, sandbox)
+    grade = judge_run(submission, runs[task.digest], SECRET)
     said = " ".join(
         [*grade.repairs, *grade.problems, *(f.message for v in grade.verdicts.values() for f in v.findings)]
     )

@@ -92,18 +92,12 @@ def test_the_command_prints_the_promised_json(tmp_path, sandbox):
     "content",
     ["", "not json", "{}", '{"cells": []}', '{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'],
 )
-def test_a_file_that_is_no_notebook_of_the_course_exits_with_2(tmp_path, content):
+def test_a_file_that_is_no_notebook_of_the_course_exits_with_2(tmp_path, content, capsys):
     path = tmp_path / "thing.ipynb"
     path.write_text(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "autograder", "grade-one", str(path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=with_root(),
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert main(["grade-one", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "Traceback" not in said
 
 
 def test_an_error_of_our_own_is_not_taken_for_bad_input(monkeypatch, capsys):

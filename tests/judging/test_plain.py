@@ -64,6 +64,7 @@ def course(tmp_path_factory):
     return lab, folder, students
 
 
+@pytest.mark.slow
 def test_both_ways_grade_alike(course, sandbox):
     from nbgrader.api import Gradebook
 
@@ -79,6 +80,7 @@ def test_both_ways_grade_alike(course, sandbox):
     assert plain["blank"] == 0 and 0 < plain["inverted"] < plain["perfect"]
 
 
+@pytest.mark.slow
 def test_students_get_what_nbgraders_own_command_makes(course):
     """The builder takes nbgrader's steps one by one, without its start."""
     lab, folder, _ = course

@@ -112,7 +112,9 @@ def test_an_odd_output_does_not_end_the_run(source, sandbox):
     assert odd[0]["data"]["text/plain"] == "seen" and after[0]["text"] == "after\n"
 
 
-@pytest.mark.parametrize("lab", labs(), ids=lambda lab: lab.short)
+@pytest.mark.parametrize(
+    "lab", [pytest.param(lab, id=lab.short, marks=[pytest.mark.slow] * (lab != labs()[-1])) for lab in labs()]
+)
 def test_instructor_notebooks_run_alike(lab, sandbox, tmp_path, monkeypatch):
     """All that grading runs of each lab: definitions, answers and the cells around them. No MNIST in either place."""
     monkeypatch.delenv("LAB_DATA", raising=False)

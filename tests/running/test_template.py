@@ -60,27 +60,30 @@ def test_a_template_that_was_changed_is_replaced_with_a_sentence(needs_bubblewra
             assert after == before
 
 
+LEFT = {
+    "a closed connection": (
+        "import socket\ns = socket.create_server(('127.0.0.1', 5000))\n"
+        "c = socket.create_connection(('127.0.0.1', 5000))\na, _ = s.accept(); a.close(); c.close()",
+        "network",
+    ),
+    "a count of packets": (
+        "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
+        "for _ in range(42): s.sendto(b'x', ('127.0.0.1', 9))\ns.close()",
+        "network",
+    ),
+    "an attribute of a folder": ("import os; os.setxattr('/dev/shm', 'user.mark', b'x')", "files in memory"),
+    "a flag of a folder": (
+        "import fcntl, os\nf = os.open('/dev/shm', os.O_RDONLY)\n"
+        "fcntl.ioctl(f, 0x40086602, (0x40).to_bytes(8, 'little'))  # FS_NODUMP_FL",
+        "files in memory",
+    ),
+}
+EVERY_TIME = ("a closed connection", "a flag of a folder")  # one of each kind: each costs a new template
+
+
 @pytest.mark.parametrize(
     ("leaves", "what"),
-    [
-        (
-            "import socket\ns = socket.create_server(('127.0.0.1', 5000))\n"
-            "c = socket.create_connection(('127.0.0.1', 5000))\na, _ = s.accept(); a.close(); c.close()",
-            "network",
-        ),
-        (
-            "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
-            "for _ in range(42): s.sendto(b'x', ('127.0.0.1', 9))\ns.close()",
-            "network",
-        ),
-        ("import os; os.setxattr('/dev/shm', 'user.mark', b'x')", "files in memory"),
-        (
-            "import fcntl, os\nf = os.open('/dev/shm', os.O_RDONLY)\n"
-            "fcntl.ioctl(f, 0x40086602, (0x40).to_bytes(8, 'little'))  # FS_NODUMP_FL",
-            "files in memory",
-        ),
-    ],
-    ids=["a closed connection", "a count of packets", "an attribute of a folder", "a flag of a folder"],
+    [pytest.param(*case, id=name, marks=[pytest.mark.slow] * (name not in EVERY_TIME)) for name, case in LEFT.items()],
 )
 def test_what_outlives_the_processes_of_a_run_replaces_the_template(leaves, what, sandbox, caplog):
     with caplog.at_level(logging.WARNING):

@@ -5,7 +5,8 @@ Comments below the docstring describe how it is used:
 - `# expect: KIND`: "nothing gained" (default), "hang", "limit", or "own test" for attacks with a test of their own;
 - `# place: PLACE`: "before" the answers (default), in the cell of an "answer", or "after" all cells;
 - `# uses: forge`: the source of `forge.py` is put before it;
-- `# reported: WORDS`: these words are in a problem of the grade.
+- `# reported: WORDS`: these words are in a problem of the grade;
+- `# takes: long`: it hangs or makes a new template necessary, as others do: `make test-slow` runs it, and not CI.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FIELD = re.compile(r"^# (expect|place|uses|reported): (.+)$", re.M)
+FIELD = re.compile(r"^# (expect|place|uses|reported|takes): (.+)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Attack:
     expect: str = "nothing gained"
     place: str = "before"
     reported: str = ""
+    takes: str = "seconds"
 
 
 def load(name: str) -> Attack:

@@ -32,9 +32,9 @@ LOSS = "lab4_cfg_train_loss"
 def box(needs_bubblewrap):
     """A sandbox with short time limits, because many attacks hang on purpose."""
     limits = Limits(
-        cell_s=6,
-        notebook_s=20,
-        submission_s=120,
+        cell_s=3,
+        notebook_s=8,
+        submission_s=60,
         memory_bytes=1024 * MIB,
         scratch_bytes=64 * MIB,
         socket_bytes=64 * MIB,
@@ -88,13 +88,14 @@ def honest(box):
 
 def by_name(attacks):
     """Return a decorator that runs a test for each attack."""
-    return pytest.mark.parametrize("attack", attacks, ids=lambda attack: attack.name)
+    cases = [pytest.param(a, id=a.name, marks=[pytest.mark.slow] * (a.takes == "long")) for a in attacks]
+    return pytest.mark.parametrize("attack", cases)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_every_attack_says_what_it_tries(attack):
     assert attack.description.endswith(".") and "\n" not in attack.description and attack.source
-    assert attack.expect in ("nothing gained", "hang", "limit", "own test")
+    assert attack.expect in ("nothing gained", "hang", "limit", "own test") and attack.takes in ("seconds", "long")
 
 
 @by_name(expecting("nothing gained"))

@@ -37,12 +37,13 @@ def automatic(lab):
     return [entry for entry in load(lab.short) if not entry.manual]
 
 
-def test_public_findings_say_little_and_not_the_answer(lab, solved_lab):
-    """A dozen wrong answers to each exercise. The kill matrix looks at all hidden findings."""
+@pytest.mark.parametrize("few", [3, pytest.param(12, marks=pytest.mark.slow)])
+def test_public_findings_say_little_and_not_the_answer(few, lab, solved_lab):
+    """On a few wrong answers to each exercise. The kill matrix looks at all hidden findings."""
     answers, statement, bad = answers_of(lab), statement_of(lab), []
     wrong = [task.mutant for task in plan(lab) if not task.mutant.right]
-    dozens = [[m for m in wrong if m.exercise == name] for name in answers]
-    for mutant in (m for dozen in dozens for m in random.Random(lab.short).sample(dozen, min(12, len(dozen)))):
+    by_exercise = [[m for m in wrong if m.exercise == name] for name in answers]
+    for mutant in (m for some in by_exercise for m in random.Random(lab.short).sample(some, min(few, len(some)))):
         entry = find(mutant.exercise)
         try:
             namespace = namespace_of(solved_lab(lab), mutant)
@@ -184,7 +185,7 @@ def test_a_gradient_that_cancels_is_no_mistake():
     tasks = [
         task for task in plan(find_lab("lab3")) if task.mutant.exercise == "lab3.classifier_loss" and task.mutant.right
     ]
-    rows = [row_of(replace(task, first=3730, challenges=1)) for task in tasks]
+    rows = [row_of(replace(task, first=3730, challenges=1)) for task in tasks[:6]]
     assert len(rows) > 5 and all(row.ok for row in rows), [row.misses for row in rows if not row.ok]
 
 

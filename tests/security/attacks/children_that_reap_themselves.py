@@ -1,6 +1,7 @@
 """Compute in short-lived children whose processor time nobody inherits, so that no clock counts it."""
 # expect: hang
 # place: answer
+# takes: long
 
 import os
 import signal

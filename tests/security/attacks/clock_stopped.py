@@ -1,6 +1,7 @@
 """Stop all own processes with a signal, so that no clock of processor time runs."""
 # expect: hang
 # place: answer
+# takes: long
 
 import os
 import signal

@@ -1,6 +1,7 @@
 """Compute and sleep in turn, so that neither clock alone runs out soon."""
 # expect: hang
 # place: answer
+# takes: long
 
 import time
 

@@ -1,6 +1,7 @@
 """Fill the buffers of many connections to oneself."""
 # expect: limit
 # reported: more sockets
+# takes: long
 
 import socket
 import time

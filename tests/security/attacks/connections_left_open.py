@@ -1,4 +1,5 @@
 """Leave half-closed connections behind, which outlive their processes and keep ports from the next submission."""
+# takes: long
 
 import socket
 

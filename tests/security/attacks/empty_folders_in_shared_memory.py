@@ -1,6 +1,7 @@
 """Create folders without end in the shared memory."""
 # expect: limit
 # reported: more files
+# takes: long
 
 import os
 

@@ -1,4 +1,5 @@
 """Display 20,000 objects."""
+# takes: long
 
 from IPython.display import display
 

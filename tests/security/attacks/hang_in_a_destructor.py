@@ -1,6 +1,7 @@
 """Loop without end in the destructor of an object."""
 # expect: hang
 # place: answer
+# takes: long
 
 
 class D:

@@ -1,4 +1,5 @@
 """Hide a process from the grader: forbid to read it, by a call and by a program that nobody may read."""
+# takes: long
 
 import ctypes
 import mmap

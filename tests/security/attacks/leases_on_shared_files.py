@@ -1,4 +1,5 @@
 """Lease files of the course, which the grader and all other submissions read, so that they wait for 45 seconds each."""
+# takes: long
 
 import fcntl
 import os

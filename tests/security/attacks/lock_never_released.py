@@ -1,6 +1,7 @@
 """Wait for a lock that nobody releases: no processor time is used."""
 # expect: hang
 # place: answer
+# takes: long
 
 import threading
 

@@ -1,6 +1,7 @@
 """Map 65,000 single pages in each of many processes: the kernel's record of each is larger than what is counted."""
 # expect: limit
 # reported: more memory
+# takes: long
 
 import ctypes
 import os

@@ -1,5 +1,6 @@
 """Announce new cells again and again, so that the clock of a cell never runs out."""
 # uses: forge
+# takes: long
 
 import threading
 import time

@@ -1,4 +1,5 @@
 """Slow down the process that later submissions are forked from: priority, scheduling class, processors, disks."""
+# takes: long
 
 import ctypes
 import os
