@@ -25,11 +25,12 @@ from torchvision.transforms import functional as pil
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
 from bench.check import an_image
+from solutions.digit_quality import digit_quality, reference_classifier
 from solutions.patch_curve import clock
 from solutions.train_lab4 import NULL
 from utils.data import LabelledImages, load_digits
-from utils.metrics import frechet_distance, in_batches
-from utils.nets import DigitClassifier, UNet
+from utils.metrics import in_batches
+from utils.nets import UNet
 from utils.paths import LinearAlpha, LinearBeta
 from utils.reference import real_features
 from utils.runtime import current_device, fast_bf16, seed_everything
@@ -167,8 +168,7 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, until: 
 
     Measured each time that the training has grown by the root of 2, until the accuracy is reached or the time is spent.
     """
-    reference_classifier = DigitClassifier().to(device)
-    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    classifier = reference_classifier(device)
     test = load_digits("test", device=device)[:][0]
     table: dict[str, list[dict]] = {}
     for name, way in ways.items():
@@ -186,21 +186,18 @@ def curve(ways: dict[str, Recipe], device: torch.device, seconds: float, until: 
                 nn.functional.interpolate(test, way.size, mode="area"), 32, mode="bilinear"
             )
             x = nn.functional.interpolate(x, 32, mode="bilinear") if way.size != 32 else x
-            features = in_batches(reference_classifier.features, x)
-            hit = (reference_classifier.head(features).argmax(1) == labels).double().mean()
-            distance = frechet_distance(
-                features, in_batches(reference_classifier.features, reference if way.size != 32 else test)
-            )
+            real = in_batches(classifier.features, reference if way.size != 32 else test)
+            found = digit_quality(classifier, x, labels, real)
             rows.append(
                 {
                     "seconds": round(spent, 1),
                     "steps": way.steps,
-                    "accuracy": round(float(hit), 3),
-                    "distance": round(distance, 2),
+                    "accuracy": round(found.accuracy, 3),
+                    "distance": round(found.distance, 2),
                 }
             )
             print(f"  {name}: {rows[-1]}", flush=True)
-            if hit >= until:
+            if found.accuracy >= until:
                 break
         table[name] = rows
     return table
@@ -211,20 +208,18 @@ def quality(lab: dict, device: torch.device, images: int, w: float = 2.0) -> dic
 
     `speed` measures what the steps cost, because the plain rendering has another network.
     """
-    reference_classifier = DigitClassifier().to(device)
-    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    classifier = reference_classifier(device)
     data, result = load_digits("train", device=device), {}
     way = Recipe("ours", lab, data, UNet(), device, 1, 1e-3, fast=True)
     load_weights(way.net, CHECKPOINTS / "lab4_cfg.safetensors")
     way.mean = None
     for name, steps in (("plain", EULER["plain"]), ("ours", FEW)):
         x, labels = way.sample(images, steps, w)
-        features = in_batches(reference_classifier.features, x)
-        hit = (reference_classifier.head(features).argmax(1) == labels).double().mean()
+        found = digit_quality(classifier, x, labels, real_features(device))
         result[name] = {
             "Euler steps": steps,
-            "accuracy": round(float(hit), 4),
-            "distance": round(frechet_distance(features, real_features(device)), 3),
+            "accuracy": round(found.accuracy, 4),
+            "distance": round(found.distance, 3),
         }
         print(f"  sampling the checkpoint, {images} images, w = {w:g}, {name}: {result[name]}", flush=True)
     return result | {"images": images, "guidance scale": w}

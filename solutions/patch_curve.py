@@ -16,9 +16,9 @@ import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from solutions.digit_quality import digit_quality, reference_classifier
 from solutions.train_lab4 import NULL
 from utils.data import load_digits
-from utils.metrics import frechet_distance, in_batches
 from utils.nets import DigitClassifier, UNet, count_parameters
 from utils.paths import LinearAlpha, LinearBeta
 from utils.reference import real_features
@@ -88,12 +88,12 @@ class Contestant:
         noise = torch.randn(images, 1, 32, 32, generator=torch.Generator().manual_seed(1000)).to(self.device)
         labels = torch.arange(10, device=self.device).repeat(images // 10)
         x = self.lab["sample_digits"](self.trainer.model, noise, labels, SETTINGS["w"], SETTINGS["euler steps"])
-        features = in_batches(classifier.features, x)
+        quality = digit_quality(classifier, x, labels, real_features(self.device))
         self.row["curve"].append({
             "seconds": round(self.row["seconds"], 1),
             "steps": self.row["steps"],
-            "accuracy": round(float((classifier.head(features).argmax(1) == labels).double().mean()), 3),
-            "distance": round(frechet_distance(features, real_features(self.device)), 3),
+            "accuracy": round(quality.accuracy, 3),
+            "distance": round(quality.distance, 3),
         })  # fmt: skip
 
 
@@ -105,8 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="seconds of training")
     args = parser.parse_args(arguments)
     device, lab = current_device(), SolvedLab(find_lab("lab4")).namespace
-    classifier = DigitClassifier().to(device)
-    load_weights(classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    classifier = reference_classifier(device)
     state = args.runs / "lab4_patches.json"
     table = json.loads(state.read_text()) if state.exists() else {}
     if not table:

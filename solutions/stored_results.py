@@ -19,9 +19,10 @@ import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from solutions.digit_quality import digit_quality, reference_classifier
 from utils.data import load_digits
 from utils.fallback import stored_table
-from utils.metrics import frechet_distance, in_batches, precision_recall
+from utils.metrics import in_batches, precision_recall
 from utils.nets import DigitClassifier, NoiseUNet, NoisyDigitClassifier, UNet
 from utils.reference import real_floors
 from utils.runtime import current_device
@@ -60,9 +61,8 @@ def lab4_sampler(steps: int) -> tuple[Sampler, dict]:
 def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, images: int, seeds: int) -> None:
     """Fill the table, one (scale, seed) at a time."""
     device = current_device()
-    reference_classifier = DigitClassifier().to(device)
-    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
-    reference = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
+    classifier = reference_classifier(device)
+    reference = in_batches(classifier.features, load_digits("test", device=device)[:][0])
     key = facts | {"images": images, "seeds": seeds}
     table = json.loads(out.read_text()) if out.exists() else {}
     if {name: table.get(name) for name in key} != key:
@@ -73,10 +73,10 @@ def sweep(sample: Sampler, facts: dict, scales: Sequence[float], out: Path, imag
         row = table["by scale"].setdefault(f"{w:g}", {"accuracy": [], "distance": [], "precision": [], "recall": []})
         for seed in range(len(row["recall"]), seeds):
             noise = torch.randn(images, 1, 32, 32, generator=torch.Generator().manual_seed(1000 + seed))
-            features = in_batches(reference_classifier.features, sample(noise, labels, w))
-            near = precision_recall(reference[:: len(reference) // images][:images], features)
-            row["accuracy"].append(float((reference_classifier.head(features).argmax(1) == labels).double().mean()))
-            row["distance"].append(frechet_distance(features, reference))
+            quality = digit_quality(classifier, sample(noise, labels, w), labels, reference)
+            near = precision_recall(reference[:: len(reference) // images][:images], quality.features)
+            row["accuracy"].append(quality.accuracy)
+            row["distance"].append(quality.distance)
             row["precision"].append(near[0])
             row["recall"].append(near[1])
             out.write_text(json.dumps(table, indent=1) + "\n")

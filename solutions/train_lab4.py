@@ -16,8 +16,9 @@ import torch
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import SolvedLab
+from solutions.digit_quality import digit_quality, reference_classifier
 from utils.data import load_digits
-from utils.metrics import frechet_distance, in_batches, over_seeds
+from utils.metrics import in_batches, over_seeds
 from utils.nets import DigitClassifier, UNet, count_parameters
 from utils.paths import LinearAlpha, LinearBeta
 from utils.reference import FLOORS
@@ -31,7 +32,7 @@ NULL = 10
 def evaluate(
     lab: dict,
     net: torch.nn.Module,
-    reference_classifier: DigitClassifier,
+    classifier: DigitClassifier,
     real: torch.Tensor,
     device: torch.device,
     scales: list[float],
@@ -53,9 +54,9 @@ def evaluate(
             with torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device)):
                 parts = zip(noise.split(100), labels.split(100))
                 x = torch.cat([simulator.simulate(n, grid, y=y) for n, y in parts]).float()
-            features = in_batches(reference_classifier.features, x)
-            hits.append(float((reference_classifier.head(features).argmax(1) == labels).double().mean()))
-            distances.append(frechet_distance(features, real))
+            quality = digit_quality(classifier, x, labels, real)
+            hits.append(quality.accuracy)
+            distances.append(quality.distance)
         table[f"{w:g}"] = {"accuracy": str(over_seeds(hits)), "Frechet distance": str(over_seeds(distances))}
     net.train(was_training)
     return table
@@ -85,10 +86,9 @@ def main(arguments: list[str] | None = None) -> None:
     data = load_digits("train", device=device)
     path = lab["GaussianConditionalPath"](data, (1, 32, 32), LinearAlpha(), LinearBeta()).to(device)
     net = UNet()
-    reference_classifier = DigitClassifier().to(device)
-    load_weights(reference_classifier, CHECKPOINTS / "reference_classifier.safetensors")
+    classifier = reference_classifier(device)
     reference_card = json.loads((CHECKPOINTS / "reference_classifier.json").read_text())
-    real = in_batches(reference_classifier.features, load_digits("test", device=device)[:][0])
+    real = in_batches(classifier.features, load_digits("test", device=device)[:][0])
     trainer = lab["CFGTrainer"](path, net, 0.1, NULL)
     resume, log = args.runs / f"{args.out.stem}.resume", args.runs / f"{args.out.stem}.log.jsonl"
 
@@ -107,9 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"{torch.get_num_threads()} thread(s)",
             "seconds": round(trainer.seconds),
             "sampler": f"Euler, {euler} uniform steps; {images} images, as many of each digit; {seeds} seed(s)",
-            "by guidance scale": evaluate(
-                lab, weights, reference_classifier, real, device, scales, seeds, images, euler
-            ),
+            "by guidance scale": evaluate(lab, weights, classifier, real, device, scales, seeds, images, euler),
             FLOORS: reference_card[FLOORS],
         }
 

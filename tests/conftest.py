@@ -28,7 +28,7 @@ from autograder.running.sandbox import Sandbox
 from tests.shared import made_once
 
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
-MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser"}
+MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser", "site": "browser"}
 # Files whose tests take long and share nothing. The tests of any other file stay in one process.
 SPLIT = ("docs/test_contributing.py", "course/test_notebooks.py", "validation/test_kill_matrix.py")
 # Files that judge thousands of answers, which takes twice as long while lines are counted. Others cover the same code.

@@ -49,6 +49,7 @@ def test_mutants_of_a_misspelt_exercise_are_a_miss(monkeypatch, capsys):
     assert f"there is no wrong answer to {DRIFT}" in said
 
 
+@pytest.mark.slow
 def test_all_is_well_without_gaps(capsys):
     assert main(FEW) == 0
     assert "answers, 0 misses, 0 'check passes, grader gives 0', 0 that depend on" in capsys.readouterr().out

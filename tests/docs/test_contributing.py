@@ -63,6 +63,7 @@ def replace_after(path: Path, marker: str, block: str, drop: str = "") -> None:
     path.write_text(f"{kept}{block}", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_walk(copy):
     scaffold, *proof = COMMANDS
     assert scaffold.startswith("autograder new exercise") and len(BLOCKS) == 5

@@ -103,6 +103,7 @@ def test_a_leaked_answer_and_a_broken_link_are_found(site, tmp_path):
     assert "font.css from elsewhere" in problems and "#here" not in problems and len(problems.split(" | ")) == 4
 
 
+@pytest.mark.slow
 def test_the_live_network_has_the_velocities_of_the_checkpoint(tmp_path):
     runtime = pytest.importorskip("onnxruntime", reason="the site's extra is not installed")
     pytest.importorskip("onnxscript", reason="the site's extra is not installed")

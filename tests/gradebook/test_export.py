@@ -128,6 +128,7 @@ def feedback(export, tmp_path, submitted: dict[str, bytes]) -> dict[str, bytes]:
         return {name: back.read(name) for name in back.namelist()}
 
 
+@pytest.mark.slow
 def test_moodle_gets_feedback_pages_in_its_own_folders(export, tmp_path, capsys):
     folders = ("lovelaceada_101_assignsubmission_file/", "lovelaceada_101_assignsubmission_file_/")
     for prefix in (*folders, "lovelaceada_101_assignsubmission_file_"):
@@ -228,6 +229,7 @@ def test_grades_are_readable_for_their_owner_only_also_in_a_file_that_existed(tm
     assert (tmp_path / "grades.csv").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_postgres_as_gradebook(postgres, course, scheduler, tmp_path, monkeypatch):
     """The same class on a real server: equal scores, manual grades kept by a regrade, and the password never shown."""
     copy = tmp_path / "course"

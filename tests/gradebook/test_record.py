@@ -153,6 +153,7 @@ def print_file(descriptor):
     print(os.readlink(f"/proc/self/fd/{descriptor}"))
 
 
+@pytest.mark.slow
 def test_the_version_of_a_new_gradebook_is_nbgraders_own():
     from nbgrader.api import get_alembic_version
 

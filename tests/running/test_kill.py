@@ -103,7 +103,7 @@ def kill_at(stage, words, course, finished):
 @pytest.mark.parametrize(
     ("students", "stages", "workers"),
     [
-        pytest.param(4, STAGES, 1, id="2 kills"),
+        pytest.param(4, STAGES, 1, id="2 kills", marks=pytest.mark.slow),
         pytest.param(20, MANY_STAGES, 2, id="20 kills", marks=pytest.mark.slow),  # the same, for minutes
     ],
 )

@@ -147,6 +147,7 @@ def test_a_finished_run_is_loaded_and_an_unfinished_one_is_told(answers, finishe
         load_run("consistency", answers, finished)
 
 
+@pytest.mark.slow
 def test_analyse_takes_what_is_finished_and_says_what_is_missing(answers, finished, tmp_path, capsys, monkeypatch):
     small = analysis.measure
     monkeypatch.setattr(analysis, "measure", lambda e, **_: small(e, states=60, grid=6, frames=2))

@@ -65,6 +65,7 @@ def test_a_killed_training_continues_to_the_same_weights(undisturbed, tmp_path):
     assert resumed == undisturbed
 
 
+@pytest.mark.slow
 def test_without_the_file_it_starts_again(undisturbed, tmp_path):
     assert start(tmp_path).wait(120) == 0
     again = json.loads((tmp_path / "result.json").read_text())

@@ -52,6 +52,7 @@ def test_every_set_up_cell_names_the_address_that_is_set_once(lab):
     assert f'wheel = "{wheel_address()}"' in setup_cell(lab)
 
 
+@pytest.mark.slow
 def test_on_a_bare_machine_it_installs_the_wheel(machine, tmp_path):
     assert release(tmp_path / "release")
     wheel = next((tmp_path / "release").glob("*.whl"))
