@@ -197,9 +197,10 @@ def test_a_tangled_cell_is_rendered_in_linear_time(tangled):
         assert "..<i>" not in page
         return time.process_time() - start
 
-    # The least of three: what else the machine does makes a measurement longer, and never shorter.
-    bare, short, long = (min(seconds(size) for _ in range(3)) for size in (1, 1_500, 6_000))
-    assert long - bare < 10 * max(short - bare, 0.05)
+    # The least of three, taken in turn: for a while, other work on the machine makes measurements longer.
+    rounds = [[seconds(size) for size in (1, 1_500, 6_000)] for _ in range(3)]
+    bare, short, long = (min(times) for times in zip(*rounds, strict=True))
+    assert long - bare < 10 * max(short - bare, 0.05), rounds
 
 
 def test_pasted_pictures_are_shown(graded):
