@@ -80,6 +80,17 @@ def test_a_page_has_no_serious_fault_of_accessibility_and_fits_a_phone(browser, 
     assert found == []
 
 
+@pytest.mark.parametrize("width", [1200, 1100, 1024, 900, 800, 600])
+def test_a_page_fits_a_window_of_any_width(browser, site, width):
+    """Between a laptop and a phone, the contents stand beside the text, or are folded away."""
+    try:
+        for name in ("index.html", GUIDES[0].replace(".md", ".html")):
+            axe.show(browser, (site / name).as_uri(), width, "light")
+            assert axe.sideways(browser) <= 0, name
+    finally:
+        axe.reset(browser)
+
+
 def test_these_are_all_pages(site):
     written = {str(path.relative_to(site)) for path in site.rglob("*.html")}
     assert written - set(PAGES) == {"genindex.html", "search.html"}, "pages of Sphinx's own"
