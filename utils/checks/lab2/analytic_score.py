@@ -164,6 +164,7 @@ TOLERANCES = {torch.float64: 2e-8, torch.float32: 2e-3}
 FEWER_COPIES = 1e-6  # at much noise: seven periodic copies are enough
 SINGLE_TINY = 2e-2  # where float32 rounds exponents of thousands
 KNOWN_TOLERANCE = 1e-4
+PULL_OF_THE_OTHER_ORDER = 80.0  # on the second atom at `edge`: (0.25 - 0.05) / 0.0025
 MOST_ROUNDED = 0.7  # of the numbers of a float64 score that float32 can hold; beside zeros and simple fractions, none
 
 
@@ -187,10 +188,17 @@ def check_known(judge: Judge, run: str) -> None:
     if run == "near" and judge.close(actual, ratio * expected, KNOWN_TOLERANCE):
         judge.require(ratio > 0, "points_downhill", f"{seen}There your score points away from the atoms' places.")
         far = "far_" if not 0.15 < ratio < 4 else ""
+        why = "What is the variance of data and noise together, and how often does it divide?"
         judge.fail(
             f"{far}too_large" if ratio > 1 else f"{far}too_small",
-            f"{seen}There your score has the right direction, and its size is {ratio:.6g} times the right one. What is "
-            "the variance of data and noise together, and how often does it divide?",
+            f"{seen}There your score has the right direction, and its size is {ratio:.6g} times the right one. "
+            f"{'That is sigma: return the score itself.' if math.isclose(ratio, sigma, rel_tol=1e-3) else why}",
+        )
+    if run == "edge" and abs(float(actual[1]) - PULL_OF_THE_OTHER_ORDER) < 0.1:
+        judge.fail(
+            "orders_differ_by_atom",
+            f"{seen}There your first atom follows the first order and your second atom the second one. Both belong to "
+            "one order: what is the weight of an order, for the two atoms together?",
         )
     words = {
         "near": "Does the other order, which is far away, pull there as well?",

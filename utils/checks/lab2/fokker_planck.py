@@ -260,7 +260,8 @@ def check_toy(judge: Judge, run: str) -> None:
         judge.fail(
             f"{run}_factor",
             f"{seen}Yours is a multiple of the right one that differs from sample to sample, from "
-            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. Look at the factor that depends on sigma.",
+            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. Look at the factor that depends on sigma, "
+            "and at the power of the score.",
         )
     if judge.close(actual.abs(), expected.abs(), ROUNDING):
         judge.fail(f"{run}_sign_lost", f"{seen}Yours has the right size in every place, but not the right sign.")

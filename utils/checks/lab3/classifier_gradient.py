@@ -298,7 +298,7 @@ def require_rows(judge: Judge, gradient: Tensor) -> None:
         abs(low - 1) < 1e-3 and abs(high - 1) < 1e-3,
         "wrong_length",
         f"Your gradient has the right direction, but its length is between {low:.3g} and {high:.3g} times the right "
-        "one, by sample.",
+        "one, by sample. Is it the gradient of the probability, or of its logarithm?",
     )
 
 
