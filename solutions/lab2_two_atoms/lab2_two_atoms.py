@@ -62,10 +62,10 @@ r"""
 |---|---|---|
 | $t$ | `t`, shape `(b, 1)` | time. **The data are at $t = 0$, most noise is at $t = 1$.** Sampling runs backwards |
 | $x = (x_1, x_2)$ | `x`, shape `(b, 2)` | the places of the two atoms, each in $[0, 1)$; place 1 is place 0 again |
-| $x_0$ | `x0` | a state without noise |
+| $x_0$ | `x0` | a state of the data, before noise is added |
 | $\sigma_d = 0.01$ | `sigma_d` | the standard deviation of each atom in the data |
-| $\sigma(t)$ | `sigma`, shape `(b, 1)` | the standard deviation of the noise at time $t$, from 0.001 to 0.2 (to 0.5 in part 7) |
-| $K(u;\, S)$ | | a Gaussian wrapped around the ring; $S^2 = \sigma_d^2 + \sigma^2$ is the variance of data plus noise |
+| $\sigma(t)$ | `sigma`, shape `(b, 1)` | the standard deviation of the noise at time $t$, from 0.001 (a little noise remains at $t = 0$) to 0.2 (to 0.5 in part 7) |
+| $K(u;\, S)$ | | a Gaussian wrapped around the ring; for a state, the product over its atoms. $S^2 = \sigma_d^2 + \sigma^2$ is the variance of data plus noise |
 | $k$ | `IMAGES`, a tuple | the number of a periodic copy, from $-5$ to 5 |
 | $P$, $\mu^P$ | `CENTRES` $= (0.25, 0.75)$ for $P = 1$ | one of the two orders of the atoms, and their centres in that order |
 | $s_t(x)$ | `score` | the score, $\nabla_x \log p_t(x)$. The network learns $\sigma s_t$ |
@@ -149,7 +149,7 @@ r"""
 > - Return the score itself, not $\sigma$ times the score.
 > - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and where both orders are equally likely, such as the diagonal. **Work
 >   with logarithms.** The copies in `IMAGES` $= (-5, \dots, 5)$ are enough; three are not.
-> - It works in `float32` and `float64`, returns the dtype and the precision of `x`, runs on any device and inside `torch.no_grad()`, and does not modify its inputs.
+> - It works in `float32` and `float64`, computes in the dtype of `x` and returns it, runs on any device and inside `torch.no_grad()`, and does not modify its inputs.
 > - You may call a helper of your own again in 2.3 and 2.6.
 
 <details><summary>A nudge</summary>
@@ -200,7 +200,7 @@ explorables.show("ring_field")
 
 # %% [markdown]
 r"""
-At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks: the pull is the distance to the nearer peak over $S^2$. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides. At small noise no training sample comes there to teach a network.
+At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks: the pull is the distance to the nearer peak over $S^2$. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides.
 
 > **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
 
@@ -209,7 +209,7 @@ At small noise the score is **large where the density is small**, and largest ju
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. The data are not shrunk, because a ring has no place towards which they could shrink. Only the variance grows: this
+The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. Other diffusion models also shrink the data, but a ring has no place to shrink towards. Only the variance grows: this
 family is called *variance exploding*. The noise grows by the same factor in equal times:
 
 $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{t}, \qquad \sigma_{\min} = 0.001,\quad \sigma_{\max} = 0.2 .$$
@@ -263,7 +263,7 @@ $(\frac34, \frac34)$, because one atom must move half-way around the ring to get
 Pretend that you do not know the density. You have only samples $x_0$ and can add noise. Given $x_0$, the score of the noisy $x$ is known: $\nabla_x \log K(x - x_0;\ \sigma)$.
 
 Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean.** ($\mathbb E[(m - a)^2 \mid x]$ is smallest at $m = \mathbb E[a \mid x]$.) The density $p_t(x) = \int p(x_0)\, K(x - x_0;\, \sigma)\, \mathrm dx_0$ is a sum of many terms, and the share of a term is $p(x_0 \mid x)$. So by the
-rule of part 1 this mean is exactly $\nabla_x \log p_t(x)$: *denoising score matching*.
+rule of part 1 this mean is exactly $\nabla_x \log p_t(x)$: *denoising score matching*. Here $p_t$ has the one order of the data; the network below adds the other.
 
 This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Times $\sigma$, it is about 1 at all times. So the network $m_\theta(x, t)$
 learns $\sigma s$, and the loss is
@@ -320,7 +320,7 @@ r"""
 ## The network
 
 The network is given: a small MLP of the time, and of cosines and sines of the coordinates, which make it periodic. It averages over both orders of the atoms, so swapped inputs give swapped outputs, whatever
-its weights are. This **permutation equivariance** forces it to learn the density with both orders.
+its weights are. This **permutation equivariance** forces it to learn the density with both orders: its best fit to the data is the best fit to the data and their swapped copy, half each.
 """
 
 # %%
@@ -391,7 +391,7 @@ $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
 In a short time $\tau$ the drift $s$ changes the density by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $2\tau$ by $\tau\, \Delta p$. With $s = \nabla \log p$ we have $p\, s = \nabla p$, so the two changes cancel.
 </details>
 
-In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$. Its noise of 0.12 $\sigma$ is too small to change the score much.
+In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$. A corrector's noise, 0.12 $\sigma$, is too small to change the score much.
 
 > ### Exercise 2.4 · Predictor and corrector
 > **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 10 minutes
@@ -483,7 +483,7 @@ show_or_say(show_radii, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-21 predictor steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by a quarter and treats the score as constant meanwhile. **An exact score does not make an exact sampler.**
+21 predictor steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by a quarter, so $g$ is not small, and the fresh noise is more than the right variance of $u$. **An exact score does not make an exact sampler.**
 
 > **Remember:** $x \leftarrow x + g^2 s + g\,\varepsilon$ with $g^2 = \sigma^2 - \sigma_{\text{next}}^2$.
 
@@ -635,8 +635,6 @@ One step leads to $y = x + g^2 s_\theta(x) + g\, \varepsilon$, and the target's 
 returns*. Only a walk of several steps, which uses the score at *other* places and times, brings new information.
 </details>
 
-> **Remember:** residual and target need no data.
-
 ---
 # 6 · A fair test
 
@@ -652,9 +650,9 @@ Train the same network from the same start with the same number of steps, and ch
 | consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The extra term uses a full batch of states in the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive.
+The verdict holds for these weights. The extra term uses a full batch of states in the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive.
 
-The next figure trains all five: without a GPU 1,500 steps each, some minutes in all; with a GPU 16,000 steps, and your numbers will differ from those quoted below.
+The next figure trains all five: without a GPU 1,500 steps each, some minutes in all; with a GPU 16,000 steps, and other numbers.
 
 **Predict, then run.**
 """
@@ -684,14 +682,12 @@ plt.show()
 
 # %% [markdown]
 r"""
-Exercise 2.7 asks about this figure.
-
 <details><summary>Compare with your own reading, when you have one</summary>
 
 - **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 to 0.9. At most times plain score matching
   is the best where the states are.
 - **Anywhere** (left), at small and medium noise, the plain network is wrong by several units.
-- **Only the oracle fixes that**, although it is the worst at $t = 1$. Consistency hardly helps, even with the exact guide. The Fokker-Planck term makes it worse.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help; with the exact guide it changes little. The Fokker-Planck term makes it worse.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -714,7 +710,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-The plain network guessed the directions well. With the Fokker-Planck term most of the square has turned yellow: the equation is obeyed there, and the score is gone.
+The plain network guessed the directions well. With the Fokker-Planck term most of the square has turned yellow: the equation is obeyed there, as it is by $s = 0$, and the score is gone.
 
 **Predict, then run.**
 """
@@ -730,10 +726,10 @@ plt.show()
 
 # %% [markdown]
 r"""
-From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by nearly its own size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
-too weak to bring back more than a quarter of the states. (A walk has 21 predictor steps, so the cloud of the *exact* score is too wide as well.)
+From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by two thirds of its size and more. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+so weak that about a third of the states never come back.
 
-Here is the distribution of *one* atom on the way, for the plain network. At $t = 1$ only the walk's start is flat. Later the walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
+Here is the distribution of *one* atom on the way, for the plain network. The walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
@@ -800,12 +796,12 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-Look at the triangles first: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them. Chance adds to these counts, but not simply: it hardly changes a large distance, and it hides a small one.
+Look at the triangles first: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them.
 
-**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps nearly halve the hump, but do not move the triangles.
+**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) nearly halve the hump, but do not move the triangles.
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start is symmetric under the swap, so it gives both orders the right share, one half. Do not rely on that: if one order were twice as probable, the shares would be
-wrong, and once the noise is small no step can repair them.
+With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start is symmetric under the swap, so it gives both orders the right share, one half. If one order were twice as
+probable, the shares would stay wrong.
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 35 minutes
@@ -825,7 +821,7 @@ plain steps, with a quarter of the states (second derivatives of the network, an
 too, so the penalty falls when the score becomes small and smooth far away, while the right solution, with its jump between the peaks, is the hardest for a smooth network. (Consistency changes little in empty places and costs
 accuracy where states are common, 0.07 against 0.02 at $t = 0.2$: where the network is wrong, the walks that make its targets are wrong as well. A step costs about two and a half plain ones.)
 Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where the score of every network points the right way and has about the right size, *before*
-the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but more than a quarter with the
+the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but about a third with the
 Fokker-Planck term, whose score has nearly vanished there.
 
 (b) At $t = 1$ the forward process has a density between 0.35 and 2.0: noise of standard deviation 0.2 is too little to forget where the atoms were on a ring of length 1. The sampler draws uniformly; the total variation
@@ -838,7 +834,7 @@ loss evaluates the network (½). 1 point for (b): noise of standard deviation 0.
 
 # %% [markdown]
 r"""
-> **Remember:** check that the noise reaches the distribution from which you start. In lab 1 it does: $\alpha(1) = 0.007$.
+> **Remember:** check that the noise reaches the distribution from which you start. In lab 1 it does: at the last time, 0.007 of the data is left.
 
 ---
 # Beyond (not graded)

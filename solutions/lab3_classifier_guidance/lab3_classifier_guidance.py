@@ -2,21 +2,23 @@
 r"""
 # Lab 3 · Steering with a classifier
 
-You receive a trained diffusion model that draws digits but knows no labels, and you may not train it again. You will make it draw
-*sevens*, with a second, smaller network that recognises noisy digits: at every step this network says which change makes the image more like a seven.
-This is **classifier guidance**.
+A **diffusion model** adds noise to data until only noise is left, and trains a network to estimate which noise was added. To draw, start from pure noise and let the network remove a
+little of it, a thousand times.
+
+You receive such a model, which draws digits but knows no labels, and you may not train it again. You will make it draw the digit you ask for: a second, smaller network, which recognises
+noisy digits, bends each of these steps. This is **classifier guidance**.
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 6 to 7 hours for a newcomer, reading included. Split it after part 5 |
+| Time | 7 to 8 hours for a newcomer, reading included. Split it after part 5 |
 | GPU | not needed: what a laptop cannot train in a minute is loaded from a checkpoint |
-| You need | PyTorch, Bayes' rule, gradients; no other lab |
+| You need | PyTorch, Bayes' rule, gradients, linear differential equations (part 9); no other lab |
 
 **The map:** data → noise (part 1) → score (2) → guidance (3 to 5) → sampler (5 to 7). Parts 8 and 9 measure what guidance does, and what it does *not* sample.
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. The folded cells prepare the lab and draw.
+reports what is right, as often as you like.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -76,7 +78,7 @@ r"""
 | $w$ | `w` | the guidance scale: 0 ignores the class $y$, 1 is conditional, beyond 1 exaggerates the class |
 
 `b` is the batch size. A `Schedule` holds the three lists. `gather_per_sample(schedule.betas, t, x)` looks one of them up at `t` and returns the shape
-`(b, 1, …, 1)` with as many axes as `x`. The other labs write some of this differently:
+`(b, 1, …, 1)` with as many axes as `x`.
 """
 
 # %% role="illustration"
@@ -554,7 +556,7 @@ Near the data the gradient towards 3 is almost zero, because the classifier is a
 
 *Map: data → noise → score → **guidance → sampler***
 
-The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Most systems use a larger $w$. Our network estimates noise, so translate the guided score into noise.
+The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Our network estimates noise, so translate the guided score into noise.
 Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$.
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
@@ -839,7 +841,7 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
-> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Guidance must act through an input of `ddpm_step`. Do not call your other answers or
+> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Do not call your other answers or
 > change the inputs.
 
 <details><summary>Hint: where to start</summary>
@@ -881,7 +883,7 @@ drawn(draw_repaired, "3.1, 3.4, 3.5 and 3.7")
 
 # %% [markdown]
 r"""
-At $w = 1$ the samples fill the lower right cloud, as Bayes' rule promises: half of them lie on either side of its centre. At $w = 8$ they move outwards, away from the other clouds. The curves show it: at $w = 3$ fewer than four samples in ten lie on the inner side, at $w = 8$ three.
+At $w = 1$ the samples fill the lower right cloud: half of them on each side of its centre. At $w = 8$ they move outwards, away from the other clouds: the curves show 37 % on the inner side at $w = 3$, 29 % at $w = 8$.
 
 > **Remember:** guide the noise estimate; leave the rest of the step alone.
 
@@ -996,8 +998,8 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with MNIST's test digits (stored, so also offline). They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier; it is the squared distance between Gaussians fitted to those of the samples and of real
-digits. A dashed line will show the distance of as many *real* training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+Four numbers compare samples with MNIST's test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit a Gaussian to those of the samples and one to those of MNIST's; it is their squared distance.
+The dashed line is the same for real training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
 First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
@@ -1037,7 +1039,7 @@ plt.show()
 r"""
 Recall falls, slowly at first. The distance falls and then rises again; 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. Bayes' rule needs the exact score and the exact *gradient* of the classifier, as on the plane. A classifier that predicts well need not have a good gradient: training compares its outputs, not their slopes.
+By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes.
 
 ---
 # 9 · What guidance does not sample
@@ -1045,9 +1047,9 @@ By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit
 *Map: data → noise → score → **guidance** → sampler*
 
 Many texts say that guidance samples from $p(x)\,p(y\mid x)^w$, because $s + w\,g$ is the score of $p_t(x)\,p_t(y\mid x)^w$. This is true *for each t*. But a sampler also needs these densities
-to be noised versions of **one another**, and for $w$ other than 0 and 1 they are not.
+to be noised versions of **one another**, and for $w$ other than 0 and 1 they are not: taking a power and adding noise do not commute.
 
-How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (here $s$ is no score). All scores are linear in $x$, so every step turns a Gaussian with mean 0 into another, and its variance says everything. We compare three variances: the claimed one and those of two samplers.
+How large is the error? Take an example in one dimension. All data: $p(x) = \mathcal N(0, S)$. The class: $p(x\mid y) = \mathcal N(0, s)$ with variances $s < S$ (here $s$ is no score). All scores are linear in $x$, so every step turns a Gaussian with mean 0 into another, and its variance says everything.
 
 **The claim** (`tilt`). $p(x)\,p(y\mid x)^w \propto p(x)^{1-w}\,p(x\mid y)^w$. What is its variance?
 
@@ -1061,7 +1063,7 @@ Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-fre
 
 $$\text{ode:}\quad \frac{\mathrm dU}{\mathrm d\tau} = \lambda\,U,\qquad\qquad \text{sde:}\quad \frac{\mathrm dU}{\mathrm d\tau} = 2\lambda\,U - 1,$$
 
-and both start from pure noise: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The samples have the variance $U(0)$.
+and both start from pure noise, where $x_t$ has variance 1: $U(\tau)/\tau \to 1$ as $\tau\to\infty$. The samples have the variance $U(0)$.
 
 <details><summary>Derivation: the two equations</summary>
 
@@ -1143,7 +1145,7 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 # %% [markdown]
 r"""
 At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
-claim says, and how much depends on the sampler.* Noise lets a sample correct earlier errors, so DDPM ends nearer to the claim.
+claim says, and how much depends on the sampler.* The noise of a step lets a sample forget where it was, so DDPM ends nearer to the claim.
 
 Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one. **Predict, then run.**
 """
@@ -1313,7 +1315,7 @@ drawn(draw_words, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-All rows start from the same noise. The seven leans and grows bold as the caption says, with some slips.
+All rows start from the same noise. On MNIST, the seven leans and grows bold as the caption says.
 
 # Beyond · Colours (not graded)
 

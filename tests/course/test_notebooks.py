@@ -1,6 +1,7 @@
 """The generated notebooks: fresh, clean, and they run."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ from autograder.course.cells import HAND_IN_TAGS, role_of
 from autograder.course.source import read_source
 from tests.syllabus import FINISHED, minimum
 from utils.checks.exercise import load
+from utils.predictions import predict
 
 # What a cell says where an answer that it needs is missing or fails: `utils.fallback` catches the error.
 EXCUSES = (
@@ -72,6 +74,17 @@ def test_instructor_notebook_was_executed_without_errors(lab):
     assert not [excuse for excuse in EXCUSES if excuse in said], "a cell failed, and `utils.fallback` hid it"
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures or not minimum(lab).figures, "not a single figure"
+
+
+def test_the_questions_in_the_notebook_are_those_of_the_table(lab):
+    """A question that was reworded leaves the old words in the outputs of a notebook that was executed before."""
+    notebook = nbformat.read(lab.solution, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith("predict(")]
+    if not any(cell.execution_count for cell in cells):
+        pytest.skip("a new lab, not executed yet: `make execute`")
+    for cell in cells:
+        [name] = re.findall(r'^predict\("([^"]+)"', cell.source)
+        assert cell.outputs[0].data["text/plain"] == repr(predict(name, choice="")), "run `make execute`"
 
 
 def test_sources_are_equal_to_the_committed_notebook(lab):
