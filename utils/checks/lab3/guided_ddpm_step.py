@@ -11,6 +11,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.one_step_sigma import explain_sigma
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -78,10 +79,15 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     probe_function(student, challenge, evidence, STEP)
 
 
+def guided_with(inputs: GuidanceInputs, sigma: Tensor) -> Tensor:
+    """Return the guided noise with another sigma."""
+    return inputs.noise_estimate.double() - inputs.w * sigma * inputs.gradient.double()
+
+
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("guided", 1):
-        judge_function(judge, GUIDED, table(GUIDED_FACTORS))
+        judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_sigma(judge, GUIDED, guided_with))
     with judge.part("step", 2):
         judge_function(judge, STEP, table(STEP_FACTORS))
 

@@ -11,6 +11,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.one_step_sigma import explain_sigma
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -63,8 +64,13 @@ def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     for label, function in FUNCTIONS.items():
         with judge.part(label, 0.5):
-            judge_function(judge, function, table(FACTORS[label]))
+            judge_function(judge, function, table(FACTORS[label]), explain_sigma(judge, function, WITH_SIGMA[label]))
 
+
+WITH_SIGMA = {
+    "score": lambda inputs, sigma: -inputs.noise_estimate.double() / sigma,
+    "noise": lambda inputs, sigma: -inputs.score.double() * sigma,
+}
 
 # The right factor of each sample. From the oracle in tests/exercises/lab3: automatic differentiation of a log density.
 FACTORS: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {
