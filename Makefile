@@ -36,9 +36,8 @@ sandbox:  ## install bubblewrap (as root, or with sudo)
 demo: $(READY)  ## the main job: release the labs, grade a sample class, feedback and report
 	$(BIN)/python -m autograder demo
 
-# Three processes for two cores: a quarter of the time, a test waits for programs that it has started.
 test: $(READY)  ## the tests of every commit: all but those in a browser and the slow ones
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 test-browser: $(READY)  ## the pages, the explorables, JupyterLab and formgrader in Chromium; first: make browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not slow" $(PYTEST)
