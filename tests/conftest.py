@@ -30,7 +30,7 @@ from tests.shared import made_once
 # A test that uses one of these fixtures, itself or through another fixture, gets the marker.
 MARKER_OF_FIXTURE = {"needs_bubblewrap": "sandbox", "browser": "browser", "site": "browser"}
 # Files whose tests take long and share nothing. The tests of any other file stay in one process.
-SPLIT = ("docs/test_contributing.py", "course/test_notebooks.py", "validation/test_kill_matrix.py")
+SPLIT = ("course/test_notebooks.py", "validation/test_kill_matrix.py")
 # Files that judge thousands of answers, which takes twice as long while lines are counted. Others cover the same code.
 UNCOVERED = ("exercises/test_robust.py",)
 # Set by pytest for each phase of a test, or by a library when it is imported for the first time.
@@ -60,7 +60,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that start bubblewrap, drive Chromium or count no lines, and let the longest tests begin first."""
+    """Mark the tests by what they start and read, and those that count no lines, and let the longest begin first."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(SPLIT))
     for item in items:
         if item.path.as_posix().endswith(UNCOVERED) or "/tests/validation/" in item.path.as_posix():

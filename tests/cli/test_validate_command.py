@@ -127,8 +127,7 @@ def test_the_sandboxs_limit_on_evidence_is_named(needs_bubblewrap, monkeypatch):
 
 def test_without_bubblewrap_validate_says_what_it_left_out(monkeypatch, capsys):
     monkeypatch.setattr("autograder.validation.matrix_run.bubblewrap", lambda: None)
-    monkeypatch.setattr(mutants, "load", lambda lab: [])  # the model answer is enough here, and soon tried
-    assert main(FEW[:-1]) == 1
+    assert main(FEW[:-1]) == 0
     assert "the model answers were not run in the sandbox" in capsys.readouterr().err
 
 

@@ -24,7 +24,7 @@ from tests.lab4_class import make_class, start_autograder
 pytestmark = pytest.mark.usefixtures("needs_bubblewrap")
 
 STUDENTS = 8
-STAGES = ("sandbox", "stored")
+STAGES = ("started", "sandbox", "stored")
 MANY_STAGES = ("started", "sandbox", "stored", "stored", "stored") * 4
 MOMENTS = 20  # at which grading is killed after the sandbox has finished
 
@@ -103,7 +103,7 @@ def kill_at(stage, words, course, finished):
 @pytest.mark.parametrize(
     ("students", "stages", "workers"),
     [
-        pytest.param(4, STAGES, 1, id="2 kills", marks=pytest.mark.slow),
+        pytest.param(5, STAGES, 1, id="3 kills", marks=pytest.mark.slow),
         pytest.param(20, MANY_STAGES, 2, id="20 kills", marks=pytest.mark.slow),  # the same, for minutes
     ],
 )

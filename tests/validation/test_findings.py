@@ -185,7 +185,7 @@ def test_a_gradient_that_cancels_is_no_mistake():
     tasks = [
         task for task in plan(find_lab("lab3")) if task.mutant.exercise == "lab3.classifier_loss" and task.mutant.right
     ]
-    rows = [row_of(replace(task, first=3730, challenges=1)) for task in tasks[:6]]
+    rows = [row_of(replace(task, first=3730, challenges=1)) for task in tasks]
     assert len(rows) > 5 and all(row.ok for row in rows), [row.misses for row in rows if not row.ok]
 
 
