@@ -12,7 +12,7 @@ from autograder.exercises.kits.regression_loss import Regression, judge_regressi
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_train_loss_calls import Call, require_calls
-from utils.checks.lab4.cfg_train_loss_inputs import Inputs
+from utils.checks.lab4.cfg_train_loss_inputs import RUNS
 from utils.checks.stubs import RandomField
 
 
@@ -25,7 +25,7 @@ class Terms(Regression):
     @classmethod
     def of(cls, judge: Judge, run: str, call: Call) -> Terms:
         """Compute the model's output and the path's target again, in the dtype of the run."""
-        dtype = Inputs.of(judge.challenge, run).dtype
+        _, dtype, _ = RUNS[run]
         x, z, t = (tensor.to(dtype) for tensor in (call.x, call.z, call.t))
         out = RandomField(judge.challenge, "model")(x, t, call.y_model).double()
         target = RandomField(judge.challenge, "path target", amplitude=2.0)(x, t, z).double()

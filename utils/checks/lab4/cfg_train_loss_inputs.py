@@ -22,6 +22,7 @@ SAME_TRAINER = {  # one trainer, called again and again as in training
     "few": (IMAGE, torch.float64, 37),
     "one": (IMAGE, torch.float64, 1),
 }
+ALL_CALLS = BATCH + MANY + sum(size for _, _, size in SAME_TRAINER.values())  # images of all of them, and some more
 RUNS = {
     **SAME_TRAINER,
     "wide": ((3, 4, 2), torch.float64, 8),
@@ -162,8 +163,8 @@ class Inputs:
         classes = challenge.integer("classes", 3, 8)
         null_label = dropout.draw_null_label(challenge, classes)
         eta = ETAS.get(run, challenge.number("eta", 0.2, 0.4))
-        all_calls = MANY + sum(size for _, _, size in SAME_TRAINER.values())
-        data = Images(challenge, name, shape, classes, dtype, batch + (all_calls if name == "trainer" else batch))
+        count = ALL_CALLS if name == "trainer" else 2 * batch
+        data = Images(challenge, name, shape, classes, dtype, count)
         return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
 
     def trainer(self, Trainer: type, model: nn.Module) -> Any:
