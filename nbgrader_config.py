@@ -23,7 +23,7 @@ c.CourseDirectory.db_url = os.environ.get("LAB_GRADEBOOK") or f"sqlite:///{COURS
 # The percent sources hold the solutions and stand beside the notebooks: they must never be copied to a release.
 c.CourseDirectory.ignore = ["*.py", ".ipynb_checkpoints", "*.pyc", "__pycache__", "runs", "*.csv"]
 
-c.Sandboxed.store = str(COURSE / "store")
+c.RunAndJudge.store = str(COURSE / "store")
 
 c.ClearSolutions.code_stub = {"python": CODE_STUB}
 c.ClearSolutions.text_stub = TEXT_STUB
@@ -31,16 +31,16 @@ c.ClearSolutions.text_stub = TEXT_STUB
 # Ours: repair, by the submission's own release, instead of DeduplicateIds and OverwriteCells; the sandbox and the judge
 # instead of Execute.
 c.Autograde.sanitize_preprocessors = [
-    "autograder.gradebook.preprocessors.Repair",
+    "autograder.gradebook.nbgrader_steps.Repair",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.gradebook.preprocessors.Sandboxed",
+    "autograder.gradebook.nbgrader_steps.RunAndJudge",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
-    "autograder.gradebook.preprocessors.Extensions",
+    "autograder.gradebook.nbgrader_steps.Extensions",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

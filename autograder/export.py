@@ -12,7 +12,7 @@ from autograder.feedback.lms_zip import write_feedback
 from autograder.gradebook.canvas import canvas_csv, filled_roster
 from autograder.gradebook.gradescope_results import results_of_row
 from autograder.gradebook.gradescope_zip import write_autograder
-from autograder.gradebook.rows import GradebookRow, read_gradebook
+from autograder.gradebook.read_gradebook import GradebookRow, read_gradebook
 from autograder.gradebook.spreadsheets import plain_csv, write_private
 
 # What can be exported, and the name of the file or folder in the course's `exports` after the lab's name.

@@ -12,10 +12,10 @@ from autograder.feedback.class_report import report, write_page
 from autograder.feedback.plain_page import write_plain_page
 from autograder.gradebook.lock import course_lock
 from autograder.gradebook.nbgrader import gradebook_name, has_gradebook, open_gradebook
-from autograder.gradebook.record import record_grades
-from autograder.gradebook.rows import read_gradebook
+from autograder.gradebook.read_gradebook import read_gradebook
+from autograder.gradebook.record_grades import record_grades
 from autograder.judging.class_run import ClassRun, judge_class, open_class, run_class
-from autograder.running.challenges import read_secret
+from autograder.running.challenge_keys import read_secret
 
 DAMAGED_SHOWN = 12  # damaged runs that are named
 

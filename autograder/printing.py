@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # this module must be quick to import
     from autograder.course.publish import Release
     from autograder.export import ExportResult
     from autograder.grading import GradedClass
-    from autograder.intake.collected import Collected
+    from autograder.intake.collect_log import Collected
     from autograder.intake.repair import Submission
     from autograder.judging.class_run import ClassRun, StudentRun
     from autograder.judging.grade import Grade

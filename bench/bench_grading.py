@@ -129,7 +129,7 @@ def judge_only(course: Path) -> None:
     """In a process of its own: open a graded class, then judge all of it ten times. Prints CPU seconds a submission."""
     from autograder.judging.class_run import open_class
     from autograder.judging.grade import judge_run
-    from autograder.running.challenges import read_secret
+    from autograder.running.challenge_keys import read_secret
 
     class_run = open_class(find_lab("lab4"), course / "submitted", course)
     pairs = [(s.submission, class_run.store.load(s.key)) for s in class_run.students]

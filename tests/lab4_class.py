@@ -14,7 +14,7 @@ from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
 from autograder.exercises.kits.mutants import load as load_mutants
-from autograder.gradebook.record import record_grades
+from autograder.gradebook.record_grades import record_grades
 from autograder.judging.class_run import judge_class, open_class, run_class
 
 LAB = find_lab("lab4")

@@ -21,9 +21,9 @@ def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> N
     """Grade one notebook, without a course directory."""
     from autograder import printing
     from autograder.course.labs import find_lab
-    from autograder.intake.reader import Reader
+    from autograder.intake.bounded_reading import Reader
     from autograder.judging.bounded_judging import grade_submission
-    from autograder.running.challenges import read_secret
+    from autograder.running.challenge_keys import read_secret
     from autograder.running.sandbox import Sandbox
 
     with Reader() as reader:
@@ -52,7 +52,7 @@ def doctor(notebook: Path | None, lab: str | None, write: Path | None, machine: 
         raise OptionError("name a notebook, or use --machine")
     from autograder import printing
     from autograder.course.labs import find_lab
-    from autograder.intake.opening import open_submission, write_repaired
+    from autograder.intake.open_submission import open_submission, write_repaired
 
     submission = open_submission(notebook, find_lab(lab) if lab else None)
     printing.print_repairs(notebook.name, submission)

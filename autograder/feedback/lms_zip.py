@@ -17,12 +17,12 @@ from autograder.errors import ExportError
 from autograder.feedback.plain_page import write_plain_page
 from autograder.gradebook.lock import course_lock
 from autograder.gradebook.outcomes import late_notice, outcomes
-from autograder.gradebook.record import ClassCommands
-from autograder.gradebook.rows import GradebookRow, format_points
+from autograder.gradebook.read_gradebook import GradebookRow, format_points
+from autograder.gradebook.record_grades import ClassCommands
 from autograder.gradebook.spreadsheets import make_private_file
-from autograder.intake.archive import latest_files
-from autograder.intake.collected import CollectLog
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.lms.base import SubmittedFile
+from autograder.intake.lms_archive import latest_files
 
 TAKE_PAGES = ("moodle", "brightspace")  # pass a file on under its own name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from autograder.course.labs import Lab, title
 from autograder.feedback.markup import fill
 from autograder.gradebook.outcomes import late_notice, outcomes
-from autograder.gradebook.rows import GradebookRow, format_points
+from autograder.gradebook.read_gradebook import GradebookRow, format_points
 from autograder.gradebook.spreadsheets import write_private
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import BadArchive, ExportError
-from autograder.gradebook.rows import GradebookRow, format_points
+from autograder.gradebook.read_gradebook import GradebookRow, format_points
 from autograder.gradebook.spreadsheets import csv_text
 from autograder.intake.tables import read_csv
 

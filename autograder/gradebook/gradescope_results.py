@@ -8,7 +8,7 @@ from pathlib import Path
 from autograder.course.labs import Lab
 from autograder.gradebook.outcomes import Outcome, late_notice, outcomes
 from autograder.gradebook.outputs import ALL_PASSED, finding_lines
-from autograder.gradebook.rows import GradebookRow
+from autograder.gradebook.read_gradebook import GradebookRow
 from autograder.judging.grade import Grade
 from utils.checks.exercise import load
 

@@ -15,14 +15,14 @@ from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook, SandboxError
 from autograder.files import replace_file
 from autograder.gradebook.gradescope_results import results_of_grade, results_without_grade
-from autograder.intake.choice import UNREADABLE, Candidate
-from autograder.intake.collected import CollectLog
+from autograder.intake.bounded_reading import Reader
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.lms.base import SubmittedFile
 from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
-from autograder.intake.reader import Reader
+from autograder.intake.which_notebook import UNREADABLE, Candidate
 from autograder.intake.zips import MAX_ZIP, notebooks_in_zip
 from autograder.judging.bounded_judging import grade_submission
-from autograder.running.challenges import read_secret
+from autograder.running.challenge_keys import read_secret
 from autograder.running.sandbox import Sandbox
 
 

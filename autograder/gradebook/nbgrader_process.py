@@ -21,7 +21,7 @@ CONTEXT.set_forkserver_preload(
         "autograder",  # first: it shortens the imports below
         "nbgrader.apps",
         "nbgrader.preprocessors",
-        "autograder.gradebook.preprocessors",
+        "autograder.gradebook.nbgrader_steps",
         "autograder.feedback.formgrader",
         "autograder.feedback.page",
     ]

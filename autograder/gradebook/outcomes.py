@@ -10,7 +10,7 @@ import nbformat
 from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.gradebook.outputs import ALL_PASSED
-from autograder.gradebook.rows import GradebookRow, format_points
+from autograder.gradebook.read_gradebook import GradebookRow, format_points
 from autograder.intake.cell_matching import left_empty
 from utils.checks.exercise import Exercise, load
 

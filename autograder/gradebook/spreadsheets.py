@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course.labs import Lab
-from autograder.gradebook.rows import GradebookRow, format_points
+from autograder.gradebook.read_gradebook import GradebookRow, format_points
 from utils.checks.exercise import load
 
 # A spreadsheet takes a cell for a formula if it begins with one of these. Some programs skip blanks, invisible

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import NotANotebook
-from autograder.gradebook.handed_grades import hand_grade
+from autograder.gradebook.grade_handover import hand_grade
 from autograder.gradebook.times import NBGRADERS
-from autograder.intake.reader import Reader
+from autograder.intake.bounded_reading import Reader
 from autograder.intake.times import UnknownTimeZone, parse_time
 from autograder.judging.class_run import ClassRun, StudentRun
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from autograder.course.labs import Lab
 from autograder.errors import BadArchive
 from autograder.files import replace_file
-from autograder.intake.archive import latest_files
-from autograder.intake.collected import Collected, CollectLog
+from autograder.intake.collect_log import Collected, CollectLog
 from autograder.intake.lms.base import SubmittedFile
 from autograder.intake.lms.worksheets import Facts, read_worksheet
+from autograder.intake.lms_archive import latest_files
 from autograder.intake.names import display_name
 from autograder.intake.people import write_people
 from autograder.intake.times import find_zone

@@ -11,7 +11,7 @@ import zlib
 from typing import IO, Protocol
 
 from autograder.errors import BadArchive
-from autograder.intake.collected import CollectLog
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.names import display_name, is_system_file, may_be_notebook
 from autograder.intake.notebook import MAX_BYTES
 

@@ -18,7 +18,7 @@ from autograder.errors import MachineTooBusy
 from autograder.intake.repair import Submission
 from autograder.judging.grade import Grade, judge_exercises, judge_run, run_submission
 from autograder.judging.judge import UNJUDGED
-from autograder.running.records import EvidenceFiles, Run
+from autograder.running.run_types import EvidenceFiles, Run
 from autograder.running.sandbox import Sandbox
 from autograder.text import one_line
 from utils.checks.challenge import Challenge

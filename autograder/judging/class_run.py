@@ -17,16 +17,16 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import MachineTooBusy, NotANotebook
+from autograder.intake.bounded_reading import Reader
 from autograder.intake.predictions import choices_of
-from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.bounded_judging import BoundedJudging
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task, versions_of
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
-from autograder.running.challenges import read_secret
+from autograder.running.challenge_keys import read_secret
 from autograder.running.limits import Limits
-from autograder.running.records import Run, Task
+from autograder.running.run_types import Run, Task
 from autograder.running.store import DamagedRun, Store, task_key
 from autograder.running.workers import run_all
 from autograder.text import INVISIBLE, LINE_ENDS, one_line

@@ -14,9 +14,9 @@ from autograder.course.labs import Lab
 from autograder.intake.repair import Submission
 from autograder.judging.evidence import BadEvidence, unpack
 from autograder.judging.judge import judge
-from autograder.running.challenges import make_challenge
+from autograder.running.challenge_keys import make_challenge
 from autograder.running.passes import execute_task
-from autograder.running.records import Cell, Run, Task, submission_hash
+from autograder.running.run_types import Cell, Run, Task, submission_hash
 from autograder.running.sandbox import Sandbox
 from autograder.text import one_line
 from utils.checks.challenge import Challenge

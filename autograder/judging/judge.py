@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.exercises.registry import find_verdict
+from autograder.exercises.find_verdict import find_verdict
 from autograder.text import one_line
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence

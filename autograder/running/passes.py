@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autograder.errors import MachineTooBusy
-from autograder.running.records import Cell, EvidenceFiles, Pass, Run, Task
+from autograder.running.run_types import Cell, EvidenceFiles, Pass, Run, Task
 from autograder.running.sandbox import Sandbox
 
 ESSENTIAL = ("setup", "definitions", "answer", "test")

@@ -29,7 +29,7 @@ from autograder.running.frames import Frames
 from autograder.running.limits import Limits
 from autograder.running.outputs import read_outputs
 from autograder.running.processes import descendants
-from autograder.running.records import EvidenceFiles, Pass
+from autograder.running.run_types import EvidenceFiles, Pass
 from autograder.running.syscalls import open_filter
 from autograder.running.watch import WATCH_S, Watch
 

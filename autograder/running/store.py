@@ -21,7 +21,7 @@ from pathlib import Path
 
 from autograder.errors import StoreError
 from autograder.files import rename_synced, sync_folder, temporary_name, write_synced
-from autograder.running.records import Run, Task
+from autograder.running.run_types import Run, Task
 
 HALF_WRITTEN_S = 3600  # after this, a run that is still half written belongs to a grader that was killed
 PUBLIC_FIELDS = ("submission_hash", "problems", "cpu_s", "wall_s", "memory_kb", "protected")

@@ -18,7 +18,7 @@ from autograder.course.code_hash import hash_of_folders
 from autograder.errors import MachineTooBusy, NoWorkers
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
-from autograder.running.records import Run, Task
+from autograder.running.run_types import Run, Task
 from autograder.running.sandbox import Sandbox
 
 WAIT_S = 60  # for the first worker of a running scheduler

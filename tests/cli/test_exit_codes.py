@@ -37,8 +37,8 @@ WORDS = {
     "store": ["verify"],
 }
 SERVICES = {
-    "grade-one": "autograder.intake.reader.Reader",
-    "doctor": "autograder.intake.opening.open_submission",
+    "grade-one": "autograder.intake.bounded_reading.Reader",
+    "doctor": "autograder.intake.open_submission.open_submission",
     "release": "autograder.course.publish.release",
     "demo": "autograder.demo.run_demo",
     "collect": "autograder.intake.collect.collect",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autograder.course.labs import labs
-from autograder.exercises.registry import find_verdict
+from autograder.exercises.find_verdict import find_verdict
 from autograder.judging.evidence import unpack
 from autograder.validation.kill_matrix import challenge_number
 from utils.checks.challenge import Challenge

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from autograder.course.labs import find_lab
 from autograder.feedback.class_report import report
-from autograder.feedback.graded_student import GradedStudent
+from autograder.feedback.report_student import GradedStudent
 from autograder.judging.class_run import ClassRun, StudentRun
 from autograder.judging.grade import UNPROTECTED, Grade
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 from utils.checks.exercise import load
 from utils.checks.judging import Finding, Verdict
 

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.course.labs import find_lab
 from autograder.feedback.lms_zip import feedback_file
-from autograder.gradebook.rows import GradebookRow
+from autograder.gradebook.read_gradebook import GradebookRow
 from autograder.intake.lms.base import SubmittedFile
 
 LAB = find_lab("lab4")

@@ -12,7 +12,7 @@ import pytest
 
 from autograder.cli import main
 from autograder.gradebook.canvas import canvas_id, filled_roster
-from autograder.gradebook.rows import read_gradebook
+from autograder.gradebook.read_gradebook import read_gradebook
 from autograder.gradebook.spreadsheets import without_formula, write_private
 from tests.gradebook.small_class import LAB, autograder, grade, grade_manually
 from tests.intake.archives import METADATA, archive, notebook, own_zip

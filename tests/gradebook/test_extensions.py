@@ -15,9 +15,9 @@ from autograder import ROOT
 from autograder.cli import main
 from autograder.course.labs import find_lab
 from autograder.gradebook.extensions import check_extensions, extension_of, read_extensions
-from autograder.gradebook.preprocessors import Extensions
+from autograder.gradebook.nbgrader_steps import Extensions
 from autograder.gradebook.staging import stage_student
-from autograder.intake.reader import Reader
+from autograder.intake.bounded_reading import Reader
 from autograder.judging.class_run import StudentRun
 from autograder.judging.grade import Grade
 from tests.intake.archives import notebook

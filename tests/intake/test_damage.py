@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from autograder.errors import NotANotebook
-from autograder.intake.opening import open_submission
+from autograder.intake.open_submission import open_submission
 from autograder.intake.repair import repair
 from autograder.judging.grade import judge_run, make_task, run_submission
 from autograder.running.passes import execute_task

@@ -20,7 +20,7 @@ from autograder.judging import judge as judge_module
 from autograder.judging.bounded_judging import JUDGING, BoundedJudging
 from autograder.judging.evidence import MAX_JSON, MAX_LIST, MAX_NAMES, MAX_TENSORS, MAX_TEXT
 from autograder.judging.grade import challenges_of, judge_exercises, judge_run, run_submission
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 from tests.lab4_class import LAB, make_class
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import COMPLETED

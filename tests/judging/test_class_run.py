@@ -5,7 +5,7 @@ from autograder.grading import feedback_pages
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
 from autograder.running.passes import execute_task
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 from tests.lab4_class import make_class
 
 

@@ -104,7 +104,7 @@ def test_an_error_of_our_own_is_not_taken_for_bad_input(monkeypatch, capsys):
     def broken(path, lab):
         raise KeyError("a bug")
 
-    monkeypatch.setattr("autograder.intake.opening.open_submission", broken)
+    monkeypatch.setattr("autograder.intake.open_submission.open_submission", broken)
     assert main(["doctor", str(labs()[0].solution)]) == 1
     said = capsys.readouterr().err
     assert said.startswith("This is a defect of the grader: KeyError: 'a bug'.") and "Traceback" not in said

@@ -22,8 +22,8 @@ from types import ModuleType
 METHODS = ("search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn")
 ANY_USE = ("search", "fullmatch", "sub")  # of a pattern that is passed on, so that its use is not seen
 SHORT, GROWTH = 2000, 8  # characters of the text that is tried first, and how many times longer the second is
-# Of computing time on the short and on the long text. Below these the growth is not measured; what decides is the growth.
-# So a fast machine needs them small: there the mildest quadratic pattern of the tests takes 0.0003 and 0.02 s.
+# Of computing time on the short and on the long text, below which the growth is not measured. What decides is the
+# growth, so a fast machine needs these small: there the mildest quadratic pattern takes 0.0003 and 0.02 s.
 SUSPECT_S, SLOWEST_S = 0.0001, 0.006
 SUPERLINEAR = 3.0  # how much more than `GROWTH` the time may grow by
 

@@ -13,10 +13,10 @@ from autograder.course.labs import find_lab
 from autograder.errors import BadArchive, ExportError
 from autograder.feedback.plain_page import plain_page
 from autograder.gradebook.canvas import canvas_csv, filled_roster
-from autograder.gradebook.rows import GradebookRow, row_of
+from autograder.gradebook.read_gradebook import GradebookRow, row_of
 from autograder.gradebook.spreadsheets import csv_text, plain_csv, without_formula
 from autograder.intake.collect import collect
-from autograder.intake.collected import CollectLog
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.lms.worksheets import read_worksheet
 from autograder.intake.names import student_id
 from autograder.judging import judge as judging

@@ -17,9 +17,9 @@ from nbgrader.preprocessors import CheckCellMetadata
 
 from autograder.course.cells import exercise_of, role_of
 from autograder.errors import NotANotebook
-from autograder.gradebook.preprocessors import Repair
+from autograder.gradebook.nbgrader_steps import Repair
+from autograder.intake.bounded_reading import Reader
 from autograder.intake.cell_matching import text_of
-from autograder.intake.reader import Reader
 from autograder.intake.repair import Submission
 from autograder.judging.grade import judge_run, run_submission
 from tests.intake.damages import FULL, LAB

@@ -18,9 +18,9 @@ from autograder.gradebook.lock import course_lock
 from autograder.judging import class_run as class_run_module
 from autograder.judging.class_run import open_class, run_class
 from autograder.running import store as stores
-from autograder.running.challenges import read_secret
+from autograder.running.challenge_keys import read_secret
 from autograder.running.passes import execute_task
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 from autograder.running.store import Store
 from tests.lab4_class import make_class
 
@@ -78,7 +78,7 @@ def test_a_real_small_disk(tmp_path):
     """Runs are stored until a disk of 256 KB is full; then a sentence, and all runs before are whole."""
     program = (
         "import sys, pathlib\n"
-        "from autograder.errors import StoreError\nfrom autograder.running.records import Run\n"
+        "from autograder.errors import StoreError\nfrom autograder.running.run_types import Run\n"
         "from autograder.running.store import Store\n"
         "store, kept = Store(pathlib.Path(sys.argv[1], 'store'), {}), []\n"
         "try:\n"

@@ -9,7 +9,7 @@ from autograder.running.clock import Clock
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
 from autograder.running.processes import ProcessUse, parse_stat
-from autograder.running.records import Cell, Pass, Task
+from autograder.running.run_types import Cell, Pass, Task
 from autograder.running.store import Store
 
 LIMITS = Limits(cell_s=10, notebook_s=30, busy_factor=10)

@@ -243,7 +243,7 @@ def test_remote_scheduler_with_one_worker_killed(undisturbed, tmp_path, lab4):
 def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     """A task kills its worker: the worker is replaced, the task is retried once and reported, and the rest goes on."""
     from autograder.running import workers as module
-    from autograder.running.records import Run, Task
+    from autograder.running.run_types import Run, Task
 
     def deadly(task, limits, protected, digest):  # pickled by value: it lives in no module
         import os as system

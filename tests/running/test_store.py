@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 from autograder.running.store import Store
 
 KEY = "ab" + "0" * 62

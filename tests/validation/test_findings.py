@@ -13,8 +13,8 @@ import pytest
 
 from autograder.course.labs import find_lab
 from autograder.course.solved import answers_of
+from autograder.exercises.find_verdict import find_verdict
 from autograder.exercises.kits import mutants
-from autograder.exercises.registry import find_verdict
 from autograder.validation import kill_matrix
 from autograder.validation.kill_matrix import (
     challenge_number,

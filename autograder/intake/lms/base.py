@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import PurePosixPath
 
-from autograder.intake.collected import CollectLog
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.folder import FolderArchive
 from autograder.intake.people import Person
 

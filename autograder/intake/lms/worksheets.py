@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from autograder.errors import BadArchive
-from autograder.intake.collected import CollectLog
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.names import display_name, student_id
 from autograder.intake.people import Person, person
 from autograder.intake.tables import read_csv

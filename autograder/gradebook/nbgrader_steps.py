@@ -22,16 +22,16 @@ from autograder.course.labs import find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.extensions import apply_extension
-from autograder.gradebook.handed_grades import handed_grade
+from autograder.gradebook.grade_handover import handed_grade
 from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.cell_matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
 from autograder.judging.bounded_judging import BoundedJudging
 from autograder.judging.grade import judge_run, make_task, versions_of
-from autograder.running.challenges import read_secret
+from autograder.running.challenge_keys import read_secret
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
-from autograder.running.records import Run, Task
+from autograder.running.run_types import Run, Task
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
 
@@ -71,7 +71,7 @@ def zero_untouched_answers(submission: Submission) -> None:
             cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
 
 
-class Sandboxed(NbGraderPreprocessor):
+class RunAndJudge(NbGraderPreprocessor):
     """Run the notebook in the sandbox, or replay a stored run, and judge it. It replaces nbgrader's Execute.
 
     What `autograder grade` has judged a moment ago is not judged again.

@@ -10,9 +10,9 @@ from nbgrader.utils import compute_checksum
 
 from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
-from autograder.gradebook import preprocessors
-from autograder.gradebook.handed_grades import FILE, hand_grade, handed_grade
-from autograder.gradebook.preprocessors import Repair, Sandboxed
+from autograder.gradebook import nbgrader_steps
+from autograder.gradebook.grade_handover import FILE, hand_grade, handed_grade
+from autograder.gradebook.nbgrader_steps import Repair, RunAndJudge
 from autograder.judging.class_run import judge_class, open_class
 
 LAB = find_lab("lab4")
@@ -70,12 +70,12 @@ def test_nbgraders_pass_judges_only_what_it_was_not_handed(dia, course, tmp_path
     hand_grade(dia, tmp_path)
     document = json.loads((tmp_path / dia.student / FILE).read_text())
     judged = []
-    judge_run = preprocessors.judge_run
-    monkeypatch.setattr(preprocessors, "judge_run", lambda *words: judged.append(words) or judge_run(*words))
+    judge_run = nbgrader_steps.judge_run
+    monkeypatch.setattr(nbgrader_steps, "judge_run", lambda *words: judged.append(words) or judge_run(*words))
     resources = {"nbgrader": {"assignment": LAB.name, "student": dia.student}}
 
     def graded(**place):
-        notebook, _ = Sandboxed(store=str(course / "store"), **place).preprocess(
+        notebook, _ = RunAndJudge(store=str(course / "store"), **place).preprocess(
             nbformat.read(course / "autograded" / dia.student / LAB.name / f"{LAB.name}.ipynb", as_version=4), resources
         )
         return notebook

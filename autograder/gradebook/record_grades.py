@@ -12,8 +12,8 @@ from autograder.errors import BadArchive, GradebookError
 from autograder.gradebook import extensions, manual_grades
 from autograder.gradebook.lock import course_lock
 from autograder.gradebook.nbgrader import has_gradebook, open_gradebook, run_nbgrader
-from autograder.gradebook.people import store_people
 from autograder.gradebook.staging import copy_to_submitted, stage
+from autograder.gradebook.store_people import store_people
 from autograder.intake.people import read_people
 from autograder.judging.class_run import ClassRun
 from autograder.progress import progress_by_files
@@ -82,9 +82,9 @@ def write_grades(class_run: ClassRun, staged: Path, protected: bool, feedback: b
             reviewed = manual_grades.save_reviewed(book, class_run.lab.name, class_run.course, class_run.store.folder)
     flags = [
         f"--CourseDirectory.submitted_directory={staged.name}",
-        f"--Sandboxed.store={class_run.store.folder}",
-        f"--Sandboxed.sandbox={'bwrap' if protected else 'none'}",
-        f"--Sandboxed.handed={staged}",
+        f"--RunAndJudge.store={class_run.store.folder}",
+        f"--RunAndJudge.sandbox={'bwrap' if protected else 'none'}",
+        f"--RunAndJudge.handed={staged}",
         f"--Extensions.table={class_run.course / extensions.TABLE}",
     ]
     graded = [entry.student for entry in class_run.students if entry.grade is not None]

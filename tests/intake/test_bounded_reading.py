@@ -11,10 +11,10 @@ import pytest
 from autograder.bounded import Bounds
 from autograder.course.labs import find_lab
 from autograder.errors import NotANotebook
-from autograder.intake import reader as readers
+from autograder.intake import bounded_reading as readers
+from autograder.intake.bounded_reading import Reader
 from autograder.intake.notebook import MAX_ITEMS, require_bounded
-from autograder.intake.opening import open_submission
-from autograder.intake.reader import Reader
+from autograder.intake.open_submission import open_submission
 from autograder.judging.class_run import open_class
 from tests.intake.damages import solved
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autograder.judging.class_run import StudentRun
 from autograder.judging.grade import Grade
-from autograder.running.records import Run
+from autograder.running.run_types import Run
 
 UNANSWERED = frozenset(("not_implemented", "missing_name"))  # codes of findings about an answer that is not there
 

@@ -12,15 +12,15 @@ from pathlib import Path, PurePosixPath
 from autograder.course.labs import Lab
 from autograder.errors import BadArchive, NotANotebook
 from autograder.files import replace_file
-from autograder.intake.choice import UNREADABLE, Candidate, choose
-from autograder.intake.collected import CollectLog
+from autograder.intake.bounded_reading import Reader
+from autograder.intake.collect_log import CollectLog
 from autograder.intake.folder import FolderArchive
 from autograder.intake.layouts import find_layout
 from autograder.intake.lms.base import Archive, Layout, Source, SubmittedFile
 from autograder.intake.names import is_notebook_name, is_system_file, may_be_notebook, student_id
 from autograder.intake.notebook import MAX_BYTES
-from autograder.intake.opening import OTHER_LAB
-from autograder.intake.reader import Reader
+from autograder.intake.open_submission import OTHER_LAB
+from autograder.intake.which_notebook import UNREADABLE, Candidate, choose
 from autograder.intake.zips import MAX_FILES, MAX_ZIP, notebooks_in_zip, read_entry, rejection_reason
 
 

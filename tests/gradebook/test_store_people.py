@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from nbgrader.api import Gradebook
 
 from autograder.course.labs import find_lab
-from autograder.gradebook.record import name_students
-from autograder.gradebook.rows import row_of
+from autograder.gradebook.read_gradebook import row_of
+from autograder.gradebook.record_grades import name_students
 from autograder.intake.people import Person, clean_email, clean_name, person, write_people
 
 

@@ -12,7 +12,7 @@ from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook
 from autograder.intake.answer_count import count_answers
 from autograder.intake.notebook import open_notebook
-from autograder.intake.opening import open_submission
+from autograder.intake.open_submission import open_submission
 from autograder.intake.repair import Submission
 from autograder.text import one_line
 

@@ -16,7 +16,7 @@ from autograder.errors import GradebookError
 from autograder.gradebook import nbgrader, supervise
 from autograder.gradebook.lock import NAME, course_lock
 from autograder.gradebook.nbgrader_process import Inherited, alembic_version
-from autograder.gradebook.record import record_grades
+from autograder.gradebook.record_grades import record_grades
 from autograder.gradebook.supervise import Finished
 from autograder.judging.class_run import ClassRun, StudentRun
 from autograder.judging.grade import Grade
