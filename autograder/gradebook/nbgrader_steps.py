@@ -27,13 +27,14 @@ from autograder.gradebook.outputs import safe_outputs, verdict_outputs
 from autograder.intake.cell_matching import left_empty, text_of
 from autograder.intake.repair import Submission, repair
 from autograder.judging.bounded_judging import BoundedJudging
-from autograder.judging.grade import judge_run, make_task, versions_of
+from autograder.judging.grade import judge_run
 from autograder.running.challenge_keys import read_secret
 from autograder.running.limits import Limits
 from autograder.running.passes import execute_task
 from autograder.running.run_types import Run, Task
 from autograder.running.sandbox import Sandbox
 from autograder.running.store import Store, task_key
+from autograder.running.tasks import make_task, versions_of
 
 one_at_a_time = threading.Lock()  # formgrader's server has threads
 

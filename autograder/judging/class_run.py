@@ -1,4 +1,4 @@
-"""A whole class: find the submissions, run those that have not been run, judge.
+"""A whole class: read the submissions, run those that have not been run, judge.
 
 The slow part is parallel and resumable; what nbgrader does afterwards replays stored runs.
 """
@@ -9,8 +9,6 @@ import contextlib
 import math
 import os
 import queue
-import re
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,25 +16,21 @@ from pathlib import Path
 from autograder.course.labs import Lab
 from autograder.errors import MachineTooBusy, NotANotebook
 from autograder.intake.bounded_reading import Reader
+from autograder.intake.find_submissions import find_submissions, require_own_file
 from autograder.intake.predictions import choices_of
 from autograder.intake.repair import Submission
 from autograder.judging.bounded_judging import BoundedJudging
-from autograder.judging.grade import UNPROTECTED, Grade, judge_run, make_task, versions_of
+from autograder.judging.grade import UNPROTECTED, Grade, judge_run
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
 from autograder.running.challenge_keys import read_secret
 from autograder.running.limits import Limits
 from autograder.running.run_types import Run, Task
 from autograder.running.store import DamagedRun, Store, task_key
+from autograder.running.tasks import make_task, versions_of
 from autograder.running.workers import run_all
-from autograder.text import INVISIBLE, LINE_ENDS, one_line
+from autograder.text import one_line
 
-NOT_IN_ID = re.compile(r"[^\w.@-]+")
-# What nbgrader cannot have in a student's id: it searches with globs and line by line, and writes ids into HTML
-# unescaped, in UTF-8.
-UNSAFE = re.compile(
-    '[\x00-\x1f\x7f-\x9f*?\\[\\]<>"\\\\`\ud800-\udfff]' + f"|{INVISIBLE.pattern}|{LINE_ENDS.pattern}|^ | $"
-)
 MAX_REASON = 300  # characters of an error in a problem line
 STUDENTS_A_JUDGE = 20  # a judging process imports for two seconds before it begins, as long as 20 submissions take
 
@@ -77,48 +71,6 @@ class ClassRun:
     damaged: dict[str, str] = field(default_factory=dict)  # student -> why the stored run could not be used
     refused: dict[str, str] = field(default_factory=dict)  # worker -> why it ran nothing
     submissions: Path | None = None  # the folder of the submissions, which may have a table of names
-
-
-def find_submissions(folder: Path, lab: Lab) -> dict[str, Path]:
-    """Find one notebook of each student.
-
-    Args:
-        folder: in nbgrader's layout, `STUDENT/LAB/LAB.ipynb`, or a flat folder of notebooks named by student.
-        lab: the lab.
-
-    Returns:
-        Student id -> notebook. If two submissions map to the same id, both keep their original name, which is no valid
-        id; `open_class` reports them.
-
-    Raises:
-        FileNotFoundError: there is no notebook in either layout.
-    """
-    found: dict[str, Path] = {}
-    people = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")] if folder.is_dir() else []
-    for student in sorted(people):
-        notebooks = sorted(p for p in (student / lab.name).glob("*.ipynb") if not p.name.startswith("."))
-        if notebooks:
-            named = [p for p in notebooks if p.stem == lab.name]
-            found[student.name] = (named or notebooks)[0]
-    if not found and folder.is_dir():
-        found = {path.stem: path for path in sorted(folder.glob("*.ipynb")) if not path.name.startswith(".")}
-    if not found:
-        raise FileNotFoundError(
-            f"no submission in {folder}: expected STUDENT/{lab.name}/{lab.name}.ipynb, or STUDENT.ipynb"
-        )
-    ids = {name: nbgrader_id(name, flat=path.parent == folder) for name, path in found.items()}
-    claims = Counter(ids.values())
-    return {ids[name] if claims[ids[name]] == 1 or ids[name] == name else name: path for name, path in found.items()}
-
-
-def nbgrader_id(name: str, flat: bool) -> str:
-    """Return the student id that belongs to a file or folder.
-
-    Args:
-        name: of the folder, or of the file without its suffix.
-        flat: it is a file's name, which is always simplified; a folder's name only if nbgrader could not have it.
-    """
-    return NOT_IN_ID.sub("_", INVISIBLE.sub("", name)) if flat or UNSAFE.search(name) else name
 
 
 def open_class(lab: Lab, folder: Path, course: Path, store: Path | None = None) -> ClassRun:
@@ -165,22 +117,6 @@ def open_student(student: str, path: Path, folder: Path, lab: Lab, reader: Reade
         name, words = one_line(path.name), one_line(str(error))
         student_run.problem = f"{name} could not be read ({type(error).__name__}: {words[:MAX_REASON]})"
     return student_run
-
-
-def require_own_file(student: str, path: Path, folder: Path) -> None:
-    """Check that a submission belongs to one student.
-
-    Raises:
-        NotANotebook: another submission has the same id, or the file is a link that leads out of the student's folder.
-    """
-    flat = path.parent == folder
-    if (taken := nbgrader_id(student, flat)) != student:
-        raise NotANotebook(
-            f"{one_line(student)} maps to the id {taken}, which another submission uses: rename one of them"
-        )
-    own_folder = folder if flat else folder / path.relative_to(folder).parts[0]
-    if not path.resolve().is_relative_to(own_folder.resolve()):
-        raise NotANotebook(f"{one_line(path.name)} is a link to a file that is not this student's")
 
 
 def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None, workers: int | None = None) -> None:

@@ -9,10 +9,11 @@ from autograder.course.labs import Lab
 from autograder.course.source import read_source
 from autograder.intake.repair import repair
 from autograder.judging.evidence import MAX_TENSORS
-from autograder.judging.grade import challenges_of, errors_of_answers, in_words, judge_exercise, make_task
+from autograder.judging.grade import errors_of_answers, in_words, judge_exercise
 from autograder.running.limits import MIB, Limits
 from autograder.running.passes import ESSENTIAL, execute_task
 from autograder.running.sandbox import Sandbox
+from autograder.running.tasks import challenges_of, make_task
 from autograder.validation.kill_matrix import MatrixRow
 from utils.checks.exercise import find, load
 

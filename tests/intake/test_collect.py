@@ -7,7 +7,7 @@ import pytest
 
 from autograder.cli import main
 from autograder.intake.collect import collect
-from autograder.judging.class_run import find_submissions
+from autograder.intake.find_submissions import find_submissions
 from tests.intake.archives import LAB, METADATA, archive, marks, notebook, own_zip, stamp
 
 

@@ -9,8 +9,9 @@ import pytest
 from autograder.errors import NotANotebook
 from autograder.intake.open_submission import open_submission
 from autograder.intake.repair import repair
-from autograder.judging.grade import judge_run, make_task, run_submission
+from autograder.judging.grade import judge_run, run_submission
 from autograder.running.passes import execute_task
+from autograder.running.tasks import make_task
 from tests.intake.damages import FULL, LAB, solved
 from tests.robustness.cases import DAMAGES, REJECTED
 

@@ -19,8 +19,9 @@ from autograder.intake.repair import repair
 from autograder.judging import judge as judge_module
 from autograder.judging.bounded_judging import JUDGING, BoundedJudging
 from autograder.judging.evidence import MAX_JSON, MAX_LIST, MAX_NAMES, MAX_TENSORS, MAX_TEXT
-from autograder.judging.grade import challenges_of, judge_exercises, judge_run, run_submission
+from autograder.judging.grade import judge_exercises, judge_run, run_submission
 from autograder.running.run_types import Run
+from autograder.running.tasks import challenges_of
 from tests.lab4_class import LAB, make_class
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import COMPLETED

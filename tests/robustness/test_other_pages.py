@@ -17,10 +17,10 @@ from autograder.gradebook.read_gradebook import GradebookRow, row_of
 from autograder.gradebook.spreadsheets import csv_text, plain_csv, without_formula
 from autograder.intake.collect import collect
 from autograder.intake.collect_log import CollectLog
+from autograder.intake.find_submissions import nbgrader_id
 from autograder.intake.lms.worksheets import read_worksheet
 from autograder.intake.names import student_id
 from autograder.judging import judge as judging
-from autograder.judging.class_run import nbgrader_id
 from autograder.text import one_line
 from tests.intake.archives import archive, marks, notebook
 from utils.checks.challenge import Challenge
