@@ -86,17 +86,17 @@ def grade_class(job: ClassJob, on_graded: Callable[[ClassRun], None] = lambda cl
         AutograderError: the lab, the submissions, the gradebook or the sandbox cannot be used.
     """
     if not job.gradebook:
-        return run_job(job, on_graded)
+        return grade_locked(job, on_graded)
     job.home.mkdir(parents=True, exist_ok=True)
     with course_lock(job.home):  # now, and not when everything has been run
         if has_gradebook(job.home):
             with open_gradebook(job.home):  # so that a wrong address is reported now, too
                 pass
-        return run_job(job, on_graded)
+        return grade_locked(job, on_graded)
 
 
-def run_job(job: ClassJob, on_graded: Callable[[ClassRun], None]) -> GradedClass:
-    """Do the work of `grade_class`; the arguments and errors are the same."""
+def grade_locked(job: ClassJob, on_graded: Callable[[ClassRun], None]) -> GradedClass:
+    """Do the work of `grade_class`, whose lock is held; the arguments and errors are the same."""
     class_run = job.open()
     if job.execution is not None:
         run_class(class_run, job.execution.protected, job.execution.scheduler, job.execution.workers)

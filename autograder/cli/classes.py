@@ -101,7 +101,7 @@ def grade(
     from autograder.grading import ClassJob, Execution
 
     execution = Execution(sandbox == "bwrap", scheduler, workers)
-    return run_job(ClassJob(find_lab(lab), course, submissions, not no_gradebook, not no_feedback, execution))
+    return grade_and_print(ClassJob(find_lab(lab), course, submissions, not no_gradebook, not no_feedback, execution))
 
 
 @click.command(cls=Command)
@@ -111,10 +111,10 @@ def regrade(lab: str, submissions: Path | None, course: Path, no_gradebook: bool
     from autograder.course.labs import find_lab
     from autograder.grading import ClassJob
 
-    return run_job(ClassJob(find_lab(lab), course, submissions, not no_gradebook, not no_feedback))
+    return grade_and_print(ClassJob(find_lab(lab), course, submissions, not no_gradebook, not no_feedback))
 
 
-def run_job(job) -> int:
+def grade_and_print(job) -> int:
     """Grade or regrade a class, and print the result."""
     from autograder import printing
     from autograder.grading import grade_class

@@ -55,14 +55,14 @@ def find_notebook(folder: Path, lab: Lab, scratch: Path) -> Path:
             place.write_bytes(data)
             found[place] = own_name
     with Reader() as reader:
-        read = {path: read_candidate(path, name, lab, reader) for path, name in found.items()}
+        read = {path: candidate_of(path, name, lab, reader) for path, name in found.items()}
     ranked = {path: candidate.rank for path, candidate in read.items() if candidate is not None}
     if not ranked:
         raise NotANotebook(" ".join(["the submission contains neither a notebook nor a zip with one.", *log.skipped]))
     return max(ranked, key=lambda path: ranked[path])
 
 
-def read_candidate(path: Path, name: str, lab: Lab, reader: Reader) -> Candidate | None:
+def candidate_of(path: Path, name: str, lab: Lab, reader: Reader) -> Candidate | None:
     """Return what decides whether a file is graded; None for a `.json` that is no notebook.
 
     Args:

@@ -102,7 +102,7 @@ class RunAndJudge(NbGraderPreprocessor):
             else:
                 cell.outputs = safe_outputs(run.outputs.get(index, {}).get("outputs", []))
             cell.execution_count = index + 1
-        mark["repairs"], mark["problems"] = list(submission.repairs), list(grade.problems)
+        mark["repairs"], mark["problems"] = list(grade.repairs), list(grade.problems)  # what reading it noted, too
         nb.metadata["guidance_labs"] = mark
         return nb, resources
 

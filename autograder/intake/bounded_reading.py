@@ -49,16 +49,12 @@ class Reader:
         notebook = nbformat.from_dict(found["notebook"])
         return Submission(find_lab(found["lab"]), found["release"], notebook, tuple(found["repairs"]))
 
-    def lab(self, path: Path, lab: Lab | None) -> Lab:
-        """Return the lab of a notebook; the arguments and errors are those of `submission`."""
-        return find_lab(self.read(path, lab, "lab")["lab"])
-
     def lab_and_answers(self, path: Path, lab: Lab | None) -> tuple[Lab, int]:
         """Return the lab of a notebook and the number of its answers; arguments and errors are those of `submission`.
 
         A cell counts as an answer if it differs from the released blank.
         """
-        found = self.read(path, lab, "lab")
+        found = self.read(path, lab, "lab and answers")
         return find_lab(found["lab"]), found["answers"]
 
     def tidy(self, path: Path) -> str:
@@ -93,7 +89,7 @@ def read_in_child(path: str, lab: str | None, what: str) -> dict[str, Any]:
     Args:
         path: The file.
         lab: The name of the lab that it must belong to, or None.
-        what: "submission", "lab" or "tidy".
+        what: "submission", "lab and answers" or "tidy".
     """
     try:
         if what == "tidy":
@@ -106,7 +102,7 @@ def read_in_child(path: str, lab: str | None, what: str) -> dict[str, Any]:
         return {"rejected": str(error)}
     except OSError as error:
         return {"rejected": f"{one_line(path)}: {error.strerror or error}"}
-    if what == "lab":
+    if what == "lab and answers":
         return {"lab": submission.lab.name, "answers": count_answers(submission)}
     return {
         "lab": submission.lab.name,

@@ -115,13 +115,13 @@ def judge_in_child(keys: dict[str, str], evidence: dict[str, list[list[str]]]) -
         evidence: Exercise -> the pairs of files that arrived.
     """
     torch.set_num_threads(1)  # a forked process has none of the threads that its parent computed with
-    copies = {name: tuple(unpack(pair) for pair in pairs) for name, pairs in evidence.items()}
+    copies = {name: tuple(from_text(pair) for pair in pairs) for name, pairs in evidence.items()}
     run = Run("", evidence=copies)
     challenges = {name: Challenge(name, bytes.fromhex(key)) for name, key in keys.items()}
     return {name: asdict(verdict) for name, verdict in judge_exercises(challenges, run).items()}
 
 
-def unpack(pair: list[str]) -> EvidenceFiles:
+def from_text(pair: list[str]) -> EvidenceFiles:
     """Return what `pack` was given."""
     text, tensors = (base64.b64decode(data) for data in pair)
     return text, tensors

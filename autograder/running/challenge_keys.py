@@ -59,11 +59,11 @@ def require_long(secret: bytes, name: str, cure: str) -> None:
         )
 
 
-def make_challenge(secret: bytes, entry: Exercise, release: str, submission: str) -> Challenge:
+def make_challenge(secret: bytes, entry: Exercise, release: str, submission_hash: str) -> Challenge:
     """Return the challenge of one answer.
 
     Its key is the HMAC of the lab, the exercise, the release and the submission's hash, separated by a byte that none
     of them contains.
     """
-    message = "\0".join([entry.lab, entry.name, release, submission]).encode()
+    message = "\0".join([entry.lab, entry.name, release, submission_hash]).encode()
     return Challenge(entry.name, hmac.new(secret, message, hashlib.sha256).digest())

@@ -91,7 +91,7 @@ def execute_task(task: Task, sandbox: Sandbox) -> Run:
         if collector.used_s > sandbox.limits.submission_s:
             collector.problems.append(OUT_OF_TIME)
             break
-        outcome = sandbox.run([{"index": cell.index, "source": cell.source} for cell in cells], task.keys)
+        outcome = sandbox.run([{"index": cell.index, "source": cell.source} for cell in cells], task.challenge_keys)
         if outcome.ended_by == "busy":
             busy += 1
             if busy == BUSY_RUNS:
@@ -108,7 +108,7 @@ def execute_task(task: Task, sandbox: Sandbox) -> Run:
         cells = cells_of_next_pass(cells, outcome, set(collector.evidence), essential_only)
         if not any(cell.role == "test" for cell in cells):
             break
-    return collector.freeze(task.digest, sandbox.protected)
+    return collector.freeze(task.submission_hash, sandbox.protected)
 
 
 def cells_of_next_pass(cells: Sequence[Cell], outcome: Pass, answered: set[str], essential_only: bool) -> list[Cell]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 EvidenceFiles = tuple[bytes, bytes]  # JSON and safetensors
+MAX_COPIES = 2  # of one exercise's evidence that are kept: two are as wrong as a thousand
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Task:
     """One submission's code as plain data, for a worker that knows nothing of verdicts."""
 
     cells: Sequence[Cell]
-    keys: Mapping[str, str]  # exercise -> the challenge's key, in hexadecimal
-    digest: str  # of the cells
+    challenge_keys: Mapping[str, str]  # exercise -> the challenge's key, in hexadecimal
+    submission_hash: str  # of the cells
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Run:
     protected: bool = True
 
 
-def submission_hash(cells: Sequence[Cell]) -> str:
+def hash_of(cells: Sequence[Cell]) -> str:
     """Return a hash of the code that runs and of its places in the notebook, ignoring ids, metadata and outputs.
 
     Outputs are stored by place, so two notebooks with the same code and other texts in between are two runs.

@@ -29,7 +29,7 @@ from autograder.running.frames import Frames
 from autograder.running.limits import Limits
 from autograder.running.outputs import read_outputs
 from autograder.running.processes import descendants
-from autograder.running.run_types import EvidenceFiles, Pass
+from autograder.running.run_types import MAX_COPIES, EvidenceFiles, Pass
 from autograder.running.syscalls import open_filter
 from autograder.running.watch import WATCH_S, Watch
 
@@ -45,7 +45,6 @@ CHANGED = (
     "other submission is affected."
 )
 LAST_WORDS_S = 5.0  # to read what a killed template has printed
-MAX_COPIES = 2  # of one exercise's evidence: two are as wrong as a thousand
 
 
 class PassCollector:
@@ -222,12 +221,12 @@ class Sandbox:
 
     # --- one run
 
-    def run(self, cells: Sequence[dict], challenges: Mapping[str, str]) -> Pass:
+    def run(self, cells: Sequence[dict], challenge_keys: Mapping[str, str]) -> Pass:
         """Execute cells in a fresh child of the template.
 
         Args:
             cells: `{"index": place in the notebook, "source": code}` each.
-            challenges: exercise -> the key of its challenge, in hexadecimal.
+            challenge_keys: exercise -> the key of its challenge, in hexadecimal.
 
         Raises:
             SandboxError: the template could not be started, or broke before the submission ran.
@@ -237,13 +236,13 @@ class Sandbox:
             self.start()
         started = time.monotonic()
         ours, theirs = socket.socketpair()
-        collector = PassCollector({cell["index"] for cell in cells}, set(challenges))
+        collector = PassCollector({cell["index"] for cell in cells}, set(challenge_keys))
         try:
             assert self.control is not None  # start has set it
             socket.send_fds(self.control, [b"run\n"], [theirs.fileno()])
             theirs.close()
             ours.settimeout(SEND_S)
-            body = self.request(cells, challenges)
+            body = self.request(cells, challenge_keys)
             ours.sendall(f"{len(body)}\n".encode() + body)
             self.supervise(ours, collector)
         except OSError as error:
@@ -260,10 +259,10 @@ class Sandbox:
             raise SandboxError(f"the sandbox broke before the submission ran ({collector.ended_by})")
         return collector.freeze(time.monotonic() - started)
 
-    def request(self, cells: Sequence[dict], challenges: Mapping[str, str]) -> bytes:
+    def request(self, cells: Sequence[dict], challenge_keys: Mapping[str, str]) -> bytes:
         """Return what the child reads: the cells, the challenges' keys, and the limits that it sets itself."""
         limits = {name: value for name, value in asdict(self.limits).items() if isinstance(value, int)}
-        return json.dumps({"cells": list(cells), "challenges": dict(challenges), "limits": limits}).encode()
+        return json.dumps({"cells": list(cells), "challenge_keys": dict(challenge_keys), "limits": limits}).encode()
 
     def supervise(self, channel: socket.socket, collector: PassCollector) -> None:
         """Collect frames until the notebook's end, or until a clock or a limit ends it."""

@@ -21,17 +21,16 @@ from pathlib import Path
 
 from autograder.errors import StoreError
 from autograder.files import rename_synced, sync_folder, temporary_name, write_synced
-from autograder.running.run_types import Run, Task
+from autograder.running.run_types import MAX_COPIES, Run, Task
 
 HALF_WRITTEN_S = 3600  # after this, a run that is still half written belongs to a grader that was killed
 PUBLIC_FIELDS = ("submission_hash", "problems", "cpu_s", "wall_s", "memory_kb", "protected")
-MAX_COPIES = 2  # of one exercise's evidence
 DIGESTS = "digests.json"
 
 
 def task_key(task: Task) -> str:
     """Return the key of a task's run."""
-    document = json.dumps([task.digest, sorted(task.keys.items())])
+    document = json.dumps([task.submission_hash, sorted(task.challenge_keys.items())])
     return hashlib.sha256(document.encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from autograder.course.cells import exercise_of, role_of
 from autograder.course.labs import Lab
 from autograder.intake.repair import Submission
 from autograder.running.challenge_keys import make_challenge
-from autograder.running.run_types import Cell, Task, submission_hash
+from autograder.running.run_types import Cell, Task, hash_of
 from utils.checks.challenge import Challenge
 from utils.checks.exercise import load
 
@@ -24,16 +24,16 @@ def runnable_cells(notebook: NotebookNode) -> list[Cell]:
     ]
 
 
-def challenges_of(submission: Submission, secret: bytes, digest: str) -> dict[str, Challenge]:
+def challenges_of(submission: Submission, secret: bytes, submission_hash: str) -> dict[str, Challenge]:
     """Return the challenge of each automatic exercise.
 
     Args:
         submission: the repaired submission.
         secret: the course's secret.
-        digest: the hash of the cells that run.
+        submission_hash: the hash of the cells that run.
     """
     return {
-        entry.name: make_challenge(secret, entry, submission.release, digest)
+        entry.name: make_challenge(secret, entry, submission.release, submission_hash)
         for entry in load(submission.lab.short)
         if not entry.manual
     }
@@ -47,6 +47,6 @@ def versions_of(lab: Lab) -> dict[str, int]:
 def make_task(submission: Submission, secret: bytes) -> Task:
     """Return what has to be run as plain data, for a worker that knows nothing of verdicts."""
     cells = runnable_cells(submission.notebook)
-    digest = submission_hash(cells)
-    keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, digest).items()}
-    return Task(tuple(cells), keys, digest)
+    code = hash_of(cells)
+    keys = {name: c.key.hex() for name, c in challenges_of(submission, secret, code).items()}
+    return Task(tuple(cells), keys, code)

@@ -27,7 +27,7 @@ _slot: Sandbox | None = None  # each worker process holds one warm sandbox
 
 
 @cache
-def course_digest() -> str:
+def course_hash() -> str:
     """Return a hash of the files that decide what a run gives: the package `utils`, and what runs a notebook."""
     return hash_of_folders("utils", "autograder/running")
 
@@ -39,7 +39,7 @@ class OtherCourse:
     worker: str  # its address
 
 
-def run_in_worker(task: Task, limits: Limits, protected: bool, digest: str) -> Run | MachineTooBusy | OtherCourse:
+def run_in_worker(task: Task, limits: Limits, protected: bool, asked: str) -> Run | MachineTooBusy | OtherCourse:
     """Run one task in this process's sandbox, which is made at the first call.
 
     What the machine was too busy for has been tried again already, so it is returned: Dask would retry an error.
@@ -48,10 +48,10 @@ def run_in_worker(task: Task, limits: Limits, protected: bool, digest: str) -> R
         task: the task.
         limits: what it may use.
         protected: run it in the sandbox.
-        digest: that of the course that asks.
+        asked: the hash of the course that asks.
     """
     global _slot
-    if digest != course_digest():
+    if asked != course_hash():
         from distributed import get_worker
 
         return OtherCourse(get_worker().address)
@@ -133,8 +133,8 @@ class Crew:
     def submit(self, name: str):
         """Return the future of a task, each time a new one."""
         self.attempts[name] += 1
-        key = f"run-{name}-{self.tasks[name].digest[:16]}-{self.attempts[name]}"
-        words = (self.tasks[name], self.limits, self.protected, course_digest())
+        key = f"run-{name}-{self.tasks[name].submission_hash[:16]}-{self.attempts[name]}"
+        words = (self.tasks[name], self.limits, self.protected, course_hash())
         return self.client.submit(run_in_worker, *words, key=key, pure=False, retries=1)
 
     def result_of(self, future) -> Run | Exception | None:
@@ -162,8 +162,8 @@ class Crew:
             self.client.wait_for_workers(1, timeout=WAIT_S)
         except TimeoutError:
             raise NoWorkers(f"no worker has joined the scheduler {address} within {WAIT_S} s: start one") from None
-        for worker, digest in self.client.run(course_digest, on_error="return").items():
-            if digest != course_digest():  # or an error: a version that does not know this function
+        for worker, its_hash in self.client.run(course_hash, on_error="return").items():
+            if its_hash != course_hash():  # or an error: a version that does not know this function
                 self.refuse(worker)
 
     def refuse(self, worker: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -85,3 +86,14 @@ def test_nbgraders_pass_judges_only_what_it_was_not_handed(dia, course, tmp_path
     assert graded() == with_handed and len(judged) == 1
     (tmp_path / dia.student / FILE).write_text(json.dumps(document | {"run": "another"}))
     assert graded(handed=str(tmp_path)) == with_handed and len(judged) == 2
+
+
+def test_the_page_says_what_was_noted_when_the_submission_was_first_read(dia, course, tmp_path):
+    """Nbgrader's pass reads a tidy copy, which shows no more that the file was in an old format."""
+    (tmp_path / dia.student).mkdir()
+    noted = replace(dia, grade=replace(dia.grade, repairs=("its old format was converted", *dia.grade.repairs)))
+    hand_grade(noted, tmp_path)
+    page = nbformat.read(course / "autograded" / dia.student / LAB.name / f"{LAB.name}.ipynb", as_version=4)
+    step = RunAndJudge(store=str(course / "store"), handed=str(tmp_path))
+    notebook, _ = step.preprocess(page, {"nbgrader": {"assignment": LAB.name, "student": dia.student}})
+    assert "its old format was converted" in notebook.metadata.guidance_labs.repairs

@@ -32,7 +32,7 @@ def test_what_comes_from_the_child_is_what_reading_here_gives(tmp_path):
     path.write_text(json.dumps(solved()))
     with Reader() as reader:
         assert reader.submission(path, LAB) == open_submission(path, LAB)
-        assert reader.lab(path, None) == LAB
+        assert reader.lab_and_answers(path, None)[0] == LAB
         with pytest.raises(NotANotebook, match="of lab4_mnist_cfg, not of"):
             reader.submission(path, find_lab("lab3"))
         with pytest.raises(NotANotebook, match="not a file"):

@@ -33,9 +33,9 @@ def test_damage_costs_only_what_is_gone(name, runs, sandbox, tmp_path):
     path.write_text(json.dumps(notebook), encoding="utf-8")
     submission = open_submission(path, LAB)
     task = make_task(submission, SECRET)
-    if task.digest not in runs:
-        runs[task.digest] = execute_task(task, sandbox)
-    grade = judge_run(submission, runs[task.digest], SECRET)
+    if task.submission_hash not in runs:
+        runs[task.submission_hash] = execute_task(task, sandbox)
+    grade = judge_run(submission, runs[task.submission_hash], SECRET)
     said = " ".join(
         [*grade.repairs, *grade.problems, *(f.message for v in grade.verdicts.values() for f in v.findings)]
     )

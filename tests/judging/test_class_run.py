@@ -22,7 +22,7 @@ def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
 def test_where_the_sandbox_fails_a_run_made_without_it_earns_nothing(lab4, tmp_path, monkeypatch):
     class_run = open_class(lab4, make_class(tmp_path, 1) / "submitted", tmp_path)
     [student_run] = class_run.students
-    class_run.store.save(student_run.key, Run(student_run.task.digest, protected=False))
+    class_run.store.save(student_run.key, Run(student_run.task.submission_hash, protected=False))
     judge_class(class_run)
     assert student_run.grade is not None, "`regrade` judges it"
     class_run = open_class(lab4, tmp_path / "submitted", tmp_path)

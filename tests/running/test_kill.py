@@ -248,9 +248,9 @@ def test_a_submission_that_kills_its_worker_twice_is_reported(monkeypatch):
     def deadly(task, limits, protected, digest):  # pickled by value: it lives in no module
         import os as system
 
-        if task.digest == "deadly":
+        if task.submission_hash == "deadly":
             system._exit(1)
-        return Run(task.digest)
+        return Run(task.submission_hash)
 
     deadly.__module__ = "__main__"
     monkeypatch.setattr(module, "run_in_worker", deadly)

@@ -263,7 +263,7 @@ def run_cells(request: dict, channel: Channel) -> None:
 
     torch.set_num_threads(1)
     offer_colab()
-    grader = make_grader(request["challenges"], channel)
+    grader = make_grader(request["challenge_keys"], channel)
     shell = make_shell(request["limits"]["output_bytes"])
     for cell in request["cells"]:
         channel.send("start", index=cell["index"])
@@ -276,11 +276,11 @@ def run_cells(request: dict, channel: Channel) -> None:
     channel.send("done")
 
 
-def make_grader(hex_keys: dict[str, str], channel: Channel) -> tuple:
+def make_grader(challenge_keys: dict[str, str], channel: Channel) -> tuple:
     """Return the two functions that `utils.checks.graded` needs.
 
     Args:
-        hex_keys: exercise -> the key of its challenge, in hexadecimal.
+        challenge_keys: exercise -> the key of its challenge, in hexadecimal.
         channel: where evidence is sent.
 
     Returns:
@@ -288,7 +288,7 @@ def make_grader(hex_keys: dict[str, str], channel: Channel) -> tuple:
     """
     from utils.checks.challenge import Challenge
 
-    keys = {name: bytes.fromhex(key) for name, key in hex_keys.items()}
+    keys = {name: bytes.fromhex(key) for name, key in challenge_keys.items()}
 
     def challenge_of(name: str) -> Challenge:
         return Challenge(name, keys[name])
