@@ -2,8 +2,8 @@
 
 `noise` starts from lab 4's checkpoint unless --from-scratch: a U-Net with the null label already predicts a velocity,
 from which the noise follows. Lab 4's network reads patches and lab 3's reads pixels, so their first and last
-convolutions differ in shape and start from random weights. The committed network is older: it started from a lab 4
-network that read pixels, where every weight fitted. If a run is killed, the same command continues it.
+convolutions differ in shape and start from random weights. With --start it continues an earlier network of lab 3; the
+committed one began with a lab 4 network that read pixels. If a run is killed, the same command continues it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from utils.data import LabelledImages, load_digits
 from utils.metrics import in_batches
 from utils.nets import NoiseUNet, NoisyDigitClassifier, count_parameters
 from utils.runtime import current_device, fast_bf16, seed_everything
-from utils.training import CHECKPOINTS, load_tensors, save_weights
+from utils.training import CHECKPOINTS, load_tensors, load_weights, save_weights
 
 STEPS = 1000  # T
 
@@ -64,7 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--ema", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--from-scratch", action="store_true")
+    start_of = parser.add_mutually_exclusive_group()
+    start_of.add_argument("--from-scratch", action="store_true")
+    start_of.add_argument("--start", type=Path, help="a checkpoint of the same network to begin with")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the state of the run is kept")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args(arguments)
@@ -77,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     start = "random weights"
     if args.network == "noise":
         net = NoiseUNet(schedule.alpha_bars)
-        if not args.from_scratch:
+        if not args.from_scratch and not args.start:
             start = from_lab4(net)
         trainer = lab["NoiseTrainer"](net, data, schedule)
         what = "noise estimate of x_t without a label, T = 1000, linear schedule; running mean of the weights"
@@ -85,6 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
         net = NoisyDigitClassifier(STEPS)
         trainer = lab["NoisyClassifierTrainer"](net, data, schedule, lab["add_noise"])
         what = "classifier of noisy digits, T = 1000, linear schedule; running mean of the weights"
+    if args.start:
+        earlier = load_weights(net, args.start)
+        start = f"an earlier network of {earlier['steps']} steps, which started from {earlier['started from']}"
 
     def keep(trainer) -> None:
         losses = trainer.history[-200:]

@@ -128,14 +128,14 @@ def ring_field() -> plt.Figure:
     return fig
 
 
-def ring_walk(half_steps: int = 30) -> plt.Figure:
-    """The first half-steps of one walk, on the disc and as a distance."""
+def ring_walk(steps: int = 30) -> plt.Figure:
+    """The first steps of one walk, on the disc and as a distance."""
     fig = plt.figure(figsize=(WIDTH / 100, 3.6))
     disc, chart = fig.add_subplot(1, 2, 1, projection="polar"), fig.add_subplot(1, 2, 2)
     source = numbers.Random(4)
     start = numbers.vector(source.uniform(), source.uniform())
-    states = numbers.ring_walk(start, source.normals(63, 2))[: half_steps + 1]
-    radius = 0.22 + 0.78 * np.arange(half_steps + 1) / 63
+    states = numbers.ring_walk(start, source.normals(63, 2))[: steps + 1]
+    radius = 0.22 + 0.78 * np.arange(steps + 1) / 63
     for atom, color in ((0, style.BLUE), (1, style.ORANGE)):
         angle = np.unwrap(2 * math.pi * states[:, atom].numpy())
         disc.plot(angle, radius, color=color, marker="o", markersize=2.5, linewidth=1.6)
@@ -150,7 +150,7 @@ def ring_walk(half_steps: int = 30) -> plt.Figure:
     chart.plot((gaps - gaps.round()).norm(dim=-1).amin(0), color=style.GREEN)
     levels = [0.001 * 200 ** (1 - math.ceil(k / 3) / 21) for k in range(64)]
     chart.step(range(64), levels, "--", where="pre", color=style.GREY, linewidth=1.2, label="noise σ")
-    chart.set(yscale="log", xlabel="half-steps", xticks=range(0, 64, 21), title="Distance to the crystal")
+    chart.set(yscale="log", xlabel="steps", xticks=range(0, 64, 21), title="Distance to the crystal")
     chart.legend()
     return fig
 

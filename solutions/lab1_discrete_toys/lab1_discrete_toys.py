@@ -47,12 +47,12 @@ Each part says where you are on the course's map:
 | | |
 |---|---|
 | Points | 18 |
-| Time | 5 to 6 hours, reading and about ten minutes of waiting included. Split it after part 4 |
+| Time | about 6 hours without the ungraded parts, reading included. Split it after part 4 |
 | GPU | not needed |
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right and what is not. Run it as often as you like. The set-up has imported
+at once what is right and what is not. The set-up has imported
 `torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
 """
 
@@ -80,7 +80,7 @@ r"""
 | `prior[y]` | `(classes,)` | $p(y)$ |
 | `points[k]` | `(letters, d)` | the place of letter `k` in space: $\pm 1$, or a one-hot vector |
 
-`setting.embed(letters)` turns integers into points, and `setting.sites` and `setting.classes` are numbers. The same letter means different things in the four labs:
+`setting.embed(letters)` turns integers into points, and `setting.sites` and `setting.classes` are numbers. The same symbol means different things in the four labs:
 """
 
 # %% hidden="The symbols of the four labs"
@@ -160,7 +160,7 @@ def majority_down(n: int, sites: int, ratio: float, generator: torch.Generator) 
 
 # %% [markdown]
 r"""
-Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run:** the first cell asks you a question, the second draws.
+Here are ten lattices of each class, drawn by *your* sampler. **Predict, then run.**
 """
 
 # %%
@@ -171,13 +171,13 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-None is without error: fair coins can fall nearly all on one side. The best possible classifier errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
+No classifier is without error: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
 every classifier is a coin toss.
 
 The same function draws words of letters. A row is a word, a colour a letter. From left to right:
 
 1. the classes share no letter;
-2. both use all letters, with different probabilities;
+2. both may use all letters, with different probabilities;
 3. class 1 prefers half of the letters;
 4. every word is a copy of one fixed word in which some letters are drawn anew, more of them in class 1.
 """
@@ -308,9 +308,9 @@ A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute 
 >
 > Complete `class_posterior(x, t, setting)`. It returns $p(y \mid x_t)$ for all classes, shape `(b, classes)`, with rows that add up to 1. It works
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
-> - for every $t$ from `T_MIN` to 1, any number of sites and **any** $x$, even where every density underflows: no NaN, no infinity;
-> - in the precision of `x`: convert nothing to `float32`;
-> - for probabilities such as $10^{-20}$, without a clamp: later cells differentiate their logarithm;
+> - for every $t$ from `T_MIN` to 1, any number of sites and $x$ up to $100$, even where every density underflows: no NaN, no infinity;
+> - at least in the precision of `x`: convert nothing to `float32`;
+> - where a class has the probability $10^{-20}$: do not clamp, because later cells differentiate the logarithm of your result;
 > - on any device, without modifying the inputs.
 
 <details><summary>A nudge</summary>
@@ -348,7 +348,7 @@ def class_posterior(
 
 # %% [markdown]
 r"""
-Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey, each with the same noise at all times. **Predict, then run.**
+Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey. Each lattice keeps its own noise. **Predict, then run.**
 """
 
 # %%
@@ -394,7 +394,7 @@ By Bayes' rule the fraction is $p(x_0 \mid x, y)$, so the right side is the mean
 > **2 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `conditional_score(x, t, y, setting)` for one class `y[n]` per sample. It must hold for the same worlds, times and $x$ as 1.3, and be as precise.
-> You may call a helper of your own from 1.3. Write it in closed form, without automatic differentiation, which is the test below.
+> You may call a helper of your own from 1.3. Write it in closed form: automatic differentiation is the test below.
 
 <details><summary>A nudge</summary>
 
@@ -403,7 +403,7 @@ You have the logarithms of everything from 1.3. Each of the two weights is a `so
 <details><summary>The shape of the answer</summary>
 
 From 1.3 you need the log of probability times Gaussian, *before* its `logsumexp`, and the log densities of the
-components. Each goes into a softmax. Then `letters @ setting.points` has the shape `(b, components, sites, d)`; average it over
+components. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over
 components with `torch.einsum("bc,bcld->bld", shares, …)`.
 </details>
 """
@@ -441,7 +441,7 @@ drawn(lambda: lab1.draw_best_guess(FM, sample_ensemble, add_noise, conditional_s
 r"""
 At $t = 1$ it is grey: the mean of up and down. This is an *average*, not a sample. So a sampler takes a small step, evaluates the score again, and so on.
 
-**The push.** Guidance needs the direction in which the class becomes more probable. Differentiate the logarithm of Bayes' rule:
+**The push** $g$. Guidance needs the direction in which the class becomes more probable. Differentiate the logarithm of Bayes' rule:
 
 $$\nabla_x \log p_t(y \mid x) = \nabla_x \log p_t(x \mid y) - \nabla_x \log p_t(x) = s(x \mid y) - s(x).$$
 
@@ -459,7 +459,7 @@ def both_scores(x: Tensor, t: Tensor, y: Tensor, setting: ToyProblem) -> tuple[T
 
 # %% [markdown]
 r"""
-**Everything in this course rests on the next figure.** In a world of two spins, a lattice is a point in the plane. In class 0 the two spins are nearly always
+**All guidance in this course rests on the next figure.** In a world of two spins, a lattice is a point in the plane. In class 0 the two spins are nearly always
 equal, in class 1 they are fair coins. At each black point start the score $s$ of the world, the push $w\,g$ with $g = s(x \mid y{=}0) - s(x)$, and
 their sum.
 """
@@ -493,7 +493,7 @@ drawn(compare_with_autograd, "1.1 to 1.4")
 
 # %% [markdown]
 r"""
-> **Remember:** $s(x \mid y) = \big(\alpha\, \mathbb E[x_0 \mid x, y] - x\big)/\sigma^2$. In labs 2 and 3 a network learns it.
+> **Remember:** $s(x \mid y) = \big(\alpha\, \mathbb E[x_0 \mid x, y] - x\big)/\sigma^2$. In labs 2 and 3 a network learns the score.
 
 ---
 # 5 · A classifier that has to learn it
@@ -584,7 +584,7 @@ drawn(learn, "1.1 to 1.5")
 
 # %% [markdown]
 r"""
-Compare the last two panels. The accuracy is almost the best possible; in world 2 it falls a little below it at late times. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
+Compare the last two panels. The accuracy is almost the best possible. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
 asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: part 4 printed gradients of about $10^{-12}$ at $t = 0.05$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at late times: there almost nothing is left to learn.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
@@ -612,7 +612,7 @@ $$\log p(u \mid x_t) = -\frac{\big(u - (1 + \tfrac12\beta h)\, x_t\big)^2}{2 \be
 up to terms that vanish with $h$. Complete the square: a Gaussian with variance $\beta h$ and mean $x_t + \tfrac12 \beta h\, x_t + \beta h\, s(x_t)$.
 </details>
 
-Before 36 dimensions, one. Drag the point: guidance adds two arrows.
+Before 36 dimensions, one. Drag the point: the guided score is a sum of two arrows.
 """
 
 # %% role="illustration" hidden="Move it: two Gaussians and their scores"
@@ -667,9 +667,9 @@ def sample_guided(setting: ToyProblem, label: int, n: int, w: float, steps: int,
 r"""
 ## First where the answer is known
 
-At $w = 0$ the sampler must return the whole world, and at $w = 1$ the class. We compare the number of up spins, which has 37 possible values and an exact distribution. The
+At $w = 0$ the sampler must return the whole world, and at $w = 1$ the class. We compare the number of up spins, whose distribution is known. The
 **total variation** between two distributions is half the sum of the absolute differences: 0 if they are equal, 1 if they have no value in common. Even a perfect sampler shows a positive distance, because $n$ samples scatter: the
-column *by chance*.
+column *by chance*. (In the tables ± is one standard error.)
 """
 
 # %% role="illustration" hidden="Your sampler against the exact distribution"
@@ -711,7 +711,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar is too high, and lattices with a few spins up are too rare. More steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. (The step size makes *too few* clean states, so with few steps the two errors partly cancel.) Here is that number against $w$. The band is two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with a few spins up are too rare. Is that the step? No: the step makes *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w \le 1$ you see the step's error. The band is two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -748,8 +748,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good. (A poor gradient that is *large* near the data
-would ruin the samples.)
+The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good.
 
 And as a film, in world 2:
 """
@@ -873,7 +872,7 @@ r"""
 
 *Ungraded.* For discrete data there is another kind of noise: a letter $i$ out of $K$ becomes a point on the simplex, that is, $K$ numbers $\ge 0$ that add up to 1: $x \sim \mathrm{Dir}(1,\ldots,\alpha,\ldots,1)$, with
 $\alpha$ at place $i$. (This $\alpha$ is a concentration, not the factor $\alpha(t)$ of part 2.) At $\alpha = 1$ the point is uniform on the simplex for every letter. As $\alpha$ grows, it moves to corner $i$,
-with the velocity $u = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. (Below, a colour is a letter, and their shares are 0.6, 0.3 and 0.1. As $u$ depends on the letter, an arrow is the mean of $u$ over the letters that may have led to $x$.) The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
+with the velocity $u = \mathrm dx/\mathrm d\alpha = C(x_i, \alpha)\,(e_i - x)$: straight towards the corner. (Below, a colour is a letter, and their shares are 0.6, 0.3 and 0.1. As $u$ depends on the letter, an arrow is the mean of $u$ over the letters that may have led to $x$.) The speed $C$ has a closed form (`utils/simplex.py`; for $K = 2$ it is $-x\ln x/(\alpha(1-x))$).
 """
 
 # %% role="illustration" hidden="The Dirichlet path"
@@ -881,7 +880,7 @@ lab1.draw_simplex()
 
 # %% [markdown]
 r"""
-Guidance needs the posterior of the letter *given the class*. It follows from the unguided one and from the gradient $g = \nabla_x \log p(y \mid x)$ in closed form:
+Guidance needs the posterior of the letter *given the class*. It follows from the unguided one and from the gradient $g = \nabla_x \log p(y \mid x)$ in closed form, for $\alpha > 1$:
 
 $$p(i \mid x, y) = p(i \mid x) + \frac{x_i\,\big(g_i - \langle x, g\rangle\big)}{\alpha - 1}.$$
 
@@ -891,7 +890,7 @@ $p(x\mid y) \propto \sum_i p(i\mid y)\, x_i^{\alpha-1}$, so $\partial_i \log p(x
 </details>
 
 If $g$ is scaled by $w$, the result may leave the simplex; `simplex.project` returns the nearest point on it. Below are words of one letter out of three. At $w = 1$ the flow ends
-in the distribution of the class. At $w = 3$ it goes beyond, but here not as far as the tilted distribution.
+in the distribution of the class. At $w = 3$ it goes beyond the class, but here not as far as the tilted distribution.
 """
 
 # %% role="illustration" hidden="Guided letters, in numbers"

@@ -431,7 +431,7 @@ def corrector_step(
 
 # %% check="lab2.predictor_corrector"
 
-# %% role="illustration" hidden="Move it: one walk in half-steps"
+# %% role="illustration" hidden="Move it: one walk, step by step"
 explorables.show("ring_walk")
 
 # %% [markdown]
@@ -644,7 +644,7 @@ Train the same network from the same start with the same number of steps, and ch
 
 | experiment | extra term, at states drawn uniformly | weight |
 |---|---|---|
-| none | nothing | 0 |
+| plain | nothing | 0 |
 | regression | squared error against *your exact score*. An **oracle**: no real problem has it | 1 |
 | Fokker-Planck | mean square of your residual | $10^{-5}$ |
 | consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
@@ -701,7 +701,7 @@ plt.show()
 r"""
 At small noise the exact score is a saw-tooth: it pulls towards the nearer peak, and jumps half-way between two peaks. Networks prefer smooth curves, and no training sample lands out there to correct them.
 
-Here are the fields over the whole square. Dark is strong, yellow is weak.
+The fields over the whole square. Dark is strong, yellow weak.
 """
 
 # %% role="illustration" hidden="Your picture: the fields at t = 0.4"
@@ -710,7 +710,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-The plain network guessed the directions well. With the Fokker-Planck term most of the square has turned yellow: the equation is obeyed there, as it is by $s = 0$, and the score is gone.
+The plain network guessed the directions well. With the Fokker-Planck term most of the square is yellow: the equation is obeyed there, as it is by $s = 0$, and the score is gone.
 
 **Predict, then run.**
 """
@@ -729,11 +729,11 @@ r"""
 From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by two thirds of its size and more. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
 so weak that about a third of the states never come back.
 
-Here is the distribution of *one* atom on the way, for the plain network. The walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
+The distribution of *one* atom on the way, for the plain network. The walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
-analysis.draw_marginals(results["no_regularizer"], "no regulariser")
+analysis.draw_marginals(results["no_regularizer"], "plain score matching")
 plt.show()
 
 # %% [markdown]
@@ -755,7 +755,7 @@ Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact ar
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find an experiment whose error anywhere, over all times, is no larger than the plain one's, and which trains in the shortest time. The oracle counts in a class of its own.
+*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. You may set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. The oracle counts in a class of its own.
 """
 
 # %% role="illustration"
@@ -796,12 +796,11 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-Look at the triangles first: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: this many samples cannot measure them.
+The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: so many samples cannot measure them.
 
 **The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) nearly halve the hump, but do not move the triangles.
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start, because a uniform start is symmetric under the swap, so it gives both orders the right share, one half. If one order were twice as
-probable, the shares would stay wrong.
+With the *exact* score, the walk from 0.2 soon forgets its wrong start. Can it always?
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 35 minutes
@@ -809,7 +808,8 @@ probable, the shares would stay wrong.
 > In eight to twelve sentences:
 > (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Then explain **one** thing that you saw: a difference between these errors, or why so few
 > samples suffer from a score that is wrong nearly everywhere.
-> (b) Why does sampling start from the wrong distribution when $\sigma_{\max} = 0.2$, how large is the error, and what would you change?
+> (b) The uniform start is wrong when $\sigma_{\max} = 0.2$: by how much? Why do walks with the exact score end right all the same? Suppose that the data contained *both* orders, one of them twice as often. Would the walks
+> still end right, and what would you change?
 """
 
 # %% [markdown] answer="lab2.regulariser_essay"
@@ -824,12 +824,14 @@ Samples suffer less, because walks are not uniform over the square at small nois
 the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but about a third with the
 Fokker-Planck term, whose score has nearly vanished there.
 
-(b) At $t = 1$ the forward process has a density between 0.35 and 2.0: noise of standard deviation 0.2 is too little to forget where the atoms were on a ring of length 1. The sampler draws uniformly; the total variation
-between the two distributions is 0.17. Raise $\sigma_{\max}$: at 0.3 it is 0.02, at 0.5 it is $4 \cdot 10^{-5}$. (Or start from noisy data, where they exist; more corrector steps at the first noise level also help.)
+(b) At $t = 1$ the total variation between the forward process and the uniform start is 0.17: noise of standard deviation 0.2 is too little to forget where the atoms were on a ring of length 1. The exact score leads every walk to one
+of the two peaks, so only the *shares* of the peaks could remember the start. The uniform distribution and the exact score are both symmetric under a swap of the atoms, so each order gets one half, and one half is right. With two thirds and one
+third there is no such symmetry. The start gives both orders the same share, the score corrects this only while the two peaks overlap, and from 0.2 it is too late: a calculation with 400 steps ends at 0.59 instead of 0.67. Raise
+$\sigma_{\max}$: the start is wrong by 0.02 at 0.3 (the share is then 0.65) and by $4 \cdot 10^{-5}$ at 0.5. (Or start from noisy data, where they exist.)
 
 **Rubric.** 1 point for (a): rare and common places kept apart, with the student's own numbers for two regularisers and the cost (½); an explanation of one effect, or of the samples' robustness, that refers to where the
-loss evaluates the network (½). 1 point for (b): noise of standard deviation 0.2 does not reach the uniform distribution, with a number or the picture of the holes (½); a fix that works: a larger $\sigma_{\max}$, or another start
-(½). "The regulariser did not train long enough" alone is no explanation.
+loss evaluates the network (½). 1 point for (b): the error of the start with a number, and the symmetry as the reason why the walks end right (½); with unequal shares they do
+not, and a fix that works: a larger $\sigma_{\max}$, or another start (½). "The regulariser did not train long enough" alone is no explanation.
 """
 
 # %% [markdown]

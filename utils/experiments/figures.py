@@ -21,11 +21,11 @@ from utils.experiments.measurements import LINE_TIMES, SNAPSHOT, TIMES, Results
 
 STYLES = {  # name: title, colour, line style, marker
     "analytical": ("exact score", "#222222", "--", ""),
-    "no_regularizer": ("none", plotting.BLUE, "-", "o"),
+    "no_regularizer": ("plain", plotting.BLUE, "-", "o"),
     "analytical_regression": ("regression (oracle)", plotting.GREEN, "-", "s"),
     "fokker_planck": ("Fokker-Planck", plotting.RED, "-", "^"),
     "consistency": ("consistency", plotting.ORANGE, "-", "v"),
-    "consistency_with_analytical_guide": ("consistency, exact guide (oracle)", plotting.PINK, "-", "D"),
+    "consistency_with_analytical_guide": ("consistency, exact guide", plotting.PINK, "-", "D"),
 }
 
 
@@ -49,7 +49,7 @@ def title_of(name: str) -> str:
 
     Example:
         >>> title_of("no_regularizer")
-        'none'
+        'plain'
     """
     return STYLES[name][0]
 

@@ -67,12 +67,12 @@ CATALOGUE = {
         Explorable(
             "ring_walk",
             "lab2",
-            "Predictor and corrector, one half-step at a time",
+            "Predictor and corrector, one step at a time",
             "Walk from noise to the crystal. Time runs from the middle of the disc to its rim, where the atoms end.",
             "The predictor goes to a lower noise level: it follows the score and adds a little less noise than it "
             "removes. The corrector stays at its level: a small step along the score and noise that balances it. "
             "Together they bring the two atoms half a ring apart, as far as the last noise level allows.",
-            "The first 30 of 63 half-steps of two atoms on a ring, drawn as two curves that leave the middle of a disc "
+            "The first 30 of 63 steps of two atoms on a ring, drawn as two curves that leave the middle of a disc "
             "and come to lie half a ring apart. Beside it, the distance to the crystal falls with the noise level.",
         ),
         Explorable(

@@ -36,6 +36,7 @@ def measure_classifier(
     class_posterior: Function,
     conditional_score: Function,
     learned_gradient: Function,
+    words: int = 4000,
 ) -> dict[str, Any]:
     """Compare a classifier of noisy words with the exact posterior, by time.
 
@@ -48,16 +49,17 @@ def measure_classifier(
         class_posterior: the answer to 1.3.
         conditional_score: the answer to 1.4.
         learned_gradient: learned_gradient(classifier, x, t, y) returns the gradient of its log p(y | x).
+        words: how many words are drawn at each time.
 
     Returns:
         `history`, `best_loss`, that of the exact posterior, `times`, the accuracies `learned` and `best`, and `cosine`,
         that of learned and exact gradient.
     """
-    x0, y = FreshWords(problem, sample_ensemble, seed=7).sample(1000)
-    noise = torch.randn(x0.shape, generator=generator(11), dtype=torch.float64)
     times = torch.linspace(0.06, 0.8, 16, dtype=torch.float64)  # nearer to the data both scores are the same number
     learned, best, cosine = [], [], []
-    for s in times:
+    for i, s in enumerate(times):
+        x0, y = FreshWords(problem, sample_ensemble, seed=700 + i).sample(words)  # new ones, or all times err alike
+        noise = torch.randn(x0.shape, generator=generator(1100 + i), dtype=torch.float64)
         t = s.expand(len(y), 1, 1)
         x = add_noise(x0.double(), t, noise)
         best.append(float((class_posterior(x, t, problem).argmax(1) == y).double().mean()))
@@ -221,7 +223,7 @@ def print_control(
             cells.append(with_error(right, share_error(right, len(data.y))))
         print(f"  {name:<27}{cells[0]:<23}{cells[1]}")
     print(
-        "\nguided samples                      belief in class 0      spins that differ from the nearest stored lattice"
+        "\nguided samples                      belief in class 0      spins that differ from the nearest stored lattice of class 0"
     )
     for name, classifier in classifiers.items():
         for w in (0.0, 4.0):

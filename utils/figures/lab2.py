@@ -39,13 +39,12 @@ def add_colour_bar(fig: plt.Figure, arrows, axes, label: str) -> None:
 def draw_opening() -> None:
     """Draw what lab 2 builds, from stored results: the exact field, a learned one, and generated states."""
     stored = stored_results()
-    fig, axes = plt.subplots(1, 3, figsize=(11.5, 3.6), sharex=True, sharey=True)
+    _, axes = plt.subplots(1, 3, figsize=(11.5, 3.6), sharex=True, sharey=True)
     for ax, name, title in (
         (axes[0], "analytical", "the exact score at t = 0.4"),
         (axes[1], "no_regularizer", "a network's score at t = 0.4"),
     ):
-        arrows = draw_field(ax, stored[name]["snapshot"], None, title)
-    add_colour_bar(fig, arrows, axes[:2], "size of sigma · score")
+        draw_field(ax, stored[name]["snapshot"], None, title)
     axes[2].scatter(*stored["no_regularizer"]["walk"][-1].T, s=4, color=BLUE, alpha=0.5, linewidths=0)
     axes[2].plot(CENTRES, CENTRES[::-1], "x", color=RED, markersize=8, label="the data")
     axes[2].plot(CENTRES[::-1], CENTRES, "x", color=RED, markersize=8)

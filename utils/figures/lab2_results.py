@@ -169,6 +169,6 @@ def print_price(mine: Experiment, plain: Experiment, grid: int = 50) -> None:
     if errors["yours"] > errors["plain"]:
         print("\nYour error is larger than the plain one, so this price does not count yet.")
         return
-    print_board({"no regulariser": 1.0, f"yours, {mine.title}": price}, "training time at equal error", False)
+    print_board({"plain": 1.0, f"yours, {mine.title}": price}, "training time at equal error", False)
     settings = f"{mine.name}, weight {mine.config.weight:g}, {mine.config.steps} steps, batch {mine.config.batch}"
     print(f"\nshare this line:  {price:.2f} ({settings}; error {errors['yours']:.2f}, plain {errors['plain']:.2f})")

@@ -79,7 +79,7 @@ def require_in_range(judge: Judge, t: Tensor, low: float, interval: str) -> None
         + (
             "`randn` and `rand` differ by one letter."
             if (t < 0).any()
-            else "Put t = 0 and t = 1 into the last line by hand."
+            else "Put the random numbers 0 and 1 into your formula for t, by hand."
         ),
     )
     below = float((t < low - 1e-6).double().mean())

@@ -139,7 +139,7 @@ WRONG = {
     "spins": (
         "wrong_components",
         "Your posterior is right for classes of one component, and wrong for mixtures. "
-        "A sample has one component for all its sites. What is multiplied first, and what is added then?",
+        "A sample has one component for all its sites. What is multiplied first, what is added then, and with which weights?",
     ),
     "clear": (
         "near_the_data",
@@ -190,7 +190,9 @@ def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
             f"{start}: right at the first, and {late / expected_late:.7g} times what is right at the other.",
         )
     if early > expected_early * 1.001 and late > expected_late * 1.001:
-        return "odds_too_large", f"{start}, which is too much at both. Which factor of the Gaussian is missing?"
+        alike = abs(early / expected_early - late / expected_late) < 1e-3
+        hint = "Which factor of the Gaussian is missing?" if alike else "Where is each Gaussian centred?"
+        return "odds_too_large" if alike else "odds_uneven", f"{start}, which is too much at both. {hint}"
     return (
         "odds_wrong",
         f"{start}: {early / expected_early:.7g} and {late / expected_late:.7g} times what is right. "

@@ -114,7 +114,7 @@ def wrong_mean_of_letter(score: Tensor, inputs: Inputs) -> tuple[str, str] | Non
         return (
             "mean_ignores_x",
             "Already for words of one letter your score is wrong. The best guess of x_0 that it contains, "
-            "(sigma² s + x) / alpha, is the same for all x of a class. But x tells which letter is likely.",
+            "(sigma² s + x) / alpha, is the same for all our x of a class. But x tells how likely each letter is.",
         )
     if bool((guess[-1, 0] - mean[inputs.y[-1]]).abs().max() > CLOSE):
         return (
@@ -185,7 +185,7 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
                 "other_components",
                 f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
                 f"x_0 that it contains, (sigma² s + x) / alpha, is once {guess:.3g}, but its class has only {own:.3g}. "
-                "Which components does your code count for a class, and how?",
+                "Which components, and which letters, does your code count for a class, and how?",
             )
         t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
         return (
@@ -197,10 +197,12 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:
         return "no_pull", f"{start}{where}What cancels there?"
-    if first < 0:
+    if abs(first + 1) < 1e-3:
         return "pull_reversed", f"{start}{where}In which direction does x become more probable?"
+    if first < 0:
+        return "pull_negative", f"{start}{where}Is it the sign alone, or is a sum taken over a wrong axis?"
     if first < 0.5:
-        return "pull_too_weak", f"{start}{where}What is the score divided by?"
+        return "pull_too_weak", f"{start}{where}What does a score subtract, and what is it divided by?"
     return "pull_wrong", f"{start}{where}Where is the Gaussian centred?"
 
 

@@ -1,9 +1,9 @@
-// One walk of two atoms from noise to the crystal, with lab 2's exact score: predictor and corrector, half-step by half-step.
+// One walk of two atoms from noise to the crystal, with lab 2's exact score: predictor and corrector, step by step.
 
 const CENTRES = [[0.25, 0.75], [0.75, 0.25]];
 const [SIGMA_D, SIGMA_MIN, SIGMA_MAX] = [0.01, 0.001, 0.2];
 const [STEPS, CORRECTORS, RATIO] = [21, 2, 0.12]; // as in utils.atoms.generate
-const HALF_STEPS = STEPS * (1 + CORRECTORS);
+const MOVES = STEPS * (1 + CORRECTORS);
 
 /** The score of the two atoms, with 11 copies for each. */
 function score(x, sigma) {
@@ -26,7 +26,7 @@ function distance(x) {
   return Math.min(...CENTRES.map((centre) => Math.hypot(...x.map((v, i) => v - centre[i] - Math.round(v - centre[i])))));
 }
 
-/** All half-steps of one walk: state, noise level, and what the score and the noise added. */
+/** All steps of one walk: state, noise level, and what the score and the noise added. */
 function walk(seed) {
   const { uniform, normal } = normals(seed);
   const sigma = (t) => SIGMA_MIN * (SIGMA_MAX / SIGMA_MIN) ** t;
@@ -35,16 +35,16 @@ function walk(seed) {
   const states = [{ x, kind: "start", sigma: SIGMA_MAX }];
   for (let i = 0; i < STEPS; i++) {
     const [now, later] = [sigma(1 - i / STEPS), sigma(1 - (i + 1) / STEPS)];
-    const half = (kind, drift, spread, level) => {
+    const move = (kind, drift, spread, level) => {
       const noise = [normal(), normal()];
       const pull = score(x, level).map((s) => drift * s);
       const kick = noise.map((z) => spread * z);
       x = x.map((v, j) => wrap(v + pull[j] + kick[j]));
       states.push({ x, kind, step: i + 1, sigma: later, before: now, pull, kick, noise });
     };
-    half("predictor", now * now - later * later, Math.sqrt(now * now - later * later), now);
+    move("predictor", now * now - later * later, Math.sqrt(now * now - later * later), now);
     const size = (RATIO * later) ** 2 / 2;
-    for (let c = 0; c < CORRECTORS; c++) half("corrector", size, Math.sqrt(2 * size), later);
+    for (let c = 0; c < CORRECTORS; c++) move("corrector", size, Math.sqrt(2 * size), later);
   }
   return states;
 }
@@ -54,12 +54,12 @@ start("ring_walk", (frame) => {
   const pictures = frame.root.querySelector(".stages");
   pictures.classList.add("beside");
   const disc = frame.stage({ label: "The two atoms on the ring", height: (w) => Math.min(w, 330) });
-  const chart = frame.stage({ label: "The distance to the crystal after each half-step", height: (w) => (w < 300 ? 220 : Math.min(w, 330)) });
-  frame.slider({ key: "k", label: "Half-steps", min: 0, max: HALF_STEPS, step: 1, show: (v) => `${v} of ${HALF_STEPS}` });
-  frame.player({ key: "k", from: 0, to: HALF_STEPS, seconds: 9 });
+  const chart = frame.stage({ label: "The distance to the crystal after each step", height: (w) => (w < 300 ? 220 : Math.min(w, 330)) });
+  frame.slider({ key: "k", label: "Steps", min: 0, max: MOVES, step: 1, show: (v) => `${v} of ${MOVES}` });
+  frame.player({ key: "k", from: 0, to: MOVES, seconds: 9 });
   const [back, next] = frame.buttons([
     ["Back", () => frame.change({ k: Math.max(0, frame.state.k - 1) })],
-    ["Next half-step", () => frame.change({ k: Math.min(HALF_STEPS, frame.state.k + 1) })],
+    ["Next step", () => frame.change({ k: Math.min(MOVES, frame.state.k + 1) })],
     ["New start", () => frame.change({ seed: frame.state.seed + 1, k: 0, playing: false })],
   ]);
   let [states, of] = [[], null];
@@ -73,7 +73,7 @@ start("ring_walk", (frame) => {
     const { k } = frame.state;
     const [cx, cy] = [disc.width / 2, disc.height / 2];
     const rim = Math.min(disc.width, disc.height) / 2 - 26;
-    const radius = (i) => rim * (0.22 + (0.78 * i) / HALF_STEPS);
+    const radius = (i) => rim * (0.22 + (0.78 * i) / MOVES);
     const place = (v, r) => [cx + r * Math.cos(2 * Math.PI * v), cy - r * Math.sin(2 * Math.PI * v)];
     const parts = [`<circle cx="${cx}" cy="${cy}" r="${rim}" class="frame"/>`, `<circle cx="${cx}" cy="${cy}" r="${radius(k)}" class="ringnow"/>`];
     for (const v of [0, 0.25, 0.5, 0.75]) {
@@ -84,7 +84,7 @@ start("ring_walk", (frame) => {
     const seen = current().slice(0, k + 1);
     ATOMS.forEach((colour, atom) => {
       const points = seen.map(({ x }, i) => place(x[atom], radius(i)));
-      // The way around the ring is drawn as an arc, by its middle, where a half-step is long.
+      // The way around the ring is drawn as an arc, by its middle, where a step is long.
       const way = points.flatMap((point, i) => {
         if (!i) return [point];
         const [a, { pull, kick }] = [seen[i - 1].x[atom], seen[i]];
@@ -102,10 +102,10 @@ start("ring_walk", (frame) => {
   function drawChart() {
     const { k } = frame.state;
     const [left, right, top, ground] = [44, chart.width - 6, 30, chart.height - 44];
-    const xOf = scale([0, HALF_STEPS], [left, right]);
+    const xOf = scale([0, MOVES], [left, right]);
     const yOf = (v) => scale([Math.log(0.001), Math.log(0.8)], [ground, top])(Math.log(clamp(v, 0.001, 0.8)));
     const parts = [0.001, 0.01, 0.1].map((v) => line(left, yOf(v), right, yOf(v), "guide light") + text(left - 7, yOf(v) + 4, v, "tick end"));
-    parts.push(text(0, 12, "Distance to the crystal", "strong"), axis([0, 21, 42, 63], xOf, ground, [left, right]), text(right, ground + 34, "half-steps", "tick end"));
+    parts.push(text(0, 12, "Distance to the crystal", "strong"), axis([0, 21, 42, 63], xOf, ground, [left, right]), text(right, ground + 34, "steps", "tick end"));
     const levels = current().flatMap((s, i) => [[xOf(Math.max(0, i - 1)), yOf(s.sigma)], [xOf(i), yOf(s.sigma)]]);
     parts.push(path(levels, "curve grey thin dashed"), text(xOf(45), yOf(0.0065), `noise ${variable("σ")}`, "quiet"));
     const seen = current().slice(0, k + 1).map(({ x }, i) => [xOf(i), yOf(distance(x))]);
@@ -116,7 +116,7 @@ start("ring_walk", (frame) => {
   function draw() {
     const { k } = frame.state;
     back.disabled = k === 0;
-    next.disabled = k === HALF_STEPS;
+    next.disabled = k === MOVES;
     drawDisc();
     drawChart();
     const now = current()[k];
