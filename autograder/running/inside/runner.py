@@ -25,7 +25,7 @@ from typing import Any
 
 from .colab import offer_colab
 from .databases import lock_databases_by_folders
-from .shell import BACKEND, make_shell, to_json
+from .shell import BACKEND, get_shell, make_shell, to_json
 from .state import changes, take_state
 
 SCRATCH = Path(os.environ.get("LAB_SCRATCH", "/tmp"))
@@ -187,13 +187,14 @@ def preload() -> None:
     from utils.checks.exercise import load
     from utils.labs import LABS
 
-    modules = [module.name for module in pkgutil.iter_modules(utils.__path__) if not module.ispkg]
-    for name in modules:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(f"utils.{name}")
     for lab in LABS:
         with contextlib.suppress(ImportError):
             load(lab)
+    for module in pkgutil.walk_packages(utils.__path__, "utils.", onerror=lambda name: None):
+        if not module.name.startswith("utils.checks.") and not module.name.endswith("__main__"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module.name)
+    make_shell()
 
 
 # --- the child
@@ -264,7 +265,7 @@ def run_cells(request: dict, channel: Channel) -> None:
     torch.set_num_threads(1)
     offer_colab()
     grader = make_grader(request["challenge_keys"], channel)
-    shell = make_shell(request["limits"]["output_bytes"])
+    shell = get_shell(request["limits"]["output_bytes"])
     for cell in request["cells"]:
         channel.send("start", index=cell["index"])
         connect_grader(grader)

@@ -193,19 +193,24 @@ class Shell(InteractiveShell):
         raise RuntimeError("input() is not available while grading")
 
 
-def make_shell(output_limit: int) -> Shell:
-    """Return the shell of this process, with figures drawn into the outputs.
-
-    Args:
-        output_limit: bytes of output that are kept of each cell.
-    """
+def make_shell() -> Shell:
+    """Make the shell of this process, with figures drawn into the outputs. A forked process has it, too."""
     shell = Shell.instance()
-    shell.output_limit = output_limit
-    shell.begin()
     shell.user_ns["input"] = shell.raw_input
     import matplotlib.pyplot as plt
     from matplotlib_inline.backend_inline import configure_inline_support  # turns figures on if there is a shell
 
     plt.switch_backend(BACKEND)
     configure_inline_support(shell, BACKEND)
+    return shell
+
+
+def get_shell(output_limit: int) -> Shell:
+    """Return the shell of this process.
+
+    Args:
+        output_limit: bytes of output that are kept of each cell.
+    """
+    shell = Shell.instance()
+    shell.output_limit = output_limit
     return shell
