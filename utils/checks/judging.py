@@ -18,6 +18,7 @@ from utils.checks.findings import Failure, Finding, Verdict
 __all__ = ["FALSE_ALARM", "Failure", "Finding", "Judge", "Mistakes", "Verdict", "as_float", "explain", "judge_with"]
 
 FALSE_ALARM = 1e-6  # the largest probability with which an exercise may reject a right answer
+NAMING_RTOL = 1e-5  # of a wrong number and of what a mistake gives; with more, one in a hundred meets by chance
 
 Mistakes = Sequence[tuple[str, str, Tensor]]  # code, message, what that mistake gives
 
@@ -354,7 +355,7 @@ class Judge:
             mistakes: (code, message, what that mistake gives), or a function that makes them, which runs only if it is
                 needed.
             otherwise: code and message if no known mistake matches.
-            rtol: the relative tolerance.
+            rtol: the relative tolerance. A mistake is named within `NAMING_RTOL` at most.
             atol: the absolute tolerance.
 
         Raises:
@@ -362,6 +363,7 @@ class Judge:
         """
         if self.close(actual, expected, rtol, atol):
             return
+        rtol = min(rtol, NAMING_RTOL)
         for code, message, wrong in mistakes() if callable(mistakes) else mistakes:
             if self.close(actual, wrong, rtol, atol):
                 raise Failure(code, message)

@@ -167,6 +167,8 @@ def verdict(judge: Judge) -> None:
     with judge.part("posterior", points=4):
         require_nothing_left(judge, RUNS)
         posteriors = {run: require_finite_posterior(judge, run) for run in RUNS}
+        for run in RUNS:  # first, because a world that was changed gives wrong numbers, too
+            require_unchanged(judge, f"{run}/inputs_kept")
         require_digits(judge)
         require_linear_odds(judge)
         mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
@@ -177,7 +179,6 @@ def verdict(judge: Judge) -> None:
             compare(judge, posterior, expected, mistakes, mixtures[run], otherwise, 0.0, accuracy(run))
             if RUNS[run].dtype == torch.float64:
                 require_logarithms(judge, posterior, expected, run)
-            require_unchanged(judge, f"{run}/inputs_kept")
         expected = mixtures[GRADIENT].score() - mixtures[GRADIENT].score(mixtures[GRADIENT].mean_of_all())
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
         judge.compare(require_gradient_of_posterior(judge), expected, (), finding, 1e-5)
