@@ -176,7 +176,7 @@ def every(t: int, x: Tensor) -> Tensor:
 
 # %% [markdown]
 r"""
-The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run.** At which $t$ will you lose the digits?
+The next figures show *your* noise on seven digits and *your* three sigmas. **Predict, then run.**
 """
 
 # %%
@@ -357,7 +357,7 @@ r"""
 Your loss trains `NoisyDigitClassifier`. `NoiseUNet` estimates the noise; its loss is given below.
 A laptop trains both for a minute or two only. Then the notebook loads **checkpoints**, trained on MNIST for longer.
 
-**Predict, then run.** The classifier is evaluated at every $t$, also where nothing can be seen. What is the loss of a network that only guesses?
+**Predict, then run.**
 """
 
 # %%
@@ -932,6 +932,8 @@ drawn(draw_digits, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
+Without guidance the noise decides which digit comes, and not every drawing is one. As $w$ grows, more columns show their digit, and the strokes become bolder.
+
 The film shows the model's own estimate $\hat x_0$ at each step of sampling with $w = 4$, *before* guidance is added to it. All ten digits of a row start from one noise.
 """
 
@@ -1039,7 +1041,7 @@ plt.show()
 r"""
 Recall falls, slowly at first. The distance falls and then rises again; 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ one digit in three is wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes.
+By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes.
 
 ---
 # 9 · What guidance does not sample
@@ -1213,14 +1215,14 @@ r"""
 
 # %% [markdown] answer="lab3.tradeoff_essay"
 r"""
-**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ no class is requested) to nearly one (.99), and precision from .55 to .90: samples look clean and show the requested digit. Recall falls from .94 to .64: fewer of the real digits have a sample near them, and in the grid strokes grow bold. (That shapes
+**Model answer.** (a) With rising $w$ accuracy goes from a tenth (at $w = 0$ no class is requested) to nearly one (.99), and precision from .65 to .92: samples look clean and show the requested digit. Recall falls from .94 to .57: fewer of the real digits have a sample near them, and in the grid strokes grow bold. (That shapes
 become alike shows in recall only, because the grid has one picture of each digit.) The Fréchet distance compares mean and spread of two sets. At small $w$ the classes or their shares are wrong, or samples lie between classes; at large $w$ the spread is too small and
-the centre has moved; in between, at $w = 4$, it has its minimum.
+the centre has moved; in between, near $w = 3$, it has its minimum.
 
 (b) Not from $p(x)\,p(y\mid x)^w$. For each $t$ the guided score is that of $p_t(x)\,p_t(y\mid x)^w$, but these densities are not the noised versions of the one at $t = 0$ unless $w$ is 0 or 1, so the reversed noising process, which the sampler imitates, does not pass through
 them. In the Gaussian example with $S = 4$, $s = 1$, $w = 3$ the claim is a variance of 0.40, DDIM gives 0.0625 and DDPM 0.266: the result even depends on the sampler.
 
-(c) No. For training data I need diversity and right labels. With these networks one label in three is wrong at $w = 1$, so I would take the smallest $w$ that draws what was requested, 2 to 4, and watch recall and the distance. For one picture to show I want precision and the right class, so a larger $w$; the missing variety does not show in one picture.
+(c) No. For training data I need diversity and right labels. With these networks three labels in ten are wrong at $w = 1$, so I would take the smallest $w$ that draws what was requested, 2 to 4, and watch recall and the distance. For one picture to show I want precision and the right class, so a larger $w$; the missing variety does not show in one picture.
 
 **Rubric.** ½ point: quality up and diversity down, each tied to a number or to the student's own picture (precision or accuracy; recall). ½ point: why the distance has a minimum. ½ point: not $p(x)p(y|x)^w$, *with* the reason (right at each $t$, but not noised versions of one another)
 or with the example's numbers. ½ point: a use that needs diversity against one that needs quality. "More guidance is better until artefacts appear" alone: no credit for (a).

@@ -373,7 +373,7 @@ def draw_simplex() -> None:
     side = torch.linspace(0.06, 0.88, 7, dtype=torch.float64)
     grid = torch.stack([torch.stack([p, q, 1 - p - q]) for p in side for q in side if p + q < 0.96])
     arrows = simplex.velocity(grid, simplex.posterior(grid, shares, 2.5), 2.5) @ corners
-    look = dict(color=BLUE, angles="xy", scale_units="xy", scale=0.85, width=0.012, headwidth=4)
+    look = dict(color=BLUE, angles="xy", scale_units="xy", scale=0.6, width=0.007, headwidth=4)
     axes[3].quiver(*(grid @ corners).T, *arrows.T, **look)
     axes[3].set_title("the velocity at α = 2.5", loc="center", pad=14)
     for ax in axes:

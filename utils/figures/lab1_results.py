@@ -130,7 +130,9 @@ def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, 
     """
     numbers = steps // 2, steps
     lines = [
-        f"{'P(no spin up)':<18}{'tilted':<10}" + "".join(f"{f'{m} steps':<18}" for m in numbers) + "total variation"
+        f"{'P(no spin up)':<18}{'tilted':<10}"
+        + "".join(f"{f'{m} steps':<18}" for m in numbers)
+        + f"total variation, {steps} steps"
     ]
     for problem in problems:
         for w in (1.0, 3.0, 8.0):
@@ -223,7 +225,8 @@ def print_control(
             cells.append(with_error(right, share_error(right, len(data.y))))
         print(f"  {name:<27}{cells[0]:<23}{cells[1]}")
     print(
-        "\nguided samples                      belief in class 0      spins that differ from the nearest stored lattice of class 0"
+        "\nguided samples                      belief in class 0      "
+        "spins that differ from the nearest stored lattice of class 0"
     )
     for name, classifier in classifiers.items():
         for w in (0.0, 4.0):

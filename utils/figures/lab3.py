@@ -178,7 +178,7 @@ def draw_arrows(cloud: Tensor, labels: Tensor, x: Tensor, score: Tensor, push: T
         look: dict[str, Any] = dict(color=color, fontsize=11, weight="bold", ha=side, va="center")
         ax.annotate(name, point(half), xytext=point(12 * away), textcoords="offset points", **look)
     ax.plot(*x, "o", color="black", markersize=7)
-    ax.set_title(f"Three arrows at one point, {length:g} of their length")
+    ax.set_title(f"Three arrows at one point, drawn at {length:.0%} of their length")
     describe("Three arrows at one point among three clouds: the score, the push of the classifier, and their sum.")
     return fig
 

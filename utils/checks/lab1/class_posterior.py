@@ -139,7 +139,8 @@ WRONG = {
     "spins": (
         "wrong_components",
         "Your posterior is right for classes of one component, and wrong for mixtures. "
-        "A sample has one component for all its sites. What is multiplied first, what is added then, and with which weights?",
+        "A sample has one component for all its sites. What is multiplied first, what is added then, and with which "
+        "weights?",
     ),
     "clear": (
         "near_the_data",

@@ -51,7 +51,10 @@ ALIKE = 1, 2  # rows of the lab's first step and of its last one, of which batch
 TERMS_AT = 0.3, 0.05  # t and h
 # name: x, both scores and the noise at w = 0.5, and what to look at
 TERMS = {
-    "drift": ((1.0, 0.0, 0.0), "Set both scores and the noise to 0, and x to 1: what is left is x (1 + beta(t) h / 2)."),
+    "drift": (
+        (1.0, 0.0, 0.0),
+        "Set both scores and the noise to 0, and x to 1: what is left is x (1 + beta(t) h / 2).",
+    ),
     "kick": ((0.0, 0.0, 1.0), "Set x and both scores to 0, and the noise to 1: what is left is the size of the noise."),
     "pull": ((0.0, 1.0, 0.0), "Set x and the noise to 0, and both scores to 1: the guided score is 1, too."),
 }

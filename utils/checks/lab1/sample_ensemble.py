@@ -237,7 +237,9 @@ def require_components(judge: Judge, inputs: Inputs, actual: Tensor) -> None:
     for c, (share, expected) in enumerate(zip(actual.tolist(), inputs.shares.tolist())):
         found = f"{start}component {c} in {share:.1%} of them, where the class gives it {expected:.1%}. "
         judge.require(
-            expected > 0 or share == 0, "component_of_another_class", f"{found}Whose shares do you use, and whose letters?"
+            expected > 0 or share == 0,
+            "component_of_another_class",
+            f"{found}Whose shares do you use, and whose letters?",
         )
         judge.require(
             expected == 0 or share > 0,
