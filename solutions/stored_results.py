@@ -28,7 +28,8 @@ from utils.reference import real_floors
 from utils.runtime import current_device
 from utils.training import CHECKPOINTS, load_weights, save_tensors
 
-SCALES = {"lab3": (0.0, 1.0, 2.0, 4.0, 8.0), "lab4": (0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)}
+SCALES = {"lab3": (0.0, 1.0, 2.0, 3.0, 4.0, 8.0), "lab4": (0.5, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)}
+OPENING = (0.0, 1.0, 2.0, 4.0, 8.0)  # rows of the picture with which lab 3 opens
 Sampler = Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]  # noise, labels, w
 
 
@@ -97,7 +98,7 @@ def store_opening_of_lab3(steps: int) -> None:
     """Store the picture with which lab 3 opens: ten digits from the same noises, for each scale."""
     sample, _ = lab3_sampler(steps)
     noise = torch.randn(10, 1, 32, 32, generator=torch.Generator().manual_seed(14))
-    digits = torch.stack([sample(noise, torch.arange(10), w) for w in SCALES["lab3"]])
+    digits = torch.stack([sample(noise, torch.arange(10), w) for w in OPENING])
     save_tensors({"by_scale": as_bytes(digits)}, CHECKPOINTS / "lab3_results.safetensors")
 
 
