@@ -727,7 +727,7 @@ plt.show()
 # %% [markdown]
 r"""
 From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by two thirds of its size and more. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
-so weak that about a third of the states never come back.
+so weak that about three states in ten never come back.
 
 The distribution of *one* atom on the way, for the plain network. The walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
@@ -821,7 +821,7 @@ plain steps, with a quarter of the states (second derivatives of the network, an
 too, so the penalty falls when the score becomes small and smooth far away, while the right solution, with its jump between the peaks, is the hardest for a smooth network. (Consistency changes little in empty places and costs
 accuracy where states are common, 0.07 against 0.02 at $t = 0.2$: where the network is wrong, the walks that make its targets are wrong as well. A step costs about two and a half plain ones.)
 Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where the score of every network points the right way and has about the right size, *before*
-the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but about a third with the
+the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but about three in ten with the
 Fokker-Planck term, whose score has nearly vanished there.
 
 (b) At $t = 1$ the total variation between the forward process and the uniform start is 0.17: noise of standard deviation 0.2 is too little to forget where the atoms were on a ring of length 1. The exact score leads every walk to one
