@@ -28,6 +28,11 @@ from utils.training import CHECKPOINTS, load_weights, save_weights
 NULL = 10
 
 
+def in_words(values: list[float]) -> str:
+    """Mean and standard error; one value has none."""
+    return str(over_seeds(values)) if len(values) > 1 else f"{values[0]:.3g}"
+
+
 @torch.no_grad()
 def evaluate(
     lab: dict,
@@ -57,7 +62,7 @@ def evaluate(
             quality = digit_quality(classifier, x, labels, real)
             hits.append(quality.accuracy)
             distances.append(quality.distance)
-        table[f"{w:g}"] = {"accuracy": str(over_seeds(hits)), "Frechet distance": str(over_seeds(distances))}
+        table[f"{w:g}"] = {"accuracy": in_words(hits), "Frechet distance": in_words(distances)}
     net.train(was_training)
     return table
 
@@ -109,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
             "sampler": f"Euler, {euler} uniform steps; {images} images, as many of each digit; {seeds} seed(s)",
             "by guidance scale": evaluate(lab, weights, classifier, real, device, scales, seeds, images, euler),
             FLOORS: reference_card[FLOORS],
+            "more measurements": "lab4_sweep.json, by python -m solutions.stored_results lab4",
         }
 
     def keep(trainer) -> None:

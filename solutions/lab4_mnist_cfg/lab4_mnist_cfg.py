@@ -718,9 +718,9 @@ plt.show()
 # %% [markdown]
 r"""
 - The column $\varnothing$ never changes. There both velocities are equal, and $(1 - w) + w = 1$.
-- At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the nine still looks like a four: the network is not perfect.
+- At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
 - From 1 to 5 the digits become cleaner and rounder.
-- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels reach ±10 (drawn as ±1). Smaller steps do not
+- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels go beyond ±10 (drawn as ±1). Smaller steps do not
   help: set `euler_steps = 150`, and the picture stays the same. Is the error in the sampler or in the field? Exercise 4.7 asks you.
 
 Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
@@ -830,7 +830,7 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts four in ten ruined images. And a program that draws one
+Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts some ruined images. And a program that draws one
 perfect picture of each digit would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
 - **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
@@ -853,7 +853,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped, with its minimum near $w = 1.25$**: a little guidance corrects what the network gets wrong at 1. Far below, samples belong to the wrong class or to no class. From 2
+**The distance is U-shaped, with its minimum near $w = 1$**, where nothing is exaggerated. At 1.25 fewer digits are wrong, at a small price. Far below, samples belong to the wrong class or to no class. From 2
 to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
 distance does not reward that: it compares whole sets. The best $w$ depends on your purpose.
 
@@ -881,7 +881,7 @@ r"""
 **Model answer.** At $w = 0.5$ the velocity lies halfway between the unconditional and the conditional one. Some noises end in a digit that was not
 requested, so accuracy is low and the distance is large. At $w = 1$ we follow the learned conditional velocity itself: most digits are right and variety is
 that of the data, but the errors of the network show. Between 2 and 5 nearly all samples belong to the right class, and strokes are clean; recall falls
-from .86 at $w = 1$ to .17 at $w = 5$. The distance is smallest near $w = 1.25$ (0.2) and more than three times as large at $w = 2$, although all digits are right there, because it also counts missing variety.
+from .87 at $w = 1$ to .26 at $w = 5$. The distance is smallest near $w = 1$ (0.2) and three times as large at $w = 2$, although all digits are right there, because it also counts missing variety.
 
 The guided velocity is $u(\varnothing) + w\,(u(y) - u(\varnothing))$. For $w > 1$ it lies outside the segment between the two velocities. It is an extrapolation *away from*
 what all classes have in common. The blobs show it: at $w = 3$ the samples lie beyond the class means, on average farther from the other classes than nine in ten training points. An
