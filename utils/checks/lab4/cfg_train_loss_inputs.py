@@ -162,7 +162,9 @@ class Inputs:
         name = "trainer" if run in SAME_TRAINER else run
         classes = challenge.integer("classes", 3, 8)
         null_label = dropout.draw_null_label(challenge, classes)
-        eta = ETAS.get(run, challenge.number("eta", 0.2, 0.4))
+        # Far from whole tenths and their usual multiples: an eta that was rounded must differ by more than chance.
+        eta = (0.255, 0.43)[challenge.integer("eta side", 0, 2)] + challenge.number("eta", 0.0, 0.012)
+        eta = ETAS.get(run, eta)
         count = ALL_CALLS if name == "trainer" else 2 * batch
         data = Images(challenge, name, shape, classes, dtype, count)
         return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
