@@ -1,6 +1,8 @@
 """`make bench-grading`: the same submissions through stock `nbgrader autograde` and through `autograder grade`.
 
-CPU seconds a submission are slopes between two class sizes, so that start-up counts for neither. Each command runs in a
+CPU seconds a submission are slopes between two class sizes, so that start-up counts for neither: both of ours are large
+enough for a judge on every core, and stock nbgrader, which starts nothing more for more students, gets smaller classes,
+because it takes ten times as long. Each command runs in a
 control group of its own, which counts all of its processes, kernels and sandboxes too; where none can be made, the
 whole system's clock is read, and nothing else may run. The store is cold. The class is lab 4 cut down to what is
 graded, solved, with a remark of each student's own: its own work is small, and what is compared is the grader.
@@ -98,25 +100,33 @@ def fresh_class(lab: Lab, students: int) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
-    """CPU and wall seconds of each way to grade this many; CPU seconds of judging one."""
+def environment_of(lab: Lab) -> dict[str, str]:
+    """Return the environment of all commands."""
     environment = with_bin_on_path() | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "grade", "OMP_NUM_THREADS": "1"}
-    environment["LAB_SECRET"] = "the bench's secret"
-    took = {}
+    return environment | {"LAB_SECRET": "the bench's secret"}
+
+
+def measure_stock(clock: Clock, lab: Lab, students: int) -> dict[str, tuple[float, float]]:
+    """Return CPU and wall seconds of stock nbgrader."""
+    environment = environment_of(lab)
     with fresh_class(lab, students) as folder:
         (folder / "nbgrader_config.py").write_text(
             "c = get_config()\nc.CourseDirectory.course_id = 'stock'\nc.Execute.timeout = 600\n"
         )
         nbgrader = [sys.executable, "-m", "nbgrader"]
         clock.time([*nbgrader, "generate_assignment", lab.name], folder, environment)
-        took["stock"] = clock.time([*nbgrader, "autograde", lab.name], folder, environment)
+        return {"stock": clock.time([*nbgrader, "autograde", lab.name], folder, environment)}
+
+
+def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
+    """Return CPU and wall seconds of each of our ways to grade this many; CPU seconds of judging one."""
+    environment, took = environment_of(lab), {}
     with fresh_class(lab, students) as folder:
         ours = [sys.executable, "-m", "autograder"]
         where = [lab.name, "--course", str(folder)]
         took["grade"] = clock.time([*ours, "grade", *where, "--no-gradebook"], folder, environment)
         took["regrade"] = clock.time([*ours, "regrade", *where, "--no-gradebook"], folder, environment)
-        judge = [sys.executable, __file__, "--judge", str(folder)]
-        took["judge"] = clock.time(judge, folder, environment)
+        clock.time([sys.executable, __file__, "--judge", str(folder)], folder, environment)
         alone = json.loads((folder / "judge.json").read_text())
     with fresh_class(lab, students) as folder:
         took["gradebook"] = clock.time(
@@ -132,7 +142,7 @@ def judge_only(course: Path) -> None:
     from autograder.running.challenge_keys import read_secret
 
     class_run = open_class(find_lab("lab4"), course / "submitted", course)
-    pairs = [(s.submission, class_run.store.load(s.key)) for s in class_run.students]
+    pairs = [(s.submission, class_run.store.load(s.key)) for s in class_run.students[:20]]
     judge_run(*pairs[0], read_secret())  # what is done once: imports, the first use of torch
     started = time.process_time()
     for submission, run in pairs * 10:
@@ -144,25 +154,34 @@ def judge_only(course: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Measure a small and a large class, and print what each student costs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs=2, default=(20, 200), metavar=("FEW", "MANY"))
-    parser.add_argument("--quick", action="store_true", help="classes of 4 and 12")
+    parser.add_argument("--sizes", type=int, nargs=2, default=(60, 260), metavar=("FEW", "MANY"))
+    parser.add_argument("--stock-sizes", type=int, nargs=2, default=(5, 20), metavar=("FEW", "MANY"))
+    parser.add_argument("--quick", action="store_true", help="classes of 45 and 75, and of 2 and 6 for stock nbgrader")
     parser.add_argument("--judge", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.judge:
         judge_only(options.judge)
         return 0
-    few, many = (4, 12) if options.quick else options.sizes
+    sizes = (45, 75) if options.quick else tuple(options.sizes)
+    stock_sizes = (2, 6) if options.quick else tuple(options.stock_sizes)
     lab, clock = find_lab("lab4"), Clock()
-    print(f"classes of {few} and {many}; CPU counted by {'control group' if clock.group else 'the system clock'}")
-    took = {}
+    print(f"classes of {sizes}, stock nbgrader's of {stock_sizes}")
+    print(f"CPU counted by {'control group' if clock.group else 'the system clock'}")
+    took: dict[str, list[tuple[float, float]]] = {}
     try:
-        for students in (few, many):
-            took[students], judging = measure(clock, lab, students)
-            for name, (cpu, wall) in took[students].items():
+        for few_or_many in (0, 1):
+            ours, judging = measure(clock, lab, sizes[few_or_many])
+            both = measure_stock(clock, lab, stock_sizes[few_or_many]) | ours
+            for name, (cpu, wall) in both.items():
+                students = (stock_sizes if name == "stock" else sizes)[few_or_many]
+                took.setdefault(name, []).append((cpu, wall))
                 print(f"  {students:4d} submissions  {name:<10} {cpu:8.1f} CPU s  {wall:8.1f} s", flush=True)
     finally:
         clock.close()
-    slope = {name: (took[many][name][0] - took[few][name][0]) / (many - few) for name in took[few]}
+    slope = {}
+    for name, ((cpu, _), (more, _)) in took.items():
+        few, many = stock_sizes if name == "stock" else sizes
+        slope[name] = (more - cpu) / (many - few)
     slope["judge"] = judging
     print("\nCPU seconds a submission")
     for name, text in LINES.items():
@@ -173,7 +192,8 @@ def main(arguments: list[str] | None = None) -> int:
         "judging ratio": slope["stock"] / judging,
     }
     RESULTS.parent.mkdir(exist_ok=True)
-    document = {"sizes": [few, many], "cpu_s": slope, "wall_s": {n: t[1] for n, t in took[many].items()}} | ratios
+    waits = {name: times[1][1] for name, times in took.items()}
+    document = {"sizes": sizes, "stock sizes": stock_sizes, "cpu_s": slope, "wall_s": waits} | ratios
     RESULTS.write_text(json.dumps(document, indent=1) + "\n")
     for name, ratio in ratios.items():
         print(f"{name} {ratio:.1f}")

@@ -32,8 +32,8 @@ LOSS = "lab4_cfg_train_loss"
 def box(needs_bubblewrap):
     """A sandbox with short time limits, because many attacks hang on purpose."""
     limits = Limits(
-        cell_s=6,
-        notebook_s=12,
+        cell_s=3,
+        notebook_s=8,
         submission_s=60,
         memory_bytes=1024 * MIB,
         scratch_bytes=64 * MIB,
