@@ -6,7 +6,8 @@ A submission passes through the packages in this order:
     running     a `Task` of code cells -> the sandbox -> a `Run`: outputs and evidence, kept in COURSE/store
     judging     a `Run` -> a `Grade`; points are decided by the verdicts in `exercises/labN/NAME.py`
     gradebook   the `Grade` and the run's outputs -> nbgrader, which writes COURSE/gradebook.db; this score counts
-    feedback    the student's page, the class report, a zip for the LMS
+    feedback    the student's page and the class report
+    exports     grades and feedback for a spreadsheet or an LMS; the grader that runs at Gradescope
 
 `grading.py` runs these steps for a class. `nbgrader_config.py` puts our preprocessors into nbgrader.
 """

@@ -17,7 +17,7 @@ from autograder import ROOT
 
 if TYPE_CHECKING:  # this module must be quick to import
     from autograder.course.publish import Release
-    from autograder.export import ExportResult
+    from autograder.exports.export_grades import ExportResult
     from autograder.grading import GradedClass
     from autograder.intake.collect_log import Collected
     from autograder.intake.repair import Submission

@@ -205,7 +205,7 @@ def export(
     """Write grades or feedback for a spreadsheet or an LMS."""
     from autograder import printing
     from autograder.course.labs import find_lab
-    from autograder.export import export_grades
+    from autograder.exports.export_grades import export_grades
 
     result = export_grades(
         find_lab(lab),

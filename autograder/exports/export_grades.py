@@ -8,10 +8,10 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import ExportError
-from autograder.feedback.lms_zip import write_feedback
-from autograder.gradebook.canvas import canvas_csv, filled_roster
-from autograder.gradebook.gradescope_results import results_of_row
-from autograder.gradebook.gradescope_zip import write_autograder
+from autograder.exports.feedback_zip import write_feedback
+from autograder.exports.canvas import canvas_csv, filled_roster
+from autograder.exports.gradescope_results import results_of_row
+from autograder.exports.gradescope_zip import write_autograder
 from autograder.gradebook.read_gradebook import GradebookRow, read_gradebook
 from autograder.gradebook.spreadsheets import plain_csv, write_private
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook, SandboxError
 from autograder.files import replace_file
-from autograder.gradebook.gradescope_results import results_of_grade, results_without_grade
+from autograder.exports.gradescope_results import results_of_grade, results_without_grade
 from autograder.intake.bounded_reading import Reader
 from autograder.intake.collect_log import CollectLog
 from autograder.intake.lms.base import SubmittedFile
@@ -96,7 +96,7 @@ def grade_folder(folder: Path, lab: Lab, protected: bool) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """Grade a submission and write `results.json`; return the exit code."""
-    parser = argparse.ArgumentParser(prog="autograder.gradebook.gradescope_run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="autograder.exports.gradescope_run", description=__doc__)
     parser.add_argument("lab")
     parser.add_argument("submission", type=Path)
     parser.add_argument("results", type=Path)

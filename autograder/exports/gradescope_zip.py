@@ -35,7 +35,7 @@ PYTHON="${{PYTHON:-$AUTOGRADER/venv/bin/python}}"
 cd "$AUTOGRADER/source" || exit 1
 mkdir -p "$AUTOGRADER/results"
 chmod 600 .secret 2>/dev/null  # unzip may have made it readable for others
-PYTHONPATH="$AUTOGRADER/source" exec "$PYTHON" -m autograder.gradebook.gradescope_run {lab} \\
+PYTHONPATH="$AUTOGRADER/source" exec "$PYTHON" -m autograder.exports.gradescope_run {lab} \\
   "$AUTOGRADER/submission" "$AUTOGRADER/results/results.json" --sandbox {sandbox}
 """
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "*_mutants.py")  # names of files and folders

@@ -1,4 +1,4 @@
-"""Find the submissions of a class: one notebook of each student, with an id that nbgrader can have."""
+"""Find what was collected of a class: one notebook of each student, with an id that nbgrader can have."""
 
 from __future__ import annotations
 

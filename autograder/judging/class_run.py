@@ -16,7 +16,7 @@ from pathlib import Path
 from autograder.course.labs import Lab
 from autograder.errors import MachineTooBusy, NotANotebook
 from autograder.intake.bounded_reading import Reader
-from autograder.intake.find_submissions import find_submissions, require_own_file
+from autograder.intake.find_collected import find_submissions, require_own_file
 from autograder.intake.predictions import choices_of
 from autograder.intake.repair import Submission
 from autograder.judging.bounded_judging import BoundedJudging

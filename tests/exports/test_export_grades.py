@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from autograder.cli import main
-from autograder.gradebook.canvas import canvas_id, filled_roster
+from autograder.exports.canvas import canvas_id, filled_roster
 from autograder.gradebook.read_gradebook import read_gradebook
 from autograder.gradebook.spreadsheets import without_formula, write_private
 from tests.gradebook.small_class import LAB, autograder, grade, grade_manually

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from autograder.course.labs import find_lab
-from autograder.feedback.lms_zip import feedback_file
+from autograder.exports.feedback_zip import feedback_file
 from autograder.gradebook.read_gradebook import GradebookRow
 from autograder.intake.lms.base import SubmittedFile
 

@@ -13,7 +13,7 @@ import pytest
 from autograder.cli import main
 from autograder.course.releases import archive_release
 from autograder.demo import CLASS
-from autograder.gradebook.gradescope_zip import write_autograder
+from autograder.exports.gradescope_zip import write_autograder
 from autograder.running.bubblewrap import bubblewrap
 from tests.gradebook.small_class import LAB
 from tests.intake.archives import own_zip

@@ -11,7 +11,7 @@ from autograder import ROOT
 from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
-from autograder.intake.find_submissions import find_submissions
+from autograder.intake.find_collected import find_submissions
 from autograder.judging.class_run import open_class
 
 LAB = find_lab("lab4")

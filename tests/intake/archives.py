@@ -8,7 +8,7 @@ import nbformat
 from autograder.course.cells import role_of
 from autograder.course.labs import find_lab
 from autograder.demo import blank
-from autograder.intake.find_submissions import find_submissions
+from autograder.intake.find_collected import find_submissions
 
 LAB = find_lab("lab4")
 

@@ -7,7 +7,7 @@ import pytest
 
 from autograder.cli import main
 from autograder.intake.collect import collect
-from autograder.intake.find_submissions import find_submissions
+from autograder.intake.find_collected import find_submissions
 from tests.intake.archives import LAB, METADATA, archive, marks, notebook, own_zip, stamp
 
 
@@ -108,7 +108,7 @@ def test_a_corrected_time_for_late_submissions_takes_effect(tmp_path):
     "other", [f"{LAB.name}_old.ipynb", f"Copy of {LAB.name}.ipynb", f".ipynb_checkpoints/{LAB.name}-checkpoint.ipynb"]
 )
 def test_the_notebook_with_the_labs_name_is_preferred_to_a_copy(tmp_path, other):
-    from autograder.gradebook.gradescope_run import find_notebook
+    from autograder.exports.gradescope_run import find_notebook
 
     files = {f"{LAB.name}.ipynb": notebook("this"), other: notebook("copy")}
     for order in (files, dict(reversed(files.items()))):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from autograder.gradebook.gradescope_run import find_notebook
+from autograder.exports.gradescope_run import find_notebook
 from autograder.intake.collect import collect
 from tests.intake.archives import LAB, answered, archive, marks, notebook, own_zip
 

@@ -11,13 +11,13 @@ import pytest
 
 from autograder.course.labs import find_lab
 from autograder.errors import BadArchive, ExportError
+from autograder.exports.canvas import canvas_csv, filled_roster
 from autograder.feedback.plain_page import plain_page
-from autograder.gradebook.canvas import canvas_csv, filled_roster
 from autograder.gradebook.read_gradebook import GradebookRow, row_of
 from autograder.gradebook.spreadsheets import csv_text, plain_csv, without_formula
 from autograder.intake.collect import collect
 from autograder.intake.collect_log import CollectLog
-from autograder.intake.find_submissions import nbgrader_id
+from autograder.intake.find_collected import nbgrader_id
 from autograder.intake.lms.worksheets import read_worksheet
 from autograder.intake.names import student_id
 from autograder.judging import judge as judging

@@ -14,7 +14,7 @@ MADE = {
     "autograder.feedback.report_student: f'(?<!\\\\w){re.escape(word)}(?!\\\\w)'": [
         rf"(?<!\w){re.escape(word)}(?!\w)" for word in ("aaaa", "a a a", "..", "(a+)+$", "\\")
     ],
-    "autograder.gradebook.canvas: pattern": [r"Lab\ 4( \(\d+\))?", re.escape("((((") + r"( \(\d+\))?"],
+    "autograder.exports.canvas: pattern": [r"Lab\ 4( \(\d+\))?", re.escape("((((") + r"( \(\d+\))?"],
     "autograder.validation.sandboxed: f\"\\\\b{one.replace('.', '[._]')}(_answer)?\\\\b\"": [
         r"\blab4[._]cfg_drift(_answer)?\b"
     ],
