@@ -352,8 +352,7 @@ class Judge:
         Args:
             actual: what the student's code gave.
             expected: the right result.
-            mistakes: (code, message, what that mistake gives), or a function that makes them, which runs only if it is
-                needed.
+            mistakes: (code, message, what that mistake gives), or a function that makes them if they are needed.
             otherwise: code and message if no known mistake matches.
             rtol: the relative tolerance. A mistake is named within `NAMING_RTOL` at most.
             atol: the absolute tolerance.
