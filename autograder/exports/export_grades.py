@@ -8,8 +8,8 @@ from pathlib import Path
 
 from autograder.course.labs import Lab
 from autograder.errors import ExportError
-from autograder.exports.feedback_zip import write_feedback
 from autograder.exports.canvas import canvas_csv, filled_roster
+from autograder.exports.feedback_zip import write_feedback
 from autograder.exports.gradescope_results import results_of_row
 from autograder.exports.gradescope_zip import write_autograder
 from autograder.gradebook.read_gradebook import GradebookRow, read_gradebook

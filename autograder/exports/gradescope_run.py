@@ -13,8 +13,8 @@ from pathlib import Path
 
 from autograder.course.labs import Lab, find_lab
 from autograder.errors import NotANotebook, SandboxError
-from autograder.files import replace_file
 from autograder.exports.gradescope_results import results_of_grade, results_without_grade
+from autograder.files import replace_file
 from autograder.intake.bounded_reading import Reader
 from autograder.intake.collect_log import CollectLog
 from autograder.intake.lms.base import SubmittedFile
