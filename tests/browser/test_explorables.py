@@ -192,7 +192,9 @@ def test_a_point_is_dragged_and_moved_by_keys(opened):
     assert moved - before == pytest.approx(80 * 7 / (width - 12), abs=0.05)
     point.send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     assert card.state()["x"] == pytest.approx(moved - 0.1)
-    assert point.get_attribute("aria-valuetext") == f"x = {card.state()['x']:.2f}".replace("-", "−")
+    said = f"x = {card.state()['x']:.2f}".replace("-", "−")
+    # It is written with the next frame of the picture.
+    WebDriverWait(card.browser, 60).until(lambda _: point.get_attribute("aria-valuetext") == said)
     ActionChains(card.browser).key_down(Keys.SHIFT).send_keys(Keys.ARROW_RIGHT).key_up(Keys.SHIFT).perform()
     assert card.state()["x"] == pytest.approx(moved + 0.4)
 
