@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import quote
 
 from autograder.feedback.class_predictions import class_predictions
+from autograder.feedback.graded_student import GradedStudent, without_name
 from autograder.feedback.item_analysis import FEW, common_findings, item_analysis
 from autograder.feedback.markup import fill
-from autograder.feedback.report_student import GradedStudent, without_name
 from autograder.gradebook.spreadsheets import write_private
 from autograder.judging.class_run import ClassRun, StudentRun
 from utils.checks.exercise import Exercise, load

@@ -13,7 +13,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
-from autograder.feedback.report_student import GradedStudent
+from autograder.feedback.graded_student import GradedStudent
 from autograder.gradebook.spreadsheets import csv_text
 from utils.checks.exercise import Exercise
 

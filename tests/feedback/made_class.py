@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autograder.course.labs import find_lab
 from autograder.feedback.class_report import report
-from autograder.feedback.report_student import GradedStudent
+from autograder.feedback.graded_student import GradedStudent
 from autograder.judging.class_run import ClassRun, StudentRun
 from autograder.judging.grade import UNPROTECTED, Grade
 from autograder.running.run_types import Run

@@ -11,7 +11,7 @@ from tests.robustness.patterns import find_patterns, modules_with_patterns, slow
 WITHIN = Bounds(cpu_s=20.0)
 # Patterns that a function makes: what it makes from hostile parts.
 MADE = {
-    "autograder.feedback.report_student: f'(?<!\\\\w){re.escape(word)}(?!\\\\w)'": [
+    "autograder.feedback.graded_student: f'(?<!\\\\w){re.escape(word)}(?!\\\\w)'": [
         rf"(?<!\w){re.escape(word)}(?!\w)" for word in ("aaaa", "a a a", "..", "(a+)+$", "\\")
     ],
     "autograder.exports.canvas: pattern": [r"Lab\ 4( \(\d+\))?", re.escape("((((") + r"( \(\d+\))?"],
