@@ -100,7 +100,7 @@ def fresh_class(lab: Lab, students: int) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def environment_of(lab: Lab) -> dict[str, str]:
+def environment_of_commands() -> dict[str, str]:
     """Return the environment of all commands."""
     environment = with_bin_on_path() | {"PYTHONPATH": str(ROOT), "LAB_BUDGET": "grade", "OMP_NUM_THREADS": "1"}
     return environment | {"LAB_SECRET": "the bench's secret"}
@@ -108,7 +108,7 @@ def environment_of(lab: Lab) -> dict[str, str]:
 
 def measure_stock(clock: Clock, lab: Lab, students: int) -> dict[str, tuple[float, float]]:
     """Return CPU and wall seconds of stock nbgrader."""
-    environment = environment_of(lab)
+    environment = environment_of_commands()
     with fresh_class(lab, students) as folder:
         (folder / "nbgrader_config.py").write_text(
             "c = get_config()\nc.CourseDirectory.course_id = 'stock'\nc.Execute.timeout = 600\n"
@@ -120,7 +120,7 @@ def measure_stock(clock: Clock, lab: Lab, students: int) -> dict[str, tuple[floa
 
 def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
     """Return CPU and wall seconds of each of our ways to grade this many; CPU seconds of judging one."""
-    environment, took = environment_of(lab), {}
+    environment, took = environment_of_commands(), {}
     with fresh_class(lab, students) as folder:
         ours = [sys.executable, "-m", "autograder"]
         where = [lab.name, "--course", str(folder)]
