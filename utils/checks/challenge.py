@@ -53,7 +53,7 @@ class Challenge:
         """Return the same challenge on another device.
 
         Args:
-            device: the device. On `meta`, tensors have shapes but no numbers.
+            device: the device.
 
         Returns:
             The challenge.

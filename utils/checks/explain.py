@@ -12,6 +12,11 @@ HARD_CODED_DEVICE = (
     "Your code mixes devices: something it creates stays on one fixed device. "
     "Create new tensors where the inputs are, for example with `device=x.device`.",
 )
+RESULT_ELSEWHERE = (
+    "hard_coded_device",
+    "Your result is not on the device of the inputs. Create new tensors where the inputs are, "
+    "for example with `device=x.device`, and move none to the CPU.",
+)
 DEVICE_NOT_SHOWN = (
     "device_not_shown",
     "The grader's record does not say that your code ran on a second device. "

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import COMPLETED, Evidence
-from utils.checks.explain import DEVICE_NOT_SHOWN, HARD_CODED_DEVICE, explain, gist, is_device_error
+from utils.checks.explain import DEVICE_NOT_SHOWN, HARD_CODED_DEVICE, RESULT_ELSEWHERE, explain, gist, is_device_error
 from utils.checks.faults import fault_of
 from utils.checks.findings import Failure, Finding, Verdict
 
@@ -301,7 +301,7 @@ class Judge:
         return value
 
     def device(self, attempt: str = "device", deduct: float = 0.25) -> None:
-        """Add a finding if the code works on one device only. The attempt ran on torch's `meta` device.
+        """Add a finding if the code works on one device only, or returns its result on another device.
 
         That it works on others has to be shown: an attempt that neither failed nor finished shows nothing.
 
@@ -314,6 +314,8 @@ class Judge:
             self.note(*HARD_CODED_DEVICE, deduct)
         elif error is None and self.evidence.values.get(f"{attempt}/{COMPLETED}") is not True:
             self.note(*DEVICE_NOT_SHOWN, deduct)
+        elif error is None and self.evidence.values.get(f"{attempt}/elsewhere"):
+            self.note(*RESULT_ELSEWHERE, deduct)
 
     # --- comparing
 

@@ -23,6 +23,12 @@ for name, finds, new in (
     ("own_noise", ("fresh_noise",), "alpha(t) * x0 + sigma(t) * torch.randn_like(noise)"),
     ("one_time", ("wrong_mixture",), "alpha(t[0]) * x0 + sigma(t[0]) * noise"),
     ("on_the_cpu", ("hard_coded_device",), "alpha(t) * x0 + sigma(t) * noise * torch.ones(noise.shape, device='cpu')"),
+    ("result_on_the_cpu", ("hard_coded_device",), "(alpha(t) * x0 + sigma(t) * noise).cpu()"),
+    (
+        "made_of_numbers",
+        ("hard_coded_device",),
+        "alpha(t) * x0 + sigma(t) * torch.tensor(noise.tolist()).to(noise.dtype)",
+    ),
     ("in_place", ("input_altered",), "noise.mul_(sigma(t)).add_(alpha(t) * x0)"),
     ("rounded", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).float()"),
     ("dtype_of_x0", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).to(x0.dtype)"),

@@ -53,6 +53,7 @@ for name, finds, old, new in (
     ("in_place", "input_altered", f"return x + {DRIFT}", f"return x.add_({DRIFT})"),
     ("none", "returned_none", "return x +", "x +"),
     ("on_the_cpu", "hard_coded_device", KICK, f"{KICK} * torch.ones(1)[0].expand(x.shape).clone()"),
+    ("result_on_the_cpu", "hard_coded_device", f"return x + {DRIFT} + {KICK}", f"return (x + {DRIFT} + {KICK}).cpu()"),
 ):
     wrong(name, finds, edit=(old, new))
 wrong("scale_limited_to_ten", finds="scale_altered", edit=("w * (", "min(w, 10) * ("))

@@ -75,6 +75,7 @@ wrong(
     finds="hard_coded_device",
     edit=(IMAGES, "images = torch.tensor(IMAGES, device='cpu', dtype=x.dtype)"),
 )
+wrong("result_on_the_cpu", finds="hard_coded_device", edit=(RETURN, f"{RETURN}.cpu()"))
 wrong("shape", finds="wrong_shape", edit=(RETURN, RETURN + "[:, 0]"))
 wrong("returns_none", finds="returned_none", edit=(RETURN, RETURN.replace("return ", "score = ")))
 wrong(

@@ -36,6 +36,8 @@ wrong(
 wrong("order_swapped", finds=("not_finite", "wrong_target"), edit=(V, "variance = sigma_end**2 - sigma_start**2"))
 wrong("in_place", finds="input_altered", edit=(V, "x -= y\n    y = 0 * y\n    " + V))
 wrong("on_the_cpu", finds="hard_coded_device", edit=(K, "torch.tensor(IMAGES, device='cpu', dtype=x.dtype)"))
+wrong("result_on_the_cpu", finds="hard_coded_device", edit=(OUT, f"return ({OUT[7:]}).cpu()"))
+wrong("made_of_numbers", finds="hard_coded_device", edit=(V, f"y = torch.tensor(y.tolist(), dtype=x.dtype)\n    {V}"))
 wrong("returns_none", finds="returned_none", edit=(OUT, OUT.replace("return ", "target = ")))
 wrong(
     "blank",

@@ -74,6 +74,7 @@ wrong(
     finds="label_shape",
     source=combine(RIGHT, (NULL, "torch.tensor(self.null_label, device=x.device)")),
 )
+wrong("result_on_the_cpu", finds="hard_coded_device", source=combine(f"({RIGHT}).cpu()"))
 wrong("flat_time", finds="time_shape", source=combine(RIGHT, ("self.net(x, t, y)", "self.net(x, t.flatten(), y)")))
 wrong(
     "on_the_cpu",

@@ -77,6 +77,7 @@ wrong(
     finds="hard_coded_device",
     edit=[(E, E + " + torch.zeros(1, device='cpu').expand(len(x)).reshape(t.shape)")],
 )
+wrong("result_on_the_cpu", finds="hard_coded_device", edit=(E, f"return ({E[7:]}).cpu()"))
 right("heun_as_mean_of_two_euler_steps", edit=(H, "return (x + h * here + x + h * there) / 2"))
 right(
     "corrected_trial",

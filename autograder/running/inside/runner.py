@@ -182,7 +182,6 @@ def preload() -> None:
     import torch
 
     torch.set_num_threads(1)
-    torch.zeros(2, device="meta") + torch.ones(2, device="meta")  # its registrations take seconds, once
     import utils
     from utils.checks.exercise import load
     from utils.labs import LABS

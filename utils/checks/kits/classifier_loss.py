@@ -17,6 +17,7 @@ from utils.checks.kits.draws import judge_noise
 from utils.checks.kits.known_losses import probe_known_losses, require_known_losses
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.noised_calls import Call, require_independence, require_new_numbers, require_tails
+from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import RandomField, Recorder, StubClassifier, forget_repeats
 
@@ -127,7 +128,7 @@ def recorded_noising(challenge: Challenge) -> Recorder:
 
 
 def probe_loss(trainer: type, loss: ClassifierLoss, challenge: Challenge, evidence: Evidence) -> None:
-    """Call the loss in every session, with classifiers whose loss is known, and on the meta device.
+    """Call the loss in every session, with classifiers whose loss is known, and on another device.
 
     Args:
         trainer: The student's class.
@@ -145,10 +146,10 @@ def probe_loss(trainer: type, loss: ClassifierLoss, challenge: Challenge, eviden
         return loss.build(trainer, Stubs(challenge, main.dtype, model, data, recorder, main.knob))
 
     probe_known_losses(evidence, challenge, main.shape, CLASSES, known)
-    with evidence.attempt("device"):
-        meta, dtype = challenge.on("meta"), torch.float32
-        data = DealtData(meta, "device", main.shape, CLASSES, dtype, 64)
-        stubs = Stubs(meta, dtype, StubClassifier(meta, CLASSES, dtype), data, recorded_noising(meta), main.knob)
+    with other_device(evidence, challenge) as there:
+        dtype = torch.float32
+        data = DealtData(there, "device", main.shape, CLASSES, dtype, 64)
+        stubs = Stubs(there, dtype, StubClassifier(there, CLASSES, dtype), data, recorded_noising(there), main.knob)
         loss.build(trainer, stubs).get_train_loss(batch_size=4)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import random
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -96,20 +96,31 @@ def is_empty(gradients: object) -> bool:
     return all(value is None or (isinstance(value, bytes) and not any(value)) for value in values)
 
 
+def set_default_device(device: str) -> None:
+    """Set torch's default device. None, and not "cpu", is its first value: with "cpu" every call is slower."""
+    torch.set_default_device(None if device in ("cpu", "None") else device)
+
+
+SETTERS: dict[str, Callable] = {
+    "torch's default dtype": lambda name: torch.set_default_dtype(getattr(torch, name.removeprefix("torch."))),
+    "torch's default device": set_default_device,
+    "gradient recording": torch.set_grad_enabled,
+    "anomaly detection": torch.autograd.set_detect_anomaly,
+    "deterministic algorithms": torch.use_deterministic_algorithms,  # imports torch's compiler, which takes a second
+    "torch's number of threads": torch.set_num_threads,
+}
+
+
 def restore(before: dict[str, object]) -> None:
     """Set the settings of the process to earlier values, so that one answer does not disturb the next.
 
     Args:
         before: What `settings` returned.
     """
-    torch.set_default_dtype(getattr(torch, str(before["torch's default dtype"]).removeprefix("torch.")))
-    device = str(before["torch's default device"])
-    if str(default_device()) != device:
-        torch.set_default_device(None if device in ("cpu", "None") else device)  # to set "cpu" makes every call slower
-    torch.set_grad_enabled(bool(before["gradient recording"]))
-    torch.autograd.set_detect_anomaly(bool(before["anomaly detection"]))
-    torch.use_deterministic_algorithms(bool(before["deterministic algorithms"]))
-    torch.set_num_threads(int(str(before["torch's number of threads"])))
+    after = settings()
+    for name, set_value in SETTERS.items():
+        if before[name] != after[name]:
+            set_value(before[name])
 
 
 def start_streams(run: str) -> None:
@@ -125,10 +136,14 @@ def start_streams(run: str) -> None:
     random.seed(start)
 
 
-def streams() -> dict[str, str]:
-    """Return a fingerprint of the state of NumPy's and of Python's global generator, without the position in it."""
-    states = {"numpy": np.random.get_state()[1], "random": np.array(random.getstate()[1][:-1])}  # type: ignore[index]
-    return {name: hashlib.sha256(state.tobytes()).hexdigest()[:16] for name, state in states.items()}
+def streams() -> dict[str, object]:
+    """Return the state of NumPy's and of Python's global generator, without the position in it."""
+    return {"numpy": np.random.get_state()[1].tobytes(), "random": random.getstate()[1][:-1]}  # type: ignore[index]
+
+
+def fingerprint(state: object) -> str:
+    """Return a short text that differs for different states of a generator."""
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
@@ -170,7 +185,7 @@ def watching(evidence: Evidence, run: str, **watched: Tensor | nn.Module) -> Ite
         ]
         evidence.put(f"{run}/left_behind", left)
         # Only a stream that was drawn from, or seeded, has moved.
-        evidence.put(f"{run}/streams", {key: ended[key] for key in started if ended[key] != started[key]})
+        evidence.put(f"{run}/streams", {key: fingerprint(ended[key]) for key in started if ended[key] != started[key]})
 
 
 def flags_of_all(watched: Mapping[str, Tensor | nn.Module]) -> dict[tuple[str, str], object]:

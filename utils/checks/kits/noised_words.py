@@ -11,6 +11,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, random_problem, same_problem, with_probs
 from utils.checks.kits.same_answer import alike, require_alike, strided
 from utils.toy_problems import ToyProblem
@@ -135,7 +136,7 @@ def forbidding_problem(challenge: Challenge, run: str, setting: ToyProblem) -> T
 
 
 def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
-    """Call the student's function in every run, on strided inputs, and on the meta device.
+    """Call the student's function in every run, on strided inputs, and on another device.
 
     Args:
         evidence: Receives `RUN/value` and `RUN/inputs_kept`, and `nudged0/value`, … for x that are moved a little.
@@ -160,8 +161,8 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
             x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
             repeated = Inputs(x, t, y, inputs.setting)
             evidence.put(f"alike{row}/value", call(repeated))
-    with evidence.attempt("device"):
-        call(Inputs.of(challenge.on("meta"), "single"))
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, call(Inputs.of(there, "single")))
 
 
 def last_rows(y: Tensor) -> list[int]:

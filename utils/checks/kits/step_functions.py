@@ -16,7 +16,7 @@ from utils.checks.kits.batches import BATCHES
 from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.factors import Place, Tensors, agree, combination, finding_of, sizes
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.other_device import judge_device, other_device, put_device
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 
 RTOL = 1e-4  # float32 rounds a sum to 1e-6 of its largest term; a constant of 1e-6 beside a sigma is let through, too
@@ -86,8 +86,8 @@ def probe_function(student: Any, challenge: Challenge, evidence: Evidence, funct
             evidence.put(f"{name}/inputs_kept", unchanged(copies.values(), arguments.values()))
 
     name = f"device_{function.label}"
-    with other_device(evidence, name):
-        arguments = function.arguments(challenge.on("meta"), "single")
+    with other_device(evidence, challenge, name) as there:
+        arguments = function.arguments(there, "single")
         put_device(evidence, student[function.name](*arguments.values()), name)
 
 
@@ -166,7 +166,7 @@ def judge_function(
 
             explain(run, actual, same)
         judge.fail(*finding_of(actual, tensors, factors, places_of(inputs), BATCHES[run].where))
-    judge_device(judge, f"device_{function.label}")
+    judge.device(f"device_{function.label}")
 
 
 def table(numbers: Mapping[str, Mapping[str, tuple[float, ...]]]) -> Callable[[str], dict[str, Tensor]]:

@@ -12,6 +12,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import (
@@ -80,7 +81,7 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `add_noise` in every run, again, in reverse order, on strided inputs, at the ends, and on meta."""
+    """Call `add_noise` in every run, again, in reverse order, on strided inputs, at the ends, and on another device."""
     add_noise = student.function("add_noise", "x0", "t", "noise")
     for run in RUNS:
         originals = Inputs.of(challenge, run).tensors()
@@ -104,8 +105,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("ends"):
         evidence.put("ends/data", add_noise(one, ends, 0 * one))
         evidence.put("ends/noise", add_noise(0 * one, ends, one))
-    with evidence.attempt("device"):
-        add_noise(*Inputs.of(challenge.on("meta"), "single").tensors())
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, add_noise(*Inputs.of(there, "single").tensors()))
 
 
 def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:

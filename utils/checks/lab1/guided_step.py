@@ -12,6 +12,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import alike, require_alike, require_given_noise, require_layout_ignored, strided
 from utils.checks.student import Student
@@ -112,7 +113,7 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `guided_step` in every run, twice with the same inputs, on strided inputs, and on the meta device."""
+    """Call `guided_step` in every run, twice with the same inputs, on strided inputs, and on another device."""
     guided_step = student.function("guided_step", "x", "t", "h", "score", "class_score", "w", "noise")
     for run in RUNS:
         inputs = Inputs.of(challenge, run)
@@ -137,8 +138,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             inputs = Inputs.of(challenge, "w3")
             copies = {name: alike(tensor, row) for name, tensor in inputs.tensors().items()}
             evidence.put(f"alike{row}/value", guided_step(**inputs.arguments() | copies))
-    with evidence.attempt("device"):
-        guided_step(**Inputs.of(challenge.on("meta"), "single").arguments())
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, guided_step(**Inputs.of(there, "single").arguments()))
 
 
 def require_samples_apart(judge: Judge, states: dict[str, Tensor]) -> None:

@@ -15,6 +15,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
 from utils.checks.kits.same_answer import alike, require_alike
@@ -120,9 +121,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             given = Inputs.of(challenge, "main")
             copies = (alike(tensor, row) for tensor in (given.x0, given.t, given.noise))
             evidence.put(f"alike{row}/value", Noise(given.sigma_min, given.sigma_max).add_noise(*copies))
-    with evidence.attempt("device"):
-        given = Inputs.of(challenge.on("meta"), "single")
-        Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
+    with other_device(evidence, challenge) as there:
+        given = Inputs.of(there, "single")
+        put_device(evidence, Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise))
 
 
 def require_sigma(judge: Judge, run: str) -> Tensor:

@@ -16,6 +16,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.student import Student
 
@@ -88,7 +89,7 @@ KNOWN = {
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate the score at every noise level, and once on torch's `meta` device."""
+    """Evaluate the score at every noise level, and once on another device."""
     analytic_score = student.function("analytic_score", "x", "sigma", "sigma_d")
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
@@ -100,9 +101,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(run):
             x = torch.tensor(place, dtype=torch.float64).repeat(3, 1)
             evidence.put(f"{run}/score", analytic_score(x, torch.full_like(x[:, :1], sigma), sigma_d))
-    with evidence.attempt("device"):
-        inputs = Inputs.of(challenge, "single")
-        analytic_score(inputs.x.to("meta"), inputs.sigma.to("meta"), inputs.sigma_d)
+    with other_device(evidence, challenge) as there:
+        inputs = Inputs.of(there, "single")
+        put_device(evidence, analytic_score(inputs.x, inputs.sigma, inputs.sigma_d))
 
 
 def require_score(judge: Judge, run: str) -> Tensor:

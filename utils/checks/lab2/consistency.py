@@ -15,6 +15,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring
 from utils.checks.student import Student
@@ -82,7 +83,7 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate the target of every run, and once on torch's `meta` device."""
+    """Evaluate the target of every run, and once on another device."""
     target = student.function("consistency_target", "x", "y", "sigma_start", "sigma_end")
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
@@ -90,8 +91,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(run), gradients, watching(evidence, run, **vars(given)):
             evidence.put(f"{run}/target", target(*given.arguments))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
-    with evidence.attempt("device"):
-        target(*Inputs.of(challenge.on("meta"), "single").arguments)
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, target(*Inputs.of(there, "single").arguments))
 
 
 def require_target(judge: Judge, run: str) -> Tensor:

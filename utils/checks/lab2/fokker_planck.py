@@ -14,6 +14,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.lab2.fokker_planck_fields import (
     LATE_TOYS,
     STEEP,
@@ -78,9 +79,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
         with evidence.attempt(run):
             evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, sigma))
-    with evidence.attempt("device"):
-        inputs = Inputs.of(challenge.on("meta"), "single")
-        residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma)
+    with other_device(evidence, challenge) as there:
+        inputs = Inputs.of(there, "single")
+        put_device(evidence, residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma))
 
 
 def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, run: str) -> None:

@@ -16,6 +16,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import require_given_noise, require_in_cell
 from utils.checks.kits.same_answer import alike, require_alike
@@ -120,9 +121,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             with evidence.attempt(f"{name}_alike{row}"), watching(evidence, f"{name}_alike{row}"):
                 copies = [alike(value, row) for value in Inputs.of(challenge, "last").arguments(name)]
                 evidence.put(f"{name}_alike{row}/state", student[f"{name}_step"](*copies))
-        with evidence.attempt(f"{name}_device"):
-            given = Inputs.of(challenge.on("meta"), "single")
-            student[f"{name}_step"](*given.arguments(name))
+        with other_device(evidence, challenge, f"{name}_device") as there:
+            given = Inputs.of(there, "single")
+            put_device(evidence, student[f"{name}_step"](*given.arguments(name)), f"{name}_device")
 
 
 TERMS = {"drift": (0.1, 0.0), "width": (0.0, 0.1)}  # run: the score and the noise of a step with one term alone

@@ -13,6 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.lab2.score_loss_calls import Call, Stubs, require_calls, require_ends
 from utils.checks.lab2.score_loss_known import check_known_losses, probe_known
@@ -69,8 +70,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=MANY)
         t = torch.cat([call[0][1].flatten() for call in inputs.schedule.add_noise.calls])  # type: ignore[attr-defined]
         evidence.put("many/t", t)
-    with evidence.attempt("device"):
-        inputs = Inputs.of(challenge.on("meta"), "single", 512)
+    with other_device(evidence, challenge) as there:
+        inputs = Inputs.of(there, "single", 512)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=4)
 
 

@@ -14,7 +14,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.mixing_classifier import MixingClassifier
-from utils.checks.kits.other_device import judge_device, other_device, put_device
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.projections import require_projection
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import alike, require_alike
@@ -131,8 +131,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             inputs = Inputs.of(challenge, "plain")
             copies = [alike(value, row) for value in (inputs.x, inputs.t, inputs.y)]
             evidence.put(f"alike{row}/value", classifier_gradient(inputs.classifier, *copies))
-    with other_device(evidence):
-        put_device(evidence, classifier_gradient(*vars(Inputs.of(challenge.on("meta"), "single")).values()))
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, classifier_gradient(*vars(Inputs.of(there, "single")).values()))
 
 
 def require_gradient_of_x(judge: Judge, name: str) -> Tensor:
@@ -251,7 +251,7 @@ def check(judge: Judge) -> None:
                  "and compare the change of log p with your gradient."),
             )  # fmt: skip
         require_samples_apart(judge)
-        judge_device(judge)
+        judge.device()
 
 
 def require_samples_apart(judge: Judge) -> None:

@@ -14,7 +14,7 @@ from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
 from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.factors import Place, relation
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.other_device import judge_device, other_device, put_device
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.step_functions import FLAT, RTOL
 from utils.checks.student import Student
@@ -48,8 +48,8 @@ def probe_sigmas(student: Student, challenge: Challenge, evidence: Evidence) -> 
             evidence.put(f"{name}/inputs_kept", unchanged(copies, given))
             for label, value in zip(SIGMAS, (step, total, posterior)):
                 evidence.put(f"{name}/{label}", value)
-    with other_device(evidence, "device_sigmas"):
-        put_device(evidence, student["three_sigmas"](*inputs_of(challenge.on("meta"), "single")), "device_sigmas")
+    with other_device(evidence, challenge, "device_sigmas") as there:
+        put_device(evidence, student["three_sigmas"](*inputs_of(there, "single")), "device_sigmas")
 
 
 def require_sigma(judge: Judge, run: str, label: str) -> Tensor:
@@ -112,7 +112,7 @@ def judge_sigmas(
             code, sentence = relation(label, actual, first, right["total"], places)
             sentence = sentence.replace("The factor of", "Your sigma").replace("factor", "sigma")
             judge.fail(f"{label}_{code}", f"{sentence} (Seen {BATCHES[run].where}.)")
-    judge_device(judge, "device_sigmas")
+    judge.device("device_sigmas")
 
 
 # The right sigmas of each sample, from the oracle in tests/exercises/lab3: conditioning of Gaussians.

@@ -14,6 +14,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import alike, require_alike, strided
@@ -139,12 +140,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
             x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
             evidence.put(f"alike{row}/drift", ode.drift_coefficient(x, t, y=y))
-    with evidence.attempt("device"), watching(evidence, "device"):
-        meta = challenge.on("meta")
-        inputs = Inputs.of(meta, "single")
-        net = StubModel(meta, "net", dtype=inputs.x.dtype)
+    with other_device(evidence, challenge) as there, watching(evidence, "device"):
+        inputs = Inputs.of(there, "single")
+        net = StubModel(there, "net", dtype=inputs.x.dtype)
         ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
-        ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y)
+        put_device(evidence, ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
 
 
 def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:

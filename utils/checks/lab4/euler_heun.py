@@ -13,6 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.lab4.euler_heun_inputs import RUNS, ConstantDrift, Growth, Inputs, StubODE, WalkInputs
@@ -96,10 +97,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             for steps in ORDER_STEPS:
                 grid = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
                 evidence.put(f"{short}_order/{steps}", Simulator(Growth()).simulate(start, grid))
-        with evidence.attempt(f"{short}_device"):
-            meta = challenge.on("meta")
-            inputs = Inputs.of(meta, "single")
-            Simulator(StubODE(meta)).step(inputs.x, inputs.t, inputs.h, y=inputs.y, context=inputs.context)
+        with other_device(evidence, challenge, f"{short}_device") as there:
+            inputs = Inputs.of(there, "single")
+            x = Simulator(StubODE(there)).step(inputs.x, inputs.t, inputs.h, y=inputs.y, context=inputs.context)
+            put_device(evidence, x, f"{short}_device")
 
 
 def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:

@@ -14,6 +14,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.student import Student
@@ -160,11 +161,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{run}_{part}/value", getattr(paths[key], METHODS[part])(*given.values()))
         kept = all(torch.equal(given[name], then) for name, then in before.items())
         evidence.put(f"{run}/inputs_kept", kept)
-    with evidence.attempt("device"), watching(evidence, "device"):
-        inputs = Inputs.of(challenge.on("meta"), "single")
+    with other_device(evidence, challenge) as there, watching(evidence, "device"):
+        inputs = Inputs.of(there, "single")
         path, z, t = inputs.path(Path), inputs.z, inputs.t
-        path.conditional_vector_field(z + inputs.noise, z, t)
-        path.conditional_score(z + inputs.noise, z, t)
+        put_device(evidence, path.conditional_vector_field(z + inputs.noise, z, t))
+        put_device(evidence, path.conditional_score(z + inputs.noise, z, t))
 
 
 def require_results(judge: Judge, part: str) -> dict[str, Tensor]:
