@@ -36,9 +36,16 @@ class RandomField:
         """Return the field's value, with the shape of x."""
         angle = self.weights[0] * x
         for weight, other in zip(self.weights[1:], others, strict=False):
-            angle = angle + weight * per_sample(other, x)
-        coordinates = torch.arange(math.prod(x.shape[1:]), device=x.device).to(angle.dtype).reshape(x.shape[1:])
-        return self.amplitude * torch.sin(angle + self.phase + self.stride * coordinates) + self.tilt * x
+            angle = torch.add(angle, per_sample(other, x), alpha=weight)
+        angle = angle + phases(self.phase, self.stride, x.shape[1:], angle.dtype).to(x.device)
+        return torch.add(self.amplitude * torch.sin(angle), x, alpha=self.tilt)
+
+
+@lru_cache(maxsize=256)
+def phases(first: float, stride: float, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+    """Return a phase for each coordinate: small numbers, of which float32 keeps seven digits. They are shared."""
+    angles = first + stride * torch.arange(math.prod(shape), dtype=torch.float64)
+    return (angles % (2 * math.pi)).to(dtype).reshape(shape)
 
 
 @lru_cache(maxsize=256)  # a judge rebuilds the same stub for every run of an exercise
@@ -269,54 +276,6 @@ class StubModel(nn.Module):
             The shape of the first input.
         """
         return self.record(*inputs, **named)
-
-
-class StubData:
-    """Labelled points without meaning, of any shape.
-
-    `sample` returns views of its own storage, so that in-place changes show.
-
-    Args:
-        challenge: fixes points and labels.
-        name: the stub's name.
-        shape: the shape of a point.
-        classes: the number of labels.
-        dtype: the dtype of the points.
-    """
-
-    def __init__(self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype):
-        self.points = challenge.randn(f"{name} points", (512, *shape), dtype)
-        self.labels = challenge.randint(f"{name} labels", 0, classes, (512,))
-        self._before = self.points.clone(), self.labels.clone()
-        self.next = 0
-        self.sample = Recorder(self.draw, ("n",))
-
-    def kept(self) -> tuple[bool, bool]:
-        """Return whether the points, and the labels, are unchanged.
-
-        Returns:
-            One truth value for the points and one for the labels.
-        """
-        points, labels = self._before
-        return torch.equal(points, self.points), torch.equal(labels, self.labels)
-
-    def draw(self, n: int) -> tuple[Tensor, Tensor]:
-        """Return the next points and labels.
-
-        Args:
-            n: how many.
-
-        Returns:
-            Points, shape (n, …), and labels, int64 of shape (n,).
-
-        Raises:
-            ValueError: more than 512 points were requested in all.
-        """
-        rows = slice(self.next, self.next + n)
-        if rows.stop > len(self.points):
-            raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
-        self.next = rows.stop
-        return self.points[rows], self.labels[rows]
 
 
 class StubClassifier(nn.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import torch
 from torch import Tensor
 
 
@@ -16,9 +19,7 @@ def is_binomial(successes: int, trials: int, probability: float, level: float) -
 
 def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
     """Kolmogorov-Smirnov test against the uniform distribution on [low, high]."""
-    from scipy import stats
-
-    return stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).pvalue >= level
+    return largest_gap((sample.double() - low) / (high - low)) <= largest_usual_gap(sample.numel(), level)
 
 
 def is_too_even(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
@@ -26,10 +27,34 @@ def is_too_even(sample: Tensor, level: float, low: float = 0.0, high: float = 1.
 
     The Kolmogorov-Smirnov statistic of independent numbers is this small with a probability below `level`.
     """
+    return largest_gap((sample.double() - low) / (high - low)) < smallest_usual_gap(sample.numel(), level)
+
+
+def largest_gap(shares: Tensor) -> float:
+    """Return the Kolmogorov-Smirnov statistic: how far the distribution function of a sample is from its true one.
+
+    Args:
+        shares: The true distribution function at each number of the sample. They are uniform on [0, 1].
+    """
+    ordered, n = shares.flatten().sort().values, shares.numel()
+    steps = torch.arange(n + 1, dtype=torch.float64) / n
+    return float(torch.maximum(steps[1:] - ordered, ordered - steps[:-1]).max())  # of a step's upper and lower end
+
+
+@lru_cache
+def largest_usual_gap(n: int, level: float) -> float:
+    """Return the Kolmogorov-Smirnov statistic that n numbers exceed with probability `level`."""
     from scipy import stats
 
-    statistic = stats.kstest(sample.flatten().numpy(), "uniform", args=(low, high - low)).statistic
-    return bool(stats.kstwo.cdf(statistic, sample.numel()) < level)
+    return float(stats.kstwo.isf(level, n))
+
+
+@lru_cache
+def smallest_usual_gap(n: int, level: float) -> float:
+    """Return the Kolmogorov-Smirnov statistic that n numbers stay below with probability `level`."""
+    from scipy import stats
+
+    return float(stats.kstwo.ppf(level, n))
 
 
 def reaches_ends(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:
@@ -49,13 +74,14 @@ def is_normal(sample: Tensor, level: float) -> bool:
     The last two detect a noise that is a little too weak. Each of the three tests may reject right numbers with
     probability `level` / 3.
     """
-    from scipy import stats
+    from scipy import special
 
-    numbers = sample.double().flatten().numpy()
-    shape = stats.kstest(numbers, "norm").pvalue
-    mean = 2 * stats.norm.sf(abs(numbers.mean()) * len(numbers) ** 0.5)
-    square = 2 * min(stats.chi2.cdf((numbers**2).sum(), len(numbers)), stats.chi2.sf((numbers**2).sum(), len(numbers)))
-    return min(shape, mean, square) >= level / 3
+    numbers = sample.double().flatten()
+    n, squares = len(numbers), float(numbers.square().sum())
+    shape = largest_gap(torch.special.ndtr(numbers)) <= largest_usual_gap(n, level / 3)
+    mean = 2 * special.ndtr(-abs(float(numbers.mean())) * n**0.5)
+    square = 2 * min(special.chdtr(n, squares), special.chdtrc(n, squares))
+    return shape and min(mean, square) >= level / 3
 
 
 def is_same_distribution(one: Tensor, other: Tensor, level: float) -> bool:

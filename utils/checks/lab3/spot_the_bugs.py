@@ -14,7 +14,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.other_device import judge_device, other_device, put_device
+from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.lab3.spot_the_bugs_inputs import (
     RUNS,
@@ -29,7 +29,8 @@ from utils.checks.lab3.spot_the_bugs_inputs import (
 from utils.checks.student import Student
 
 ORDER = torch.arange(STEPS - 1, -1, -1)
-READABLE = 1e-3  # the least sum of squares of the gradient from which its factor is read
+READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
+LARGE = 0.5  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
     # evidence: how a message names the function
@@ -61,9 +62,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         stubs.model.report(evidence, f"{run}/model")
         stubs.gradients.report(evidence, f"{run}/gradients")
         stubs.steps.report(evidence, f"{run}/steps", output="result")
-    with other_device(evidence):
-        meta = challenge.on("meta")
-        put_device(evidence, sample("main", Inputs.of(meta, "main"), SamplerStubs(meta)))
+    with other_device(evidence, challenge) as there:
+        put_device(evidence, sample("main", Inputs.of(there, "main"), SamplerStubs(there)))
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
         free = (after.abs() < bound - 1e-6).double()
     weight = (gradient.square() * free).flatten(1).sum(1)
     # the median, because what cuts off an estimate changes few numbers, and those a lot
-    told = (free > 0) & (gradient.abs() > READABLE)
+    sizes = gradient.abs() * free
+    told = sizes > LARGE * sizes.flatten(1).amax(1).reshape(-1, *[1] * (len(shape) - 1))
     factor = torch.where(told, along / gradient, torch.nan).flatten(1).nanmedian(1).values.nan_to_num()
     rest = along - factor.reshape(-1, *[1] * (len(shape) - 1)) * gradient
     if not inside:
@@ -218,7 +219,7 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
     with judge.part("inside", 0.5):
         for run in RUNS:
             judge_inside(judge, run, require_flow(judge, run), shifts(run))
-        judge_device(judge)
+        judge.device()
     with judge.part("clamp", 0.5):
         for run in RUNS:
             guidance = require_flow(judge, run)

@@ -15,6 +15,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.left_behind import watching
+from utils.checks.kits.other_device import other_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_train_loss_calls import require_calls
 from utils.checks.lab4.cfg_train_loss_inputs import (
@@ -26,6 +27,7 @@ from utils.checks.lab4.cfg_train_loss_inputs import (
     TOY_RUNS,
     Inputs,
     OffsetModel,
+    inputs_to_compare,
     toy_error,
 )
 from utils.checks.stubs import Recorder, StubModel, as_batch, forget_repeats
@@ -51,10 +53,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             loss = inputs.trainer(Trainer, toy).get_train_loss(batch_size=inputs.batch)
             regression.record_loss(evidence, run, loss, toy.gain)
             evidence.put(f"{run}/t", torch.cat(toy.times))
-    with evidence.attempt("device"), watching(evidence, "device"):
-        meta = challenge.on("meta")
-        inputs = Inputs.of(meta, "device")
-        inputs.trainer(Trainer, StubModel(meta, dtype=torch.float32)).get_train_loss(batch_size=inputs.batch)
+    with other_device(evidence, challenge) as there, watching(evidence, "device"):
+        inputs = Inputs.of(there, "device")
+        inputs.trainer(Trainer, StubModel(there, dtype=torch.float32)).get_train_loss(batch_size=inputs.batch)
 
 
 def probe_one_trainer(Trainer: type, challenge: Challenge, evidence: Evidence) -> None:
@@ -124,7 +125,7 @@ def check_toy_losses(judge: Judge) -> None:
         f"{loss['off_null']:.4g}, not {OFFSET**2:g}. Samples with the null label count like all others.",
     )
     times = judge.tensor("uneven/t", what="The time that the model sees")
-    uneven = float(toy_error("uneven", times, Inputs.of(judge.challenge, "uneven").shape).square().mean())
+    uneven = float(toy_error("uneven", times, inputs_to_compare(judge.challenge, "uneven").shape).square().mean())
     judge.require(
         abs(loss["uneven"] / uneven - 1) < ROUNDING,
         "weighted",

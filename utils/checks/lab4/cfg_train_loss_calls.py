@@ -16,7 +16,7 @@ from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.kits.statistics import reaches_ends
-from utils.checks.lab4.cfg_train_loss_inputs import CALLS, EDGES, LEVEL, MANY, RUNS, Inputs
+from utils.checks.lab4.cfg_train_loss_inputs import CALLS, EDGES, LEVEL, MANY, RUNS, Inputs, inputs_to_compare
 
 STUBS = {
     "path": ("path_not_sampled", "Your loss never calls `self.path.sample_conditional_path`."),
@@ -48,7 +48,7 @@ def require_call(judge: Judge, run: str) -> Call:
         judge: The judge of the exercise.
         run: A run of `RUNS`.
     """
-    inputs = Inputs.of(judge.challenge, run)
+    inputs = inputs_to_compare(judge.challenge, run)
     judge.attempt(run)
     regression.require_called(judge, run, STUBS)
     require_data_kept(judge, run)
@@ -257,7 +257,7 @@ def require_calls(judge: Judge) -> dict[str, Call]:
 def require_draws(judge: Judge, calls: Mapping[str, Call]) -> None:
     """Fail unless times are uniform and independent, and every label has a coin of its own in every call."""
     null, t, y = (torch.stack([getattr(call, key).flatten() for call in calls.values()]) for key in ("null", "t", "y"))
-    eta = Inputs.of(judge.challenge, "trainer").eta
+    eta = inputs_to_compare(judge.challenge, "trainer").eta
     at_zero, at_one = (require_call(judge, run) for run in EDGES)
     judge_times(judge, t)
     dropout.require_some_dropped(judge, null, at_one.null, eta)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from utils.checks.challenge import Challenge
 from utils.checks.kits import label_dropout as dropout
-from utils.checks.stubs import RandomField, Recorder, StubData
+from utils.checks.stubs import RandomField, Recorder
 
 BATCH, MANY = 256, 18_000
 IMAGE = (1, 2, 3)
@@ -50,8 +51,10 @@ LEVEL = 5e-8
 COLLECTED = 0.5  # the gradient that the caller has collected before each call
 
 
-class Images(StubData):
+class Images:
     """Random images with labels, as many as all calls of one trainer need. The first labels are 0 and the last class.
+
+    `sample` returns views of its own storage, so that in-place changes show.
 
     Args:
         challenge: Fixes images and labels.
@@ -60,18 +63,39 @@ class Images(StubData):
         classes: The number of labels.
         dtype: The dtype of the images.
         count: The number of images.
+
+    Attributes:
+        next: The first image that was not drawn yet.
     """
 
     def __init__(
         self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype, count: int
     ):
-        super().__init__(challenge, name, shape, classes, dtype)
         self.points = challenge.randn(f"{name} images", (count, *shape), dtype)
         self.labels = challenge.randint(f"{name} image labels", 0, classes, (count,))
         self.labels[0], self.labels[-1] = 0, classes - 1
         if count > 1:
             self.labels[1] = classes - 1
         self._before = self.points.clone(), self.labels.clone()
+        self.next = 0
+        self.sample = Recorder(self.draw, ("n",))
+
+    def kept(self) -> tuple[bool, bool]:
+        """Return whether the images, and the labels, are unchanged."""
+        points, labels = self._before
+        return torch.equal(points, self.points), torch.equal(labels, self.labels)
+
+    def draw(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return the next n images (n, ...) and their labels (n,), int64.
+
+        Raises:
+            ValueError: There are not so many images left.
+        """
+        rows = slice(self.next, self.next + n)
+        if rows.stop > len(self.points):
+            raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
+        self.next = rows.stop
+        return self.points[rows], self.labels[rows]
 
 
 class StubPath(nn.Module):
@@ -83,7 +107,7 @@ class StubPath(nn.Module):
         data: Where the images come from.
     """
 
-    def __init__(self, challenge: Challenge, name: str, data: StubData):
+    def __init__(self, challenge: Challenge, name: str, data: Images):
         super().__init__()
         self.p_data = data
         self.mix = RandomField(challenge, "path x")
@@ -172,3 +196,11 @@ class Inputs:
     def trainer(self, Trainer: type, model: nn.Module) -> Any:
         """Return a trainer of the student's class."""
         return Trainer(path=self.path, model=model, eta=self.eta, null_label=self.null_label)
+
+
+@lru_cache(maxsize=16)
+def inputs_to_compare(challenge: Challenge, run: str) -> Inputs:
+    """Return the inputs of a run for a judge, who changes none of them: runs of one trainer share its images."""
+    if run in SAME_TRAINER:
+        return replace(inputs_to_compare(challenge, "trainer"), batch=RUNS[run][2])
+    return Inputs.of(challenge, run)
