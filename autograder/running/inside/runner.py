@@ -31,7 +31,9 @@ from .state import changes, take_state
 SCRATCH = Path(os.environ.get("LAB_SCRATCH", "/tmp"))
 PRELOAD = (
     "torch",
-    "numpy",
+    "numpy.random",
+    "numpy.ctypeslib",  # safetensors imports it when it writes
+    "torch.utils._device",
     "matplotlib.pyplot",
     "safetensors.torch",
     "tqdm.auto",

@@ -141,9 +141,9 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     if is_normal(noise, judge.spend_alpha(MARGINAL_LEVEL)):
         return
     mean, deviation = float(noise.mean()), float(noise.std())
-    error = noise.numel() ** -0.5  # of the mean; that of the standard deviation is smaller
+    error = noise.numel() ** -0.5  # of the mean, in standard deviations; that of the standard deviation is smaller
     actual = f"its mean is {mean:.3f} and its standard deviation {deviation:.3f} (0 and 1 expected)"
-    if abs(mean) > 4 * error:
+    if abs(mean) > 4 * error * deviation:
         judge.fail("noise_mean", f"The noise is not centred: {actual}. `randn` and `rand` differ by one letter.")
     if abs(deviation - 1) > 4 * error:
         judge.fail("noise_size", f"The noise has the wrong size: {actual}. Add it as it is: the noising scales it.")

@@ -30,7 +30,7 @@ from utils.checks.student import Student
 
 ORDER = torch.arange(STEPS - 1, -1, -1)
 READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
-LARGE = 0.5  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
+LARGE = 0.05  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
     # evidence: how a message names the function
@@ -105,6 +105,7 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     clamped = only_cut or float(after.abs().max()) <= 1 + 1e-9
     limit = where_cut_off(estimates)
     along = -shift if inside else moved  # a lower noise estimate is a higher x
+    along = torch.where(along.abs() > form.blur / 3, along, 0.0)  # the rest is rounding
     free = torch.ones_like(after)  # 1 where nothing is cut off
     if inside and limit is not None:
         free = (estimates.reshape(shape).abs() < limit - 1e-6).double()
