@@ -28,7 +28,6 @@ class Terms:
     hit: Tensor  # (scales, n) 0 or 1
     unsure: Tensor  # (scales, n) which samples rounding may classify either way
     asked: Tensor  # (n,) which samples have a class
-    scales: list[float]  # in the order of the list that the student was given
     keys: list[float]
 
     @classmethod
@@ -39,7 +38,7 @@ class Terms:
         logits = torch.stack([classifier.compute(image) for image in images])
         hit = (logits.argmax(dim=2) == inputs.labels).double()
         best = logits.topk(2, dim=2).values
-        return cls(hit, best[..., 0] - best[..., 1] < UNSURE, inputs.asked, inputs.scales, keys)
+        return cls(hit, best[..., 0] - best[..., 1] < UNSURE, inputs.asked, keys)
 
     @property
     def accuracy(self) -> Tensor:
@@ -51,16 +50,8 @@ class Terms:
         """How far rounding may move each accuracy."""
         return self.unsure[:, self.asked].double().mean(1)
 
-    def of_one_scale(self, w: float) -> Tensor:
-        """Return the accuracy of one scale for all keys."""
-        return self.accuracy[self.keys.index(w)].expand(len(self.keys))
-
-
-ONE_SCALE = "All your accuracies belong to one scale of the list. Does every scale have its own samples?"
 
 MISTAKES = [  # each must explain all runs together: one accuracy may agree by chance
-    Mistake("one_scale", lambda p: p.of_one_scale(p.scales[0]), ONE_SCALE),
-    Mistake("one_scale", lambda p: p.of_one_scale(p.scales[-1]), ONE_SCALE),
     Mistake(
         "error_rate",
         lambda p: 1 - p.accuracy,

@@ -32,7 +32,7 @@ wrong("keys_are_strings", finds="not_a_number", edit=("accuracy[w]", "accuracy[s
 wrong(
     "keys_are_tensors", finds="keys_not_found", edit=("accuracy[w]", "accuracy[torch.tensor(w, dtype=torch.float64)]")
 )
-wrong("scales_at_least_one", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", max(w, 1.0))")))
+wrong("scales_at_least_one", finds="scale_not_used", edit=(PREDICT, PREDICT.replace(", w)", ", max(w, 1.0))")))
 wrong("returns_list", finds="not_a_dict", edit=("return accuracy", "return list(accuracy.values())"))
 wrong("returns_none", finds="returned_none", edit=("return accuracy", "pass"))
 wrong("returns_inside_the_loop", finds="scales_missing", edit=(MEAN_HIT, MEAN_HIT + "\n        return accuracy"))
@@ -112,9 +112,9 @@ wrong(
     edit=("labels != null_label", "labels < labels.max()"),
 )
 wrong("scale_zero_skipped", finds="scales_missing", edit=("for w in scales:", "for w in filter(None, scales):"))
-wrong("scales_up_to_ten", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", min(w, 10.0))")))
-wrong("scales_without_sign", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", abs(w))")))
-wrong("scale_rounded", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(", w)", ", round(w))")))
+wrong("scales_up_to_ten", finds="scale_not_used", edit=(PREDICT, PREDICT.replace(", w)", ", min(w, 10.0))")))
+wrong("scales_without_sign", finds="scale_sign", edit=(PREDICT, PREDICT.replace(", w)", ", abs(w))")))
+wrong("scale_rounded", finds="scale_not_used", edit=(PREDICT, PREDICT.replace(", w)", ", round(w))")))
 wrong("keys_rounded", finds="wrong_scales", edit=("accuracy[w]", "accuracy[round(w)]"))
 wrong(
     "keys_are_positions",

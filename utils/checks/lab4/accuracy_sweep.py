@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,10 +28,10 @@ RUNS = {
     "mostly_null": (30, 24, 2, torch.float64),
     "one_scale": (25, 5, 1, torch.float64),
     "single": (20, 4, 2, torch.float32),
-    "many_classes": (61, 12, 3, torch.float64),
+    "many_classes": (240, 12, 3, torch.float64),  # enough to have hits in classes that the lab does not have
 }
 # classes and null label of the last run: more classes than the lab has, and a null label that is none of the ends
-MANY_CLASSES, NULL_BETWEEN = 13, 5
+MANY_CLASSES, NULL_BETWEEN = 20, 5
 SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e-8, and float16 to 2e-4
 ROUNDED = 1e-3  # an accuracy that is nearer to a share than this has lost digits
 
@@ -47,7 +48,7 @@ PUBLIC_HITS = {
     "mostly_null": (1, 1),
     "one_scale": (5,),
     "single": (6, 4),
-    "many_classes": (1, 7, 3),
+    "many_classes": (20, 8, 17),
 }
 
 
@@ -148,7 +149,16 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{run}/accuracy", list(result.values())[:64])
                 evidence.put(f"{run}/found", sum(w in result for w in before.scales))
         sampler.report(evidence, f"{run}/sample")
+        evidence.put(f"{run}/used_scales", sorted({as_number(call[0][2]) for call in sampler.calls})[:64])
         evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
+
+
+def as_number(scale: object) -> float:
+    """Return a scale that the sampler was given as a number; NaN if it is none."""
+    try:
+        return float(scale)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError):
+        return math.nan
 
 
 def shorten(numbers: Sequence[float]) -> str:
@@ -173,6 +183,7 @@ def require_accuracies(judge: Judge, run: str, inputs: Inputs) -> dict[float, fl
     )
     keys = require_scales(judge, run, inputs.scales)
     require_samples(judge, run, inputs)
+    require_used_scales(judge, run, inputs.scales)
     return {w: judge.number(f"{run}/accuracy.{i}", f"The accuracy at w = {w:g}") for i, w in enumerate(keys)}
 
 
@@ -197,6 +208,33 @@ def require_scales(judge: Judge, run: str, scales: list[float]) -> list[float]:
         "A string or a tensor is another key than the number.",
     )
     return keys
+
+
+def require_used_scales(judge: Judge, run: str, scales: list[float]) -> None:
+    """Fail unless the sampler was called with every scale. Two scales may give equal accuracies by chance."""
+    length = judge.value(f"{run}/used_scales.length", int)
+    used = [judge.number(f"{run}/used_scales.{i}", "A scale that the sampler is given") for i in range(length)]
+
+    def is_used(w: float) -> bool:
+        return any(abs(w - other) <= 1e-6 * abs(w) for other in used)
+
+    judge.require(
+        len(used) > 1 or len(scales) == 1,
+        "one_scale",
+        f"All your samples are drawn with w = {used[0] if used else math.nan:g}. Every scale of the list has its own.",
+    )
+    for w in scales:
+        judge.require(
+            is_used(w) or not is_used(-w),
+            "scale_sign",
+            f"`sample` is called with w = {-w:g} where the list has {w:g}. Pass each w with its sign.",
+        )
+        judge.require(
+            is_used(w),
+            "scale_not_used",
+            f"`sample` is never called with w = {w:g}, which is in the list. It got {shorten(used)}. "
+            "Pass each w as it is.",
+        )
 
 
 def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
