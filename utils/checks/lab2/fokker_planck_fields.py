@@ -57,11 +57,11 @@ class Heat(nn.Module):
 
 
 class StubSigma:
-    """A random sigma(t) that comes near 0 and reaches 0.3. It is not exponential."""
+    """A random sigma(t) that comes near 0 and reaches 0.3 in the unit of time. It grows at t = 0. It is no exponential."""
 
     def __init__(self, challenge: Challenge):
         cpu = challenge.on("cpu")
-        self.speed, self.phase = cpu.number("sigma speed", 2.0, 4.0), cpu.number("sigma phase", 0.0, 6.0)
+        self.speed, self.phase = cpu.number("sigma speed", 4.5, 5.5), cpu.number("sigma phase", 0.3, 1.0)
 
     def __call__(self, t: Tensor) -> Tensor:
         """Return sigma(t), with the shape of t."""
