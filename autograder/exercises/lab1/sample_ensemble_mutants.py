@@ -85,7 +85,7 @@ for name, finds, old, new in (
     ("embedded", ("wrong_shape", "not_integers"), f"return {SITES}", f"return setting.embed({SITES})"),
     (
         "transposed",
-        "sites_ignored",
+        ("sites_ignored", "sites_alike", "component_of_another_class"),  # all of them are seen, some more clearly
         ".reshape(n, setting.sites)",
         ".reshape(setting.sites, n).T",
     ),
