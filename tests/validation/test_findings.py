@@ -4,6 +4,7 @@ That public check and hidden verdict agree on all right answers is a part of the
 tests/validation/test_kill_matrix.py.
 """
 
+import inspect
 import random
 import re
 import sys
@@ -121,7 +122,8 @@ def test_the_chance_of_refusing_a_right_answer_is_declared_and_small(lab, monkey
         module for name, module in sys.modules.items() if name.startswith(("autograder.exercises.", "utils.checks."))
     ]
     for name, thing in list(vars(statistics).items()):
-        if callable(thing) and getattr(thing, "__module__", None) == statistics.__name__:
+        is_test = inspect.isfunction(thing) and thing.__annotations__.get("return") == "bool"
+        if is_test and thing.__module__ == statistics.__name__:
             for module in modules:  # wherever it was imported to
                 if vars(module).get(name) is thing:
                     monkeypatch.setattr(module, name, counted(thing))
