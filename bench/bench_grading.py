@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,49 +27,10 @@ from autograder.course.cells import role_of
 from autograder.course.labs import Lab, find_lab
 from autograder.course.source import read_source
 from autograder.gradebook.nbgrader import with_bin_on_path
+from bench.cpu_clock import CpuClock
 
-GROUPS = Path("/sys/fs/cgroup/cpuacct")
 GRADED = ("setup", "definitions", "answer", "test", "written")
 RESULTS = Path(__file__).parent / "results" / "grading.json"
-
-
-class Clock:
-    """CPU seconds of a command and of everything that it starts."""
-
-    def __init__(self):
-        self.group: Path | None = GROUPS / f"guidance-{os.getpid()}"
-        try:
-            self.group.mkdir()
-        except OSError:
-            self.group = None
-
-    def read(self) -> float:
-        """Return the CPU seconds used so far."""
-        if self.group is not None:
-            return int((self.group / "cpuacct.usage").read_text()) / 1e9
-        user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
-        return (user + nice + system) / os.sysconf("SC_CLK_TCK")
-
-    def enter(self) -> None:
-        """Called in a child before it becomes the command."""
-        if self.group is not None:
-            (self.group / "cgroup.procs").write_text(str(os.getpid()))
-
-    def close(self) -> None:
-        """Remove the control group."""
-        if self.group is not None:
-            with contextlib.suppress(OSError):
-                self.group.rmdir()
-
-    def time(self, command: list[str], folder: Path, environment: dict[str, str]) -> tuple[float, float]:
-        """CPU and wall seconds."""
-        before, started = self.read(), time.monotonic()
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, preexec_fn=self.enter
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-        return self.read() - before, time.monotonic() - started
 
 
 def make_class(lab: Lab, folder: Path, students: int) -> None:
@@ -106,7 +65,7 @@ def environment_of_commands() -> dict[str, str]:
     return environment | {"LAB_SECRET": "the bench's secret"}
 
 
-def measure_stock(clock: Clock, lab: Lab, students: int) -> dict[str, tuple[float, float]]:
+def measure_stock(clock: CpuClock, lab: Lab, students: int) -> dict[str, tuple[float, float]]:
     """Return CPU and wall seconds of stock nbgrader."""
     environment = environment_of_commands()
     with fresh_class(lab, students) as folder:
@@ -118,7 +77,7 @@ def measure_stock(clock: Clock, lab: Lab, students: int) -> dict[str, tuple[floa
         return {"stock": clock.time([*nbgrader, "autograde", lab.name], folder, environment)}
 
 
-def measure(clock: Clock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
+def measure(clock: CpuClock, lab: Lab, students: int) -> tuple[dict[str, tuple[float, float]], float]:
     """Return CPU and wall seconds of each of our ways to grade this many; CPU seconds of judging one."""
     environment, took = environment_of_commands(), {}
     with fresh_class(lab, students) as folder:
@@ -142,7 +101,8 @@ def judge_only(course: Path) -> None:
     from autograder.running.challenge_keys import read_secret
 
     class_run = open_class(find_lab("lab4"), course / "submitted", course)
-    pairs = [(s.submission, class_run.store.load(s.key)) for s in class_run.students[:20]]
+    students = class_run.students[:20]
+    pairs = [(s.submission, class_run.store.load(s.key)) for s in students if s.submission is not None]
     judge_run(*pairs[0], read_secret())  # what is done once: imports, the first use of torch
     started = time.process_time()
     for submission, run in pairs * 10:
@@ -164,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     sizes = (45, 75) if options.quick else tuple(options.sizes)
     stock_sizes = (2, 6) if options.quick else tuple(options.stock_sizes)
-    lab, clock = find_lab("lab4"), Clock()
+    lab, clock = find_lab("lab4"), CpuClock()
     print(f"classes of {sizes}, stock nbgrader's of {stock_sizes}")
     print(f"CPU counted by {'control group' if clock.group else 'the system clock'}")
     took: dict[str, list[tuple[float, float]]] = {}

@@ -39,9 +39,9 @@ def first_dependent(pairs: Pairs, level: float) -> int | None:
         pairs: Two samples each, (n,): uniform, normal, or absolute values of normal numbers. A constant one is skipped.
         level: The chance of calling independent samples dependent.
     """
-    from scipy import stats
+    from scipy import special
 
-    limit = stats.norm.isf(level / (2 * max(len(pairs), 1)))
+    limit = -special.ndtri(level / (2 * max(len(pairs), 1)))
     for place, (one, other) in enumerate(pairs):
         both = torch.stack([one.flatten(), other.flatten()]).double()
         if (both.std(1) == 0).any():

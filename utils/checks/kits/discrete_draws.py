@@ -39,7 +39,7 @@ def is_runs_random(component: Tensor, level: float) -> bool:
         component: The component of each sample, (samples,).
         level: The chance of rejecting independent draws.
     """
-    from scipy import stats
+    from scipy import special
 
     shares = torch.bincount(component).double() / len(component)
     agree = int((component[1:] == component[:-1]).sum())
@@ -47,4 +47,4 @@ def is_runs_random(component: Tensor, level: float) -> bool:
     n = len(component) - 1
     # Neighbouring pairs overlap, so the variance is up to twice the binomial one.
     spread = (n * p * (1 - p) + 1) ** 0.5 * 1.5
-    return bool(2 * stats.norm.sf(abs(agree - n * p) / spread) >= level)
+    return bool(2 * special.ndtr(-abs(agree - n * p) / spread) >= level)

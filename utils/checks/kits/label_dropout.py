@@ -57,14 +57,14 @@ def require_drop_rate(judge: Judge, null: Tensor, null_at_zero: Tensor, eta: flo
         null_at_zero: The same for a call with eta = 0, (b,).
         eta: The probability to drop a label.
     """
-    from scipy import stats
+    from scipy import special
 
     count, total, share = int(null.sum()), null.numel(), float(null.double().mean())
     if is_binomial(count, total, eta, judge.spend_alpha(LEVEL)):
         return
     found = f"The model saw the null label in {share:.0%} of the samples, and eta was {eta:.0%}"
     at_zero = float(null_at_zero.double().mean())
-    if HALF[0] < at_zero < HALF[1] and is_binomial(count, total, float(stats.norm.cdf(eta)), LEVEL):
+    if HALF[0] < at_zero < HALF[1] and is_binomial(count, total, float(special.ndtr(eta)), LEVEL):
         judge.fail(
             "normal_coin",
             f"{found}; with eta = 0 about half were dropped. "

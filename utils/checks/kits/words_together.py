@@ -92,7 +92,7 @@ def is_dealt(component: Tensor, shares: Tensor, level: float) -> bool:
         shares: The share of each component, (components,). Those without a share are left out.
         level: The chance of True for independent words.
     """
-    from scipy import stats
+    from scipy import special
 
     calls, words = component.shape
     shares = shares.double()
@@ -103,7 +103,7 @@ def is_dealt(component: Tensor, shares: Tensor, level: float) -> bool:
     many = len(p)
     # the exact mean and variance of Pearson's statistic for a multinomial distribution
     variance = 2 * (many - 1) * (words - 1) / words + (float((1 / p).sum()) - many**2) / words
-    return bool(stats.norm.cdf((float(chi) - calls * (many - 1)) / math.sqrt(calls * variance)) < level)
+    return bool(special.ndtr((float(chi) - calls * (many - 1)) / math.sqrt(calls * variance)) < level)
 
 
 def agree_by_chance(one: Tensor, other: Tensor, probs: Tensor, level: float) -> bool:

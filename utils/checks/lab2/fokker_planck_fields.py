@@ -57,7 +57,7 @@ class Heat(nn.Module):
 
 
 class StubSigma:
-    """A random sigma(t) that comes near 0 and reaches 0.3 in the unit of time. It grows at t = 0. It is no exponential."""
+    """A random sigma(t), not exponential. In the unit of time it reaches 0.3, comes near 0, and grows at both ends."""
 
     def __init__(self, challenge: Challenge):
         cpu = challenge.on("cpu")
