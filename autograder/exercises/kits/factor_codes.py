@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def small(factor: str) -> tuple[str, ...]:
-    """Return the codes of a factor that is too small in all samples, in some, or in one."""
-    return f"{factor}_too_small", f"{factor}_small_in_some", f"{factor}_small_in_one"
+    """Return the codes of a factor that is too small: in all samples, in some, in the largest ones, or in one."""
+    return tuple(f"{factor}_{code}" for code in ("too_small", "small_in_some", "small_where_large", "small_in_one"))

@@ -189,18 +189,19 @@ def by_ratio(name: str, own: Tensor, right: Tensor, size: Tensor, places: Sequen
     if high < 0:
         return "sign_and_size", f"{factor} has the wrong sign and the wrong size: it is {ratios_in_words}."
     if low >= 0 and high <= 1 + SAME:
-        return too_small(factor, ratios, ratios_in_words)
+        return too_small(factor, ratios, right[there], ratios_in_words)
     if low >= 1 - SAME:
         return "too_large", f"{factor} is too large: {ratios_in_words}."
     return "size", f"{factor} is {ratios_in_words}."
 
 
-def too_small(factor: str, ratios: Tensor, words: str) -> tuple[str, str]:
+def too_small(factor: str, ratios: Tensor, right: Tensor, words: str) -> tuple[str, str]:
     """Return code and sentence for a factor that is too small in one sample, in some, or in all.
 
     Args:
         factor: How the sentence begins.
         ratios: The factors divided by the right ones, at most 1.
+        right: The right factors.
         words: The range of the ratios in words.
     """
     wrong = ratios < 1 - SAME
@@ -210,6 +211,8 @@ def too_small(factor: str, ratios: Tensor, words: str) -> tuple[str, str]:
             f"{factor} is right but in one sample, where it is {float(ratios[wrong]):.3g} times as large.",
         )
     if not bool(wrong.all()):
+        if float(right[wrong].abs().min()) > float(right[~wrong].abs().max()):
+            return "small_where_large", f"{factor} is too small in the samples where it should be largest: {words}."
         return "small_in_some", f"{factor} is too small in some samples: {words}."
     return "too_small", f"{factor} is too small: {words}."
 
