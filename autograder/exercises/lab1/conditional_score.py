@@ -128,6 +128,11 @@ MISTAKES = [
         "Given x, p(letter | x) takes the place of p(letter).",
     ),
     Mistake(
+        "guess_instead",
+        lambda m: m.mean(),
+        "You return the best guess of x_0. The score contains it: (alpha times the guess - x) / sigma².",
+    ),
+    Mistake(
         "noise_instead",
         lambda m: -m.score() * m.sigma,
         "You return the noise, not the score. They differ by the factor -1 / sigma.",

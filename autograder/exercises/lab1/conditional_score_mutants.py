@@ -16,6 +16,7 @@ for name, finds, old, new in (
     ("divided_by_sigma", "variance_not_squared", BEST, "(alpha(t) * best_guess - x) / sigma(t)"),
     ("sign", "wrong_sign", BEST, "(x - alpha(t) * best_guess) / sigma(t) ** 2"),
     ("noise", "noise_instead", BEST, "(x - alpha(t) * best_guess) / sigma(t)"),
+    ("best_guess", "guess_instead", BEST, "best_guess"),
     ("not_divided", "not_divided", BEST, "alpha(t) * best_guess - x"),
     ("a_missing", "a_missing", BEST, "(best_guess - x) / sigma(t) ** 2"),
     ("shares_not_updated", "shares_not_updated", SHARES, "setting.weights[y].expand(len(x), -1)"),

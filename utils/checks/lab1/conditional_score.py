@@ -169,6 +169,12 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     """Return code and message for a wrong score of one spin that the class fixes, where the score is linear in x."""
     first, last = (float(score.flatten()[i]) / PUBLIC_PULLS[i] for i in (0, -1))
     start = "Already for one spin that the class fixes, your score is wrong: "
+    if bool((score - inputs.setting.points[inputs.y][:, None]).abs().max() < 1e-4):
+        return (
+            "guess_instead",
+            f"{start}it is the spin itself, +1 or -1, whatever x is. That is the best guess of x_0. The score says how "
+            "far, and in which direction, x has to move to become more probable.",
+        )
     if uses_the_first(score, inputs):
         return (
             "only_the_first",
