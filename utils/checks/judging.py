@@ -303,8 +303,6 @@ class Judge:
     def device(self, attempt: str = "device", deduct: float = 0.25) -> None:
         """Add a finding if the code works on one device only, or returns its result on another device.
 
-        That it works on others has to be shown: an attempt that neither failed nor finished shows nothing.
-
         Args:
             attempt: the attempt's name.
             deduct: the fraction of the part's points that the finding deducts.
@@ -313,7 +311,7 @@ class Judge:
         if error is not None and is_device_error(error):
             self.note(*HARD_CODED_DEVICE, deduct)
         elif error is None and self.evidence.values.get(f"{attempt}/{COMPLETED}") is not True:
-            self.note(*DEVICE_NOT_SHOWN, deduct)
+            self.note(*DEVICE_NOT_SHOWN, deduct)  # an attempt that neither failed nor finished shows nothing
         elif error is None and self.evidence.values.get(f"{attempt}/elsewhere"):
             self.note(*RESULT_ELSEWHERE, deduct)
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from utils.checks.challenge import Challenge
-from utils.checks.lab4.accuracy_sweep import PUBLIC_HITS, Inputs, StubClassifier, stub_sample
+from utils.checks.lab4.accuracy_sweep import PUBLIC_HITS
+from utils.checks.lab4.accuracy_sweep_inputs import Inputs, StubClassifier, stub_sample
 
 
 def test_conditional_accuracy_on_a_sampler_that_is_known(lab):

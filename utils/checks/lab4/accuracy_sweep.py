@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,29 +13,15 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
-from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import strided
-from utils.checks.stubs import RandomField, Recorder
+from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, stub_sample
+from utils.checks.stubs import Recorder
 from utils.checks.student import Student
 
-RUNS = {
-    # run: number of images, null labels among them, number of scales, dtype
-    "main": (90, 15, 6, torch.float64),
-    "no_null": (40, 0, 3, torch.float64),
-    "mostly_null": (30, 24, 2, torch.float64),
-    "one_scale": (25, 5, 1, torch.float64),
-    "single": (20, 4, 2, torch.float32),
-    "many_classes": (240, 12, 3, torch.float64),  # enough to have hits in classes that the lab does not have
-}
-# classes and null label of the last run: more classes than the lab has, and a null label that is none of the ends
-MANY_CLASSES, NULL_BETWEEN = 20, 5
 SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e-8, and float16 to 2e-4
 ROUNDED = 1e-3  # an accuracy that is nearer to a share than this has lost digits
 
-FIXED_SCALES = {"main": [-1.5, 0.0, 1.0, 100.0]}
-FAR = 5.0  # among the many numbers of the lab's noise, some are nearly as large
 ALIKE = 0.8  # the cosine between a row of noise and what is left of it when its numbers are limited to 3, say
 UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be classified either way, by rounding
 
@@ -50,79 +35,6 @@ PUBLIC_HITS = {
     "single": (6, 4),
     "many_classes": (20, 8, 17),
 }
-
-
-class StubClassifier:
-    """Random logits, one for each class, computed row by row. Every call is recorded."""
-
-    def __init__(self, challenge: Challenge, classes: int):
-        self.parts = [RandomField(challenge, f"logit {i}") for i in range(classes)]
-        self.record = Recorder(self.compute, ("images",))
-
-    def compute(self, images: Tensor) -> Tensor:
-        """Return the logits (b, classes) of images (b, ...)."""
-        return torch.stack([part(images).flatten(1).mean(dim=1) for part in self.parts], dim=1)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Return the logits of images (b, ...), and record the call."""
-        return self.record(images)
-
-
-def stub_sample(challenge: Challenge, noise: Tensor, labels: Tensor, scale: float) -> Tensor:
-    """Return random images that depend on noise, labels and guidance scale, row by row."""
-    w = torch.as_tensor(scale, dtype=noise.dtype, device=noise.device)
-    return RandomField(challenge, "sampler")(noise, labels, w)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of one run, all fixed by the challenge."""
-
-    noise: Tensor  # (n, 1, 3, 3)
-    labels: Tensor  # (n,), some of them null
-    scales: list[float]
-    null_label: int
-    classes: int
-
-    @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `RUNS`."""
-        n, nulls, count, dtype = RUNS[run]
-        classes = challenge.integer("classes", 3, 5)
-        null_label = draw_null_label(challenge, classes)
-        if run == "many_classes":
-            classes, null_label = MANY_CLASSES, NULL_BETWEEN
-        labels = challenge.randint(f"{run} labels", 0, classes, (n,))
-        labels[labels == null_label] = classes - 2
-        labels[0], labels[1] = 0, classes - 1
-        labels[2 + challenge.rand(f"{run} order", (n - 2,)).argsort()[:nulls]] = null_label
-        noise = challenge.randn(f"{run} noise", (n, 1, 3, 3), dtype)
-        noise[0, 0, 0, 0], noise[1, 0, 0, 0] = FAR, -FAR
-        if run == "one_scale":
-            noise, labels = strided(noise), strided(labels)
-        return cls(noise, labels, draw_scales(challenge, run, count), null_label, classes)
-
-    @property
-    def asked(self) -> Tensor:
-        """Which samples have a class, (n,)."""
-        return self.labels != self.null_label
-
-
-def draw_scales(challenge: Challenge, run: str, count: int) -> list[float]:
-    """Return `count` different scales that are not sorted. The run "main" has a negative one, 0, 1 and 100.
-
-    There is one scale in each of `count` intervals between 0.3 and 9, whose lengths in the logarithm are equal. So no
-    two scales are equal, which would be one key of the dictionary.
-    """
-    fixed = FIXED_SCALES.get(run, [])
-    free = count - len(fixed)
-    parts = torch.arange(free) + 0.1 + 0.8 * challenge.on("cpu").rand(f"{run} scales", (free,))
-    scales = fixed + [round(0.3 * 30 ** (float(part) / free), 3) for part in parts]
-    order = challenge.on("cpu").rand(f"{run} order of scales", (count,)).argsort().tolist()
-    scales = [scales[i] for i in order]
-    if count > 2 and scales == sorted(scales):  # never in order, or sorting them in place would not show
-        scales.reverse()
-    return scales
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
