@@ -34,6 +34,7 @@ PRELOAD = (
     "numpy.random",
     "numpy.ctypeslib",  # safetensors imports it when it writes
     "torch.utils._device",
+    "torch._dynamo",  # an optimiser's first step imports it, which takes a second
     "matplotlib.pyplot",
     "safetensors.torch",
     "tqdm.auto",
