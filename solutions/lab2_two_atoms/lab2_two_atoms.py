@@ -39,14 +39,14 @@ r"""
 A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows (darker is stronger). Left is the exact score, which you will write down. In the middle is
 the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
-This lab covers the course's map, except guidance.
+This lab covers every stage of the course's map but guidance.
 
 > **data → noise → score → sampler → guidance**
 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 6 to 7 hours, reading and about ten minutes of waiting included. Split it after part 4 |
+| Time | 4 to 6 hours with reading and waiting. Split it after part 4 |
 | GPU | not needed |
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
@@ -200,7 +200,7 @@ explorables.show("ring_field")
 
 # %% [markdown]
 r"""
-At small noise the score is **large where the density is small**, and largest just beside the lines half-way between two peaks: the pull is the distance to the nearer peak over $S^2$. *On* such a line the component of the score across the line is zero, and it has opposite signs on the two sides.
+At small noise the score is **large far from the peaks**: the pull is the distance to the nearer peak over $S^2$. *On* a line half-way between two peaks the pulls across the line cancel, and on its two sides they have opposite signs.
 
 > **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
 
@@ -209,7 +209,7 @@ At small noise the score is **large where the density is small**, and largest ju
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. Other diffusion models also shrink the data, but a ring has no place to shrink towards. Only the variance grows: this
+The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. A ring has no place towards which the data could shrink, so only the variance grows: this
 family is called *variance exploding*. The noise grows by the same factor in equal times:
 
 $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{t}, \qquad \sigma_{\min} = 0.001,\quad \sigma_{\max} = 0.2 .$$
@@ -222,7 +222,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 
 <details><summary>A nudge</summary>
 
-In Python, `-0.1 % 1.0` is 0.9. In torch, too. `(b, 1)` times `(b, 2)` broadcasts as you want.
+In Python `-0.1 % 1.0` is 0.9, and torch does the same. `(b, 1)` times `(b, 2)` broadcasts as you want.
 </details>
 """
 
@@ -279,8 +279,7 @@ the mean over samples *and* atoms.
 > - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them.
 > - Each sample has its own time, uniform on $[0, 1]$, shape `(b, 1)`, and standard normal noise in the shape of `x0`. All these numbers are independent, and new in every call.
 > - `self.schedule.add_noise(x0, t, noise)` makes the noisy states, and `self.schedule.sigma(t)` is their width. The schedule may be any schedule, not only yours.
-> - The target is $\sigma\, \nabla_x \log K(x - x_0;\, \sigma)$, with all copies in `IMAGES`. (No $\sigma_d$ here: $x_0$ is known.)
-> - `self.model(x, t)` returns $\sigma s$.
+> - Count all copies in `IMAGES`. There is no $\sigma_d$ here: $x_0$ is known.
 > - It works on any device, and leaves the model's mode and stored gradients as they are.
 
 <details><summary>A nudge</summary>
@@ -336,7 +335,7 @@ with torch.no_grad():
 r"""
 ## Training it
 
-**Which loss can be reached?** Not zero, because $x$ does not tell which $x_0$ it came from. But you know the best network that treats both atoms alike: your exact score. Its loss is the dashed line. (A network that may tell the atoms apart can go lower: the data have one order.)
+**Which loss can be reached?** Not zero, because $x$ does not tell which $x_0$ it came from. But you know the best network that treats both atoms alike, your exact score: its loss is the dashed line.
 
 **Predict, then run.**
 """
@@ -571,11 +570,11 @@ r"""
 ## Idea 2: scores at two times must agree
 
 Stand at $x$ at time $t$. Walk back a few predictor steps, to some $y$ at an earlier time. The noise level is $\sigma_{\text{start}}$ at $x$ and $\sigma_{\text{end}} < \sigma_{\text{start}}$ at $y$, so between them only noise of
-variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. If the walk is exact, $(y, x)$ are distributed as in the forward process. Then the argument of part 3, with $y$ in the place of $x_0$, says
+variance $\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2$ was added. If the walk is exact, $y$ given $x$ has its distribution under the forward process. Then the argument of part 3, with $y$ in the place of $x_0$, says
 
 $$s_t(x) = \mathbb E\,\big[\, \nabla_x \log K\big(x - y;\ \sqrt{\sigma_{\text{start}}^2 - \sigma_{\text{end}}^2}\,\big)\ \big|\ x \,\big] .$$
 
-So $y$ gives a *target* for the score at $x$, without any data. In training the walk takes the network's own score, which is not exact; the network must agree with where its walk leads: **consistency**.
+So $y$, made with the score alone, gives a *target* for the score at $x$. In training the walk takes the network's own score, which is not exact; the network must agree with where its walk leads: **consistency**.
 
 > ### Exercise 2.6 · The target of consistency
 > **1 point** · difficulty ●●○○○ · 8 minutes
@@ -650,9 +649,7 @@ Train the same network from the same start with the same number of steps, and ch
 | consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The verdict holds for these weights. The extra term uses a full batch of states in the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive.
-
-The next figure trains all five: without a GPU 1,500 steps each, some minutes in all; with a GPU 16,000 steps, and other numbers.
+The verdict holds only for these weights. The figure trains all five. Without a GPU: 1,500 steps each, a minute or two in all, with a full batch of states in the extra term of the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive. With a GPU: 16,000 steps, and other numbers.
 
 **Predict, then run.**
 """
@@ -686,8 +683,8 @@ r"""
 
 - **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 to 0.9. At most times plain score matching
   is the best where the states are.
-- **Anywhere** (left), at small and medium noise, the plain network is wrong by several units.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help; with the exact guide it changes little. The Fokker-Planck term makes it worse.
+- **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, with the exact guide neither: the error anywhere hardly changes, and where the states are it grows. The Fokker-Planck term makes it worse.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -726,10 +723,10 @@ plt.show()
 
 # %% [markdown]
 r"""
-From all networks but one, only a few per cent of the states stay away from the peaks (beyond 0.06), although the score far away is wrong by two thirds of its size and more. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+With plain score matching and with consistency only 2 to 4% of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
 so weak that about three states in ten never come back.
 
-The distribution of *one* atom on the way, for the plain network. The walk lags behind: it is too wide. (The last three panels are enlarged, with both peaks folded onto one.)
+The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends 14% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
@@ -749,13 +746,13 @@ analysis.show_film(results["analytical"], "exact score")
 
 # %% [markdown]
 r"""
-Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker. On the lines half-way between the peaks the exact score jumps; the learned one changes slowly.
+Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker.
 
 > **Remember:** score matching is accurate where the training samples are. A sampler works as long as it stays there.
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. You may set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. The oracle counts in a class of its own.
+*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. Choose any of the five experiments, and set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. The oracle is ranked apart.
 """
 
 # %% role="illustration"
@@ -796,11 +793,11 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: so many samples cannot measure them.
+The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: samples cannot resolve so small a distance.
 
 **The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) nearly halve the hump, but do not move the triangles.
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start. Can it always?
+With the *exact* score, the walk from 0.2 soon forgets its wrong start. (At small $t$ these squares see only the peak, not the width of the cloud.) Can it always?
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 35 minutes
@@ -808,7 +805,7 @@ With the *exact* score, the walk from 0.2 soon forgets its wrong start. Can it a
 > In eight to twelve sentences:
 > (a) From *your own* table and figures, compare two regularisers: their errors where states are rare and where they are common, and the cost of a step. Then explain **one** thing that you saw: a difference between these errors, or why so few
 > samples suffer from a score that is wrong nearly everywhere.
-> (b) The uniform start is wrong when $\sigma_{\max} = 0.2$: by how much? Why do walks with the exact score end right all the same? Suppose that the data contained *both* orders, one of them twice as often. Would the walks
+> (b) The uniform start is wrong when $\sigma_{\max} = 0.2$: by how much? Why do walks with the exact score end right all the same? Suppose that the data contained *both* orders, one of them twice as often, and that you know their score. Would the walks
 > still end right, and what would you change?
 """
 

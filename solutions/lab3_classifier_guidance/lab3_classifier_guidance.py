@@ -6,7 +6,7 @@ A **diffusion model** adds noise to data until only noise is left, and trains a 
 little of it, a thousand times.
 
 You receive such a model, which draws digits but knows no labels, and you may not train it again. You will make it draw the digit you ask for: a second, smaller network, which recognises
-noisy digits, bends each of these steps. This is **classifier guidance**.
+noisy digits, changes each of these steps. This is **classifier guidance**.
 
 | | |
 |---|---|
@@ -95,7 +95,7 @@ A step of noise shrinks the picture a little and adds a little noise, so that a 
 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
-The data come first, then the samples at steps $0, 1, \ldots, T-1$, so at $t = 0$ the $x_{t-1}$ on the right is the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once. The shrinking factors multiply,
+The data come first, then the samples at steps $0, 1, \ldots, T-1$: at $t = 0$ read $x_{t-1}$ as the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once. The shrinking factors multiply,
 and the sum of independent Gaussian noises is again Gaussian; its variance is their sum, because $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
@@ -202,7 +202,7 @@ drawn(draw_noising, "3.1")
 
 # %% [markdown]
 r"""
-At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except at the very first steps. `total` is seven to ten times larger over most of the range. Confuse `step` with `total`, and your guidance is ten times too weak, with no error to warn you.
+At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except at the very first steps. `total` is seven to ten times larger over most of the range. Take `step` for `total` in the noise estimate, and guidance is seven to ten times too weak, with no error to warn you.
 
 > **Remember:** $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$. Parts 2, 3 and 6 start from it.
 
@@ -213,7 +213,7 @@ At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal
 
 A diffusion network estimates the noise in $x_t$. Guidance needs the **score** $s = \nabla_x\log p_t(x)$, the direction in which the density of noisy data grows. Given $x_0$, the distribution of $x_t$ is
 $\mathcal N(\sqrt{\bar\alpha_t}\,x_0,\ (1-\bar\alpha_t) I)$. Exercise 3.2 asks for the gradient of its logarithm in terms of $\varepsilon$.
-Averaged over all $x_0$ that are possible at $x_t$, the same equation holds between the mean $\hat\varepsilon$ of the noise and the score $s$. A noise network learns this mean, because it has the smallest squared error.
+Average over all $x_0$ that could have led to $x_t$: the same equation links the mean $\hat\varepsilon$ of the noise and the score $s$. A noise network learns this mean, because it has the smallest squared error.
 
 <details><summary>Derivation: why the average is allowed</summary>
 
@@ -289,7 +289,7 @@ drawn(draw_scores, "3.1 and 3.2")
 
 # %% [markdown]
 r"""
-At $t = 50$ each arrow points to the nearest cloud; midway between clouds it vanishes. At $t = 250$ the clouds touch. At $t = 600$ all arrows point to the middle, because the clouds have merged.
+At $t = 50$ each arrow points to the nearest cloud. At $t = 250$ the clouds overlap. At $t = 600$ all arrows point to the middle, because the clouds have merged.
 
 > **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 translates guidance with it.
 
@@ -320,7 +320,7 @@ So add noise to the pictures, and tell the network how much.
 >
 > - Each sample has its own step, an integer, drawn independently and uniformly from $0, \ldots, T-1$; `t` has the shape `(b,)`.
 > - The noise is standard normal, in the shape of `x0`. Draw it once. Do not change `x0` or `y`: they may be the dataset's own memory.
-> - Return a tensor without axes through which gradients flow. Create new tensors on the device of `x0`.
+> - Return a scalar tensor through which gradients flow. Create new tensors on the device of `x0`.
 >
 > The check brings its own `add_noise`, so a mistake in 3.1 costs nothing here.
 
@@ -469,7 +469,8 @@ def compare_heads():
         torch.manual_seed(0)
         model = make()
         early, late = (torch.autograd.grad(model(x, every(t, x))[:, 1].sum(), x)[0] for t in (10, 900))
-        print(f"{make.__name__:<18} largest difference of a logit's gradient between t = 10 and t = 900: {float((early - late).abs().max()):.2g}")
+        change = float((early - late).abs().max() / early.abs().max())
+        print(f"{make.__name__:<18} untrained: from t = 10 to t = 900 a logit's gradient changes by {change:.0%} of its largest number")
 
 
 compare_heads()
@@ -545,7 +546,7 @@ drawn(draw_gradients, "3.1 and 3.4")
 
 # %% [markdown]
 r"""
-Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles an average digit.
+Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles the average digit of the class, minus the average of all.
 
 Near the data the gradient towards 3 is almost zero, because the classifier is already sure. On MNIST, all gradients are weak at $t = 800$, where it knows almost nothing, and in the row of the three the largest is at $t = 500$, where the class is *being decided*.
 
@@ -557,7 +558,7 @@ Near the data the gradient towards 3 is almost zero, because the classifier is a
 *Map: data → noise → score → **guidance → sampler***
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Our network estimates noise, so translate the guided score into noise.
-Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$.
+Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less at first).
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
@@ -841,12 +842,11 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
-> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? (One fix may remove two faults.) Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Do not call your other answers or
-> change the inputs.
+> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Do not change the inputs.
 
 <details><summary>Hint: where to start</summary>
 
-Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise.) Which of the three sigmas is needed? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
+Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise.) Which sigma belongs to guidance in the noise estimate? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -955,7 +955,7 @@ animation
 
 # %% [markdown]
 r"""
-At first every estimate is nearly the same blur, the mean of all digits. Between $t = 750$ and $600$ the columns part, one for each digit.
+At first every estimate is nearly the same blur, the mean of all digits. Near $t = 700$ the columns begin to part; most show their digit only near 500.
 
 ## The cost
 
@@ -1000,8 +1000,8 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with MNIST's test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit a Gaussian to those of the samples and one to those of MNIST's; it is their squared distance.
-The dashed line is the same for real training digits, equally many of each. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+Four numbers compare samples with MNIST's test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit one Gaussian to the features of the samples and one to MNIST's, and compare the two.
+The dashed line is the same for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
 First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
@@ -1039,7 +1039,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Recall falls, slowly at first. The distance falls and then rises again; 3.9 asks you why.
+Recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. 3.9 asks you why.
 
 By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes.
 
@@ -1110,7 +1110,7 @@ def what_guidance_samples(S: float, s: float, w: float) -> tuple[float, float, f
 
 # %% [markdown]
 r"""
-Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. (It takes a minute.)
+Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. (It takes one to three minutes.)
 """
 
 # %% role="illustration" hidden="Compare formulas and samplers"
@@ -1147,7 +1147,7 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 # %% [markdown]
 r"""
 At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
-claim says, and how much depends on the sampler.* The noise of a step lets a sample forget where it was, so DDPM ends nearer to the claim.
+claim says, and how much depends on the sampler.* DDPM's fresh noise lets the width adapt to each step's density, so it ends nearer to the claim.
 
 Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one. **Predict, then run.**
 """
@@ -1257,7 +1257,7 @@ r"""
 ---
 # Beyond · Steering with words (not graded)
 
-`classifier_gradient` needs only a function that turns $x$ into logits. A model of **images and words**, such as CLIP, also is one: it maps pictures near their captions. The next cell
+`classifier_gradient` needs only a function that turns $x$ into logits. A model of **images and words**, such as CLIP, is another: it maps pictures near their captions. The next cell
 trains a tiny one on captions such as "a bold slanted seven". It has not seen deep noise, so we show it the estimate $\hat x_0$ instead of $x_t$.
 """
 

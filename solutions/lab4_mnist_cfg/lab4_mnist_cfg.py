@@ -3,7 +3,7 @@ r"""
 # Lab 4 · One network, no classifier
 
 In this lab you train one network that turns noise into handwritten digits, and then you ask it for a *seven*. The method is called
-**classifier-free guidance**. It takes two lines of code: one drops labels in training, one combines two outputs of the network in sampling. Nearly every image generator uses it.
+**classifier-free guidance**. It takes two lines of code: one drops labels in training, one combines two outputs of the network in sampling. Most text-to-image generators use it.
 
 | | |
 |---|---|
@@ -52,7 +52,7 @@ plotting.use_style()
 
 # %% [markdown]
 r"""
-At the end your code will draw this picture, from noise (top) to data: ten labels, ten noises, one network.
+Your code will make a film of this, from noise (top) to data: ten labels, ten noises, one network.
 """
 
 # %% role="illustration" hidden="Draw the picture"
@@ -129,7 +129,7 @@ $\varepsilon$ from $x$, $z$ and $t$. Substitute this $\varepsilon$, and the velo
 
 Part 3 needs a gradient, too. Given $z$, the noisy image has the density
 $p_t(x \mid z) = \mathcal N(x;\ \alpha_t z,\ \beta_t^2 I)$. The **conditional score**
-$\nabla_x \log p_t(x \mid z)$ is the direction in which this density grows fastest.
+$\nabla_x \log p_t(x \mid z)$ points where this density grows fastest, and its length says how fast.
 
 > ### Exercise 4.1 · Velocity and score of a Gaussian path
 > **3 points** (2 for the velocity, 1 for the score) · difficulty ●●○○○ · 20 minutes
@@ -211,12 +211,12 @@ $\mathbb E\|u_\theta - u_t(x\mid z)\|^2 = \mathbb E\|u_\theta - u_t(x)\|^2 + \te
 
 <details><summary>Derivation: why the average is the right field</summary>
 
-Probability that flows ($p\,u$) out of a place is missing there, which is the *continuity equation*: $\partial_t p_t(x\mid z) = -\nabla\cdot\big(p_t(x\mid z)\,u_t(x\mid z)\big)$. Average both sides over $z$. By Bayes' rule the average of $p_t(x\mid z)\,u_t(x\mid z)$ is $p_t(x)\,u_t(x)$. So
+Probability only moves: where more flows out ($p\,u$) than in, the density falls. This is the *continuity equation*: $\partial_t p_t(x\mid z) = -\nabla\cdot\big(p_t(x\mid z)\,u_t(x\mid z)\big)$. Average both sides over $z$. By Bayes' rule the average of $p_t(x\mid z)\,u_t(x\mid z)$ is $p_t(x)\,u_t(x)$. So
 $\partial_t p_t = -\nabla\cdot(p_t u_t)$: points that follow $u_t$ have the density $p_t$ at every $t$.
 </details>
 
 Two consequences:
-- The loss does **not** go to zero. Even a perfect network cannot know which image made $x$. The loss that remains is the variance
+- The loss does **not** go to zero. Even a perfect network cannot know which image made $x$. The loss that remains is the mean variance
   of $u_t(x \mid z)$ given $x$.
 - If the network also receives the label $y$, it learns $u_t(x \mid y)$, the average over the images *of that class*.
 
@@ -373,8 +373,9 @@ this term by $w$:
 
 $$s_w(x) = \nabla_x \log p_t(x) + w\ \nabla_x \log p_t(y \mid x).$$
 
-At $w = 0$ the label is ignored. At $w = 1$ this is the score of the conditional distribution. Beyond 1 the label is exaggerated. No
-classifier is needed, because the difference of the two velocities contains its gradient.
+At $w = 0$ the label is ignored. At $w = 1$ this is the score of the conditional distribution. Beyond 1 the label is exaggerated: at each $t$, $s_w$ is the score of a density proportional to
+$p_t(x)\, p_t(y \mid x)^w$. But these densities are not noised versions of one another, so the samples at $t = 1$ do *not* follow $p(x)\, p(y \mid x)^w$. No
+classifier is needed: the difference of the two velocities is $b_t$ times its gradient.
 
 > ### Exercise 4.3 · The guided velocity
 > **2 points** · difficulty ●●○○○ · 20 minutes
@@ -397,7 +398,7 @@ $(\ldots)\, u_t(x \mid \varnothing) + (\ldots)\, u_t(x \mid y)$, and the two fac
 <details><summary>Other papers write something else</summary>
 
 Two conventions are in use. Ho and Salimans (2022) write $(1 + w)\,s(x \mid y) - w\, s(x)$, so their $w = 0$ is our $w = 1$. Before you compare
-guidance scales, find out what 0 means.
+guidance scales, check which $w$ means "unguided".
 </details>
 """
 
@@ -529,7 +530,7 @@ plt.show()
 # %% [markdown]
 r"""
 At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
-**past** the crosses, away from the other classes. On average, only one data point in twelve of their class lies farther out. Remember this picture when you look at digits at $w = 10$.
+**past** the crosses, away from the other classes: the middle of each cluster lies more than one standard deviation of the data beyond its cross.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use.
 
@@ -553,10 +554,10 @@ print(f"{count_parameters(net):,} parameters")
 r"""
 Three choices differ from many tutorials:
 - **Patches instead of pixels.** The four pixels of each 2×2 patch become four channels of one place (`pixel_unshuffle`), and at the end they become
-  pixels again (`pixel_shuffle`). This makes the finest grid 16×16 and a training step three times faster. On the 32×32 grid GroupNorm and SiLU cost as much as the convolutions, so fewer places save more time than fewer channels.
+  pixels again (`pixel_shuffle`). This makes the finest grid 16×16 and a training step three times faster.
 - **GroupNorm instead of BatchNorm.** BatchNorm takes mean and variance over the batch, and here a batch mixes times and labels. In sampling it
   uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
-- **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. With slow and fast waves it can.
+- **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. Waves of many frequencies tell them apart.
 
 The next figure compares both networks (part 8 defines the distance).
 """
@@ -573,8 +574,8 @@ Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, the
 > **2 points**, graded by hand · difficulty ●●○○○ · 40 minutes
 >
 > Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a long skip; the zero
-> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images in `UNet()`, and (b) what would go
-> wrong without it. Two or three sentences each.
+> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images of 32×32 pixels in `UNet()`, where your part occurs first, and (b) what you expect
+> to go wrong without it. Two or three sentences each.
 """
 
 # %% [markdown] answer="lab4.unet_essay"
@@ -605,7 +606,7 @@ r"""
 *Map: data → noise → **score** → sampler → guidance*
 
 Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes; its digits are legible. With a
-GPU you train the full network at 32×32. Both keep a running mean of the weights (`ema`, exponential moving average), because
+GPU you train the full network at 32×32, on patches. Both trainings keep a running mean of the weights (`ema`, exponential moving average), because
 single noisy batches disturb the last weights.
 """
 
@@ -656,7 +657,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Most of the fall takes a hundred steps. The last thousand gain little, although the samples keep improving: most of what remains no network can predict. **For a generative model the loss reveals bugs; it does not
+Most of the fall takes a hundred steps. The rest is slow, although the samples keep improving: most of the loss that remains is irreducible, because no network can know $z$. **For a generative model the loss reveals bugs; it does not
 measure quality.**
 """
 
@@ -674,7 +675,7 @@ plt.show()
 r"""
 ## The checkpoint
 
-The following parts need a network that was trained for longer with the same code; with a GPU, they use your own.
+Without a GPU, the following parts use a checkpoint: a network that was trained for longer with the same code. With a GPU they use your own, and some details differ.
 """
 
 # %% role="illustration" hidden="Load the checkpoint"
@@ -696,7 +697,7 @@ r"""
 
 In each column of the next figure, one for each digit and one for $\varnothing$, the noise is the same; only $w$ differs.
 
-**Predict, then run.** Which column will not change at all?
+**Predict, then run.**
 """
 
 # %%
@@ -717,11 +718,11 @@ plt.show()
 
 # %% [markdown]
 r"""
-- The column $\varnothing$ never changes. There both velocities are equal, and $(1 - w) + w = 1$.
+- The column $\varnothing$ never changes: there both velocities are equal, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
 - From 1 to 5 the digits become cleaner and rounder.
 - At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels go beyond ±10 (drawn as ±1). Smaller steps do not
-  help: set `euler_steps = 150`, and the picture stays the same. Is the error in the sampler or in the field? Exercise 4.7 asks you.
+  help: set `euler_steps = 150`, and details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
 
 Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
 """
@@ -738,7 +739,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 1$ the sevens lean in different ways, some have a bar, some are thin, and a few are malformed. At $w = 8$ nearly every one is a bold seven of the same kind.
+At $w = 1$ the sevens differ in slant, bar and stroke, and a few are malformed. At $w = 8$ nearly every one is a bold seven of the same kind.
 
 Move the scale and the time of one digit. Then a film shows the way from noise to digits (its column "null" is $\varnothing$).
 """
@@ -830,10 +831,10 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-Up to $w = 10$, accuracy alone says: guide as strongly as you can. Even at $w = 100$ the reference classifier accepts some ruined images. And a program that draws one
+From $w = 3$ to 10 accuracy tells nothing: nearly every image is right. And a program that draws one
 perfect picture of each digit would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
-- **Fréchet distance** (FD): map both sets of images to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
+- **Fréchet distance** (FD): map the samples, and MNIST's 10,000 test digits, to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
   $|m - m'|^2 + \mathrm{tr}\big(C + C' - 2\,(CC')^{1/2}\big)$. It grows with wrong images *and* with missing variety. A dashed line in the next figure shows the distance of as many *real* training images, equally many of each digit.
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. Give every image of a set a ball, in the space of
   features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
@@ -854,13 +855,12 @@ plt.show()
 # %% [markdown]
 r"""
 **The distance is U-shaped, with its minimum near $w = 1$**, where nothing is exaggerated. At 1.25 fewer digits are wrong, at a small price. Far below, samples belong to the wrong class or to no class. From 2
-to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? Because a single picture should be clean and right, and the
-distance does not reward that: it compares whole sets. The best $w$ depends on your purpose.
+to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? A single picture should be clean and right, and the
+distance compares whole sets.
 
 ## Labs 3 and 4 side by side
 
-Both labs draw the same digits. The columns show stored results near the best distance of each lab. The numbers of images differ, so compare
-the distances only roughly.
+Both labs draw the same digits. These are stored results, each at its best guided scale. Compare each distance with that of as many real digits.
 """
 
 # %% role="illustration" hidden="Print the comparison"
@@ -900,7 +900,7 @@ r"""
 ---
 # Open exercise · The few-step challenge (no points)
 
-The pictures above used 10 or more evaluations of the guided velocity. Real systems pay for each one. **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
+The pictures above used 10 or more evaluations of the guided velocity.  **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
 guided velocity as a function and a number of calls. It may choose its own times, $w$ and way to combine slopes.
 
 The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less means a distance half as
@@ -960,13 +960,13 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 # %% [markdown]
 r"""
 Why is one call so bad for every method? At $t = 0$ the network sees pure noise, so the conditional velocity points to the **mean** of the class and the
-unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond it, at $m_y + (m_y - m)$, where $m_y$ is the mean of the class and $m$ that of all digits. And why is Euler, the simplest method, the best with few calls? On the straight path its *last* step
+unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond it. And why does Euler, the simplest method, win so clearly with two calls? On the straight path its *last* step
 goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
-they do not end on such an estimate, and some noise stays in the picture.
+they do not end on such an estimate, and with two calls much noise stays in the picture. From four calls on, the bent midpoint is slightly better.
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 
-Change `my_sampler` and run the next cell. To share your result, post its last line and your function where your class keeps its board.
+Change `my_sampler` and run the next cell. To share your result, post the last line that it prints, and your function, on the board of your class.
 """
 
 # %% role="illustration"

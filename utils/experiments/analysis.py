@@ -201,7 +201,7 @@ def stored_results(path: Path = STORED) -> dict[str, dict[str, Tensor]]:
 
 
 def print_table(results: Results, times: Iterable[float] = (0.2, 0.4, 0.6, 0.8, 1.0)) -> None:
-    """Print the time of a step and the errors of each experiment.
+    """Print the time of a step and the errors of each experiment, and last those of a network that returns 0.
 
     Each pair of numbers is the error anywhere / where the states are.
 
@@ -210,8 +210,15 @@ def print_table(results: Results, times: Iterable[float] = (0.2, 0.4, 0.6, 0.8, 
         times: which of `TIMES` to show.
     """
     columns = [TIMES.index(t) for t in times]
+
+    def in_columns(anywhere: Tensor, common: Tensor) -> str:
+        return "".join(f"{anywhere[i]:7.2f} / {common[i]:.2f}".rjust(15) for i in columns)
+
     print("regulariser".ljust(36) + "ms a step" + "".join(f"t = {t:g}".rjust(15) for t in times))
     for name, result in results.items():
-        cells = "".join(f"{result['uniform'][i]:7.2f} / {result['weighted'][i]:.2f}".rjust(15) for i in columns)
+        cells = in_columns(result["uniform"], result["weighted"])
         print(title_of(name).ljust(36) + f"{float(result['milliseconds']):9.1f}" + cells)
+    if "uniform_of_nothing" in result:
+        cells = in_columns(result["uniform_of_nothing"], result["weighted_of_nothing"])
+        print("a network that returns 0".ljust(45) + cells)
     print("each pair: error of sigma · score anywhere / where the states are")

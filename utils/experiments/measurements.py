@@ -6,6 +6,7 @@ Densities are counted from noisy states and never computed from a formula, so th
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -106,18 +107,19 @@ def error_by_time(
         states: how many states of the forward process.
 
     Returns:
-        `uniform` and `weighted`, both of shape (times,).
+        `uniform` and `weighted`, both of shape (times,); and `uniform_of_nothing` and `weighted_of_nothing`, the errors
+        of a network that returns 0.
     """
     device = device_of(experiment)
-    uniform, weighted = states_on_a_grid(grid, device), []
-    rows = []
+    uniform = states_on_a_grid(grid, device)
+    errors: dict[str, list[float]] = defaultdict(list)
     for t in times:
-        rare = normalised_score(experiment, uniform, t) - normalised_score(experiment, uniform, t, exact=True)
-        x = noised_states(experiment.schedule, t, states, experiment.config.sigma_d, device)
-        common = normalised_score(experiment, x, t) - normalised_score(experiment, x, t, exact=True)
-        rows.append(rms(rare))
-        weighted.append(rms(common))
-    return {"uniform": torch.tensor(rows), "weighted": torch.tensor(weighted)}
+        common = noised_states(experiment.schedule, t, states, experiment.config.sigma_d, device)
+        for name, x in (("uniform", uniform), ("weighted", common)):
+            exact = normalised_score(experiment, x, t, exact=True)
+            errors[name].append(rms(normalised_score(experiment, x, t) - exact))
+            errors[f"{name}_of_nothing"].append(rms(exact))
+    return {name: torch.tensor(values) for name, values in errors.items()}
 
 
 def score_along_line(

@@ -278,8 +278,8 @@ def print_accuracy(accuracy: dict[float, float], images: int) -> None:
         print(f"  w = {w:<5g} {100 * value:5.0f} %{spread}")
 
 
-def nearest_scale(sweep: dict) -> str:
-    """Return the guidance scale with the smallest mean distance.
+def best_guided_scale(sweep: dict) -> str:
+    """Return the guidance scale above 1 with the smallest mean distance. At 1, nothing is guided.
 
     Args:
         sweep: `sweep["by scale"][w]["distance"]` holds one number for each seed.
@@ -288,28 +288,34 @@ def nearest_scale(sweep: dict) -> str:
         The key of the scale.
 
     Example:
-        >>> nearest_scale({"by scale": {"1": {"distance": [2.0, 4.0]}, "1.5": {"distance": [1.0, 2.0]}}})
+        >>> sweep = {"by scale": {"1": {"distance": [1.0]}, "1.5": {"distance": [2.0]}, "3": {"distance": [4.0]}}}
+        >>> best_guided_scale(sweep)
         '1.5'
     """
-    return min(sweep["by scale"], key=lambda w: over_seeds(sweep["by scale"][w]["distance"]).value)
+    scales = [w for w in sweep["by scale"] if float(w) > 1]
+    return min(scales, key=lambda w: over_seeds(sweep["by scale"][w]["distance"]).value)
 
 
 def print_side_by_side() -> None:
-    """Print what labs 3 and 4 pay and get, from the stored results near the best distance of each."""
+    """Print what labs 3 and 4 pay and get, from the stored results with the best guided distance of each."""
     classifier, free = stored_table("lab3_sweep"), stored_table("lab4_sweep")
-    scales = [nearest_scale(classifier), nearest_scale(free)]
+    sweeps = (classifier, free)
+    scales = [best_guided_scale(sweep) for sweep in sweeps]
     three, four = (
         {name: str(over_seeds(values)) for name, values in sweep["by scale"][w].items()}
-        for sweep, w in zip((classifier, free), scales)
+        for sweep, w in zip(sweeps, scales)
     )
+    distances = [over_seeds(sweep["by scale"][w]["distance"]).value for sweep, w in zip(sweeps, scales)]
     rows = [
         ("guidance", f"classifier, w = {scales[0]}", f"no classifier, w = {scales[1]}"),
         ("networks to train", "2", "1"),
         ("knows labels", "classifier only", "the network itself"),
         ("steps", f"{classifier['ddim steps']} DDIM", f"{free['euler steps']} Euler"),
         ("extra cost of a step", "classifier + gradient", "a second call"),
-        ("images, seeds", *(f"{sweep['images']}, {sweep['seeds']}" for sweep in (classifier, free))),
-        *((name, three[name], four[name]) for name in ("accuracy", "distance", "precision", "recall")),
+        ("images, seeds", *(f"{sweep['images']}, {sweep['seeds']}" for sweep in sweeps)),
+        *((name, three[name], four[name]) for name in ("accuracy", "precision", "recall", "distance")),
+        ("that of real digits", *(f"{sweep['floor']:.3f}" for sweep in sweeps)),
+        ("times that", *(f"{distance / sweep['floor']:.2f}" for distance, sweep in zip(distances, sweeps))),
     ]
     print(f"{'':<22}{'lab 3':<24}lab 4")
     for name, left, right in rows:

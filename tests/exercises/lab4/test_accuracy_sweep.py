@@ -7,7 +7,7 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.lab4.accuracy_sweep import PUBLIC_HITS
-from utils.checks.lab4.accuracy_sweep_inputs import Inputs, StubClassifier, stub_sample
+from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, draw_scales, stub_sample
 
 
 def test_conditional_accuracy_on_a_sampler_that_is_known(lab):
@@ -37,3 +37,12 @@ def test_the_public_counts_come_from_an_oracle(run):
 
     rows = [(noise, y) for noise, y in zip(inputs.noise, inputs.labels.tolist(), strict=True) if y != inputs.null_label]
     assert PUBLIC_HITS[run] == tuple(sum(is_hit(noise, y, w) for noise, y in rows) for w in inputs.scales)
+
+
+def test_no_two_scales_are_equal():
+    """Two equal scales are one key of the dictionary: with one challenge in a thousand, a right answer lost points."""
+    for index in range(4000):
+        challenge = Challenge("lab4.accuracy_sweep", index.to_bytes(4, "big"))
+        for run, (_, _, count, _) in RUNS.items():
+            scales = draw_scales(challenge, run, count)
+            assert len(set(scales)) == len(scales) == count, (index, run, scales)

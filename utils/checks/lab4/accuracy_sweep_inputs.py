@@ -92,7 +92,8 @@ def draw_scales(challenge: Challenge, run: str, count: int) -> list[float]:
     fixed = FIXED_SCALES.get(run, [])
     free = count - len(fixed)
     parts = torch.arange(free) + 0.1 + 0.8 * challenge.on("cpu").rand(f"{run} scales", (free,))
-    scales = fixed + [round(0.3 * 30 ** (float(part) / free), 3) for part in parts]
+    drawn = [round(0.3 * 30 ** (float(part) / free), 3) for part in parts]
+    scales = fixed + [w + 0.001 if w in fixed else w for w in drawn]
     order = challenge.on("cpu").rand(f"{run} order of scales", (count,)).argsort().tolist()
     scales = [scales[i] for i in order]
     if count > 2 and scales == sorted(scales):  # never in order, or sorting them in place would not show
