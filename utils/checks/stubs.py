@@ -76,6 +76,7 @@ def per_sample(value: Tensor, x: Tensor) -> Tensor:
 
     Raises:
         TypeError: the value is not a tensor.
+        ValueError: it has a shape that fits neither.
 
     Example:
         >>> per_sample(torch.zeros(5), torch.zeros(5, 3, 4)).shape
@@ -90,7 +91,10 @@ def per_sample(value: Tensor, x: Tensor) -> Tensor:
         return value
     if value.numel() == x.shape[0]:
         return value.reshape(-1, *[1] * (x.dim() - 1))
-    return value  # left to torch's broadcasting, and to its error message
+    if value.dim() > x.dim() or any(a not in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1])):
+        given, samples = tuple(value.shape), x.shape[0]
+        raise ValueError(f"called with an input of shape {given} where one value for each of {samples} samples belongs")
+    return value
 
 
 class Recorder:

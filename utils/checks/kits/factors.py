@@ -111,14 +111,19 @@ def finding_of(
         code, sentence = relation(name, own[name], factors, size, places)
         rest = [f"`{other}`" for other in inputs if other != name and bool(wrong[other].any())]
         fine = [f"`{other}`" for other in inputs if other != name and not bool(wrong[other].any())]
-        others = [f"that of {' and '.join(rest)} is wrong, too"] if rest else []
-        others += [f"that of {' and '.join(fine)} is right"] if fine else []
-        also = f" And {', and '.join(others)}." if others else ""
+        also = factors_of(rest, "wrong, too") + factors_of(fine, "right")
         return f"{name}_{code}", f"{sentence}{also} (Seen {where}.)"
     return "imprecise", (
         f"Your factors of {names} are nearly right, but differ from the right ones by more than float32 rounds "
         f"(seen {where}). Is a small constant added, or a small number cut off?"
     )
+
+
+def factors_of(names: Sequence[str], what: str) -> str:
+    """Return a sentence that says what the factors of some inputs are; nothing if there are none."""
+    if not names:
+        return ""
+    return f" The factor{'s' * (len(names) > 1)} of {' and '.join(names)} {'are' if len(names) > 1 else 'is'} {what}."
 
 
 def near(one: Tensor, other: Tensor, size: Tensor) -> Tensor:

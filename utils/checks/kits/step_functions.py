@@ -131,6 +131,7 @@ def places_of(inputs: Inputs) -> list[Place]:
     places = [Place("0", "at t = 0", t == 0), Place("last", "at t = T - 1", t == last)]
     if hasattr(inputs, "t_prev"):
         t_prev = inputs.t_prev.cpu()
+        places[0] = Place("0", "at t = 0, where t_prev is -1", t == 0)
         data = [Place("data", "at t_prev = -1", t_prev == -1), Place("prev_0", "at t_prev = 0", t_prev == 0)]
         places = data + places
     return places

@@ -179,6 +179,12 @@ def check(judge: Judge) -> None:
             towards_y = on_ring(inputs.y - inputs.x).double()
             sides = target * towards_y
             judge.require(
+                bool((target != 0).any()),
+                "target_is_zero",
+                f"Your target is 0 everywhere (seen where sigma_end is {float(inputs.sigma_end.max()):.3g}). "
+                "Which of the sigmas is the factor in front?",
+            )
+            judge.require(
                 not (sides <= 0).all() or target.numel() < 4,
                 "points_from_y",
                 "Your target points away from y in every place. The score at x points back to y.",

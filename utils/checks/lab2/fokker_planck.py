@@ -253,7 +253,8 @@ def check_toy(judge: Judge, run: str) -> None:
     seen = f"For {TOY_WORDS[run]}, one term of the equation is left. "
     missing = abs(ratio) < ROUNDING
     if judge.close(actual, ratio * expected, ROUNDING, ROUNDING):
-        words = "Yours is 0: the term is missing" if missing else f"Yours is {ratio:.4g} times the right one"
+        lost = "Yours is 0: the term is missing, or a `grad` without `create_graph=True` has cut it off"
+        words = lost if missing else f"Yours is {ratio:.4g} times the right one"
         kind = "missing" if missing else "sign" if ratio < 0 else "too_large" if ratio > 1 else "too_small"
         judge.fail(f"{run}_{kind}", f"{seen}{words}.")
     ratios = (actual * expected).sum(1) / expected.square().sum(1)

@@ -248,8 +248,8 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     judge.require(
         not are_shares_of(everything),
         "null_rows_counted",
-        f"Your accuracies are shares of all {everything} samples. Those with the null label ask for no class, so leave "
-        "them out: they are no errors.",
+        f"Your accuracies are shares of all {everything} samples. Those whose label is `null_label`, here "
+        f"{inputs.null_label}, ask for no class. Leave them out: they are no errors.",
     )
     judge.require(
         any(abs(100 * value - round(100 * value)) > 1e-9 for value in values),
