@@ -68,6 +68,8 @@ THE_SAME = {  # each returns x
         [[v.item() for v in row] for row in x], dtype=x.dtype, device=x.device
     ),
     "lists": lambda x: x.new_tensor(x.tolist()),
+    "data_by_name": lambda x: torch.tensor(data=x.tolist(), dtype=x.dtype, device=x.device),
+    "trained": lambda x: torch.tensor(x.tolist(), dtype=x.dtype, device=x.device, requires_grad=True).detach(),
     "as_tensor": lambda x: torch.as_tensor(x.cpu().numpy(), device=x.device),
     "numpy_array": lambda x: torch.from_numpy(x.numpy()).to(x),
     "there_and_back": lambda x: x.cpu().to(x.device),

@@ -77,7 +77,8 @@ class PastOperations(TorchFunctionMode):
         place = kwargs.get("device") or (like.device if like is not None else None)
         if func not in MAKES or place is None or torch.device(place) != OTHER:
             return func(*args, **kwargs)
-        made = torch.as_tensor(args[-1], dtype=kwargs.get("dtype") or (like.dtype if like is not None else None))
+        given = [*args[like is not None :], *(kwargs[name] for name in ("data", "obj") if name in kwargs)]
+        made = torch.as_tensor(given[0], dtype=kwargs.get("dtype") or (like.dtype if like is not None else None))
         return made.detach().to(OTHER).requires_grad_(kwargs.get("requires_grad", False))
 
 
