@@ -14,7 +14,7 @@ from torch import Tensor
 
 from utils.checks.faults import trace_to_probe
 
-VERSION = 2  # of what evidence stores; raise it when a verdict needs what older evidence lacks
+VERSION = 3  # of what evidence stores; raise it when a verdict needs what older evidence lacks
 COMPLETED = "completed"  # what a finished attempt leaves
 TEXT_LIMIT = 400  # characters kept of any text that comes from a student
 LARGEST, MOST_AXES = 2**20, 8  # numbers and axes of a tensor that is kept: no probe asks for more
