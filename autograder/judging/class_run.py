@@ -21,6 +21,7 @@ from autograder.intake.predictions import choices_of
 from autograder.intake.repair import Submission
 from autograder.judging.bounded_judging import BoundedJudging
 from autograder.judging.grade import UNPROTECTED, Grade, judge_run
+from autograder.judging.packed import PackedSubmission
 from autograder.progress import progress
 from autograder.running.bubblewrap import require_bubblewrap
 from autograder.running.challenge_keys import read_secret
@@ -42,7 +43,6 @@ class StudentRun:
     student: str
     path: Path
     submission: Submission | None = None
-    task: Task | None = None
     key: str = ""  # of the stored run
     run: Run | None = None  # without evidence and outputs: a class of thousands has to fit into memory
     grade: Grade | None = None
@@ -107,10 +107,10 @@ def open_student(student: str, path: Path, folder: Path, lab: Lab, reader: Reade
     student_run = StudentRun(one_line(student), path)
     try:
         require_own_file(student, path, folder)
-        student_run.submission = reader.submission(path, lab)
-        student_run.predictions = choices_of(student_run.submission.notebook, lab)
-        student_run.task = make_task(student_run.submission, secret)
-        student_run.key = task_key(student_run.task)
+        submission = reader.submission(path, lab)
+        student_run.predictions = choices_of(submission.notebook, lab)
+        student_run.key = task_key(make_task(submission, secret))
+        student_run.submission = PackedSubmission(submission)
     except NotANotebook as error:
         student_run.problem = str(error)
     except Exception as error:  # a notebook that breaks our own code must not stop the class
@@ -135,14 +135,16 @@ def run_class(class_run: ClassRun, protected: bool, scheduler: str | None = None
     if protected:
         require_bubblewrap()
     class_run.store.require_writable()
+    secret = read_secret()
     by_key: dict[str, list[StudentRun]] = {}
     tasks: dict[str, Task] = {}
     for student_run in class_run.students:
-        if student_run.task is not None and not class_run.store.can_use(student_run.key, protected):
+        if student_run.submission is not None and not class_run.store.can_use(student_run.key, protected):
             if why := class_run.store.damage(student_run.key):
                 class_run.damaged[student_run.student] = why
             by_key.setdefault(student_run.key, []).append(student_run)
-            tasks.setdefault(student_run.key, student_run.task)
+            if student_run.key not in tasks:
+                tasks[student_run.key] = make_task(student_run.submission, secret)
     class_run.run_now = len(tasks)
     runs = run_all(tasks, Limits(), protected, scheduler, workers, class_run.refused)
     for key, result in progress(runs, f"running {len(tasks)} notebooks", len(tasks)):

@@ -1,12 +1,24 @@
 """A class: finding submissions, and saying why one has no grade."""
 
+import zlib
+
+import nbformat
+
 from autograder.errors import SandboxError
 from autograder.grading import feedback_pages
+from autograder.intake.bounded_reading import Reader
 from autograder.judging import class_run as class_module
 from autograder.judging.class_run import judge_class, open_class, run_class
+from autograder.running.challenge_keys import read_secret
 from autograder.running.passes import execute_task
 from autograder.running.run_types import Run
+from autograder.running.tasks import make_task
 from tests.lab4_class import make_class
+
+
+def task_of(student_run):
+    """Return what runs a student's notebook."""
+    return make_task(student_run.submission, read_secret())
 
 
 def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
@@ -22,7 +34,7 @@ def test_the_reason_why_the_machine_failed_is_said(lab4, tmp_path, monkeypatch):
 def test_where_the_sandbox_fails_a_run_made_without_it_earns_nothing(lab4, tmp_path, monkeypatch):
     class_run = open_class(lab4, make_class(tmp_path, 1) / "submitted", tmp_path)
     [student_run] = class_run.students
-    class_run.store.save(student_run.key, Run(student_run.task.submission_hash, protected=False))
+    class_run.store.save(student_run.key, Run(task_of(student_run).submission_hash, protected=False))
     judge_class(class_run)
     assert student_run.grade is not None, "`regrade` judges it"
     class_run = open_class(lab4, tmp_path / "submitted", tmp_path)
@@ -40,11 +52,23 @@ def test_a_class_gets_the_same_grades_from_one_judge_and_from_three(lab4, sandbo
         class_run = open_class(lab4, course / "submitted", course)
         for one in class_run.students:
             if not class_run.store.can_use(one.key, protected=True):
-                class_run.store.save(one.key, execute_task(one.task, sandbox))
+                class_run.store.save(one.key, execute_task(task_of(one), sandbox))
         judge_class(class_run)
         graded.append([one.grade for one in class_run.students])
     assert graded[0] == graded[1] and None not in graded[0]
     assert len({grade.points for grade in graded[0]}) > 1, "there is a mistake in the class"
+
+
+def test_a_class_keeps_its_notebooks_compressed(lab4, tmp_path):
+    course = make_class(tmp_path, 1)
+    [student_run] = open_class(lab4, course / "submitted", course).students
+    with Reader() as reader:
+        submission = reader.submission(student_run.path, lab4)
+    kept = student_run.submission
+    assert (kept.lab, kept.release, kept.repairs) == (submission.lab, submission.release, submission.repairs)
+    assert kept.notebook == submission.notebook and kept.notebook is not kept.notebook
+    assert not any(isinstance(value, dict) for value in vars(kept).values())
+    assert len(vars(kept)["text"]) < len(zlib.compress(nbformat.writes(submission.notebook).encode(), 0)) / 2
 
 
 def test_files_whose_names_are_nearly_the_same_are_not_one_student(lab4, tmp_path):

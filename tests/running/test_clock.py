@@ -1,8 +1,10 @@
 """The clocks of a run count what the submission uses, and not what else the machine does."""
 
 import pytest
+from nbformat import NotebookNode
 
 from autograder.errors import MachineTooBusy
+from autograder.intake.repair import Submission
 from autograder.judging.class_run import ClassRun, StudentRun, run_class
 from autograder.running import clock as clock_module
 from autograder.running.clock import Clock
@@ -112,7 +114,8 @@ def test_a_student_whose_run_the_machine_was_too_busy_for_gets_no_grade_and_a_se
 
     busy = MachineTooBusy("The machine was too busy to run this notebook")
     monkeypatch.setattr(module, "run_all", lambda tasks, *_: [(name, busy) for name in tasks])
-    student = StudentRun("ada", tmp_path, task=TASK, key="ab" + "0" * 62)
+    monkeypatch.setattr(module, "make_task", lambda submission, secret: TASK)
+    student = StudentRun("ada", tmp_path, submission=Submission(lab4, "", NotebookNode()), key="ab" + "0" * 62)
     one = ClassRun(lab4, tmp_path, Store(tmp_path / "store", {}), [student])
     run_class(one, protected=False)
     assert student.problems == [str(busy)] and student.key not in one.store and student.grade is None
