@@ -92,7 +92,7 @@ HAND_IN = """\
 # Hand in
 
 1. *Kernel → Restart Kernel and Run All Cells*, then **save** (in Colab: *Runtime → Restart session and run all*).
-   Cells that take long may be left as they are: they are not graded.
+   Or run cell by cell and skip what takes long: that is not graded.
 2. Run the next cell. It says what is open and whether a cell is damaged.
 3. Run the last cell. It writes one zip with your notebook and a PDF of it: open the PDF, then hand in the zip."""
 
