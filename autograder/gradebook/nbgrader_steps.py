@@ -18,7 +18,7 @@ from traitlets import Unicode
 
 from autograder import ROOT
 from autograder.course.cells import named_exercise_of, role_of
-from autograder.course.labs import find_lab
+from autograder.course.labs import Lab, find_lab
 from autograder.course.releases import find_release
 from autograder.course.source import read_source
 from autograder.gradebook.extensions import apply_extension
@@ -43,6 +43,12 @@ one_at_a_time = threading.Lock()  # formgrader's server has threads
 def judging() -> BoundedJudging:
     """Return what judges in a process of its own, which ends with this one. A server with threads is not forked."""
     return BoundedJudging(fork=threading.active_count() == 1)
+
+
+@functools.cache
+def open_store(folder: Path, lab: Lab) -> Store:
+    """Return the store of a lab's runs, opened once in this process: opening it looks at all runs."""
+    return Store(folder, versions_of(lab))
 
 
 class Repair(NbGraderPreprocessor):
@@ -115,8 +121,7 @@ class RunAndJudge(NbGraderPreprocessor):
         Raises:
             SandboxError: The sandbox does not work.
         """
-        store = Store(Path(self.store), versions_of(submission.lab))
-        key = task_key(task)
+        store, key = open_store(Path(self.store), submission.lab), task_key(task)
         if stored := store.usable(key, protected=False):
             return stored
         with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:
