@@ -333,9 +333,9 @@ Where does your curve end?
 
 | the curve ends … | your code |
 |---|---|
-| on the line or within three hundredths of it | is right |
+| within three hundredths of the line | is right |
 | far above it, perhaps outside the picture | draws something twice, scales something, or drops labels too often |
-| below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
+| below that | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
 
 > **Remember:** the best prediction in mean square is the conditional mean, so least squares on $u_t(x\mid z)$ learns $u_t(x)$. Part 3 combines the two velocities
 > that your network learned.
@@ -900,7 +900,7 @@ r"""
 ---
 # Open exercise · The few-step challenge (no points)
 
-The pictures above used 10 or more evaluations of the guided velocity.  **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
+The pictures above used 10 or more evaluations of the guided velocity. **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
 guided velocity as a function and a number of calls. It may choose its own times, $w$ and way to combine slopes.
 
 The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less means a distance half as
