@@ -2,10 +2,10 @@
 
 CPU seconds a submission are slopes between two class sizes, so that start-up counts for neither: both of ours are large
 enough for a judge on every core, and stock nbgrader, which starts nothing more for more students, gets smaller classes,
-because it takes ten times as long. Each command runs in a
-control group of its own, which counts all of its processes, kernels and sandboxes too; where none can be made, the
-whole system's clock is read, and nothing else may run. The store is cold. The class is lab 4 cut down to what is
-graded, solved, with a remark of each student's own: its own work is small, and what is compared is the grader.
+because it takes ten times as long. Each command runs in a control group of its own, which counts all of its processes,
+kernels and sandboxes too; where none can be made, the whole system's clock is read, and nothing else may run. The store
+is cold. The class is lab 4 cut down to what is graded, solved, with a remark of each student's own: its own work is
+small, and what is compared is the grader.
 """
 
 from __future__ import annotations

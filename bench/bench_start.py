@@ -40,11 +40,15 @@ def cells_before_check(lab: Lab) -> tuple[str, str, str]:
     raise ValueError(f"{lab.name} has no exercise")
 
 
-def seconds_of_first_check(lab: Lab, folder: Path, environment: dict[str, str]) -> float:
-    """Return the CPU seconds of the first check in a lab's notebook."""
+def programs_of(lab: Lab) -> tuple[str, str]:
+    """Return a lab's set-up cell, and a program that prints the CPU seconds of the first check in its notebook."""
     setup, more, exercise = cells_before_check(lab)
-    program = f"{setup}\n{more}\nimport time\nbefore = time.process_time()\ncheck({exercise!r})"
-    program += "\nprint(time.process_time() - before)"
+    timed = f"import time\nbefore = time.process_time()\ncheck({exercise!r})\nprint(time.process_time() - before)"
+    return setup, f"{setup}\n{more}\n{timed}"
+
+
+def printed_seconds(program: str, folder: Path, environment: dict[str, str]) -> float:
+    """Run a program, and return the number that it prints last."""
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
@@ -66,14 +70,14 @@ def measure(clock: CpuClock, rounds: int) -> dict[str, float]:
             "template": [*python, "from autograder.running.sandbox import Sandbox\nwith Sandbox():\n    pass"],
             "grade-one": [sys.executable, "-m", "autograder", "grade-one", str(notebook)],
         }
-        commands |= {f"set-up cell of {lab.short}": [*python, cells_before_check(lab)[0]] for lab in labs()}
+        programs = {lab.short: programs_of(lab) for lab in labs()}
+        commands |= {f"set-up cell of {short}": [*python, setup] for short, (setup, _) in programs.items()}
         for turn in tqdm(range(rounds + 1), unit="round"):  # the first one reads the files
             for name, command in commands.items():
                 seconds, _ = clock.time(command, folder, environment)
                 took[name] += [seconds] * bool(turn)
-            for lab in labs():
-                seconds = seconds_of_first_check(lab, folder, environment)
-                took[f"first check of {lab.short}"] += [seconds] * bool(turn)
+            for short, (_, check) in programs.items():
+                took[f"first check of {short}"] += [printed_seconds(check, folder, environment)] * bool(turn)
     return {name: statistics.median(seconds) for name, seconds in took.items()}
 
 

@@ -116,7 +116,7 @@ def check_text(value: object) -> str:
     """
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise BadEvidence("it has texts that no probe writes")
-    return value if value.isprintable() and value.isascii() else strip_control_characters(value)
+    return strip_control_characters(value)
 
 
 def check_header(tensors: bytes) -> None:
