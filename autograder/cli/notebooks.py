@@ -28,7 +28,7 @@ def grade_one(notebook: Path, lab: str | None, as_json: bool, sandbox: str) -> N
 
     with Reader() as reader:
         submission = reader.submission(notebook, find_lab(lab) if lab else None)
-    with Sandbox(protected=sandbox == "bwrap") as box:
+    with Sandbox(protected=sandbox == "bwrap", single=True) as box:
         grade = grade_submission(submission, box, read_secret())
     if as_json:
         printing.print_json(grade.to_json())

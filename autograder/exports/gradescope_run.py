@@ -90,7 +90,7 @@ def grade_folder(folder: Path, lab: Lab, protected: bool) -> dict:
                 submission = reader.submission(find_notebook(folder, lab, Path(scratch)), lab)
         except NotANotebook as error:
             return results_without_grade(str(error))
-        with Sandbox(protected=protected) as sandbox:
+        with Sandbox(protected=protected, single=True) as sandbox:
             return results_of_grade(grade_submission(submission, sandbox, read_secret()))
 
 

@@ -124,7 +124,7 @@ class RunAndJudge(NbGraderPreprocessor):
         store, key = open_store(Path(self.store), submission.lab), task_key(task)
         if stored := store.usable(key, protected=False):
             return stored
-        with Sandbox(Limits(), protected=self.sandbox != "none") as sandbox:
+        with Sandbox(Limits(), protected=self.sandbox != "none", single=True) as sandbox:
             run = execute_task(task, sandbox)
         store.save(key, run)
         return run

@@ -6,6 +6,7 @@ import functools
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from autograder import ROOT
@@ -81,10 +82,14 @@ def template_environment(python_path: str, scratch: str) -> dict[str, str]:
     }
 
 
-def bubblewrap_command(limits: Limits) -> list[str]:
+def bubblewrap_command(limits: Limits, options: Sequence[str] = ()) -> list[str]:
     """Return the command that starts the template in a sandbox.
 
     No network, a process namespace of its own, no capabilities; everything is read-only but a scratch folder in memory.
+
+    Args:
+        limits: what one submission may use.
+        options: of the program inside.
 
     Raises:
         SandboxError: the Python environment and the course are the same folder.
@@ -106,7 +111,7 @@ def bubblewrap_command(limits: Limits) -> list[str]:
         command += ["--setenv", key, value]
     # The root and /dev are memory file systems that bubblewrap made, without a limit: they become read-only.
     command += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    return [*command, "--chdir", "/tmp", "--", sys.executable, "-s", "-m", "inside.runner"]
+    return [*command, "--chdir", "/tmp", "--", sys.executable, "-s", "-m", "inside.runner", *options]
 
 
 def environment_mounts() -> list[str]:

@@ -100,14 +100,16 @@ class Sandbox:
     Args:
         limits: what one submission may use.
         protected: under bubblewrap. False runs the same template as an ordinary process: for harmless classes only.
+        single: for one notebook, which imports by itself what only some notebooks need.
 
     Raises:
         SandboxError: bubblewrap is missing or may not start.
     """
 
-    def __init__(self, limits: Limits | None = None, protected: bool = True):
+    def __init__(self, limits: Limits | None = None, protected: bool = True, single: bool = False):
         self.limits = limits or Limits()
         self.protected = protected
+        self.options = ["--single"] if single else []  # of inside/runner.py
         self.process: subprocess.Popen | None = None
         self.control: socket.socket | None = None
         self.scratch: tempfile.TemporaryDirectory | None = None
@@ -135,14 +137,14 @@ class Sandbox:
         kept: tuple[int, ...] = ()
         place = placement() if self.protected else Placement(None, ())
         if self.protected:
-            command = bubblewrap_command(self.limits)
+            command = bubblewrap_command(self.limits, self.options)
             if (calls := open_filter()) is not None:
                 command[1:1] = ["--seccomp", str(calls)]
                 kept = (calls,)
             command, environment = place.wrap(command), place.environment()
         else:
             self.scratch = tempfile.TemporaryDirectory(prefix="lab-unprotected-")
-            command = [sys.executable, "-s", "-m", "autograder.running.inside.runner"]
+            command = [sys.executable, "-s", "-m", "autograder.running.inside.runner", *self.options]
             environment = template_environment(str(ROOT), self.scratch.name)
         self.process = subprocess.Popen(
             command,
