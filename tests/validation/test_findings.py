@@ -83,6 +83,35 @@ def test_a_mended_fault_of_the_sampler_has_its_part_though_another_is_left(solve
             assert verdict.points == entry.points - 0.5
 
 
+@pytest.mark.parametrize(
+    ("exercise", "name", "code"),
+    [
+        ("lab4.cfg_drift", "constant_scale", "scale_unused"),
+        ("lab4.cfg_drift", "average", "scale_unused"),
+        ("lab4.euler_heun", "euler_h_without_sign", "wrong_backwards"),
+    ],
+)
+def test_the_check_names_what_the_numbers_alone_do_not_show(exercise, name, code, solved_lab):
+    """A scale without effect goes as far at w = 1 as at w = 0; an h without its sign is wrong only below 0."""
+    answers = {mutant.name: mutant for mutant in mutants.load("lab4") if mutant.exercise == exercise}
+    verdict = public_verdict(find(exercise), namespace_of(solved_lab(find_lab("lab4")), answers[name]))
+    assert [finding.code for finding in verdict.findings] == [code]
+
+
+@pytest.mark.parametrize(
+    ("returned", "points"),
+    [("tilt, ode, None", 2.0), ("tilt, 1.0, sde", 2.0), ("1.0, 1.0, sde", 1.0), ("tilt, ode", 0.0)],
+)
+def test_each_of_the_three_variances_has_points_of_its_own(returned, points, solved_lab):
+    entry, answers = find("lab3.what_guidance_samples"), answers_of(find_lab("lab3"))
+    answer = answers[entry.name].replace("return tilt, ode, sde", f"return {returned}")
+    namespace = namespace_of(
+        solved_lab(find_lab("lab3")), mutants.Mutant(entry.name, "some", right=False, source=answer)
+    )
+    for verdict in (public_verdict(entry, namespace), next(verdicts(entry, namespace, 1))):
+        assert verdict.points == points
+
+
 def test_messages_of_python_and_torch_are_one_line():
     torch_says = (
         "where() received an invalid combination - got (int, Tensor), but expected one of:\n * (Tensor a)\n * (b)"

@@ -293,8 +293,16 @@ def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:
             judge.fail("ends_swapped", f"{found}, and at w = 1 the one without a label. It is the other way round.")
         judge.fail("scale_0_has_label", f"{found}. In this course w = 0 is the velocity {advice}.")
     k = share_of_way(drift, u_null, u_y)
+    on_the_line = judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance)
+    at_one = share_of_way(drifts["w1"], *reversed(velocities(judge, Inputs.of(judge.challenge, "w1"))))
     judge.require(
-        not judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance),
+        not on_the_line or abs(k - at_one) > SAME_INPUT * abs(k),
+        "scale_unused",
+        f"From the velocity without the label to the one with it, your drift goes {k:.3g} times the way, at w = 0 and "
+        "at w = 1 alike. The guidance scale has to decide how far it goes.",
+    )
+    judge.require(
+        not on_the_line,
         "scale_0_elsewhere",
         f"From the velocity without the label to the one with it, at w = 0 your drift goes {k:.3g} times the way, and "
         "should not go at all.",

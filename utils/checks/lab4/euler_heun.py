@@ -34,6 +34,11 @@ KEPT = (
     "The first step of an object is right, and a second step from another x, t and h is not. Keep nothing between "
     "steps.",
 )
+BACKWARDS = (
+    "wrong_backwards",
+    "Steps with a positive h are right, and a step with a negative h is not. Use h with its sign: the state then moves "
+    "back along the drift.",
+)
 LABELS_LOST = (
     "The labels y do not reach every call of the drift. "
     "Pass all keyword arguments on: `drift_coefficient(x, t, **kwargs)`."
@@ -295,7 +300,9 @@ def check_states(judge: Judge, short: str, states: dict[str, Tensor]) -> None:
     """Compare the new states with the oracle's numbers."""
     means = {run: float((state * state_probe(judge.challenge, run)).mean()) for run, state in states.items()}
     wrong = [run for run, number in PUBLIC_STATES[short].items() if not abs(means[run] - number) < ROUNDING]
-    judge.require(not wrong, *(KEPT if wrong == ["again"] else WRONG_STEP))
+    judge.require(wrong != ["again"], *KEPT)
+    judge.require(wrong != ["backwards"], *BACKWARDS)
+    judge.require(not wrong, *WRONG_STEP)
 
 
 def state_probe(challenge: Challenge, run: str) -> Tensor:
