@@ -307,7 +307,7 @@ $p_t(y\mid x)$, **the class of a noisy picture**. An ordinary classifier has see
 So add noise to the pictures, and tell the network how much.
 
 > ### Exercise 3.3 · The loss of a noise-aware classifier
-> **2 points** · difficulty ●●○○○ · 15 minutes
+> **1 point** · difficulty ●●○○○ · 15 minutes
 >
 > Complete `get_train_loss(self, batch_size)`, the **mean** over a batch of $-\log p(y\mid x, t)$, for noisy images $x$ at random steps.
 >
@@ -469,7 +469,8 @@ def compare_heads():
         torch.manual_seed(0)
         model = make()
         early, late = (torch.autograd.grad(model(x, every(t, x))[:, 1].sum(), x)[0] for t in (10, 900))
-        print(f"{make.__name__:<18} largest difference of a logit's gradient between t = 10 and t = 900: {float((early - late).abs().max()):.2g}")
+        largest, change = (float(v.abs().max()) for v in (early, early - late))
+        print(f"{make.__name__:<18} a logit's gradient: at most {largest:.2g} at t = 10; from there to t = 900 it changes by at most {change:.2g}")
 
 
 compare_heads()
@@ -565,7 +566,7 @@ without $z$ at $t = 0$, because the last step ends on the data. Why this factor?
 $\mathbb E[\sqrt{\beta_t}\,\varepsilon_t \mid x_t] = \frac{\beta_t}{1-\bar\alpha_t}\sqrt{1-\bar\alpha_t}\;\hat\varepsilon$.
 
 > ### Exercise 3.5 · Guided noise, and a DDPM step
-> **3 points** (1 for `guided_noise`, 2 for `ddpm_step`) · difficulty ●●○○○ · 25 minutes
+> **2 points** (1 for `guided_noise`, 1 for `ddpm_step`) · difficulty ●●○○○ · 25 minutes
 >
 > (a) `guided_noise(noise_estimate, gradient, t, w, schedule)` returns the noise estimate of the score $s + w\,g$.
 >
@@ -891,7 +892,7 @@ At $w = 1$ the samples fill the lower right cloud: half of them on each side of 
 
 *Map: data → noise → score → **guidance** → sampler*
 
-Now use the same functions, the two checkpoints, and DDIM. Each column has its own noise, the same in **every row**; column $k$ asks for the digit $k$. **Predict, then run.**
+Now use these functions, both checkpoints, and DDIM. Each column has its own noise, the same in **every row**; column $k$ asks for the digit $k$. **Predict, then run.**
 """
 
 # %%
@@ -1003,7 +1004,7 @@ Four numbers compare samples with MNIST's test digits. They use a **reference cl
 The dashed line is the same for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table, because the numbers depend on how many digits there are. **Predict, then run.**
+First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table: the numbers depend on how many digits there are. **Predict, then run.**
 """
 
 # %%
@@ -1076,7 +1077,7 @@ $\beta_t/\bar\alpha_{t-1}$, which is $h$ up to terms of order $h^2$. So $U(\tau 
 </details>
 
 > ### Exercise 3.8 · Three variances
-> **1 point** · difficulty ●●●●○ · 55 minutes, mostly on paper
+> **3 points** (1 for each variance) · difficulty ●●●●○ · 55 minutes, mostly on paper
 >
 > `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log\tau$.)
 
@@ -1109,7 +1110,7 @@ def what_guidance_samples(S: float, s: float, w: float) -> tuple[float, float, f
 
 # %% [markdown]
 r"""
-Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. (It takes one to three minutes.)
+Compare *your* formulas with *your* samplers, with exact scores and 1,000 steps. (One to three minutes.)
 """
 
 # %% role="illustration" hidden="Compare formulas and samplers"

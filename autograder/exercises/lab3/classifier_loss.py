@@ -9,4 +9,4 @@ from utils.checks.lab3.classifier_loss import LOSS
 
 def verdict(judge: Judge) -> None:
     """Judge the loss of the noise-aware classifier."""
-    judge_classifier_loss(judge, LOSS, points=2)
+    judge_classifier_loss(judge, LOSS, points=1)

@@ -286,7 +286,7 @@ def verdict(judge: Judge) -> None:
             judge, GUIDED, lambda run: Guidance.of(judge.challenge, run, torch.zeros(())).factors,
             lambda *wrong: explain_guidance(judge, *wrong),
         )  # fmt: skip
-    with judge.part("step", points=2):
+    with judge.part("step", points=1):
         judge_function(
             judge, STEP, lambda run: Step.of(judge.challenge, run).factors,
             lambda run, _, same: fail_if_known(judge, same, STEP_MISTAKES, Step.of(judge.challenge, run)),

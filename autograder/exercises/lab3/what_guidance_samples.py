@@ -118,9 +118,8 @@ def explain(judge: Judge, label: str) -> None:
 
 def verdict(judge: Judge) -> None:
     """Judge each run by its three numbers."""
-    with judge.part("variances", points=1):
-        judge_variances(
-            judge,
-            lambda run, label: float(Terms.of(Inputs.of(judge.challenge, run), label).expected),
-            lambda run, label, actual: explain(judge, label),
-        )
+    judge_variances(
+        judge,
+        lambda run, label: float(Terms.of(Inputs.of(judge.challenge, run), label).expected),
+        lambda run, label, actual: explain(judge, label),
+    )

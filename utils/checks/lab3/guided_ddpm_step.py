@@ -88,7 +88,7 @@ def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("guided", 1):
         judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_sigma(judge, GUIDED, guided_with))
-    with judge.part("step", 2):
+    with judge.part("step", 1):
         judge_function(judge, STEP, table(STEP_FACTORS))
 
 
@@ -190,7 +190,7 @@ STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
 
 EXERCISE = Exercise(
     "lab3.guided_ddpm_step",
-    points=3,
+    points=2,
     title="One guided step towards the data",
     names=("guided_noise", "ddpm_step"),
     probe=probe,

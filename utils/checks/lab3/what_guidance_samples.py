@@ -98,24 +98,23 @@ def judge_variances(
     expected: Callable[[str, str], float],
     explain: Callable[[str, str, float], None],
 ) -> None:
-    """Judge each number of each run. The check and the grader both call this.
+    """Judge each of the three variances in all runs. The check and the grader both call this.
 
     Args:
         judge: The judge of the exercise.
         expected: Returns the right variance of a run, by its name.
         explain: Is called with run, variance and the wrong number, and may fail with a more specific finding.
     """
-    for run in RUNS:
-        for label in VARIANCES:
-            require_variance(judge, run, label)
-    require_nothing_left(judge, RUNS)
-    for run in RUNS:
-        for label in VARIANCES:
-            actual, right = require_variance(judge, run, label), expected(run, label)
-            if abs(actual / right - 1) > TOLERANCE:
-                fail_for_other_quantity(judge, label, expected)
-                explain(run, label, actual)
-                fail_by_size(judge, run, label, actual, right)
+    for label in VARIANCES:
+        with judge.part(label, 1):
+            numbers = {run: require_variance(judge, run, label) for run in RUNS}
+            require_nothing_left(judge, RUNS)
+            for run, actual in numbers.items():
+                right = expected(run, label)
+                if abs(actual / right - 1) > TOLERANCE:
+                    fail_for_other_quantity(judge, label, expected)
+                    explain(run, label, actual)
+                    fail_by_size(judge, run, label, actual, right)
 
 
 def fail_for_other_quantity(judge: Judge, label: str, expected: Callable[[str, str], float]) -> None:
@@ -156,15 +155,14 @@ def check(judge: Judge) -> None:
     def explain(run: str, label: str, actual: float) -> None:
         if run in ENDS:
             w, words = ENDS[run]
-            right = PUBLIC[run][VARIANCES.index(label)]
+            right = public(run, label)
             judge.require(
                 abs(actual / right - 1) < NEARLY,
                 f"{label}_at_w_{w}",
                 f"At w = {w} {words}, so '{label}' is {right:g}, but yours is {actual:.5g}.",
             )
 
-    with judge.part("variances", 1):
-        judge_variances(judge, lambda run, label: PUBLIC[run][VARIANCES.index(label)], explain)
+    judge_variances(judge, public, explain)
 
 
 ENDS = {
@@ -195,9 +193,15 @@ PUBLIC = {
     "lab": (0.25, 0.00390625, 0.148148),
 }
 
+
+def public(run: str, label: str) -> float:
+    """Return a variance of a run of the public challenge."""
+    return PUBLIC[run][VARIANCES.index(label)]
+
+
 EXERCISE = Exercise(
     "lab3.what_guidance_samples",
-    points=1,
+    points=3,
     title="What guidance samples",
     names=("what_guidance_samples",),
     probe=probe,
