@@ -8,10 +8,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from utils.dynamics import ODE
 from utils.metrics import frechet_distance, in_batches
 from utils.runtime import fast_bf16
 
 BUDGETS = (1, 2, 4, 8)  # calls of the guided velocity
+
+
+class GivenVelocity(ODE):
+    """A velocity at one guidance scale, as an ODE that a simulator can follow.
+
+    Args:
+        velocity: `velocity(x, t, w)` returns the guided velocity, shape of x.
+        guidance_scale: w.
+    """
+
+    def __init__(self, velocity: Callable[[Tensor, Tensor, float], Tensor], guidance_scale: float):
+        self.velocity, self.guidance_scale = velocity, guidance_scale
+
+    def drift_coefficient(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the velocity.
+
+        Args:
+            x: states, shape (b, c, h, w).
+            t: times in [0, 1], shape (b, 1, 1, 1).
+
+        Returns:
+            The velocity, shape of x.
+        """
+        return self.velocity(x, t, self.guidance_scale)
 
 
 @torch.no_grad()
@@ -27,7 +52,7 @@ def few_step_distances(
 
     Args:
         sampler: `sampler(velocity, x, calls)` returns images of the shape of x. `velocity(x, t, w)` may be called
-            `calls` times, with a number t in [0, 1).
+            `calls` times, with t in [0, 1]: a number, or one for each image, shape (b, 1, 1, 1).
         drift: `drift(x, t, y, w)` returns the guided velocity, with t of shape (b, 1, 1, 1) and y of shape (b,).
         noise: where the samplers start, shape (n, c, h, w).
         labels: the wanted classes, int64 of shape (n,).

@@ -369,16 +369,15 @@ The loss quickly comes close to the dashed line. (By chance the running mean may
 
 To generate, start at $t = 1$ with both atoms anywhere and walk to $t = 0$, with two kinds of steps.
 
-**The predictor** goes to the next, lower noise level $\sigma_{\text{next}}$. Between the two levels, the forward process added noise of variance $g^2 = \sigma^2 - \sigma_{\text{next}}^2$. The step back follows the score and adds fresh noise:
-$$x \leftarrow x + g^2 s + g\, \varepsilon .$$
+**The predictor** goes to the next, lower noise level $\sigma_{\text{next}}$. Between the two levels, the forward process added noise of variance $g^2 = \sigma^2 - \sigma_{\text{next}}^2$. The step goes from $x$ to the *mean* of the state $u$ before that noise, and adds fresh noise of variance $g^2$, because $u$ itself is not known. Which mean? Use part 3, with $u$ in the place of $x_0$.
 
-<details><summary>Derivation: where g² s comes from</summary>
+<details><summary>Derivation: the step, to compare with yours</summary>
 
-Let $u$ be the state at the lower noise level, so that $x = u + g\, \varepsilon$. Part 3 holds with $u$ in the place of $x_0$ and $g$ in the place of $\sigma$ (a step is small, so forget the ring for a moment):
+We have $x = u + g\, \varepsilon$, so part 3 holds with $g$ in the place of $\sigma$ (a step is small, so forget the ring for a moment):
 
 $$s(x) = \mathbb E\Big[ \frac{u - x}{g^2}\ \Big|\ x \Big] \quad\Longrightarrow\quad \mathbb E[u \mid x] = x + g^2 s(x) .$$
 
-So the mean of the step is exact. If $g$ is small, the density of $u$ hardly changes within a distance $g$, so $p(u \mid x) \propto p(u)\, \mathcal N(x; u, g^2)$ has
+The step is $x \leftarrow x + g^2 s + g\,\varepsilon$. Its mean is exact. If $g$ is small, the density of $u$ hardly changes within a distance $g$, so $p(u \mid x) \propto p(u)\, \mathcal N(x; u, g^2)$ has
 nearly the variance $g^2$: the fresh noise.
 </details>
 
@@ -390,10 +389,10 @@ $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
 In a short time $\tau$ the drift $s$ changes the density by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $2\tau$ by $\tau\, \Delta p$. With $s = \nabla \log p$ we have $p\, s = \nabla p$, so the two changes cancel.
 </details>
 
-In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$. A corrector's noise, 0.12 $\sigma$, is too small to change the score much.
+In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
 
 > ### Exercise 2.4 · Predictor and corrector
-> **3 points** (predictor 2, corrector 1) · difficulty ●●○○○ · 10 minutes
+> **3 points** (predictor 2, corrector 1) · difficulty ●●●○○ · 15 minutes
 >
 > Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step`, the size $\tau$, have the shape `(b, 1)`, and `sigma` is larger
 > than `sigma_next`. Both return states in $[0, 1)$, use the noise that they are given, and do not modify their inputs.

@@ -37,7 +37,7 @@ from utils.data import load_digits
 from utils.distributions import GaussianClasses
 from utils.dynamics import ODE, Simulator
 from utils.fallback import drawn, or_precomputed, stored_images, stored_table, stored_tensors
-from utils.few_steps import few_step_distances, few_step_score
+from utils.few_steps import GivenVelocity, few_step_distances, few_step_score
 from utils.figures import lab4 as figures
 from utils.metrics import in_batches
 from utils.nets import DigitClassifier, LabelledMLP, UNet, count_parameters
@@ -503,7 +503,7 @@ class HeunSimulator(Simulator):
 # %% [markdown]
 r"""
 Now combine everything on the three blobs: *your* loss trained the network, *your* velocity guides, and *your* Euler step moves the samples.
-All three pictures start from the same noise.
+All three start from the same noise.
 
 **Predict, then run.** The blobs were drawn around the crosses.
 """
@@ -532,7 +532,7 @@ r"""
 At $w = 0$ the colours mix. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
 **past** the crosses, away from the other classes: the middle of each cluster lies more than one standard deviation of the data beyond its cross.
 
-> **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use.
+> **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use; the open exercise adds Heun.
 
 ---
 # 5 · A network for images: the U-Net
@@ -909,20 +909,13 @@ large. All participants have the same noise and labels: 1,000 images and their o
 
 # %% role="illustration"
 def euler(velocity, x, calls, w=2.0):
-    times = torch.linspace(0, 1, calls + 1, device=x.device)
-    for t, h in zip(times, times.diff()):
-        x = x + h * velocity(x, t, w)
-    return x
+    return EulerSimulator(GivenVelocity(velocity, w)).simulate(x, torch.linspace(0, 1, calls + 1, device=x.device))
 
 
 def heun(velocity, x, calls, w=2.0):
     if calls == 1:
         return euler(velocity, x, 1, w)
-    times = torch.linspace(0, 1, calls // 2 + 1, device=x.device)
-    for t, h in zip(times, times.diff()):
-        slope = velocity(x, t, w)
-        x = x + h / 2 * (slope + velocity(x + h * slope, t + h, w))
-    return x
+    return HeunSimulator(GivenVelocity(velocity, w)).simulate(x, torch.linspace(0, 1, calls // 2 + 1, device=x.device))
 
 
 def midpoint_bent(velocity, x, calls, w=2.0):
@@ -981,7 +974,7 @@ def show_my_score():
     print(f"few-step challenge · {challenge_images} images · budget {budget.name} · score {few_step_score(entry, challenge_floor):.2f}")
 
 
-drawn(show_my_score, "4.3")
+drawn(show_my_score, "4.3 and 4.4")
 
 # %% [markdown]
 r"""
