@@ -52,7 +52,7 @@ Each part says where you are on the course's map:
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right and what is not. The set-up has imported
+at once what is right and what is not. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The set-up has imported
 `torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
 """
 
@@ -219,8 +219,8 @@ share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$. $x_t$ is Gaussian, a
 > ### Exercise 1.2 · Noise
 > **2 points** · difficulty ●○○○○ · 5 minutes
 >
-> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`, on any device. `x0` may hold integers (spins $\pm 1$, one-hot letters).
-> Use the noise that you are given, keep its dtype, and do not modify the inputs.
+> Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters).
+> Use the noise that you are given, and keep its dtype.
 
 <details><summary>A nudge</summary>
 
@@ -310,8 +310,7 @@ A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute 
 > - for any setting: probabilities may differ from site to site, and some may be exactly 0; the prior may be uneven; there may be two letters or many;
 > - for every $t$ from `T_MIN` to 1, any number of sites and $x$ up to $100$, even where every density underflows: no NaN, no infinity;
 > - at least in the precision of `x`: convert nothing to `float32`;
-> - where a class has the probability $10^{-20}$: do not clamp, because later cells differentiate the logarithm of your result;
-> - on any device, without modifying the inputs.
+> - where a class has the probability $10^{-20}$: do not clamp, because later cells differentiate the logarithm of your result.
 
 <details><summary>A nudge</summary>
 
@@ -506,11 +505,11 @@ For real data the posterior is unknown. You train a **classifier on noisy data**
 > **3 points** · difficulty ●●○○○ · 15 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the cross-entropy between the classifier's logits and the classes, **averaged over the batch**.
-> - `self.data.sample(batch_size)` returns the data, `x0` and `y`. Do not modify them.
+> - `self.data.sample(batch_size)` returns the data, `x0` and `y`.
 > - Each sample has its own time, uniform between `self.t_min` and 1, and its own standard normal noise. All these numbers are independent, and new in every call.
 > - Add the noise with `self.add_noise(x0, t, noise)`, the attribute and not the function of that name: the grader replaces it. `t` has the shape `(b, 1, 1)`.
 > - `self.model(x, t)` returns logits, shape `(b, classes)`.
-> - New tensors are on the device of `x0` and in its dtype. Leave the model's mode, its gradients and the global seed as they are.
+> - New tensors are on the device of `x0` and in its dtype.
 
 <details><summary>A nudge</summary>
 
@@ -625,7 +624,7 @@ r"""
 >
 > Complete `guided_step(x, t, h, score, class_score, w, noise)`: one step from `t` to `t - h`, with `h > 0`. `score` is $s(x)$ and `class_score` is
 > $s(x\mid y)$, both already computed, in the shape of `x`. `t` and `h` have the shape `(b, 1, 1)` and may differ between samples. `beta(t)` is given; evaluate it at the time
-> where the step starts. Use the noise that you are given, and do not modify the inputs. It works on any device.
+> where the step starts. Use the noise that you are given.
 
 <details><summary>A nudge</summary>
 

@@ -51,7 +51,7 @@ This lab covers every stage of the course's map but guidance.
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right; run it as often as you like. The set-up has imported `torch`, `nn`, `Tensor`, and the constants `CENTRES`, `SIGMA_D` and `IMAGES`.
+at once what is right; run it as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The set-up has imported `torch`, `nn`, `Tensor`, and the constants `CENTRES`, `SIGMA_D` and `IMAGES`.
 """
 
 # %% [markdown]
@@ -149,7 +149,7 @@ r"""
 > - Return the score itself, not $\sigma$ times the score.
 > - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and where both orders are equally likely, such as the diagonal. **Work
 >   with logarithms.** The copies in `IMAGES` $= (-5, \dots, 5)$ are enough; three are not.
-> - It works in `float32` and `float64`, computes in the dtype of `x` and returns it, runs on any device and inside `torch.no_grad()`, and does not modify its inputs.
+> - It works in `float32` and `float64`, returns the dtype of `x`, and runs inside `torch.no_grad()`.
 > - You may call a helper of your own again in 2.3 and 2.6.
 
 <details><summary>A nudge</summary>
@@ -217,8 +217,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
 >
-> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. The noisy state lies in the cell $[0, 1)$. Use the `noise` that you are given, and do not
-> modify the inputs. Both methods work on any device. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
+> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. The noisy state lies in the cell $[0, 1)$. Use the `noise` that you are given. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
 
 <details><summary>A nudge</summary>
 
@@ -276,11 +275,10 @@ the mean over samples *and* atoms.
 > **3 points** · difficulty ●●●○○ · 30 minutes
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the loss above for one batch, **averaged over batch and atoms**, as a tensor of shape `()`. Gradients flow from it to the model.
-> - The data are `x0, _ = self.data.sample(batch_size)`. Do not modify them.
+> - The data are `x0, _ = self.data.sample(batch_size)`.
 > - Each sample has its own time, uniform on $[0, 1]$, shape `(b, 1)`, and standard normal noise in the shape of `x0`. All these numbers are independent, and new in every call.
 > - `self.schedule.add_noise(x0, t, noise)` makes the noisy states, and `self.schedule.sigma(t)` is their width. The schedule may be any schedule, not only yours.
 > - Count all copies in `IMAGES`. There is no $\sigma_d$ here: $x_0$ is known.
-> - It works on any device, and leaves the model's mode and stored gradients as they are.
 
 <details><summary>A nudge</summary>
 
@@ -395,7 +393,7 @@ In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,
 > **3 points** (predictor 2, corrector 1) · difficulty ●●●○○ · 15 minutes
 >
 > Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step`, the size $\tau$, have the shape `(b, 1)`, and `sigma` is larger
-> than `sigma_next`. Both return states in $[0, 1)$, use the noise that they are given, and do not modify their inputs.
+> than `sigma_next`. Both return states in $[0, 1)$ and use the noise that they are given.
 
 <details><summary>A nudge</summary>
 
@@ -515,7 +513,7 @@ Note that $\nabla \|s\|^2$ is *twice* the transposed Jacobian times $s$.
 > - `score(x, t)` is the score itself, not multiplied by $\sigma$; the score of each sample depends only on its own `x` and `t`. `sigma(t)` is any schedule.
 > - All derivatives come from automatic differentiation. `x` may have any number of coordinates.
 > - The result is used in *training*: gradients must flow from it to the parameters behind `score`, so use `create_graph=True`.
-> - Do not modify `x` and `t`, and leave their `requires_grad` as it was.
+> - Leave the `requires_grad` of `x` and `t` as it was.
 
 <details><summary>A nudge</summary>
 
@@ -579,7 +577,7 @@ So $y$, made with the score alone, gives a *target* for the score at $x$. In tra
 > **1 point** · difficulty ●●○○○ · 8 minutes
 >
 > Complete `consistency_target(x, y, sigma_start, sigma_end)`. For each sample it returns $\sigma_{\text{start}}$ times the gradient of $\log K$ above with respect to $x$, on the ring, with all copies in `IMAGES`. (Times
-> $\sigma_{\text{start}}$, because the network returns that at $x$.) Both sigmas have the shape `(b, 1)`. It works on any device and inside `torch.no_grad()`, where the experiments call it; do not modify the inputs.
+> $\sigma_{\text{start}}$, because the network returns that at $x$.) Both sigmas have the shape `(b, 1)`. It works inside `torch.no_grad()`, where the experiments call it.
 
 <details><summary>A nudge</summary>
 

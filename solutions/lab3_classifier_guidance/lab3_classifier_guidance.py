@@ -18,7 +18,7 @@ noisy digits, changes each of these steps. This is **classifier guidance**.
 **The map:** data → noise (part 1) → score (2) → guidance (3 to 5) → sampler (5 to 7). Parts 8 and 9 measure what guidance does, and what it does *not* sample.
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like.
+reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -319,8 +319,8 @@ So add noise to the pictures, and tell the network how much.
 > | `self.schedule.steps` | $T$ |
 >
 > - Each sample has its own step, an integer, drawn independently and uniformly from $0, \ldots, T-1$; `t` has the shape `(b,)`.
-> - The noise is standard normal, in the shape of `x0`. Draw it once. Do not change `x0` or `y`: they may be the dataset's own memory.
-> - Return a scalar tensor through which gradients flow. Create new tensors on the device of `x0`.
+> - The noise is standard normal, in the shape of `x0`. Draw it once.
+> - Return a scalar tensor through which gradients flow.
 >
 > The check brings its own `add_noise`, so a mistake in 3.1 costs nothing here.
 
@@ -572,7 +572,7 @@ $\mathbb E[\sqrt{\beta_t}\,\varepsilon_t \mid x_t] = \frac{\beta_t}{1-\bar\alpha
 >
 > (b) `ddpm_step(x, t, noise_estimate, noise, schedule)` returns the sample after one step; `noise` is the given $z$. Each sample of a batch may be at another `t`, and samples at `t == 0` get no noise.
 >
-> Both work for any shape `(b, …)` and do not change their inputs.
+> Both work for any shape `(b, …)`.
 
 <details><summary>Hint: where to start</summary>
 
@@ -842,7 +842,7 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
 >
-> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`. Do not change the inputs.
+> Write `guided_sampler` with the same arguments and without the four faults. First list the four faults on paper: which line, and why? Each step, from $t = T - 1$ down to 0, calls `model`, `classifier_gradient` and `ddpm_step` once, with the same `x` and `t`.
 
 <details><summary>Hint: where to start</summary>
 

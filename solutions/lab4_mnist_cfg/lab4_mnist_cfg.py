@@ -19,7 +19,7 @@ In this lab you train one network that turns noise into handwritten digits, and 
 | a Gaussian path and its velocity (part 1) | a network that learns the velocity (parts 2, 5, 6) | Euler's and Heun's steps (part 4) | the guided velocity (part 3), its effect (part 7), its measurement (part 8) |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. The folded cells prepare the lab and draw.
+reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The folded cells prepare the lab and draw.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -137,7 +137,7 @@ $\nabla_x \log p_t(x \mid z)$ points where this density grows fastest, and its l
 > Complete both methods. They must be correct
 > - for **every** schedule: use `self.alpha(t)`, `self.beta(t)`, `self.alpha.dt(t)` and `self.beta.dt(t)`, not `t` and `1 - t`;
 > - for every $t$ from $0$ to $1 - 10^{-4}$, both included;
-> - for any $x$, on any device, in any shape, in `float32` and `float64`. They must not change their inputs.
+> - for any $x$, in any shape, for `float32` and `float64`; `float32`'s precision is enough.
 
 <details><summary>Hint: where to start</summary>
 
@@ -245,7 +245,6 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > - Each sample has its own time, drawn independently and uniformly from $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
 > - Draw `x` once. Use the same `x` for the network and for the target.
 > - Return the squared error **averaged over batch and pixels**, as a tensor without axes through which gradients flow.
-> - Create new tensors on the device of `z`.
 >
 > The check brings its own path, so a mistake in 4.1 costs nothing here.
 
@@ -382,8 +381,7 @@ classifier is needed: the difference of the two velocities is $b_t$ times its gr
 >
 > On paper: which combination of $u_t(x \mid y)$ and $u_t(x \mid \varnothing)$ is the velocity of the score $s_w$? The numbers
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns this velocity for a batch. `y` may
-> contain the null label; such a sample must not be guided. (Do you have to do anything for that?) Do not change `x`, `t` or `y`. Create new tensors
-> on their device.
+> contain the null label; such a sample must not be guided. (Do you have to do anything for that?)
 >
 > Evaluate `self.net(x, t, y)` twice, or once on a doubled batch. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
 
@@ -467,7 +465,7 @@ from the original point with the mean of the two velocities.
 >
 > Complete `step(self, x, t, h, **kwargs)` of both classes. It returns the state at `t + h`, for `x` of any shape. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`. Pass
 > the keyword arguments on, because they hold the labels. `h` may differ from sample to sample and from step to step, and may be negative.
-> Return a new tensor on the device of `x`, and do not change `x`, `t` or `h`: the caller still needs them.
+> Return a new tensor: the caller still needs `x`.
 
 <details><summary>Hint: where to start</summary>
 
