@@ -118,7 +118,7 @@ r"""
 > (a) Complete `sample_ensemble(setting, label, n, generator)`. It returns `n` independent words of the class `label` as **integers** of shape
 > `(n, sites)`, with letters numbered from 0. All random numbers come from `generator`, so it determines the words.
 >
-> (b) In the class *majority down*, every site is down with probability `ratio`, independently. A colleague wrote:
+> (b) In the class *majority down*, every site is down (0) with probability `ratio`, independently. A colleague wrote:
 >
 > ```python
 > def majority_down(n, sites, ratio, generator):
@@ -324,8 +324,8 @@ log densities of the classes `(b, classes)`; the posterior.
 <details><summary>"My shapes do not fit", "I run out of memory"</summary>
 
 `x[:, :, None, :]` makes room for the letters, and `setting.probs.log()[None]` for the batch. `alpha(t)` has three axes; where you need four, write
-`alpha(t)[..., None]`. If memory runs out, an axis was broadcast against the wrong one: print the shapes. The largest tensor that you
-need is `(b, components, sites, letters)`.
+`alpha(t)[..., None]`. If memory runs out, an axis was broadcast against the wrong one: print the shapes. The largest tensors
+are `(b, components, sites, letters)` and `(b, sites, letters, d)`.
 </details>
 """
 
@@ -358,7 +358,7 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 
 # %% [markdown]
 r"""
-Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window. At larger $t$, $x$ carries no information about the
+Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window. At larger $t$, $x$ carries hardly any information about the
 class; at smaller $t$ the class is settled. **Guidance can act only in the window** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
@@ -403,7 +403,7 @@ You have the logarithms of everything from 1.3. Each of the two weights is a `so
 
 From 1.3 you need the log of probability times Gaussian, *before* its `logsumexp`, and the log densities of the
 components. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over
-components with `torch.einsum("bc,bcld->bld", shares, …)`.
+components with these shares.
 </details>
 """
 
@@ -584,7 +584,7 @@ drawn(learn, "1.1 to 1.5")
 # %% [markdown]
 r"""
 Compare the last two panels. The accuracy is almost the best possible. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: part 4 printed gradients of about $10^{-12}$ at $t = 0.05$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at late times: there almost nothing is left to learn.
+asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: part 4 printed gradients of about $10^{-12}$ at $t = 0.05$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -604,7 +604,7 @@ $$s_w(x) = s(x) + w\,\big(s(x \mid y) - s(x)\big) .$$
 <details><summary>Derivation: the reverse step</summary>
 
 Forward, one short step is $x_t = (1 - \tfrac12\beta h)\, u + \sqrt{\beta h}\ \varepsilon$, where $u$ is the state at $t - h$. By Bayes' rule
-$p(u \mid x_t) \propto p(x_t \mid u)\, p_{t-h}(u)$. Take logarithms. Since $u$ is near $x_t$, the second factor is nearly $\log p(x_t) + s(x_t)\cdot(u - x_t)$, so
+$p(u \mid x_t) \propto p(x_t \mid u)\, p_{t-h}(u)$. Take logarithms. Since $u$ is near $x_t$, the second term is nearly $\log p(x_t) + s(x_t)\cdot(u - x_t)$, so
 
 $$\log p(u \mid x_t) = -\frac{\big(u - (1 + \tfrac12\beta h)\, x_t\big)^2}{2 \beta h} + s(x_t)\cdot u + \text{const},$$
 
@@ -685,7 +685,7 @@ The distances fall towards the column *by chance* as the steps become smaller. W
 
 ## Then beyond
 
-What does $w = 3$ sample? At every $t$, $s_w = s + w\,\nabla_x \log p_t(y \mid x)$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$, normalised. At $t = 0$ this **tilted distribution** is exact and cheap to compute. All sites
+What does $w = 3$ sample? At every $t$, $s_w = s + w\,\nabla_x \log p_t(y \mid x)$ *is* the score of $p_t(x)\,p_t(y\mid x)^w$, normalised. At $t = 0$ this **tilted distribution** is cheap to compute exactly. All sites
 have the same probabilities, so $p(y \mid x_0)$ depends on the number $k$ of up spins alone, and $P_w(k) \propto P(k)\,p(y\mid k)^w$, where $P(k)$ is the distribution of $k$ in the whole world. The table follows one number, the probability that *no* spin is up. **Predict, then run.**
 """
 
@@ -710,7 +710,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with a few spins up are too rare. Is that the step? No: the step makes *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w \le 1$ you see the step's error. The band is two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with a few spins up are too rare. Is the size of the steps to blame? No: it makes *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -792,12 +792,12 @@ r"""
 
 In world 1 both classes are fair coins. So $p(y \mid x_t) = \tfrac12$ everywhere, the exact gradient is **zero**, and guidance must do nothing. An experiment whose correct result is "no effect" is a *negative control*.
 
-Train a classifier in world 1 on a **stored** data set: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
+One classifier trains in world 1 on a **stored** data set: 200 lattices of each class, drawn once. A second classifier sees fresh lattices in every step.
 **Predict, then run.**
 """
 
 # %%
-predict("lab1.memorising", choice="")
+predict("lab1.stored_set", choice="")
 
 # %% role="illustration" hidden="The negative control, in numbers"
 CONTROL_STEPS = budget.pick(full=4000, cpu=1000, ci=10)

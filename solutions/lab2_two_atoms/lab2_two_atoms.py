@@ -356,7 +356,7 @@ lab2.draw_training(history, or_precomputed(exact, lambda: 0.469, "The exact scor
 
 # %% [markdown]
 r"""
-The loss quickly comes close to the dashed line. (By chance the running mean may cross it.) **Do not trust the loss too much**: it tests the network only where noisy data *are*.
+The loss comes close to the dashed line. (By chance the running mean may cross it.) **Do not trust the loss too much**: it tests the network only where noisy data *are*.
 
 > **Remember:** $\nabla_x \log p_t(x) = \mathbb E\big[\nabla_x \log K(x - x_0; \sigma) \mid x\big]$.
 
@@ -387,7 +387,7 @@ $$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
 In a short time $\tau$ the drift $s$ changes the density by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $2\tau$ by $\tau\, \Delta p$. With $s = \nabla \log p$ we have $p\, s = \nabla p$, so the two changes cancel.
 </details>
 
-In this lab two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
+In parts 4 and 6 two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
 
 > ### Exercise 2.4 · Predictor and corrector
 > **3 points** (predictor 2, corrector 1) · difficulty ●●●○○ · 15 minutes
@@ -479,7 +479,7 @@ show_or_say(show_radii, "2.1, 2.2 and 2.4")
 
 # %% [markdown]
 r"""
-21 predictor steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by a quarter, so $g$ is not small, and the fresh noise is more than the right variance of $u$. **An exact score does not make an exact sampler.**
+21 predictor steps find the crystal every time, but the cloud is too wide: each step reduces $\sigma$ by 22%, so $g$ is not small, and the fresh noise is more than the right variance of $u$. **An exact score does not make an exact sampler.**
 
 > **Remember:** $x \leftarrow x + g^2 s + g\,\varepsilon$ with $g^2 = \sigma^2 - \sigma_{\text{next}}^2$.
 
@@ -522,8 +522,7 @@ derivative. For the outer gradient, build the number in the brackets and differe
 </details>
 <details><summary>The shape of the answer</summary>
 
-Copies of `x` and `t` that require gradients; $s$; for each coordinate the gradients of $s_i$ with respect to `(x, t)`; the divergence; the gradient of divergence plus squared norm
-with respect to `x`; the derivative of `sigma(t)**2`.
+Two levels of derivatives: first of every $s_i$ with respect to `(x, t)`, then of one number for each sample with respect to `x`. `sigma(t)**2` needs a derivative of its own.
 </details>
 <details><summary>"Trying to backward through the graph a second time"</summary>
 
@@ -604,7 +603,7 @@ def consistency_target(
 r"""
 ## How far should the walk go?
 
-**Predict, then run**, at a place and time where your network is wrong.
+At a place and time where your network is wrong: **predict, then run**.
 """
 
 # %%
@@ -636,7 +635,7 @@ returns*. Only a walk of several steps, which uses the score at *other* places a
 
 > data → noise → **score (you are here)** → sampler → guidance
 
-Train the same network from the same start with the same number of steps, and change only the extra term:
+Train the same network from the same start with the same number of steps, and change only the extra term (the *regulariser*):
 
 | experiment | extra term, at states drawn uniformly | weight |
 |---|---|---|
@@ -704,7 +703,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-The plain network guessed the directions well. With the Fokker-Planck term most of the square is yellow: the equation is obeyed there, as it is by $s = 0$, and the score is gone.
+The plain network guessed the directions well.
 
 **Predict, then run.**
 """
@@ -720,10 +719,10 @@ plt.show()
 
 # %% [markdown]
 r"""
-With plain score matching and with consistency only 2 to 4% of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+With plain score matching and with consistency only 1.5 to 3.5% of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
 so weak that about three states in ten never come back.
 
-The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends 14% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
+The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends about 15% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
@@ -749,7 +748,7 @@ Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact ar
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. Choose any of the five experiments, and set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. The oracle is ranked apart.
+*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. Choose a name from `TRAINED`, and set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. An oracle does not count.
 """
 
 # %% role="illustration"
@@ -835,7 +834,7 @@ r"""
 ---
 # Beyond (not graded)
 
-- **Is the Fokker-Planck term bad, or badly used?** Try `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`. What does the residual do while the error grows?
+- **Is the Fokker-Planck term bad, or badly used?** Try `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`. Measure residual and error: which one grows?
 - **More steps, longer walks**: with `LAB_BUDGET=full`, or `run("consistency", answers, ["options.steps=20"], runs=None)`.
 - **Drop the symmetry**: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`. Which score does it learn, and which loss can it reach?
 

@@ -202,7 +202,7 @@ drawn(draw_noising, "3.1")
 
 # %% [markdown]
 r"""
-At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except at the very first steps. `total` is seven to ten times larger over most of the range. Take `step` for `total` in the noise estimate, and guidance is seven to ten times too weak, with no error to warn you.
+At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except near $t = 0$. `total` is seven to ten times larger over most of the range. Mistake `step` for `total`, and part 5's guidance is seven to ten times too weak, with no error to warn you.
 
 > **Remember:** $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$. Parts 2, 3 and 6 start from it.
 
@@ -355,7 +355,7 @@ class NoisyClassifierTrainer(Trainer):
 # %% [markdown]
 r"""
 Your loss trains `NoisyDigitClassifier`. `NoiseUNet` estimates the noise; its loss is given below.
-A laptop trains both for a minute or two only. Then the notebook loads **checkpoints**, trained on MNIST for longer.
+A laptop trains both for only a minute or two. Then the notebook loads **checkpoints**, trained on MNIST for longer.
 
 **Predict, then run.**
 """
@@ -396,7 +396,7 @@ drawn(train_a_moment, "3.1 and 3.3")
 
 # %% [markdown]
 r"""
-The loss cannot go to zero. At $t = 900$ the best prediction is ten per cent for each class, with a loss of $\log 10$.
+No training brings the loss to zero. At $t = 900$ the best prediction is ten per cent for each class, with a loss of $\log 10$.
 
 How accurate is the checkpoint's classifier on test images, at each noise level?
 """
@@ -500,7 +500,7 @@ Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`; `backwa
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-Inside: a leaf; `log_softmax` of the logits over the classes; one entry of each row; the **sum** over the batch, so that each sample gets its own gradient; `torch.autograd.grad(that, leaf)`, which returns a tuple.
+`log_softmax` survives tiny probabilities. Which single number, differentiated once, gives each sample its own gradient? `torch.autograd.grad` returns a tuple.
 </details>
 """
 
@@ -558,7 +558,7 @@ Near the data the gradient towards 3 is almost zero, because the classifier is a
 *Map: data → noise → score → **guidance → sampler***
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Our network estimates noise, so translate the guided score into noise.
-Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less at first).
+Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less near $t = 0$).
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
@@ -644,11 +644,11 @@ drawn(draw_arrows, "3.1 to 3.5")
 
 # %% [markdown]
 r"""
-The model alone would move the point towards the blue cloud and the middle. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud. **Predict, then run.**
+The model alone would move the point towards the blue cloud and the middle. Next, the sum on the whole plane. The cross marks the centre of the lower right cloud, and long arrows are shortened. **Predict, then run.**
 """
 
 # %%
-predict("lab3.beyond_the_cloud", choice="")
+predict("lab3.inside_the_cloud", choice="")
 
 # %% role="illustration" hidden="Draw the guided scores"
 def draw_guided_scores():
@@ -707,7 +707,7 @@ In Python, `alpha_bars[-1]` is the *last* element: the noisiest step, and no err
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-`torch.where(t_prev >= 0, alpha_bars[t_prev], 1.0)`, or a list with a 1 at its end. Then the two formulas, one line each.
+A list of $\bar\alpha$ with a 1 at its end. Then the two formulas, one line each.
 </details>
 """
 
@@ -846,7 +846,7 @@ Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower r
 
 <details><summary>Hint: where to start</summary>
 
-Should `x` move along the gradient or against it? (The wrong sign for $x$ is the right one for the noise.) Which sigma belongs to guidance in the noise estimate? Which input of `ddpm_step` lacks the guidance? How much of pure noise lies outside $[-1, 1]$?
+Compare the lines with 3.5, one by one. And what made the box?
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -883,7 +883,7 @@ drawn(draw_repaired, "3.1, 3.4, 3.5 and 3.7")
 
 # %% [markdown]
 r"""
-At $w = 1$ the samples fill the lower right cloud: half of them on each side of its centre. At $w = 8$ they move outwards, away from the other clouds: the curves show 37 % on the inner side at $w = 3$, 29 % at $w = 8$.
+At $w = 1$ the samples fill the lower right cloud: half of them on each side of its centre. Beyond 1 they move outwards, away from the other clouds: the curves show 37 % on the inner side at $w = 3$, 29 % at $w = 8$.
 
 > **Remember:** guide the noise estimate; leave the rest of the step alone.
 
@@ -896,7 +896,7 @@ Now use these functions, both checkpoints, and DDIM. Each column has its own noi
 """
 
 # %%
-predict("lab3.no_guidance", choice="")
+predict("lab3.columns_right", choice="")
 
 # %% role="definitions"
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -955,7 +955,7 @@ animation
 
 # %% [markdown]
 r"""
-At first every estimate is nearly the same blur, the mean of all digits. Near $t = 700$ the columns begin to part; most show their digit only near 500.
+At first every estimate is nearly the same blur, the mean of all digits. Near $t = 750$ the columns begin to part; most show their digit near 600.
 
 ## The cost
 
@@ -1000,8 +1000,8 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers compare samples with MNIST's test digits. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit one Gaussian to the features of the samples and one to MNIST's, and compare the two.
-The dashed line is the same for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
+Four numbers judge the samples. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit one Gaussian to the features of the samples and one to those of MNIST's test digits, and compare the two.
+A dashed line shows it for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
 First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table: the numbers depend on how many digits there are. **Predict, then run.**
@@ -1079,7 +1079,7 @@ $\beta_t/\bar\alpha_{t-1}$, which is $h$ up to terms of order $h^2$. So $U(\tau 
 > ### Exercise 3.8 · Three variances
 > **3 points** (1 for each variance) · difficulty ●●●●○ · 55 minutes, mostly on paper
 >
-> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log\tau$.)
+> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log(s+\tau)$.)
 
 <details><summary>Hint for the ode</summary>
 
@@ -1149,7 +1149,7 @@ r"""
 At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
 claim says, and how much depends on the sampler.* DDPM's fresh noise lets the width adapt to each step's density, so it ends nearer to the claim.
 
-Is only the width wrong? Take two clouds on a line, at $+1$ and $-1$, both $0.5$ wide, and ask for the right one. **Predict, then run.**
+Take two clouds on a line, at $+1$ and $-1$, both with standard deviation $0.5$, and ask for the right one. **Predict, then run.**
 """
 
 # %%
@@ -1359,7 +1359,7 @@ r"""
 # What you can do now
 
 - tell three sigmas apart, and translate between score and noise;
-- steer a model that you did not train with anything that has a gradient;
+- steer, with anything that has a gradient, a model that you did not train;
 - say in numbers what guidance costs and gains, and what it does not sample.
 
 **Further reading:** Dhariwal and Nichol, *Diffusion Models Beat GANs* (2021): classifier guidance · Ho and others, *DDPM* (2020) · Song and others, *DDIM* (2021) ·

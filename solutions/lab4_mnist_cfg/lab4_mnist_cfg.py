@@ -129,7 +129,7 @@ $\varepsilon$ from $x$, $z$ and $t$. Substitute this $\varepsilon$, and the velo
 
 Part 3 needs a gradient, too. Given $z$, the noisy image has the density
 $p_t(x \mid z) = \mathcal N(x;\ \alpha_t z,\ \beta_t^2 I)$. The **conditional score**
-$\nabla_x \log p_t(x \mid z)$ points where this density grows fastest, and its length says how fast.
+$\nabla_x \log p_t(x \mid z)$ points where this density grows fastest; its length is the relative slope.
 
 > ### Exercise 4.1 · Velocity and score of a Gaussian path
 > **3 points** (2 for the velocity, 1 for the score) · difficulty ●●○○○ · 20 minutes
@@ -181,7 +181,7 @@ The next figure shows *your* field for an "image" of two pixels, the star. **Pre
 """
 
 # %%
-predict("lab4.longer_arrows", choice="")
+predict("lab4.arrows_late", choice="")
 
 # %% role="illustration"
 drawn(lambda: figures.draw_field(GaussianConditionalPath), "4.1")
@@ -189,7 +189,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At a *fixed* point $x$ of the straight path the arrow is $(z-x)/(1-t)$. (A sample comes nearer at the same rate, so its own velocity is constant.)
+At a *fixed* point $x$ of the straight path the arrow is $(z-x)/(1-t)$. (Along a sample's path $z - x$ shrinks like $1 - t$, so its velocity is constant.)
 
 > **Remember:** $x_t = \alpha_t z + \beta_t\varepsilon$ moves with the velocity $\dot\alpha_t z + \dot\beta_t\varepsilon$. This is the
 > target of the training loss in part 2.
@@ -288,7 +288,7 @@ class CFGTrainer(Trainer):
 r"""
 ## First a problem with a known answer
 
-Test a new loss on a small problem first. Three blobs in the plane, $\mathcal N(m_y, s^2 I)$ with $s = 0.3$, train in seconds, and
+Test a new loss on a small problem first. Three blobs in the plane, $\mathcal N(m_y, s^2 I)$ with $s = 0.3$, are learned in seconds, and
 their smallest possible loss is known: the mean variance of $u_t(x\mid z)$ given $x$. With all labels it is $\frac{\pi}{2}\, s = 0.471$ for each coordinate; without any label it is 1.755, computed
 numerically. With $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$, the dashed line of the next figure.
 
@@ -333,8 +333,8 @@ Where does your curve end?
 | the curve ends … | your code |
 |---|---|
 | within three hundredths of the line | is right |
-| far above it, perhaps outside the picture | draws something twice, scales something, or drops labels too often |
-| below that | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
+| above that, perhaps outside the picture | draws something twice, scales something, or drops labels too often |
+| well below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
 
 > **Remember:** the best prediction in mean square is the conditional mean, so least squares on $u_t(x\mid z)$ learns $u_t(x)$. Part 3 combines the two velocities
 > that your network learned.
@@ -501,13 +501,13 @@ class HeunSimulator(Simulator):
 # %% [markdown]
 r"""
 Now combine everything on the three blobs: *your* loss trained the network, *your* velocity guides, and *your* Euler step moves the samples.
-All three start from the same noise.
+All panels start from the same noise.
 
 **Predict, then run.** The blobs were drawn around the crosses.
 """
 
 # %%
-predict("lab4.outside_the_crosses", choice="")
+predict("lab4.guided_blobs", choice="")
 
 # %% role="illustration"
 def toy_samples(w: float) -> Tensor:
@@ -557,7 +557,7 @@ Three choices differ from many tutorials:
   uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. Waves of many frequencies tell them apart.
 
-The next figure compares both networks (part 8 defines the distance).
+The next figure compares pixels with patches (part 8 defines the distance).
 """
 
 # %% role="illustration" hidden="Draw pixels against patches"
@@ -578,7 +578,7 @@ Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, the
 
 # %% [markdown] answer="lab4.unet_essay"
 r"""
-**Model answer.** *A residual layer* takes a feature map, for example `(5, 64, 8, 8)`, the time features `(5, 40)` and the label
+**Model answer.** *A residual layer* takes a feature map, here `(5, 32, 16, 16)`, the time features `(5, 40)` and the label
 embedding `(5, 40)`, and returns a map of the same shape as the first. Time and label become one number for each channel, which is added
 between two convolutions, and the result is added to the input. Without this addition of the input, the gradient would have to pass through every
 convolution, and deep networks train badly. Without the added embeddings the network could not know the time or the class, and
@@ -718,7 +718,7 @@ plt.show()
 r"""
 - The column $\varnothing$ never changes: there both velocities are equal, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
-- From 1 to 5 the digits become cleaner and rounder.
+- From 1 to 5 the digits become cleaner and bolder.
 - At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels go beyond ±10 (drawn as ±1). Smaller steps do not
   help: set `euler_steps = 150`, and details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
 
@@ -737,7 +737,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 1$ the sevens differ in slant, bar and stroke, and a few are malformed. At $w = 8$ nearly every one is a bold seven of the same kind.
+At $w = 1$ the sevens differ in slant, bar and stroke, and a few are malformed. At $w = 8$ nearly all are bold and plain; only slants still vary.
 
 Move the scale and the time of one digit. Then a film shows the way from noise to digits (its column "null" is $\varnothing$).
 """
@@ -829,7 +829,7 @@ figures.print_accuracy(accuracy, n)
 
 # %% [markdown]
 r"""
-From $w = 3$ to 10 accuracy tells nothing: nearly every image is right. And a program that draws one
+From $w = 3$ to 10 accuracy says nothing: nearly every image is right. And a program that draws one
 perfect picture of each digit would reach 100 %. So we need numbers that compare the *distribution* of samples with that of real digits.
 
 - **Fréchet distance** (FD): map the samples, and MNIST's 10,000 test digits, to the reference classifier's 64 features, fit Gaussians with means $m, m'$ and covariances $C, C'$, and compute their squared distance
@@ -837,7 +837,7 @@ perfect picture of each digit would reach 100 %. So we need numbers that compare
 - **Precision**: the share of samples that lie among the real digits. **Recall**: the share of real digits that lie among the samples. Give every image of a set a ball, in the space of
   features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-The next figure was computed in advance with the checkpoint and 10 Euler steps. Bands are standard errors over seeds.
+The next figure was computed in advance with the checkpoint and 10 Euler steps. Bands are standard errors over seeds; dots lead to $w = 100$, with nothing measured between.
 
 **Predict, then run.**
 """
@@ -858,7 +858,7 @@ distance compares whole sets.
 
 ## Labs 3 and 4 side by side
 
-Both labs draw the same digits. These are stored results, each at its best guided scale. Compare each distance with that of as many real digits.
+Both labs draw the same digits. These are stored results, each at its best $w > 1$. Compare each distance with that of as many real digits.
 """
 
 # %% role="illustration" hidden="Print the comparison"

@@ -98,10 +98,13 @@ def draw_line(results: Results, times: Iterable[float] = LINE_TIMES) -> plt.Figu
     fig, axes = plt.subplots(2, 3, figsize=(10.5, 5.2), sharex=True)
     for i, (t, ax) in enumerate(zip(times, axes.flat)):
         for name, result in results.items():
-            label, color, style, _ = STYLES[name]
+            label, color, style, marker = STYLES[name]
             u = np.linspace(0, 1, result["line"].shape[1])
             above = 3 if style == "--" else 2  # the exact curve
-            ax.plot(u, result["line"][i], color=color, linestyle=style, linewidth=1.5, label=label, zorder=above)
+            look = dict(
+                color=color, linestyle=style, linewidth=1.5, marker=marker, markersize=3, markevery=len(u) // 10
+            )
+            ax.plot(u, result["line"][i], label=label, zorder=above, **look)
         ax.set_title(f"t = {t:g}")
         for centre in CENTRES:
             ax.axvline(centre, color=plotting.GREY, linewidth=0.7, linestyle=":")

@@ -258,7 +258,7 @@ def draw_three_arrows(class_posterior: Function, both_scores: Callable[..., tupl
     corner = float(alpha(t[0, 0, 0]))
     ax.plot(*points[..., 0].T, "o", color="#222222", markersize=6, zorder=4)
     ax.plot([-corner, corner], [-corner, corner], "X", color="#222222", markersize=9, label="data of class 0 and 1")
-    ax.plot([-corner, corner], [corner, -corner], "x", color="#222222", markersize=8, label="data of class 1 only")
+    ax.plot([-corner, corner], [corner, -corner], "x", color="#222222", markersize=8, label="data mostly of class 1")
     ax.set(
         xlabel="first spin",
         ylabel="second spin",

@@ -27,8 +27,10 @@ def draw_opening() -> plt.Figure:
     Returns:
         The figure.
     """
-    names = [f"w = {w}" for w in (0, 1, 2, 4, 8)]
-    return plotting.show_table(list(stored_images("lab3_results", "by_scale")), names, [f"“{k}”" for k in range(10)])
+    names = [f"w = {w}" for w in (2, 4, 8)]
+    return plotting.show_table(
+        list(stored_images("lab3_results", "by_scale")[2:]), names, [f"“{k}”" for k in range(10)]
+    )
 
 
 def plane_axes(count: int, size: float = 3.0) -> tuple[plt.Figure, np.ndarray]:

@@ -67,7 +67,7 @@ def draw_field(path_class: type) -> plt.Figure:
     side = torch.linspace(-2, 2, 11)
     x = torch.cartesian_prod(side, side)
     fig, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, sharey=True)
-    for ax, t in zip(axes, (0.0, 0.4, 0.8)):
+    for ax, t in zip(axes, (0.0, 0.4, 0.7)):
         u = path.conditional_vector_field(x, z.expand_as(x), torch.full((len(x), 1), t))
         ax.quiver(*x.T, *u.T, color=plotting.BLUE, angles="xy", scale=60, width=0.005)
         ax.scatter(*z.T, marker="*", s=160, color=plotting.ORANGE, edgecolor="black", zorder=3)
@@ -113,6 +113,7 @@ def draw_digits_loss(history: Sequence[float]) -> plt.Figure:
     ax.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     ax.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    ax.legend()
     describe("The loss on digits against the training step, with its running mean, on two logarithmic axes.")
     return plt.gcf()
 
@@ -138,7 +139,7 @@ def draw_patches() -> plt.Figure:
     axes[0].yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axes[0].axhline(real_floors()[settings["images"]], color=plotting.GREY, linestyle=":", linewidth=1.4)
     above = dict(xytext=(0, 3), textcoords="offset points", ha="left", va="bottom")
-    axes[0].annotate("real images", (0, real_floors()[settings["images"]]), color=plotting.GREY, fontsize=9, **above)
+    axes[0].annotate("real images", (10, real_floors()[settings["images"]]), color=plotting.GREY, fontsize=9, **above)
     axes[1].set(title=f"Conditional accuracy, w = {settings['w']:g}", ylim=(0, 1.03))
     for ax in axes:
         ax.set(xlabel="seconds of training on a CPU", xlim=(0, None))
