@@ -22,17 +22,16 @@ from utils.atoms import CENTRES
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import on_ring
-from utils.checks.lab2.analytic_score import RUNS, Inputs, require_score
+from utils.checks.lab2.analytic_score import KNOWN, LAST_REUSED, RUNS, Inputs, require_known, require_score
+from utils.checks.lab2.reused_inputs import require_nothing_kept
 
 ORDINARY = ("large", "middle", "mixed", "again", "marked", "one", "single")
 EXTREME = ("widest", "small", "tiny", "narrow", "single_tiny")
 assert set(RUNS) == {*ORDINARY, *EXTREME}
 
-TOLERANCES = {torch.float64: 1e-8, torch.float32: 1e-3}
-FEWER_COPIES = 1e-6  # at much noise: seven periodic copies are enough
-TINY_TOLERANCE = 2e-2  # of the largest pull, half a ring over the variance: float32 rounds exponents of thousands
-ROUNDED_EXPONENT = 4e-5  # float32's rounding of an exponent and of a pull of size 1, with room
-FLOAT32_DIGITS = 2e-3  # a float64 score that is right to this has lost digits, and is otherwise right
+ROUNDED_PLACE = 1e-6  # of the ring: as far as float32's rounding, of places, exponents and sums, can move a place
+NAMING = {torch.float64: 1e-6, torch.float32: 1e-3}  # of the largest score in units of its width
+NAMING_TINY = 2e-2  # where float32 rounds exponents of thousands
 ATOL = 1e-12
 EQUALLY_LIKELY = 1e-6  # so near to the diagonal, rounding decides which order is more probable
 
@@ -53,7 +52,55 @@ class Terms:
     @cached_property
     def exact(self) -> Tensor:
         """The score, (b, 2)."""
-        return self.score(self.variance)
+        return (self.shares_of_orders * self.pulls).sum(0)
+
+    @cached_property
+    def exponents(self) -> Tensor:
+        """The exponents of the Gaussians, (order, b, atom, copy)."""
+        return -(self.places**2) / (2 * self.variance[..., None])
+
+    @cached_property
+    def places(self) -> Tensor:
+        """The offsets from all copies of the centres, (order, b, atom, copy)."""
+        centres = torch.tensor(CENTRES, dtype=torch.float64)
+        return (self.x - torch.stack([centres, centres.flip(0)])[:, None])[..., None] + ALL_COPIES
+
+    @cached_property
+    def shares_of_copies(self) -> Tensor:
+        """The shares of the copies, (order, b, atom, copy)."""
+        return self.exponents.softmax(-1)
+
+    @cached_property
+    def shares_of_orders(self) -> Tensor:
+        """The shares of the orders, (order, b, 1)."""
+        return joint(self.exponents.logsumexp(-1)).softmax(0)
+
+    @cached_property
+    def pulls(self) -> Tensor:
+        """The pull on each atom in each order, (order, b, atom)."""
+        return -(self.shares_of_copies * self.places).sum(-1) / self.variance
+
+    def right_rows(self, score: Tensor) -> Tensor:
+        """Return which rows of a score are right to the precision of float32, (b,)."""
+        return ((score - self.exact).abs() <= ROUNDED_PLACE * self.steepness).all(1)
+
+    @property
+    def apart(self) -> Tensor:
+        """Which rows are so far from the diagonal that mistakes differ there, (b,)."""
+        return (self.x[:, 0] - self.x[:, 1]).abs() > EQUALLY_LIKELY
+
+    @cached_property
+    def steepness(self) -> Tensor:
+        """A bound of how fast the score changes as the two places change, (b, 2).
+
+        A share changes as fast as the pulls of its terms differ, so pulls that spread make the score steep. Shares that
+        do not add up to 1, because their exponents are rounded, change it in proportion to itself.
+        """
+        spread_of_copies = (self.shares_of_copies * self.places**2).sum(-1) / self.variance**2 - self.pulls**2
+        from_mean = (self.pulls - self.exact).abs()
+        exponent = (self.pulls**2).sum(-1, keepdim=True) * self.variance / 2
+        of_each_order = 1 / self.variance + spread_of_copies + from_mean * from_mean.sum(-1, keepdim=True)
+        return (self.shares_of_orders * (of_each_order + exponent * self.pulls.abs())).sum(0)
 
     def score(
         self, variance: Tensor, copies: Tensor = ALL_COPIES, weights: str = "joint", nearest_first: bool = False
@@ -217,12 +264,11 @@ MISTAKES = [
 
 def explanations(judge: Judge, actual: Tensor, terms: Terms, rtol: float) -> list[tuple[str, str]]:
     """Return code and message of each mistake that gives this score, in the order of the table."""
-    width = terms.variance.sqrt()
-    apart = (terms.x[:, 0] - terms.x[:, 1]).abs() > EQUALLY_LIKELY
+    width, apart = terms.variance.sqrt(), terms.apart
     return [
         (code, message)
         for code, message, wrong in evaluated(MISTAKES, terms)
-        if judge.close((actual * width)[apart], (wrong * width)[apart], max(rtol, 1e-7), ATOL)
+        if judge.close((actual * width)[apart], (wrong * width)[apart], rtol, ATOL)
     ]
 
 
@@ -233,55 +279,32 @@ def has_vanished(actual: Tensor, terms: Terms) -> bool:
     return bool(vanished.double().mean() > 1 / 3)  # a few may be 0 by symmetry
 
 
-def tolerance_of(run: str, dtype: torch.dtype) -> float:
-    """Return the tolerance of a run, relative to the largest score in units of its width."""
-    special = {"single_tiny": TINY_TOLERANCE, "widest": FEWER_COPIES, "mixed": FEWER_COPIES}
-    return special.get(run, TOLERANCES[dtype])
-
-
-def is_rounded(judge: Judge, actual: Tensor, expected: Tensor, width: Tensor) -> bool:
-    """Return whether scores in units of their width, (b, 2), differ by no more than float32's rounding explains.
-
-    Its exponents grow with 1 / width², and the pulls with 1 / width: at much noise nothing is lost.
-    """
-    rounding = ROUNDED_EXPONENT * (1 + width**-2) * (1 + 1 / width)
-    return judge.close(actual, expected, FLOAT32_DIGITS) and bool(((actual - expected).abs() <= rounding).all())
-
-
-def digits(actual: Tensor, expected: Tensor) -> tuple[float, float]:
-    """Return the two numbers that differ most."""
-    worst = (actual - expected).abs().flatten().argmax()
-    return float(actual.flatten()[worst]), float(expected.flatten()[worst])
+def naming_tolerance(run: str, dtype: torch.dtype) -> float:
+    """Return how near a score must be to what a mistake gives, relative to the largest score in units of its width."""
+    return NAMING_TINY if run == "single_tiny" else NAMING[dtype]
 
 
 def judge_scores(judge: Judge, runs: Sequence[str]) -> None:
     """Compare these runs. A mistake is named if it explains every wrong one of them."""
-    lost, explained, rounded = False, None, []
+    wrong, lost, explained = False, False, None
     for run in runs:
         actual = require_score(judge, run)
         inputs = Inputs.of(judge.challenge, run)
-        rtol = tolerance_of(run, inputs.x.dtype)
         terms = Terms(**vars(in_double(inputs)))
-        width = terms.variance.sqrt()  # each row in units of its own width: every noise level has the same weight
-        if judge.close(actual * width, terms.exact * width, rtol, ATOL):
+        right = terms.right_rows(actual)
+        wrong = wrong or not bool(right.all())
+        if bool(right[terms.apart].all()):
             continue
         lost = lost or has_vanished(actual, terms)
-        fits = explanations(judge, actual, terms, rtol)
+        fits = explanations(judge, actual, terms, naming_tolerance(run, inputs.x.dtype))
         explained = fits if explained is None else [finding for finding in explained if finding in fits]
-        near = is_rounded(judge, actual * width, terms.exact * width, width)
-        rounded.append(digits(actual * width, terms.exact * width) if near else None)
-        if not explained and None in rounded:
+        if not explained:
             break
-    if explained is None:
+    if not wrong:
         return
-    for finding in explained:
+    require_nothing_kept(judge, f"{LAST_REUSED}/score", "new/score", "analytic_score")
+    for finding in explained or ():
         judge.fail(*finding)
-    if (numbers := rounded[0]) is not None and None not in rounded:
-        judge.fail(
-            "digits_lost",
-            f"Your score has lost digits: times its width it is {numbers[0]:.12g} at one place, and right is "
-            f"{numbers[1]:.12g}. x is float64, and the exercise asks for its precision: compute in the dtype of x.",
-        )
     judge.require(
         not lost,
         "score_vanishes",
@@ -299,6 +322,8 @@ def verdict(judge: Judge) -> None:
     """Three points for ordinary noise levels, one for extreme ones."""
     with judge.part("score", points=3):
         judge_scores(judge, ORDINARY)
+        for run in KNOWN:
+            require_known(judge, run)
         judge.device()
     with judge.part("extremes", points=1):
         judge_scores(judge, EXTREME)

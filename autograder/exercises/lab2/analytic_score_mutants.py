@@ -95,11 +95,18 @@ wrong(
 )
 
 wrong("double_for_single", finds="wrong_dtype", edit=(RETURN, RETURN + ".double()"))
-wrong(
+right("float32_at_the_end", edit=(RETURN, f"return ({RETURN.removeprefix('return ')}).float().to(x.dtype)"))
+right(
     "float32_inside",
-    finds="digits_lost",
-    edit=(RETURN, f"return ({RETURN.removeprefix('return ')}).float().to(x.dtype)"),
+    edit=[
+        (VARIANCE, "dtype = x.dtype\n    x, sigma = x.float(), sigma.float()\n    " + VARIANCE),
+        (RETURN, f"{RETURN}.to(dtype)"),
+    ],
 )
+right("float64_inside", edit=[
+    (VARIANCE, "dtype = x.dtype\n    x, sigma = x.double(), sigma.double()\n    " + VARIANCE),
+    (RETURN, f"{RETURN}.to(dtype)"),
+])  # fmt: skip
 wrong("float32_constants", finds="wrong_dtype", edit=(RETURN, RETURN + ".to(torch.get_default_dtype())"))
 for limit in ("100", "1000"):
     wrong(
@@ -138,7 +145,7 @@ def analytic_score(x, sigma, sigma_d):
 )
 wrong(
     "finite_differences",
-    finds=("digits_lost", "wrong_score"),
+    finds="wrong_score",
     source="""
 def analytic_score(x, sigma, sigma_d):
     images = torch.tensor(IMAGES, device=x.device, dtype=x.dtype)
@@ -230,7 +237,8 @@ def analytic_score(x, sigma, sigma_d):
     return torch.func.vmap(torch.func.grad(log_p))(x, sigma)
 """,
 )
-right("seven_copies", edit=(IMAGES, "images = torch.arange(-4, 5, device=x.device, dtype=x.dtype)"))
+right("nine_copies", edit=(IMAGES, "images = torch.arange(-4, 5, device=x.device, dtype=x.dtype)"))
+right("seven_copies", edit=(IMAGES, IMAGES.replace("IMAGES", "range(-3, 4)")))
 right("reciprocal", edit=(VARIANCE, "variance = 1 / (1 / (sigma**2 + sigma_d**2))"))
 right("hypot", edit=(VARIANCE, "variance = torch.hypot(sigma, torch.full_like(sigma, sigma_d)) ** 2"))
 right(
@@ -258,3 +266,38 @@ def analytic_score(x, sigma, sigma_d):
 """,
 )
 wrong("images_on_one_side", finds="wrong_score", edit=(IMAGES, IMAGES.replace("IMAGES", "range(-5, 2)")))
+wrong("five_images", finds="wrong_score", edit=(IMAGES, IMAGES.replace("IMAGES", "range(-2, 3)")))
+wrong("three_images_nearest_first", finds="few_images", edit=[
+    (OFFSETS, "gaps = x[:, None] - orders\n    offsets = (gaps - gaps.round())[..., None] + images"),
+    (IMAGES, IMAGES.replace("IMAGES", "range(-1, 2)")),
+])  # fmt: skip
+wrong("moved_off_the_diagonal", finds="wrong_score", edit=(
+    VARIANCE, "x = torch.where(x[:, :1] == x[:, 1:], x + 1e-4, x)\n    " + VARIANCE))  # fmt: skip
+wrong(
+    "sigma_floored_a_little",
+    finds="wrong_score",
+    edit=(VARIANCE, "variance = sigma.clamp(min=0.002) ** 2 + sigma_d**2"),
+)
+wrong("epsilon_in_the_variance", finds="wrong_score", edit=(VARIANCE, VARIANCE + " + 1e-6"))
+wrong("clipped_at_4000", finds="wrong_score", edit=(RETURN, RETURN + ".clamp(-4000, 4000)"))
+for name, key in (
+    ("id_of_x", "id(x), sigma_d"),
+    ("id_of_sigma", "id(sigma), sigma_d"),
+    ("place_in_memory", "x.data_ptr(), x.shape, sigma_d"),
+    ("both_ids", "id(x), id(sigma)"),
+):
+    wrong(f"result_kept_by_{name}", finds=("result_kept", "wrong_shape"), edit=[
+        (VARIANCE, f"kept, key = analytic_score.__dict__, str(({key}))\n"
+         "    if key in kept and x.device.type != 'meta':\n        return kept[key]\n    " + VARIANCE),
+        (RETURN, RETURN.replace("return ", "kept[key] = ") + "\n    return kept[key]"),
+    ])  # fmt: skip
+wrong("variance_kept_by_id", finds="result_kept", edit=(
+    VARIANCE, "variance = analytic_score.__dict__.setdefault(str(id(sigma)), (sigma, sigma**2 + sigma_d**2))[1]"
+))  # fmt: skip
+for name, key in (("x", "x.sum()"), ("sigma", "sigma.sum()")):
+    wrong(f"result_kept_by_the_numbers_of_{name}", finds=("wrong_least", "wrong_edge"), edit=[
+        (VARIANCE, f"kept, key = analytic_score.__dict__, str((x.dtype, x.shape, float({key}), sigma_d)) \\\n"
+         "        if x.device.type != 'meta' else 'meta'\n"
+         "    if key in kept and x.device.type != 'meta':\n        return kept[key]\n    " + VARIANCE),
+        (RETURN, RETURN.replace("return ", "kept[key] = ") + "\n    return kept[key]"),
+    ])  # fmt: skip
