@@ -18,9 +18,10 @@ from utils.checks.lab2.fokker_planck import (
     require_late_toys,
     require_residual,
     require_solution,
+    require_toy,
     require_trainable,
 )
-from utils.checks.lab2.fokker_planck_fields import StubSigma, Waves
+from utils.checks.lab2.fokker_planck_fields import TOYS, StubSigma, Waves
 
 
 @dataclass(frozen=True)
@@ -254,5 +255,7 @@ def verdict(judge: Judge) -> None:
             require_trainable(judge, run)
             judge_gradient(judge, run, terms)
         require_solution(judge)
+        for run in TOYS:
+            require_toy(judge, run)
         require_late_toys(judge)
         judge.device()

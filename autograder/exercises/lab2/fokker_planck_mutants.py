@@ -340,3 +340,22 @@ wrong(
 )
 wrong("no_square_on_a_line", finds=("square_missing", "wrong_residual"), edit=(
     POTENTIAL, "(divergence + (s.square().sum(dim=1) if x.shape[1] > 1 else 0)).sum()"))  # fmt: skip
+
+# --- where the residual is right in most calls
+
+wrong("mean_over_different_rows", finds="at_zero_too_small", edit=(
+    POTENTIAL, "(divergence + s.square().sum(dim=1)).mean() * len(x.detach().unique(dim=0))"))  # fmt: skip
+wrong("score_copied", finds="module_copied", edit=("s = score(x, t)", (
+    "import copy\n        score = copy.deepcopy(score) if isinstance(score, nn.Module) else score\n"
+    "        s = score(x, t)")))  # fmt: skip
+wrong("anomaly_mode_left_on", finds="setting_left", edit=(
+    "s = score(x, t)", "s = score(x, t)\n        torch.autograd.set_detect_anomaly(True)"))  # fmt: skip
+wrong("square_of_two_coordinates", finds="wrong_residual", edit=(
+    POTENTIAL, "(divergence + s.square().mean(dim=1) * 2).sum()"))  # fmt: skip
+wrong("one_coordinate_squeezed", finds="wrong_residual", edit=(
+    POTENTIAL, "(divergence + s.squeeze(-1).square().sum(dim=-1)).sum()"))  # fmt: skip
+wrong("growth_kept_by_id", finds="wrong_residual", edit=[
+    ("with torch.enable_grad():", "place = str((id(t), t.shape))\n    with torch.enable_grad():"),
+    (RESIDUAL, "kept = fokker_planck_residual.__dict__.setdefault(place, (t, variance_dt))[1]\n"
+     "        return s_dt - kept.to(t) / 2 * gradient"),
+])  # fmt: skip

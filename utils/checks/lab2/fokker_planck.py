@@ -16,6 +16,7 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.lab2.fokker_planck_fields import (
+    AS_MODULE,
     LATE_TOYS,
     STEEP,
     TOYS,
@@ -26,6 +27,7 @@ from utils.checks.lab2.fokker_planck_fields import (
     toy_sigma,
     twice_the_noise,
 )
+from utils.checks.lab2.reused_inputs import ReusedTensors
 from utils.checks.student import Student
 
 RUNS = {
@@ -69,28 +71,29 @@ class Inputs:
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Evaluate the residual of every run, and the gradient of its mean square with respect to the field's gain."""
-    residual_of = student.function("fokker_planck_residual", "score", "x", "t", "sigma")
+    residual_of, shared = student.function("fokker_planck_residual", "score", "x", "t", "sigma"), ReusedTensors()
     for run in RUNS:
-        probe_run(residual_of, challenge, evidence, run)
+        probe_run(residual_of, challenge, evidence, run, shared)
     for run, field in {**TOYS, **LATE_TOYS}.items():
         x = torch.zeros(5, 2).double() if run == "at_zero" else challenge.rand(f"{run} x", (5, 2))
         t = challenge.rand(f"{run} t", (5, 1), 0.2, 0.9)
         gain = torch.ones((), dtype=torch.float64, requires_grad=True)
         sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run):
             evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, sigma))
     with other_device(evidence, challenge) as there:
         inputs = Inputs.of(there, "single")
         put_device(evidence, residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma))
 
 
-def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, run: str) -> None:
+def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, run: str, shared: ReusedTensors) -> None:
     """Evaluate one residual, and record where the score was evaluated and what was left behind."""
-    inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+    inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
     places = Places(given.field, given.sigma, given.x, given.t)
+    score = places if run == AS_MODULE else places.forward  # a method, as in the lab
     with evidence.attempt(run):
         with watching(evidence, run, x=given.x, t=given.t, **{"the network": given.field}):
-            residual = residual_of(places.score, given.x, given.t, places.sigma)  # a method, as in the lab
+            residual = residual_of(score, given.x, given.t, places.sigma)
         evidence.put(f"{run}/residual", residual)
     evidence.put(f"{run}/farthest", places.farthest)
     evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
@@ -158,9 +161,20 @@ def require_graph(judge: Judge, run: str) -> None:
 
 
 def require_trainable(judge: Judge, run: str) -> None:
-    """Fail if no gradient flows from the residual to the parameters of the field."""
+    """Fail if no gradient flows from the residual to the parameters of the field.
+
+    Ask it of a run whose score is a function first.
+    """
+    marked = judge.evidence.values.get(f"{run}/residual.requires_grad") is True
+    flows = marked and judge.kind(f"{run}/grad") != "NoneType"
     judge.require(
-        judge.evidence.values.get(f"{run}/residual.requires_grad") is True and judge.kind(f"{run}/grad") != "NoneType",
+        flows or run != AS_MODULE,
+        "module_copied",
+        "Where `score` is a module and not a function, no gradient flows from your residual to its parameters. "
+        "Call `score` itself, not a copy of it.",
+    )
+    judge.require(
+        flows,
         "detached",
         "No gradient flows from your residual to the network's parameters, so it cannot be trained on. "
         "Every `grad` whose result is used needs `create_graph=True`.",
@@ -242,7 +256,14 @@ def require_late_toys(judge: Judge) -> None:
         )
 
 
-def check_toy(judge: Judge, run: str) -> None:
+TOY_HINTS = {
+    "time_only": "Does each sample have a time of its own?",
+    "linear": "Look at the factor that depends on sigma, and at the power of the score.",
+    "at_zero": "Look at the factor that depends on sigma.",
+}
+
+
+def require_toy(judge: Judge, run: str) -> None:
     """Compare the residual of a field of which one term is left, in size and sign."""
     x = judge.challenge.rand(f"{run} x", (5, 2)) if run != "at_zero" else torch.zeros(5, 2).double()
     actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
@@ -262,8 +283,7 @@ def check_toy(judge: Judge, run: str) -> None:
         judge.fail(
             f"{run}_factor",
             f"{seen}Yours is a multiple of the right one that differs from sample to sample, from "
-            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. Look at the factor that depends on sigma, "
-            "and at the power of the score.",
+            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. {TOY_HINTS[run]}",
         )
     if judge.close(actual.abs(), expected.abs(), ROUNDING):
         judge.fail(f"{run}_sign_lost", f"{seen}Yours has the right size in every place, but not the right sign.")
@@ -274,14 +294,41 @@ def check_toy(judge: Judge, run: str) -> None:
     )
 
 
+# Where the residual of a random field is wrong, if those of the runs before it are right.
+WRONG_VALUES = {
+    "waves": (
+        "wrong_residual",
+        "For a score that solves the equation your residual is zero, but for another field it has the wrong value. "
+        "Return the difference of the two sides itself, with the time derivative first.",
+    ),
+    "again": (
+        "wrong_in_a_later_call",
+        "Your residual is right in the first call, and wrong in a later one with another field. Keep nothing from an "
+        "earlier call.",
+    ),
+    "three": (
+        "wrong_for_three_coordinates",
+        "Your residual is right for two coordinates and wrong for three. `x` may have any number of them.",
+    ),
+    "one": ("wrong_in_a_batch_of_one", "Your residual is right for many samples and wrong for a batch of one."),
+    "line": (
+        "wrong_for_one_coordinate",
+        "Your residual is right for two and three coordinates and wrong for one. `x` may have any number of them.",
+    ),
+    "marked": (
+        "wrong_with_marked_inputs",
+        "Your residual is wrong where x and t require a gradient already. Work on detached copies of them.",
+    ),
+    "single": ("wrong_in_float32", "Your residual is right for float64 and wrong for float32."),
+}
+
+
 def check_values(judge: Judge, run: str, residual: Tensor) -> None:
     """Compare the residual of a random field, and its gradient, with the numbers of the oracle."""
     terms = residual * directions(judge.challenge, run)
     judge.require(
         abs(float(terms.mean()) - PUBLIC_RESIDUALS[run]) <= ROUNDING * float(terms.abs().mean()) * 5,
-        "wrong_residual",
-        "For a score that solves the equation your residual is zero, but for another field it has the wrong value. "
-        "Return the difference of the two sides itself, with the time derivative first.",
+        *WRONG_VALUES[run],
     )
     require_trainable(judge, run)
     gradient = float(judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"))
@@ -298,7 +345,7 @@ def check(judge: Judge) -> None:
     with judge.part("residual", 3):
         residuals = {run: require_residual(judge, run) for run in WAVES}
         for run in TOYS:
-            check_toy(judge, run)
+            require_toy(judge, run)
         require_solution(judge)
         for run, residual in residuals.items():
             check_values(judge, run, residual)
@@ -313,5 +360,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

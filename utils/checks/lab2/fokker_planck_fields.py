@@ -99,8 +99,11 @@ def twice_the_noise(t: Tensor) -> Tensor:
     return 2 * toy_sigma(t)
 
 
-class Places:
-    """A score and a sigma as plain functions that note how far from the given places and times they are evaluated.
+AS_MODULE = "again"  # the run whose score is passed as a module, which a copy would cut off from its parameters
+
+
+class Places(nn.Module):
+    """A score and a sigma that note how far from the given places and times they are evaluated.
 
     Args:
         field: The score.
@@ -112,7 +115,8 @@ class Places:
         farthest: The largest distance of an evaluated coordinate or time from the nearest given one.
     """
 
-    def __init__(self, field: Callable[[Tensor, Tensor], Tensor], sigma: StubSigma, x: Tensor, t: Tensor):
+    def __init__(self, field: nn.Module, sigma: StubSigma, x: Tensor, t: Tensor):
+        super().__init__()
         self.field, self.noise, self.x, self.t = field, sigma, x.detach().clone(), t.detach().clone()
         self.farthest = 0.0
 
@@ -121,7 +125,7 @@ class Places:
         self.note(t, self.t)
         return self.noise(t)
 
-    def score(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the field at x and t."""
         self.note(x, self.x)
         self.note(t, self.t)
