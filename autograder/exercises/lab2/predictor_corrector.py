@@ -13,7 +13,15 @@ from autograder.exercises.kits.ring import fail_on_ring
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import require_in_cell, same_place
-from utils.checks.lab2.predictor_corrector import RUNS, Inputs, require_repeatable, require_samples_apart, require_state
+from utils.checks.lab2.predictor_corrector import (
+    LAST_REUSED,
+    RUNS,
+    Inputs,
+    require_repeatable,
+    require_samples_apart,
+    require_state,
+)
+from utils.checks.lab2.reused_inputs import require_nothing_kept
 
 # The rounding of float32: of a place, and of a step relative to its two terms.
 PLACE_ROUNDING, STEP_ROUNDING = 5e-7, 1e-4
@@ -197,6 +205,7 @@ def judge_steps(judge: Judge, name: str, formula: Callable[[Step], Tensor], mist
             require_in_cell(judge, actual, f"The new state of your {name}")
             continue
         require_repeatable(judge, name)
+        require_nothing_kept(judge, f"{name}_{LAST_REUSED}/state", f"{name}_new/state", f"{name}_step")
         judge.require(
             not bool(((actual - expected.clamp(0, 1)).abs() <= tolerance).all()),
             "walls",

@@ -123,7 +123,7 @@ wrong("drift_limited", finds="wrong_step", edit=predict(
 
 wrong("first_sigma", finds="wrong_step", edit=(G2, "variance = (sigma**2 - sigma_next**2)[0]"))
 wrong("first_step", finds="wrong_step", edit=(CORRECT, "step = step[0]\n    " + CORRECT))
-wrong("step_of_the_first_call", finds="wrong_step", edit=(
+wrong("step_of_the_first_call", finds="fresh_noise", edit=(
     CORRECT, "step = corrector_step.__dict__.setdefault('step', step[:1])\n    " + CORRECT))  # fmt: skip
 wrong("noise_for_one_atom", finds="wrong_step", edit=correct("x + step * score + (2 * step).sqrt() * noise[:, :1]"))
 wrong("seeds", finds="seed_left", edit=(G2, "torch.manual_seed(0)\n    " + G2))
@@ -204,3 +204,13 @@ wrong("silent_if_all_go_to_the_least_noise", finds="samples_mixed", edit=(
     PREDICT, "alike = x.device.type == 'meta' or sigma_next.unique().numel() == 1\n"
     "    if x.device.type != 'meta' and len(x) > 1 and alike and sigma_next[0] < 0.0011:\n"
     "        noise = 0 * noise\n    " + PREDICT))  # fmt: skip
+wrong("score_clipped_at_the_labs_largest", finds="wrong_step", edit=predict(
+    "x + variance * score.clamp(-5000, 5000) + variance.sqrt() * noise"))  # fmt: skip
+wrong("no_noise_to_the_least_level", finds="no_noise_at_the_end", edit=predict(
+    "x + variance * score + variance.sqrt() * noise * (sigma_next > 1.001e-3)"))  # fmt: skip
+wrong("variance_kept_by_id", finds="result_kept", edit=(
+    G2, "kept = predictor_step.__dict__.setdefault(str(id(sigma)), (sigma, sigma**2 - sigma_next**2))\n"
+    "    variance = kept[1]"))  # fmt: skip
+wrong("step_kept_by_place_in_memory", finds="result_kept", edit=(
+    CORRECT, "if x.device.type != 'meta':\n        kept = corrector_step.__dict__\n"
+    "        step = kept.setdefault(str((step.data_ptr(), step.shape)), step.clone())\n    " + CORRECT))  # fmt: skip

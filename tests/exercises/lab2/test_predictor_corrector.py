@@ -11,7 +11,7 @@ import torch
 from utils.atoms import SIGMA_D, SIGMA_MIN, distance_to_crystal, generate, uniform_states
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double, tensors_of
-from utils.checks.lab2.predictor_corrector import PUBLIC_STEPS, RUNS, Inputs
+from utils.checks.lab2.predictor_corrector import KNOWN_FACTORS, PUBLIC_STEPS, RUNS, TERMS, Inputs
 
 
 def test_steps_on_a_gaussian_are_the_affine_maps_that_are_known(lab2):
@@ -59,3 +59,12 @@ def test_public_numbers():
         state = v["x"] + drift * v["score"] + width * v["noise"]
         tolerance = 1e-5 if run.endswith("single") else 1e-7
         assert np.cos(2 * np.pi * state).mean() == pytest.approx(number, abs=tolerance)
+
+
+@pytest.mark.parametrize(("name", "run"), KNOWN_FACTORS)
+def test_known_factors(name, run):
+    """By the variances: a predictor step removes a difference of two, a Langevin step of size h adds 2 h."""
+    term = TERMS[run]
+    variance = term.sigma**2 - term.sigma_next**2 if name == "predictor" else 2 * term.step
+    drift = variance if name == "predictor" else term.step
+    assert KNOWN_FACTORS[name, run] == pytest.approx(drift if term.score else math.sqrt(variance), rel=1e-9)

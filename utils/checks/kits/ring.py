@@ -59,5 +59,5 @@ def require_given_noise(judge: Judge, first: Tensor, again: Tensor, what: str) -
         judge.close(again, first),
         "fresh_noise",
         f"Called twice with the same noise, {what} returns two different states. "
-        "Use the noise that is passed in, and draw none.",
+        "Use the noise that is passed in: draw none, and keep nothing from an earlier call.",
     )

@@ -20,6 +20,7 @@ from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import require_given_noise, require_in_cell
 from utils.checks.kits.same_answer import alike, require_alike
+from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept
 from utils.checks.student import Student
 
 RUNS = {
@@ -38,7 +39,9 @@ RUNS = {
 ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all scores and all noise of a run
 ALIKE = 0, 1  # rows of the run `last`, to no noise and to the least noise, of which batches of copies are made
 LARGEST_SCORE = 5000.0  # of the lab: half a ring over the variance of data and least noise
+NO_LIMIT = 2 * LARGEST_SCORE  # a network's score may be larger than the exact one
 SMALL_STEPS = 1 / 200  # the share of time of the lab's shortest predictor steps
+LAST_REUSED = "second"  # a run with the tensors of an earlier one
 RATIO = 0.12  # of the lab's sampler: its corrector steps have the size (RATIO sigma)² / 2
 ARGUMENTS = {
     "predictor": ("x", "score", "sigma", "sigma_next", "noise"),
@@ -72,7 +75,8 @@ class Inputs:
             gap = later * ((SIGMA_MAX / SIGMA_MIN) ** SMALL_STEPS - 1)
             later[0], gap[0] = 0.0, 0.02
             score, step = score * LARGEST_SCORE / 8, torch.full_like(step, (RATIO * SIGMA_MIN) ** 2 / 2)
-            score[1] = LARGEST_SCORE
+            score = score.clamp(-LARGEST_SCORE, LARGEST_SCORE)
+            score[1] = NO_LIMIT
         x, noise = challenge.rand(f"{run} x", shape, dtype=dtype), challenge.randn(f"{run} noise", shape, dtype)
         if shape[0] > 2:
             x[0, 0], x[1, 1] = 2e-5, 1 - 1e-5
@@ -98,25 +102,27 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Take every step once, one twice, and one without score, without noise and without both."""
+    """Take every step once, two twice, and some without score, without noise and without both."""
     for name in ARGUMENTS:
         with evidence.attempt(f"{name}_found"):
             student.function(f"{name}_step", *ARGUMENTS[name])
+        shared = ReusedTensors()
         for run in RUNS:
-            inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+            inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
             attempt, arguments = f"{name}_{run}", given.arguments(name)
             gradients = torch.no_grad() if run == "shared" else contextlib.nullcontext()
             watched = dict(zip(ARGUMENTS[name], arguments, strict=True))
             with evidence.attempt(attempt), gradients, watching(evidence, attempt, **watched):
                 evidence.put(f"{attempt}/state", student[f"{name}_step"](*arguments))
             evidence.put(f"{attempt}/inputs_kept", same_tensors(given, inputs))
-        given = Inputs.of(challenge, "main")
-        for run, (score, noise) in {"still": (0, 0), **TERMS}.items():
-            with evidence.attempt(f"{name}_{run}"):
-                alone = known_inputs(score, noise)
-                evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*alone.arguments(name)))
-        with evidence.attempt(f"{name}_again"):  # the same inputs once more: does the step draw noise of its own?
-            evidence.put(f"{name}_again/state", student[f"{name}_step"](*given.arguments(name)))
+        for run, term in {"still": STILL, **TERMS}.items():
+            with evidence.attempt(f"{name}_{run}"), watching(evidence, f"{name}_{run}"):
+                evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*term.inputs.arguments(name)))
+        # The same inputs in new tensors: does the step draw noise of its own, or keep something of a tensor?
+        for again, run in {"again": "main", "new": LAST_REUSED}.items():
+            with evidence.attempt(f"{name}_{again}"), watching(evidence, f"{name}_{again}"):
+                given = Inputs.of(challenge, run)
+                evidence.put(f"{name}_{again}/state", student[f"{name}_step"](*given.arguments(name)))
         for row in ALIKE:
             with evidence.attempt(f"{name}_alike{row}"), watching(evidence, f"{name}_alike{row}"):
                 copies = [alike(value, row) for value in Inputs.of(challenge, "last").arguments(name)]
@@ -126,14 +132,34 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             put_device(evidence, student[f"{name}_step"](*given.arguments(name)), f"{name}_device")
 
 
-TERMS = {"drift": (0.1, 0.0), "width": (0.0, 0.1)}  # run: the score and the noise of a step with one term alone
+@dataclass(frozen=True)
+class Term:
+    """A step far from the cell's edge, with the same inputs everywhere, and of which one term is left at most."""
+
+    score: float = 0.0
+    noise: float = 0.0
+    sigma: float = 0.5
+    sigma_next: float = 0.3
+    step: float = 0.08
+
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs of three samples."""
+        values = torch.tensor(
+            [0.5, self.score, self.sigma, self.sigma_next, self.step, self.noise], dtype=torch.float64
+        )
+        x, score, sigma, sigma_next, step, noise = (value.repeat(3, 1) for value in values)
+        return Inputs(x.repeat(1, 2), score.repeat(1, 2), sigma, sigma_next, step, noise.repeat(1, 2))
 
 
-def known_inputs(score: float, noise: float) -> Inputs:
-    """Return the inputs of a step far from the cell's edge, with the same score and noise everywhere."""
-    values = torch.tensor([0.5, score, 0.5, 0.3, 0.08, noise], dtype=torch.float64)
-    x, s, sigma, sigma_next, step, eps = (value.repeat(3, 1) for value in values)
-    return Inputs(x.repeat(1, 2), s.repeat(1, 2), sigma, sigma_next, step, eps.repeat(1, 2))
+LEAST = {"sigma": 0.001025, "sigma_next": SIGMA_MIN, "step": 7.2e-9}  # as small as the lab's last steps
+STILL = Term()
+TERMS = {
+    "drift": Term(score=0.1),
+    "width": Term(noise=0.1),
+    "least_drift": Term(score=LARGEST_SCORE, **LEAST),
+    "least_width": Term(noise=1.0, **LEAST),
+}
 
 
 def require_state(judge: Judge, name: str, run: str) -> Tensor:
@@ -173,43 +199,49 @@ PUBLIC_STEPS = {
     ("predictor", "main"): 0.0245176,
     ("predictor", "second"): 0.0615888,
     ("predictor", "wide"): -0.1052290,
-    ("predictor", "last"): -0.0229253,
+    ("predictor", "last"): -0.0230333,
     ("predictor", "shared"): 0.2230125,
     ("predictor", "one"): 0.9004979,
     ("predictor", "above"): 0.0556008,
     ("predictor", "below"): -0.0218927,
     ("predictor", "single"): 0.0640255,
-    ("predictor", "last_single"): 0.0151488,
+    ("predictor", "last_single"): 0.0150345,
     ("corrector", "main"): 0.1435345,
     ("corrector", "second"): -0.0474544,
     ("corrector", "wide"): -0.1039106,
-    ("corrector", "last"): 0.0177965,
+    ("corrector", "last"): 0.0177823,
     ("corrector", "shared"): -0.1530510,
     ("corrector", "one"): 0.3599183,
     ("corrector", "above"): -0.2422933,
     ("corrector", "below"): 0.2501792,
     ("corrector", "single"): 0.3104431,
-    ("corrector", "last_single"): 0.1310228,
+    ("corrector", "last_single"): 0.1310077,
 }
 TOLERANCE = 1e-4  # a step that is right to the precision of float32 is right
-# What a step with `known_inputs` multiplies the score and the noise by, by hand.
+PLACE_ROUNDING = 1e-7  # of a place on the ring in float32
+# What these steps multiply the score and the noise by, by hand.
 KNOWN_FACTORS = {
     ("predictor", "drift"): 0.16,
     ("predictor", "width"): 0.4,
+    ("predictor", "least_drift"): 5.0625e-8,
+    ("predictor", "least_width"): 2.25e-4,
     ("corrector", "drift"): 0.08,
     ("corrector", "width"): 0.4,
+    ("corrector", "least_drift"): 7.2e-9,
+    ("corrector", "least_width"): 1.2e-4,
 }
 
 
 def check_term(judge: Judge, name: str, run: str) -> None:
     """Compare one term of a step, in size and sign."""
-    state = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state")
-    actual, expected = float((state - 0.5).mean()) / max(TERMS[run]), KNOWN_FACTORS[name, run]
-    ratio = actual / expected
-    what = "score" if run == "drift" else "noise"
-    if abs(ratio - 1) < TOLERANCE:
+    state, term = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state"), TERMS[run]
+    moved, expected = float((state - 0.5).mean()), KNOWN_FACTORS[name, run] * max(term.score, term.noise)
+    ratio = moved / expected
+    what = f"a score of {term.score:g}" if term.score else "the noise"
+    if abs(moved - expected) < TOLERANCE * expected + PLACE_ROUNDING:
         return
-    seen = f"With sigma = 0.5, sigma_next = 0.3, step = 0.08 and the {what} alone, "
+    levels = f"sigma = {term.sigma}, sigma_next = {term.sigma_next}" if name == "predictor" else f"step = {term.step}"
+    seen = f"With {levels} and {what} alone, "
     if abs(ratio) < TOLERANCE:
         judge.fail(f"{name}_{run}_missing", f"{seen}your {name} does not move the atoms.")
     if ratio < 0:
@@ -217,10 +249,11 @@ def check_term(judge: Judge, name: str, run: str) -> None:
     size = (
         "far_too_large" if ratio > 2 else "too_large" if ratio > 1 else "too_small" if ratio > 0.5 else "far_too_small"
     )
+    least = run.startswith("least")
     judge.fail(
         f"{name}_{run}_{size}",
-        f"{seen}your {name} multiplies the {what} by {ratio:.6g} times the right factor. "
-        "Is that factor a variance or a standard deviation?",
+        f"{seen}your {name} moves the atoms by {ratio:.6g} times the right way. "
+        f"{'In a larger step it is right.' if least else 'Is its factor a variance or a standard deviation?'}",
     )
 
 
@@ -229,6 +262,7 @@ def check_steps(judge: Judge, name: str) -> None:
     judge.attempt(f"{name}_found")
     states = {run: require_state(judge, name, run) for run in RUNS}
     require_repeatable(judge, name)
+    require_nothing_kept(judge, f"{name}_{LAST_REUSED}/state", f"{name}_new/state", f"{name}_step")
     still = judge.tensor(f"{name}_still/state", (3, 2), "The new state")
     judge.require(
         judge.close(still, torch.full_like(still, 0.5)),
@@ -250,8 +284,8 @@ def check_steps(judge: Judge, name: str) -> None:
             abs(wave - PUBLIC_STEPS[name, run]) < TOLERANCE / 10,
             f"wrong_last_{name}_step" if run.startswith("last") else f"wrong_{name}_step",
             f"Given a score of up to {float(Inputs.of(judge.challenge, run).score.abs().max()):.3g}, your {name} leads "
-            "to another state than the formula, although each term alone is right for a small score and large noise "
-            "levels. Is something limited, or shared by the samples?",
+            "to another state than the formula, although each term alone is right where all samples have the same "
+            "inputs. Is something limited, or shared by the samples?",
         )
     require_samples_apart(judge, name)
     judge.device(f"{name}_device")
@@ -272,5 +306,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )
