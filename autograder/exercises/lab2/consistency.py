@@ -10,7 +10,8 @@ from autograder.exercises.kits import wrapped_normal
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab2.consistency import ROUNDING, RUNS, Inputs, require_target
+from utils.checks.lab2.consistency import LAST_REUSED, ROUNDING, RUNS, Inputs, require_target
+from utils.checks.lab2.reused_inputs import require_nothing_kept
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def verdict(judge: Judge) -> None:
     with judge.part("target", points=1):
         for run in RUNS:
             actual = require_target(judge, run)
+            if run == LAST_REUSED:
+                require_nothing_kept(judge, f"{run}/target", "new/target", "consistency_target")
             inputs = in_double(Inputs.of(judge.challenge, run))
             terms = Terms(inputs.x - inputs.y, inputs.sigma_start, inputs.sigma_end)
             compare(judge, actual, terms.target, MISTAKES, terms, WRONG_TARGET, ROUNDING)

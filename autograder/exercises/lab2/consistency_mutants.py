@@ -160,3 +160,10 @@ wrong(
 wrong("copies_if_some_walk_is_long", finds="not_wrapped", edit=(
     OUT, "if x.device.type != 'meta' and not bool(((x - y).abs() > 0.3).any()):\n"
     "        return -sigma_start * (x - y) / variance\n    " + OUT))  # fmt: skip
+right("seven_copies", edit=(K, K.replace("IMAGES", "range(-3, 4)")))
+right("float64_copies", edit=(K, K.replace("x.dtype", "torch.float64")))
+wrong("five_copies", finds="wrong_target", edit=(K, K.replace("IMAGES", "range(-2, 3)")))
+for name, key in (("id", "id(sigma_start)"), ("place_in_memory", "sigma_start.data_ptr(), sigma_start.shape")):
+    wrong(f"variance_kept_by_{name}", finds="result_kept", edit=(
+        V, V + f"\n    if x.device.type != 'meta':\n        kept, key = consistency_target.__dict__, str(({key}))\n"
+        "        variance = kept.setdefault(key, (sigma_start, variance))[1]"))  # fmt: skip

@@ -18,6 +18,7 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring
+from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept
 from utils.checks.student import Student
 
 RUNS = {
@@ -42,6 +43,7 @@ ONE_SIGMA = (
     "near",
 )  # the same noise levels for all samples, and so much noise that several copies count
 NEAREST = ("noise_free", "narrow", "least")  # so little noise that the nearest periodic copy alone counts
+LAST_REUSED = "again"  # a run with the tensors of an earlier one
 WITHOUT_GRADIENTS = ("again", "least", "single")  # called inside of `torch.no_grad()`, as the lab does
 SPREAD = 1e-2  # relative: factors that differ more are not one factor
 ROUNDING = 1e-4  # relative: a target that is right to the precision of float32 is right
@@ -83,14 +85,16 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate the target of every run, and once on another device."""
-    target = student.function("consistency_target", "x", "y", "sigma_start", "sigma_end")
+    """Evaluate the target of every run, one for new tensors with the same numbers, and one on another device."""
+    target, shared = student.function("consistency_target", "x", "y", "sigma_start", "sigma_end"), ReusedTensors()
     for run in RUNS:
-        inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+        inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
         gradients = torch.no_grad() if run in WITHOUT_GRADIENTS else contextlib.nullcontext()
         with evidence.attempt(run), gradients, watching(evidence, run, **vars(given)):
             evidence.put(f"{run}/target", target(*given.arguments))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    with evidence.attempt("new"), torch.no_grad(), watching(evidence, "new"):
+        evidence.put("new/target", target(*Inputs.of(challenge, LAST_REUSED).arguments))
     with other_device(evidence, challenge) as there:
         put_device(evidence, target(*Inputs.of(there, "single").arguments))
 
@@ -174,6 +178,7 @@ def check(judge: Judge) -> None:
     """Test the direction of the targets, and compare their size with the numbers of the oracle."""
     with judge.part("target", 1):
         targets = {run: require_target(judge, run) for run in RUNS}
+        require_nothing_kept(judge, f"{LAST_REUSED}/target", "new/target", "consistency_target")
         for run in sorted(RUNS, key=lambda run: (*NEAREST, *ONE_SIGMA, *RUNS).index(run)):
             inputs, target = Inputs.of(judge.challenge, run), targets[run]
             towards_y = on_ring(inputs.y - inputs.x).double()
@@ -222,5 +227,5 @@ EXERCISE = Exercise(
     names=("consistency_target",),
     probe=probe,
     public=check,
-    version=4,
+    version=5,
 )
