@@ -14,6 +14,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import require_in_cell, same_place
 from utils.checks.lab2.add_noise import (
+    PLACE_ROUNDING,
     ROUNDING,
     RUNS,
     Inputs,
@@ -23,8 +24,6 @@ from utils.checks.lab2.add_noise import (
     require_sigma,
     sigma_of_noise,
 )
-
-PLACE_ROUNDING = 5e-7  # of a place on the ring in float32
 
 
 def exact_sigma(inputs: Inputs) -> Tensor:

@@ -136,3 +136,16 @@ wrong("one_time_by_item", finds="sigma_detached", edit=(
     "        " + SIGMA))  # fmt: skip
 wrong("clean_if_all_at_zero", finds="samples_mixed", edit=(
     ADD, "if t.device.type != 'meta' and not bool(t.any()):\n            return x0 % 1.0\n        " + ADD))  # fmt: skip
+right(
+    "one_for_zero",
+    edit=(ADD, "x = (x0 + self.sigma(t) * noise) % 1.0\n        return torch.where(x == 0, torch.ones_like(x), x)"),
+)
+right("ratio_at_the_start", edit=(SIGMA, (
+    "self.__dict__.setdefault('ratio', self.sigma_max / self.sigma_min)\n        "
+    "return self.sigma_min * self.ratio**t")))  # fmt: skip
+wrong("kept_off_the_edge", finds="wrong_noise", edit=(
+    ADD, "return ((x0 + self.sigma(t) * noise) % 1.0).clamp(1e-6, 1 - 1e-6)"))  # fmt: skip
+for name, key in (("id", "id(t)"), ("place_in_memory", "t.data_ptr(), t.shape")):
+    wrong(f"sigma_kept_by_{name}", finds="wrong_sigma", edit=(
+        SIGMA, "kept = self.__dict__.setdefault('kept', {})\n        " + SIGMA.replace("return ", "s = ")
+        + f"\n        return kept.setdefault(({key}), (t, s))[1] if t.device.type != 'meta' else s"))  # fmt: skip

@@ -167,3 +167,7 @@ for name, key in (("id", "id(sigma_start)"), ("place_in_memory", "sigma_start.da
     wrong(f"variance_kept_by_{name}", finds="result_kept", edit=(
         V, V + f"\n    if x.device.type != 'meta':\n        kept, key = consistency_target.__dict__, str(({key}))\n"
         "        variance = kept.setdefault(key, (sigma_start, variance))[1]"))  # fmt: skip
+for name, key in (("x", "x"), ("sigma_start", "sigma_start")):
+    wrong(f"variance_kept_by_the_numbers_of_{name}", finds=("wrong_target", "wrong_width"), edit=(
+        V, V + "\n    if x.device.type != 'meta':\n        kept = consistency_target.__dict__\n"
+        f"        variance = kept.setdefault(str({key}.tolist()), variance)"))  # fmt: skip

@@ -16,10 +16,12 @@ from utils.checks.kits.ring import require_in_cell, same_place
 from utils.checks.lab2.predictor_corrector import (
     LAST_REUSED,
     RUNS,
+    TERMS,
     Inputs,
     require_repeatable,
     require_samples_apart,
     require_state,
+    require_term,
 )
 from utils.checks.lab2.reused_inputs import require_nothing_kept
 
@@ -226,8 +228,12 @@ def verdict(judge: Judge) -> None:
     with judge.part("predictor", points=2):
         judge_steps(judge, "predictor", predicted, PREDICTOR_MISTAKES)
         require_samples_apart(judge, "predictor")
+        for run in TERMS:
+            require_term(judge, "predictor", run)
         judge.device("predictor_device")
     with judge.part("corrector", points=1):
         judge_steps(judge, "corrector", corrected, CORRECTOR_MISTAKES)
         require_samples_apart(judge, "corrector")
+        for run in TERMS:
+            require_term(judge, "corrector", run)
         judge.device("corrector_device")

@@ -214,3 +214,8 @@ wrong("variance_kept_by_id", finds="result_kept", edit=(
 wrong("step_kept_by_place_in_memory", finds="result_kept", edit=(
     CORRECT, "if x.device.type != 'meta':\n        kept = corrector_step.__dict__\n"
     "        step = kept.setdefault(str((step.data_ptr(), step.shape)), step.clone())\n    " + CORRECT))  # fmt: skip
+wrong("variance_kept_by_the_numbers_of_x", finds=("predictor_drift_missing", "predictor_width_missing"), edit=[
+    (G2, G2 + "\n    kept, key = predictor_step.__dict__, x.device.type == 'meta' or str(x.tolist())\n"
+     "    if x.device.type != 'meta' and key in kept:\n        return kept[key]"),
+    (PREDICT, PREDICT.replace("return ", "kept[key] = ") + "\n    return kept[key]"),
+])  # fmt: skip

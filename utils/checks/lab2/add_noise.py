@@ -19,6 +19,7 @@ from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
 from utils.checks.kits.same_answer import alike, require_alike
+from utils.checks.lab2.reused_inputs import ReusedTensors
 from utils.checks.student import Student
 
 RUNS = {
@@ -58,7 +59,7 @@ class Inputs:
         if shape[0] > 2:
             t[0], t[1] = 0.0, 1.0
             noise[1, 0], noise[1, 1] = 5.0, -5.0  # more than once around the ring
-            x0[2] = 0.0
+            x0[2] = noise[2] = 0.0  # stays where it is, at the cell's edge
         if run == "shared":
             t = t[3:4].expand(shape[0], 1)
             x0, noise = x0.repeat_interleave(2, 1)[:, ::2], noise.T.contiguous().T
@@ -72,6 +73,7 @@ class Inputs:
 ONE_SIDED = {"above": 1.0, "below": -1.0}  # the sign of all noise of a run
 LEVELS = {"lab": (SIGMA_MIN, SIGMA_MAX), "largest": (SIGMA_MIN, 0.5)}  # sigma_min and sigma_max
 ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 is right
+PLACE_ROUNDING = 5e-7  # of a place on the ring in float32
 
 
 ALIKE = 0, 1  # rows of the run `main`, at t = 0 and at t = 1, of which batches of copies are made
@@ -97,8 +99,9 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     Noise = student.method("ExponentialNoise", "sigma", "t")
     student.method("ExponentialNoise", "add_noise", "x0", "t", "noise")
     objects: dict[tuple[float, float], Any] = {}
+    shared = ReusedTensors()
     for run in RUNS:
-        inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
+        inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
         levels = inputs.sigma_min, inputs.sigma_max
         watched = {"t": given.t, "x0": given.x0, "noise": given.noise}
         with evidence.attempt(f"{run}_sigma"), watching(evidence, f"{run}_sigma", **watched):
@@ -111,7 +114,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             with evidence.attempt(f"{run}_stub"):
                 evidence.put(f"{run}_stub/value", with_stub_sigma(Noise)(*levels).sigma(given.t))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
-    with evidence.attempt("again"):  # the same inputs once more, to see whether the code draws noise of its own
+    with (
+        evidence.attempt("again"),
+        watching(evidence, "again"),
+    ):  # the same inputs once more, to see whether the code draws noise of its own
         given = Inputs.of(challenge, "main")
         Noise = with_stub_sigma(Noise) if "main_sigma" in evidence.errors else Noise
         again = Noise(given.sigma_min, given.sigma_max).add_noise(given.x0, given.t, given.noise)
@@ -224,7 +230,7 @@ def check_noised(judge: Judge, run: str) -> None:
     )
     assert sigma is not None
     x0, noise = inputs.x0.double(), inputs.noise.double()
-    tolerance = 1e-5 + ROUNDING * sigma.abs() * noise.abs()
+    tolerance = PLACE_ROUNDING + ROUNDING * sigma.abs() * noise.abs()
     if same_place(noised, x0 + sigma * noise, tolerance):
         return
     judge.require(
@@ -233,7 +239,7 @@ def check_noised(judge: Judge, run: str) -> None:
         "The noise is subtracted. Add it: the result with the given noise is tested.",
     )
     judge.require(
-        int(((noised == 0) | (noised == 1)).sum()) < 3,
+        int((((noised == 0) | (noised == 1)) & (noise != 0)).sum()) < 3,
         "walls",
         "Several atoms end at 0 or at 1 exactly, where they seem to stop. A ring has no edge.",
     )
@@ -252,7 +258,8 @@ def fail_by_move(judge: Judge, moved: Tensor, noise: Tensor) -> None:
         moved: How far the atoms moved, the shorter way around the ring, (b, n).
         noise: How far they should have moved, (b, n).
     """
-    rows = noise.abs().amax(1) < LITTLE_NOISE
+    largest = noise.abs().amax(1)
+    rows = (largest > 0) & (largest < LITTLE_NOISE)
     if not rows.any():
         return
     moved, noise = moved[rows], noise[rows]
@@ -290,5 +297,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

@@ -102,11 +102,14 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(run), gradients, watching(evidence, run, x=given.x, sigma=given.sigma):
             evidence.put(f"{run}/score", analytic_score(given.x, given.sigma, given.sigma_d))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
-    with evidence.attempt("new"):  # the numbers of the last run in tensors that no call has seen
+    with (
+        evidence.attempt("new"),
+        watching(evidence, "new"),
+    ):  # the numbers of the last run in tensors that no call has seen
         given = Inputs.of(challenge, LAST_REUSED)
         evidence.put("new/score", analytic_score(given.x, given.sigma, given.sigma_d))
     for run, (place, sigma, sigma_d, _) in KNOWN.items():
-        with evidence.attempt(run):
+        with evidence.attempt(run), watching(evidence, run):
             x = torch.tensor(place, dtype=torch.float64).repeat(3, 1)
             evidence.put(f"{run}/score", analytic_score(x, torch.full_like(x[:, :1], sigma), sigma_d))
     with other_device(evidence, challenge) as there:

@@ -18,6 +18,7 @@ from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.lab2.fokker_planck_fields import (
     AS_MODULE,
     LATE_TOYS,
+    SAME_TENSORS,
     STEEP,
     TOYS,
     Heat,
@@ -69,18 +70,35 @@ class Inputs:
         return cls(x, t, field, sigma)
 
 
+@dataclass(frozen=True)
+class ToyInputs:
+    """The inputs of one toy."""
+
+    x: Tensor  # (5, 2) states
+    t: Tensor  # (5, 1) times
+
+    @classmethod
+    def of(cls, challenge: Challenge, run: str) -> ToyInputs:
+        """Draw the inputs of a toy. Those with twice the noise are the same as with the noise itself."""
+        name = "linear" if run == "twice_the_noise" else run
+        x = torch.zeros(5, 2).double() if run == "at_zero" else challenge.rand(f"{name} x", (5, 2))
+        return cls(x, challenge.rand(f"{name} t", (5, 1), 0.2, 0.9))
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Evaluate the residual of every run, and the gradient of its mean square with respect to the field's gain."""
     residual_of, shared = student.function("fokker_planck_residual", "score", "x", "t", "sigma"), ReusedTensors()
     for run in RUNS:
         probe_run(residual_of, challenge, evidence, run, shared)
+    gain = torch.ones((), dtype=torch.float64, requires_grad=True)
+    scores = {field: lambda x, t, f=field: gain * f(x, t) for field in {**TOYS, **LATE_TOYS}.values()}
+    toys = ReusedTensors()
     for run, field in {**TOYS, **LATE_TOYS}.items():
-        x = torch.zeros(5, 2).double() if run == "at_zero" else challenge.rand(f"{run} x", (5, 2))
-        t = challenge.rand(f"{run} t", (5, 1), 0.2, 0.9)
-        gain = torch.ones((), dtype=torch.float64, requires_grad=True)
+        toy = ToyInputs.of(challenge, run)
+        toy = toys.filled(toy) if run in SAME_TENSORS else toy
         sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
         with evidence.attempt(run), watching(evidence, run):
-            evidence.put(f"{run}/residual", residual_of(lambda x, t, f=field, g=gain: g * f(x, t), x, t, sigma))
+            evidence.put(f"{run}/residual", residual_of(scores[field], toy.x, toy.t, sigma))
     with other_device(evidence, challenge) as there:
         inputs = Inputs.of(there, "single")
         put_device(evidence, residual_of(lambda x, t: torch.sin(x * t) + x**3, inputs.x, inputs.t, inputs.sigma))
@@ -224,6 +242,7 @@ TOY_RESIDUALS: dict[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
     "at_zero": lambda x: torch.tensor([-3.0, 9.0]).to(x) + 0 * x,
     "twice_the_noise": lambda x: -12 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
+    "moved": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
     "steep": lambda x: -3 * STEEP**2 * x,
 }
 TOY_WORDS = {
@@ -242,10 +261,11 @@ def require_late_toys(judge: Judge) -> None:
     """Fail unless the residual is right for another sigma after the first, and for a score in the thousands."""
     words = {
         "twice_the_noise": "with twice the noise in a later call. Keep nothing from an earlier one",
+        "moved": "with other numbers in the tensors of an earlier call. Keep nothing from that one",
         "steep": f"for the score {-STEEP:g} x, as steep as the exact one near the data. Limit nothing",
     }
     for run, words_of_run in words.items():
-        expected = TOY_RESIDUALS[run](judge.challenge.rand(f"{run} x", (5, 2)))
+        expected = TOY_RESIDUALS[run](ToyInputs.of(judge.challenge, run).x)
         actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
         worst = int((actual - expected).abs().argmax())
         ratio = float(actual.flatten()[worst] / expected.flatten()[worst])
@@ -265,9 +285,8 @@ TOY_HINTS = {
 
 def require_toy(judge: Judge, run: str) -> None:
     """Compare the residual of a field of which one term is left, in size and sign."""
-    x = judge.challenge.rand(f"{run} x", (5, 2)) if run != "at_zero" else torch.zeros(5, 2).double()
     actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
-    expected = TOY_RESIDUALS[run](x)
+    expected = TOY_RESIDUALS[run](ToyInputs.of(judge.challenge, run).x)
     if judge.close(actual, expected, ROUNDING):
         return
     ratio = float((actual * expected).sum() / expected.square().sum())

@@ -75,13 +75,15 @@ TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "linear": lambda x, t: x @ torch.tensor([[1.0, -2.0], [3.0, 0.5]]).to(x) + nothing(x, t),
     "at_zero": lambda x, t: x**2 * torch.tensor([1.0, -3.0]).to(x) + nothing(x, t),
 }
-# After all others: the same shapes with another sigma, so that a kept derivative shows, and a score as steep as the
-# lab's exact one near the data, so that a limit shows.
+# After all others: the same numbers with another sigma, then the same score, sigma and tensors with other numbers, so
+# that a kept result shows, and a score as steep as the lab's exact one near the data, so that a limit shows.
 LATE_TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "twice_the_noise": TOYS["linear"],
+    "moved": TOYS["linear"],
     "steep": lambda x, t: -STEEP * x + nothing(x, t),
 }
 STEEP = 1e4
+SAME_TENSORS = "linear", "moved"
 
 
 def nothing(x: Tensor, t: Tensor) -> Tensor:

@@ -232,7 +232,7 @@ KNOWN_FACTORS = {
 }
 
 
-def check_term(judge: Judge, name: str, run: str) -> None:
+def require_term(judge: Judge, name: str, run: str) -> None:
     """Compare one term of a step, in size and sign."""
     state, term = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state"), TERMS[run]
     moved, expected = float((state - 0.5).mean()), KNOWN_FACTORS[name, run] * max(term.score, term.noise)
@@ -270,7 +270,7 @@ def check_steps(judge: Judge, name: str) -> None:
         f"With no score and no noise your {name} moves the atoms.",
     )
     for run in TERMS:
-        check_term(judge, name, run)
+        require_term(judge, name, run)
     for run, state in states.items():
         require_in_cell(judge, state, f"The new state of your {name}")
         judge.require(
