@@ -108,10 +108,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     ):  # the numbers of the last run in tensors that no call has seen
         given = Inputs.of(challenge, LAST_REUSED)
         evidence.put("new/score", analytic_score(given.x, given.sigma, given.sigma_d))
-    for run, (place, sigma, sigma_d, _) in KNOWN.items():
-        with evidence.attempt(run), watching(evidence, run):
-            x = torch.tensor(place, dtype=torch.float64).repeat(3, 1)
-            evidence.put(f"{run}/score", analytic_score(x, torch.full_like(x[:, :1], sigma), sigma_d))
+    with watching(evidence, "known"):
+        for run, (place, sigma, sigma_d, _) in KNOWN.items():
+            with evidence.attempt(run):
+                x = torch.tensor(place, dtype=torch.float64).repeat(3, 1)
+                evidence.put(f"{run}/score", analytic_score(x, torch.full_like(x[:, :1], sigma), sigma_d))
     with other_device(evidence, challenge) as there:
         inputs = Inputs.of(there, "single")
         put_device(evidence, analytic_score(inputs.x, inputs.sigma, inputs.sigma_d))
