@@ -219,7 +219,7 @@ def require_known(judge: Judge, run: str) -> None:
         )
     words = {
         "near": "Does the other order, which is far away, pull there as well?",
-        "swapped": "Here x is near the peak of the second order. Near the first peak your score is right.",
+        "swapped": "Near the peak of the first order it is right.",
         "edge": "The shortest way from the second atom's place to x crosses the cell's edge.",
         "least": "With larger sigma it was right.",
         "far": "Nearer to the peaks it was right.",
