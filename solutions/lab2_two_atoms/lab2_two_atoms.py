@@ -149,7 +149,7 @@ r"""
 > - Return the score itself, not $\sigma$ times the score.
 > - It must hold for every $\sigma$ from 0.001 to 0.5 and every $x$ in $[0, 1]^2$: where a Gaussian underflows, at the edges of the cell, and where both orders are equally likely, such as the diagonal. **Work
 >   with logarithms.** The copies in `IMAGES` $= (-5, \dots, 5)$ are enough; three are not.
-> - It works in `float32` and `float64`, returns the dtype of `x`, and runs inside `torch.no_grad()`.
+> - It works in `float32` and `float64`, returns the dtype of `x` (`float32`'s precision is enough), and runs inside `torch.no_grad()`.
 > - You may call a helper of your own again in 2.3 and 2.6.
 
 <details><summary>A nudge</summary>
@@ -217,7 +217,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
 >
-> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. The noisy state lies in the cell $[0, 1)$. Use the `noise` that you are given. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
+> Complete `sigma(t)` and `add_noise(x0, t, noise)`, with `self.sigma_min` and `self.sigma_max`. Wrap the noisy state into the cell $[0, 1)$; place 1 counts as 0. Use the `noise` that you are given. Compute `sigma` from the tensor `t`, because part 5 differentiates it with respect to `t`.
 
 <details><summary>A nudge</summary>
 
@@ -393,7 +393,7 @@ In parts 4 and 6 two corrector steps follow each predictor step, with $\tau = (0
 > **3 points** (predictor 2, corrector 1) · difficulty ●●●○○ · 15 minutes
 >
 > Complete `predictor_step(x, score, sigma, sigma_next, noise)` and `corrector_step(x, score, step, noise)`. `score` is $s$ itself at `x`; `sigma`, `sigma_next` and `step`, the size $\tau$, have the shape `(b, 1)`, and `sigma` is larger
-> than `sigma_next`. Both return states in $[0, 1)$ and use the noise that they are given.
+> than `sigma_next`. Both return states wrapped into $[0, 1)$ and use the noise that they are given.
 
 <details><summary>A nudge</summary>
 
@@ -510,7 +510,7 @@ Note that $\nabla \|s\|^2$ is *twice* the transposed Jacobian times $s$.
 > **3 points** · difficulty ●●●●○ · 40 minutes
 >
 > Complete `fokker_planck_residual(score, x, t, sigma)`. It returns $\partial_t s - \frac12 \frac{\mathrm d \sigma^2}{\mathrm d t} \nabla_x (\nabla_x \!\cdot s + \|s\|^2)$, one number for each sample and coordinate, in the shape of `x`.
-> - `score(x, t)` is the score itself, not multiplied by $\sigma$; the score of each sample depends only on its own `x` and `t`. `sigma(t)` is any schedule.
+> - `score(x, t)`, a function or a module, returns the score itself, not multiplied by $\sigma$; the score of each sample depends only on its own `x` and `t`. `sigma(t)` is any schedule.
 > - All derivatives come from automatic differentiation. `x` may have any number of coordinates.
 > - The result is used in *training*: gradients must flow from it to the parameters behind `score`, so use `create_graph=True`.
 > - Leave the `requires_grad` of `x` and `t` as it was.
