@@ -13,6 +13,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import judge_with
 from utils.checks.kits.left_behind import require_nothing_left, settings, watching
+from utils.checks.student import pinned
 
 CHALLENGE = Challenge.public("lab4.cfg_drift")
 
@@ -84,3 +85,15 @@ def test_an_exception_loses_no_record():
         model.eval()
         raise ValueError
     assert evidence.values["run/left_behind.0"] == "mode: model"
+
+
+def test_a_setting_that_one_probe_leaves_does_not_hide_from_the_next():
+    """Also where nobody watched the call that left it."""
+    before = settings()
+    with pinned(Challenge.public("lab4.cfg_drift")):
+        torch.autograd.set_detect_anomaly(True)
+        torch.use_deterministic_algorithms(True)
+        torch.set_num_threads(before["torch's number of threads"] + 1)
+    assert settings() == before
+    with torch.autograd.set_detect_anomaly(True), pinned(Challenge.public("lab4.cfg_drift")):
+        assert not torch.is_anomaly_enabled()

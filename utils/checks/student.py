@@ -110,9 +110,11 @@ def pinned(challenge: Challenge) -> Iterator[None]:
         A context manager. Afterwards, everything is as before.
     """
     numpy_state, python_state, dtype = np.random.get_state(), random.getstate(), torch.get_default_dtype()
+    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
     seed = challenge.seed("student's random numbers")
     with (
         cpu_by_default(),
+        torch.autograd.set_detect_anomaly(False),
         torch.random.fork_rng(devices=[]),
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -129,6 +131,10 @@ def pinned(challenge: Challenge) -> Iterator[None]:
             yield
         finally:
             torch.set_default_dtype(dtype)
+            if torch.are_deterministic_algorithms_enabled() != deterministic:
+                torch.use_deterministic_algorithms(deterministic)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
             np.random.set_state(numpy_state)
             random.setstate(python_state)
 
