@@ -9,7 +9,16 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
-from utils.checks.lab4.vector_field import KEPT, RUNS, WHERE, Inputs, agree, fail_far_away, require_results
+from utils.checks.lab4.vector_field import (
+    KEPT,
+    RUNS,
+    WHERE,
+    Inputs,
+    agree,
+    fail_far_away,
+    only_later_calls,
+    require_results,
+)
 
 
 @dataclass(frozen=True)
@@ -164,7 +173,7 @@ def judge_results(judge: Judge, part: str, mistakes: list[Mistake]) -> None:
     wrong = [run for run, p in terms.items() if not agree(inputs[run], part, results[run], getattr(p, part))]
     if not wrong:
         return
-    if wrong == ["again"]:
+    if only_later_calls(wrong):
         judge.fail("kept_from_earlier_call", KEPT)
     if wrong == ["far"]:
         fail_far_away(judge, inputs["far"], results["far"], getattr(terms["far"], part), f"your {part}")

@@ -265,3 +265,38 @@ right("one_sample_at_a_time", edit=(S, "rows = zip(x.split(1), z.split(1), t.spl
       "        return torch.cat([(self.alpha(t) * z - x) / self.beta(t) ** 2 for x, z, t in rows])"))  # fmt: skip
 wrong("start_without_noise", finds="wrong_field", edit=(
     U, "if len(t) > 1 and not t.any():\n            return self.alpha.dt(t) * z\n        " + U))  # fmt: skip
+
+for limit in (300, 1000, 10_000, 1_000_000):
+    wrong(f"field_within_{limit}", finds="far_away", edit=(U, f"return ({U[7:]}).clamp(-{limit}, {limit})"))
+wrong("score_within_a_million", finds="far_away", edit=(S, f"return ({S[7:]}).clamp(-1e6, 1e6)"))
+wrong("point_within_a_thousand", finds="far_away", edit=(N, "x = x.clamp(-1000, 1000)\n        " + N))
+for kept in ("x, t", "x, z", "z, t"):  # found again as objects, and by their numbers
+    wrong(
+        f"field_kept_for_the_objects_{kept.replace(', ', '_')}",
+        finds="kept_from_earlier_call",
+        edit=(
+            U,
+            f"key = tuple(id(value) for value in ({kept}))\n"
+            "        memory = self.__dict__.setdefault('memory', {})\n"
+            "        if key not in memory:\n"
+            f"            memory[key] = ({kept}, {U[7:]})\n"
+            "        return memory[key][-1].clone()",
+        ),
+    )
+    wrong(
+        f"score_kept_for_the_numbers_{kept.replace(', ', '_')}",
+        finds="kept_from_earlier_call",
+        edit=(
+            S,
+            f"new = tuple(value.detach().clone() for value in ({kept}))\n"
+            "        old = self.__dict__.get('memory', ())\n"
+            "        if not old or not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(old[0], new)):\n"
+            f"            self.memory = (new, {S[7:]})\n"
+            "        return self.memory[1].clone()",
+        ),
+    )
+right(
+    "score_in_float32_at_the_end",
+    edit=(S, f"x, z, t = x.float(), z.float(), t.float()\n        return ({S[7:]}).double()"),
+)
+right("time_in_float32", edit=(N, "t = t.float()\n        " + N))
