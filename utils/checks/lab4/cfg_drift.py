@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,8 +38,16 @@ OBJECTS = {
     "all_null": {"all_null": (IMAGE, torch.float64, 3)},
     "single": {"single": ((1, 2, 2), torch.float32, 5)},
 }
+# These second calls of an object change one thing alone, in place: what is kept by all the others is then wrong.
+CHANGED = {"w2_again": "t", "whalf_again": "x", "wlarge_again": "y", "wnegative_again": "w"}
+CHANGED_SCALE = 2.5  # of "wnegative_again": `guidance_scale` of an object that has been used is set to this
 RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
 OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
+NULL_FROM = 5  # batches of at least this size contain a null label, but for the run "labelled"
+GUIDED_WITH_NULL = [
+    run for run, (_, _, batch) in RUNS.items() if batch >= NULL_FROM and OBJECT_OF[run] not in ("labelled", "w1")
+]
+IN_TRAINING = "wide"  # the object whose network is in training mode
 ALIKE = 0, 1  # rows of the run "wlarge", of which batches of copies are made
 FAR = 400.0  # guided with a large scale, the lab's x reach 60, and its velocities some hundreds
 WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
@@ -54,13 +62,13 @@ PUBLIC_DRIFTS = {
     "w1": -0.1068036,
     "w1_again": 0.0429721,
     "w2": 0.0625429,
-    "w2_again": 0.1429324,
+    "w2_again": 0.1608564,
     "whalf": -0.1129974,
-    "whalf_again": 0.0503817,
+    "whalf_again": 0.0520332,
     "wlarge": -2.3385621,
-    "wlarge_again": 3.4876562,
+    "wlarge_again": 3.0674484,
     "wnegative": -0.3041776,
-    "wnegative_again": -0.077131,
+    "wnegative_again": 0.3007978,
     "random": 0.1875295,
     "random_few": -1.2870624,
     "one": -1.0993347,
@@ -88,6 +96,14 @@ class Inputs:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run of `RUNS`."""
+        drawn = cls.drawn(challenge, run)
+        if run not in CHANGED:
+            return drawn
+        return replace(cls.of(challenge, OBJECT_OF[run]), **{CHANGED[run]: getattr(drawn, CHANGED[run])})
+
+    @classmethod
+    def drawn(cls, challenge: Challenge, run: str) -> Inputs:
+        """Return the inputs of a run whose x, t and y are all new."""
         shape, dtype, batch = RUNS[run]
         classes = challenge.integer("classes", 4, 8)
         null_label = draw_null_label(challenge, classes)
@@ -96,7 +112,7 @@ class Inputs:
         y = challenge.randint(f"{run} y", 1, classes, (batch,))
         if batch > 2:
             t[0], t[1], y[0], y[1] = 0.0, 1.0, 0, classes - 1
-        if batch > 4 and run != "labelled":
+        if batch >= NULL_FROM and run != "labelled":
             y[3] = null_label
         if run == "all_null":
             y[:] = null_label
@@ -106,7 +122,8 @@ class Inputs:
             x = FAR / 2 * x
             x[0], x[-1], x[1, ..., 0] = FAR, -FAR, 0.0
         name = OBJECT_OF[run]
-        return cls(x, t, y, FIXED_SCALES.get(name, challenge.number(f"{name} w", 1.5, 4.0)), null_label)
+        w = CHANGED_SCALE if CHANGED.get(run) == "w" else FIXED_SCALES.get(name)
+        return cls(x, t, y, challenge.number(f"{name} w", 1.5, 4.0) if w is None else w, null_label)
 
     @property
     def null(self) -> Tensor:
@@ -119,18 +136,21 @@ class Inputs:
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Evaluate the drift in every run, and record how the network is evaluated. A network is in evaluation mode."""
+    """Evaluate the drift in every run, and record how the network is evaluated."""
     ODE = student.method("CFGVectorFieldODE", "drift_coefficient", "x", "t", "y")
-    for calls in OBJECTS.values():
+    for name, calls in OBJECTS.items():
         first = Inputs.of(challenge, next(iter(calls)))
-        net, ode = StubModel(challenge, "net", dtype=first.x.dtype).eval(), None
+        net, ode = StubModel(challenge, "net", dtype=first.x.dtype).train(name == IN_TRAINING), None
         for run in calls:
-            inputs, before = Inputs.of(challenge, run), Inputs.of(challenge, run)
+            before = Inputs.of(challenge, run)
+            inputs = changed(inputs, before, CHANGED[run]) if run in CHANGED else Inputs.of(challenge, run)
             inputs.x.requires_grad_(run.endswith("_again"))
             net.record.calls.clear()
             with evidence.attempt(run), watching(evidence, run, net=net, x=inputs.x, t=inputs.t):
                 if ode is None:
                     ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
+                if CHANGED.get(run) == "w":
+                    ode.guidance_scale = inputs.w
                 evidence.put(f"{run}/drift", ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
             net.record.report(evidence, f"{run}/net")
             evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before))
@@ -147,6 +167,15 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         put_device(evidence, ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
 
 
+def changed(inputs: Inputs, after: Inputs, name: str) -> Inputs:
+    """Return inputs with the same tensors as objects, of which one is changed in place; or with another scale."""
+    if name == "w":
+        return replace(inputs, w=after.w)
+    with torch.no_grad():
+        getattr(inputs, name).copy_(getattr(after, name))
+    return inputs
+
+
 def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     """Return the recorded drift; fail unless the network was called with one time and one label for each image.
 
@@ -158,7 +187,8 @@ def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     judge.attempt(run)
     require_unchanged(judge, f"{run}/inputs_kept")
     drift = judge.tensor(f"{run}/drift", inputs.x.shape, what="The drift")
-    judge.require(judge.value(f"{run}/net/count", int) > 0, "net_not_called", "Your drift never calls `self.net`.")
+    if judge.value(f"{run}/net/count", int) == 0:
+        judge.fail(*(NOT_CALLED if run in OBJECTS else NOT_CALLED_AGAIN))
     seen = judge.tensor(f"{run}/net/x", what="The x that the network sees")
     judge.require(seen.dim() > 0, "wrong_shape", "The network sees a single number, where a batch was asked for.")
     images = len(seen)
@@ -243,30 +273,65 @@ def check(judge: Judge) -> None:
     """Run all requirements, and compare the drift where only one of the two velocities counts."""
     with judge.part("properties", 2):
         drifts = require_drifts(judge)
+        wrong = wrong_runs(judge, drifts)
+        if wrong and "labelled" not in wrong:
+            check_labelled_rows(judge, drifts)
+        explain_runs(judge, wrong)
         check_zero(judge, drifts)
         check_one(judge, drifts)
         check_null_rows(judge, drifts)
-        check_numbers(judge, drifts)
+        check_numbers(judge, wrong)
         require_samples_apart(judge, drifts)
         judge.device()
 
 
-def check_numbers(judge: Judge, drifts: dict[str, Tensor]) -> None:
-    """Compare the drifts with the oracle's numbers."""
+def wrong_runs(judge: Judge, drifts: dict[str, Tensor]) -> list[str]:
+    """Return the runs in which the drift differs from the oracle's number."""
     wrong = []
     for run, number in PUBLIC_DRIFTS.items():
         inputs = Inputs.of(judge.challenge, run)
         mean = float((drifts[run] * drift_probe(judge.challenge, run)).mean())
         if not abs(mean - number) < ROUNDING * (abs(1 - inputs.w) + abs(inputs.w)):
             wrong.append(run)
+    return wrong
+
+
+def explain_runs(judge: Judge, wrong: list[str]) -> None:
+    """Fail if the wrong runs, and the right ones, show what the drift depends on and should not."""
     if not wrong:
         return
+    judge.require(wrong != ["wnegative_again"], *SCALE_KEPT)
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
     judge.require(wrong != ["far"], *FAR_AWAY)
     judge.require(wrong != ["labelled"], *NO_NULL_LABEL)
-    code, message = wrong_drift(judge.challenge, wrong[0])
-    judge.fail(WRONG_AT.get(wrong[0], code), message)
+    without_null = {"labelled", "one"}
+    judge.require(without_null & set(wrong) or not set(wrong) >= set(GUIDED_WITH_NULL), *WITH_NULL)
+
+
+def null_rows_alone(inputs: Inputs, wrong: Tensor) -> bool:
+    """Return whether all rows with a wrong number, of which `wrong` tells the places, have the null label."""
+    return not bool((wrong.flatten(1).any(dim=1) & (inputs.y != inputs.null_label)).any())
+
+
+def check_labelled_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
+    """Fail if at w = 0 and at w = 1 the drift is right for samples that have a label, and wrong for others."""
+    found = []
+    for run, which in (("w1", 0), ("w0", 1)):
+        inputs = Inputs.of(judge.challenge, run)
+        velocity = velocities(judge, inputs)[which]
+        wrong = (drifts[run] - velocity).abs() > ROUNDING * inputs.size_of_terms(velocity)
+        if not null_rows_alone(inputs, wrong):
+            return
+        found.append(bool(wrong.any()))
+    judge.require(not any(found), *NULL_ROWS)
+
+
+def check_numbers(judge: Judge, wrong: list[str]) -> None:
+    """Fail if the drift of a run differs from the oracle's number."""
+    if wrong:
+        code, message = wrong_drift(judge.challenge, wrong[0])
+        judge.fail(WRONG_AT.get(wrong[0], code), message)
 
 
 def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:
@@ -371,8 +436,29 @@ def drift_probe(challenge: Challenge, run: str) -> Tensor:
 
 KEPT = (
     "kept_from_earlier_call",
-    "The first call of an object is right, and a second call with other x, t and y is not. Compute both velocities "
+    "The first call of an object is right, and a second call with another x, t or y is not. Compute both velocities "
     "again in every call, and keep none.",
+)
+SCALE_KEPT = (
+    "scale_kept",
+    "After `guidance_scale` of an object was changed, its drift is not the one for the new scale. "
+    "Read `self.guidance_scale` in every call, and keep no result.",
+)
+NULL_ROWS = (
+    "null_rows_wrong",
+    "The drift is right for samples that have a label, and wrong for those whose label is null. "
+    "For these, guidance has nothing to add, whatever w is.",
+)
+WITH_NULL = (
+    "wrong_with_null",
+    "The drift is right in batches without a null label, and wrong in those that contain one. "
+    "The drift of a sample depends on its own label alone.",
+)
+
+NOT_CALLED = "net_not_called", "Your drift does not call `self.net`."
+NOT_CALLED_AGAIN = (
+    "kept_from_earlier_call",
+    "A later call of one object does not call `self.net`. Compute both velocities again in every call, and keep none.",
 )
 
 NO_NULL_LABEL = (
@@ -400,7 +486,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
-    version=7,
+    version=8,
     probe=probe,
     public=check,
 )
