@@ -11,7 +11,7 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_method
+from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_method, require_rest
 from utils.checks.lab4.euler_heun_inputs import Inputs, WalkInputs
 from utils.checks.stubs import RandomField
 
@@ -125,6 +125,7 @@ def verdict(judge: Judge) -> None:
         with judge.part(short, points):
             judge_steps(judge, short, require_method(judge, short))
             judge_walk(judge, short)
+            require_rest(judge, short)
             judge.device(f"{short}_device")
 
 

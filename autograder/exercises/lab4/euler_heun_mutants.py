@@ -341,3 +341,29 @@ class HeunSimulator(Simulator):
 wrong("end_at_the_start_where_all_are_alike", finds="second_slope_at_t", edit=(
     T, "later = t if len(h) > 1 and bool((h == h[:1]).all()) else t + h\n"
     "        " + T.replace("t + h", "later")))  # fmt: skip
+
+A = "here = self.ode.drift_coefficient(x, t, **kwargs)"
+SLOPE = "self.ode.drift_coefficient(x, t, **kwargs)"
+wrong("euler_slope_scaled_in_place", finds="slope_altered", edit=(E, f"return {SLOPE}.mul_(h).add_(x)"))
+wrong("euler_slope_times_h_in_place", finds="slope_altered", edit=(
+    E, f"slope = {SLOPE}\n        slope *= h\n        return x + slope"))  # fmt: skip
+wrong("heun_slopes_added_in_place", finds="slope_altered", edit=(H, "here += there\n        return x + h * here / 2"))
+wrong("heun_last_slope_in_place", finds="slope_altered", edit=(
+    H, "return there.add_(here).mul_(h / 2).add_(x)"))  # fmt: skip
+wrong("euler_slope_kept_for_x", finds="drift_calls", edit=(
+    E, "if getattr(self, 'at', None) is not x:\n"
+    f"            self.at, self.slope = x, {SLOPE}\n        return x + h * self.slope"))  # fmt: skip
+wrong("heun_slope_kept_for_x", finds="drift_calls", edit=(
+    A, "if getattr(self, 'at', None) is not x:\n"
+    f"            self.at, self.slope = x, {SLOPE}\n        here = self.slope"))  # fmt: skip
+wrong("heun_slope_kept_for_the_numbers", finds="drift_calls", edit=(
+    A, "new = [value.detach().clone() for value in (x, t, *kwargs.values()) if value is not None]\n"
+    "        old = getattr(self, 'old', [])\n"
+    "        if len(old) != len(new) or not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(old, new)):\n"
+    f"            self.old, self.slope = new, {SLOPE}\n        here = self.slope"))  # fmt: skip
+wrong("euler_rests_on_x", finds="same_tensor", edit=(E, "if (h == 0).all():\n            return x\n        " + E))
+wrong("heun_rests_on_x", finds="same_tensor", edit=(A, "if not h.any():\n            return x\n        " + A))
+wrong("euler_forgets_x_at_rest", finds="moved_by_zero", edit=(
+    E, "if not h.any():\n            return torch.zeros_like(x)\n        " + E))  # fmt: skip
+right("rests_on_a_copy", edit=(E, "if (h == 0).all():\n            return x.clone()\n        " + E))
+right("in_place_on_own_products", edit=(E, f"return (h * {SLOPE}).add_(x)"))

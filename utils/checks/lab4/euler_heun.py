@@ -16,7 +16,14 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.lab4.euler_heun_inputs import RUNS, ConstantDrift, Growth, Inputs, StubODE, WalkInputs
+from utils.checks.lab4.euler_heun_inputs import (
+    RUNS,
+    ConstantDrift,
+    Growth,
+    Inputs,
+    StubODE,
+    WalkInputs,
+)
 from utils.checks.stubs import RandomField
 from utils.checks.student import Student
 
@@ -31,8 +38,7 @@ WRONG_STEP = (
 )
 KEPT = (
     "kept_from_earlier_call",
-    "The first step of an object is right, and a second step from another x, t and h is not. Keep nothing between "
-    "steps.",
+    "The first step of an object is right, and a second step with another h is not. Keep nothing between steps.",
 )
 BACKWARDS = (
     "wrong_backwards",
@@ -49,7 +55,7 @@ LABELS_LOST = (
 PUBLIC_STATES = {
     "euler": {
         "main": -0.1788987,
-        "again": 0.0102553,
+        "again": 0.1253404,
         "one": 0.2244081,
         "backwards": 0.0543069,
         "vectors": 0.5124419,
@@ -59,13 +65,13 @@ PUBLIC_STATES = {
     },
     "heun": {
         "main": -0.1208442,
-        "again": 0.0235861,
+        "again": 0.1222068,
         "one": 0.1519578,
-        "backwards": 0.0019191,
+        "backwards": 0.0019190,
         "vectors": 0.4817537,
         "single": 0.1738527,
         "far": 17.3445075,
-        "even": -0.066509,
+        "even": -0.0665090,
     },
 }
 
@@ -80,7 +86,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         ode = StubODE(challenge)
         made: list[Any] = []
         for run in RUNS:
-            inputs = Inputs.of(challenge, run)
+            expected = Inputs.of(challenge, run)
+            if run == "again":
+                inputs.h.copy_(expected.h)
+            else:
+                inputs = Inputs.of(challenge, run)
             inputs.x.requires_grad_(run == "again")
             ode.record.calls.clear()
             name = f"{short}_{run}"
@@ -89,11 +99,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 state = made[0].step(inputs.x, inputs.t, inputs.h, y=inputs.y, context=inputs.context)
                 evidence.put(f"{name}/state", state)
             ode.record.report(evidence, f"{name}/drift")
-            evidence.put(f"{name}/inputs_kept", same_tensors(inputs, Inputs.of(challenge, run)))
-        with evidence.attempt(f"{short}_constant"):
-            inputs = Inputs.of(challenge, "main")
-            ode_constant = ConstantDrift(inputs.velocity)
-            evidence.put(f"{short}_constant/state", Simulator(ode_constant).step(inputs.x, inputs.t, inputs.h))
+            evidence.put(f"{name}/inputs_kept", same_tensors(inputs, expected))
+        probe_constant(Simulator, challenge, evidence, f"{short}_constant")
         with evidence.attempt(f"{short}_walk"), watching(evidence, f"{short}_walk"):
             walk = WalkInputs.of(challenge)
             evidence.put(f"{short}_walk/state", Simulator(StubODE(challenge)).simulate(walk.x, walk.grid, y=walk.y))
@@ -106,6 +113,41 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             inputs = Inputs.of(there, "single")
             x = Simulator(StubODE(there)).step(inputs.x, inputs.t, inputs.h, y=inputs.y, context=inputs.context)
             put_device(evidence, x, f"{short}_device")
+
+
+def probe_constant(Simulator: type, challenge: Challenge, evidence: Evidence, name: str) -> None:
+    """Take a step in a constant field, and a step of size 0; record what becomes of the drift's tensor."""
+    with evidence.attempt(name):
+        inputs = Inputs.of(challenge, "main")
+        ode = ConstantDrift(inputs.velocity)
+        simulator = Simulator(ode)
+        evidence.put(f"{name}/state", simulator.step(inputs.x, inputs.t, inputs.h))
+        evidence.put(f"{name}/slope_kept", torch.equal(ode.velocity, inputs.velocity))
+        rest = simulator.step(inputs.x, inputs.t, 0 * inputs.h)
+        evidence.put(f"{name}/rest", rest)
+        evidence.put(f"{name}/rest_is_new", rest.data_ptr() not in (inputs.x.data_ptr(), ode.velocity.data_ptr()))
+
+
+def require_constant(judge: Judge, short: str) -> None:
+    """Fail unless the drift's own tensor stays as it was, and a step of size 0 returns a new one."""
+    name = f"{short}_constant"
+    judge.require(
+        judge.value(f"{name}/slope_kept", bool),
+        "slope_altered",
+        "Your code changes in place the tensor that the drift returned. The drift may still need it: build a new one.",
+    )
+    judge.require(
+        judge.value(f"{name}/rest_is_new", bool),
+        "same_tensor",
+        "For h = 0 your step returns x itself. Return a new tensor: the caller may change it in place.",
+    )
+
+
+def require_rest(judge: Judge, short: str) -> None:
+    """Fail unless a step of size 0 leaves the state where it is."""
+    x = Inputs.of(judge.challenge, "main").x
+    rest = judge.tensor(f"{short}_constant/rest", x.shape, "The new state for h = 0")
+    judge.require(judge.close(rest, x, ROUNDING), "moved_by_zero", "Where every h is 0, your step moves the state.")
 
 
 def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
@@ -213,6 +255,7 @@ def require_method(judge: Judge, short: str) -> dict[str, Tensor]:
     """Return the new states of all runs of one method; fail unless all requirements hold."""
     judge.attempt(f"{short}_found")
     states = {run: require_state(judge, short, run, Inputs.of(judge.challenge, run)) for run in RUNS}
+    require_constant(judge, short)
     require_nothing_left(judge, [*(f"{short}_{run}" for run in RUNS), f"{short}_walk"])
     return states
 
@@ -226,6 +269,7 @@ def check(judge: Judge) -> None:
             check_trial(judge, short)
             check_order(judge, short)
             check_states(judge, short, states)
+            require_rest(judge, short)
             judge.device(f"{short}_device")
 
 
@@ -316,6 +360,6 @@ EXERCISE = Exercise(
     title="Two ways to take a step",
     names=("EulerSimulator", "HeunSimulator"),
     probe=probe,
-    version=5,
+    version=6,
     public=check,
 )

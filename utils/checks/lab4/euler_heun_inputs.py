@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from utils.dynamics import ODE
 RUNS = {
     # run: shape of x without the batch, dtype, batch size, sign of h
     "main": ((1, 3, 2), torch.float64, 9, 1.0),
-    "again": ((1, 3, 2), torch.float64, 9, 1.0),  # of the same shape, for the same object
+    "again": ((1, 3, 2), torch.float64, 9, 1.0),  # "main" half as far, with the same objects
     "one": ((2, 2, 2), torch.float64, 1, 1.0),
     "backwards": ((1, 2, 2), torch.float64, 5, -1.0),
     "vectors": ((4,), torch.float64, 6, 1.0),
@@ -39,14 +39,18 @@ class StubODE(ODE):
 
 
 class ConstantDrift(ODE):
-    """The same velocity everywhere and at every time."""
+    """The same velocity everywhere and at every time: one tensor that belongs to the drift, so that changes show.
+
+    Args:
+        velocity: Shape of x.
+    """
 
     def __init__(self, velocity: Tensor):
-        self.velocity = velocity
+        self.velocity = velocity.clone()
 
     def drift_coefficient(self, x: Tensor, t: Tensor, **kwargs) -> Tensor:
         """Return the velocity, with the shape of x."""
-        return self.velocity[:1].expand_as(x).clone()
+        return self.velocity if x.shape == self.velocity.shape else self.velocity[:1].expand_as(x).clone()
 
 
 class Growth(ODE):
@@ -74,6 +78,9 @@ class Inputs:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run of `RUNS`."""
+        if run == "again":  # whatever else a slope is kept for, it is not evaluated again
+            main = cls.of(challenge, "main")
+            return replace(main, h=main.h / 2)
         shape, dtype, batch, sign = RUNS[run]
         ones = [1] * len(shape)
         x = challenge.randn(f"{run} x", (batch, *shape), dtype)
