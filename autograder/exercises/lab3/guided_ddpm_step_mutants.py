@@ -261,3 +261,14 @@ wrong("posterior_mean_not_at_0", ("x_at_0", "noise_estimate_at_0", *small("x"), 
       edit=by_posterior("gather_per_sample(schedule.alpha_bars, (t - 1).clamp(min=0), x)"))  # fmt: skip
 wrong("noise_where_all_are_alike", finds="noise_at_the_end", edit=(
     KICK, f"({KICK} if len(t) < 2 or bool((t != t[0]).any()) else beta.sqrt() * noise)"))  # fmt: skip
+MOVING = "gather_per_sample(t > 0, torch.arange(len(t), device=t.device), x)"
+for name, sigma in (  # of the noise, and hardly any at t = 0
+    ("little_noise_at_0", f"torch.where({MOVING}, beta, beta * (1 - alpha)).sqrt()"),
+    ("variance_at_least_1e_8", f"({MOVING} * beta).clamp(min=1e-8).sqrt()"),
+    ("variance_at_least_1e_6", f"({MOVING} * beta).clamp(min=1e-6).sqrt()"),
+    ("variance_plus_1e_12", f"({MOVING} * beta + 1e-12).sqrt()"),
+):
+    wrong(name, finds=("noise_not_0", "noise_at_0"), edit=(KICK, f"{sigma} * noise"))
+wrong("negative_scale_is_0", finds="scale_altered", edit=("- w *", "- max(w, 0.0) *"))
+wrong("scale_0_is_1", finds=("gradient_not_0", "twice", "one_more", "sigma_missing", "scale_altered"),
+      edit=("- w *", "- (w or 1.0) *"))  # fmt: skip

@@ -231,3 +231,13 @@ right("noised_row_by_row", edit=[
     (MIX, "torch.stack([math.sqrt(a) * x + math.sqrt(1 - a) * n for a, x, n in "
           "zip(schedule.alpha_bars[t].tolist(), x0, noise)])"),
 ])  # fmt: skip
+POSTERIOR = "(beta * (1 - before) / (1 - alpha_bar)).sqrt()"
+for name, new in (
+    ("posterior_at_least_1e_8", POSTERIOR.replace(").sqrt()", ").clamp(min=1e-8).sqrt()")),
+    ("posterior_plus_1e_12", POSTERIOR.replace(").sqrt()", " + 1e-12).sqrt()")),
+    ("posterior_at_least_1e_6", POSTERIOR + ".clamp(min=1e-6)"),
+):
+    wrong(name, finds="posterior_at_0", edit=[(POSTERIOR, new)])
+right("posterior_from_all_the_noise", edit=[
+    (POSTERIOR, "(beta * ((1 - alpha_bar) - beta).clamp(min=0) / (schedule.alphas[t] * (1 - alpha_bar))).sqrt()"),
+])  # fmt: skip

@@ -14,7 +14,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import BATCHES
 from utils.checks.kits.copies import copied, unchanged
-from utils.checks.kits.factors import Place, Tensors, agree, combination, finding_of, sizes
+from utils.checks.kits.factors import Place, Tensors, agree, combination, finding_of, rows_of, sizes
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
@@ -23,6 +23,7 @@ RTOL = 1e-4  # float32 rounds a sum to 1e-6 of its largest term; a constant of 1
 # float32 rounds 1 - alpha_bar to this. So a sigma loses digits where hardly any noise is, and so does each factor of a
 # step that is written with the posterior mean, as in published code.
 FLAT = 1e-7
+WEAK = ("imprecise", "wrong_here")  # codes of findings that say little, the better one first
 
 Inputs = Any  # a dataclass with the arguments of a function, in their order; it has `t` and `schedule`
 
@@ -153,7 +154,7 @@ def judge_function(
             tells whether a tensor is what the student's code returned.
     """
     require_sound(judge, function)
-    imprecise: tuple[str, str] | None = None
+    weak: dict[str, str] = {}  # findings that another batch may replace by one that says more
     for run in function.batches:
         inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
         actual, factors = require_result(judge, function, run), factors_of(run)
@@ -167,13 +168,35 @@ def judge_function(
                 return wrong.shape == actual.shape and agree(actual, wrong, largest, 2 * rtol)
 
             explain(run, actual, same)
+        require_no_effect(judge, run, actual, tensors, factors)
         finding = finding_of(actual, tensors, factors, places_of(inputs), BATCHES[run].where)
-        if finding[0] != "imprecise":
+        if finding[0] not in WEAK:
             judge.fail(*finding)
-        imprecise = imprecise or finding  # another batch may show more of the mistake
-    if imprecise is not None:
-        judge.fail(*imprecise)
+        weak.setdefault(*finding)
+    for code in WEAK:
+        judge.require(code not in weak, code, weak.get(code, ""))
     judge.device(f"device_{function.label}")
+
+
+def require_no_effect(judge: Judge, run: str, actual: Tensor, tensors: Tensors, factors: Tensors) -> None:
+    """Fail if a wrong result differs from the right one by a term whose factor should be 0 in all samples.
+
+    Args:
+        judge: The judge of the exercise.
+        run: The run.
+        actual: The wrong result, (b, …).
+        tensors: The terms, (b, …) each.
+        factors: The right factors, (b,) each.
+    """
+    error = rows_of(actual - combination(tensors, factors))
+    for name in (name for name, factor in factors.items() if not bool(factor.any())):
+        term = rows_of(tensors[name])
+        own = (error * term).sum(1) / term.square().sum(1)
+        judge.require(
+            not judge.close(error, own[:, None] * term, RTOL, RTOL),
+            f"{name}_not_0",
+            f"The factor of `{name}` should be 0 {BATCHES[run].where}, and is {float(own[own.abs().argmax()]):.2g}.",
+        )
 
 
 def table(numbers: Mapping[str, Mapping[str, tuple[float, ...]]]) -> Callable[[str], dict[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -21,6 +22,8 @@ SCALES = {
     "images": 3.0, "points": 1.0, "square": 0.0, "numbers": 2.0, "again": -1.5, "single": 0.5, "strided": 8.0,
     "one": 25.0, "zero": 4.0, "together": 4.0,
 }  # fmt: skip
+
+LOUD = 1e8  # of the noise where all samples are at t = 0: its factor is 0 there, and a small one shows
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class StepInputs:
             x=draw_batch(challenge, run, "x"),
             t=draw_steps(challenge, run),
             noise_estimate=draw_batch(challenge, run, "noise_estimate"),
-            noise=draw_batch(challenge, run, "noise"),
+            noise=draw_batch(challenge, run, "noise") * (LOUD if run == "together" else 1),
             schedule=draw_schedule(challenge, run),
         )
 
@@ -84,10 +87,32 @@ def guided_with(inputs: GuidanceInputs, sigma: Tensor) -> Tensor:
     return inputs.noise_estimate.double() - inputs.w * sigma * inputs.gradient.double()
 
 
+def explain_guided(judge: Judge) -> Callable[[str, Tensor, Callable[[Tensor], bool]], None]:
+    """Return the function that explains a wrong guided estimate by its sigma or by its scale."""
+    by_sigma = explain_sigma(judge, GUIDED, guided_with)
+
+    def explain(run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
+        by_sigma(run, actual, same)
+        inputs = GuidanceInputs.of(judge.challenge, run)
+        if run == next(iter(SCALES)) or inputs.w == 0:
+            return
+        noise, factors = inputs.noise_estimate.double(), table(GUIDED_FACTORS)(run)["gradient"]
+        way = factors.reshape(-1, *[1] * (noise.dim() - 1)) * inputs.gradient.double()
+        k = float(((actual - noise) * way).sum() / way.square().sum())
+        judge.require(
+            not same(noise + k * way),
+            "scale_altered",
+            f"Other scales are right, but at w = {inputs.w:g} yours is the result for w = {k * inputs.w + 0.0:.3g}. "
+            "Use the guidance scale as it is given: not rounded, not limited, with its sign.",
+        )
+
+    return explain
+
+
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("guided", 1):
-        judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_sigma(judge, GUIDED, guided_with))
+        judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_guided(judge))
     with judge.part("step", 1):
         judge_function(judge, STEP, table(STEP_FACTORS))
 
@@ -195,5 +220,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

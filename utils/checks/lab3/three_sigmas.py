@@ -22,7 +22,8 @@ from utils.diffusion import Schedule
 
 SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
 RUNS = ("images", "again", "single", "one", "zero", "together", "reversed", "repeat")
-ZERO = 0.02  # of `step` at t = 0, below which a posterior counts as 0: the root of what float32 leaves of 0
+# Of `step` at t = 0, below which a posterior counts as 0: the root of what a dtype's rounding leaves of 0.
+ZERO = {torch.float64: 1e-5, torch.float32: 0.02}
 
 Sigmas = Mapping[str, Tensor]
 Explain = Callable[[str, str, Sigmas, Callable[[Tensor], bool]], None]
@@ -83,7 +84,8 @@ def agree(actual: Tensor, expected: Tensor, t: Tensor, schedule: Schedule) -> bo
     """Return whether sigmas, (b,), are the expected ones to the precision of float32."""
     left = 1 - schedule.alpha_bars.double()
     least = torch.minimum(left[t], left[(t - 1).clamp(min=0)])
-    near_zero = torch.where(expected == 0, ZERO * schedule.betas.double()[t].sqrt(), 0.0)
+    zero = ZERO[schedule.betas.dtype]
+    near_zero = torch.where(expected == 0, zero * schedule.betas.double()[t].sqrt(), 0.0)
     return bool(((actual - expected).abs() <= (RTOL + 2 * FLAT / least) * expected + near_zero).all())
 
 
