@@ -123,3 +123,19 @@ S, s = torch.tensor(S), torch.tensor(s)
 ode = S ** (1 - w) * s**w
 return 1 / ((1 - w) / S + w / s), ode, (S * s - ode**2) / ((S - s) * (2 * w - 1))
 """))  # fmt: skip
+EARLY = "    tilt ="
+for name, finds, line in (
+    ("w_at_most_15", "wrong_tilt", "w = min(w, 15.0)"),
+    ("ratio_at_most_8", ("wrong_tilt", "imprecise_tilt"), "s = max(s, S / 8)"),
+    ("ratio_at_most_100", ("wrong_tilt", "imprecise_tilt"), "s = max(s, S / 100)"),
+    ("nearly_0_is_0", ("wrong_tilt", "imprecise_tilt"), "w = 0.0 if w < 0.05 else w"),
+    ("nearly_1_is_1", ("wrong_tilt", "imprecise_tilt"), "w = 1.0 if abs(w - 1) < 0.03 else w"),
+    ("nearly_equal_is_equal", ("wrong_tilt", "imprecise_tilt"), "if S - s < 0.05 * S:\n        return S, S, S"),
+):
+    wrong(name, finds, edit=[(EARLY, f"    {line}\n{EARLY}")])
+wrong("nearly_half_is_half", ("imprecise_sde", "wrong_sde"), edit=[
+    (f"sde = {SDE}", f"sde = {SDE} if abs(w - 0.5) > 0.02 else S * s * math.log(S / s) / (S - s)"),
+])  # fmt: skip
+right("exactly_half_is_half", edit=[
+    (f"sde = {SDE}", f"sde = {SDE} if abs(w - 0.5) > 1e-6 else S * s * math.log(S / s) / (S - s)"),
+])  # fmt: skip
