@@ -207,7 +207,7 @@ wrong(
     finds="fresh_noise",
     edit=(PREDICT, "noise = sample(noise, labels, w)\n        predicted = classify(noise).argmax(dim=1)"),
 )
-wrong("images_limited", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace("w))", "w).clamp(-1, 1))")))
+wrong("images_limited", finds="images_altered", edit=(PREDICT, PREDICT.replace("w))", "w).clamp(-1, 1))")))
 wrong("logits_without_sign", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(".argmax", ".abs().argmax")))
 wrong("last_class_ignored", finds="wrong_accuracy", edit=(PREDICT, PREDICT.replace(".argmax", "[:, :-1].argmax")))
 wrong(
@@ -265,3 +265,45 @@ wrong(
     finds="fresh_noise",
     edit=(PREDICT, "noise = sample(noise, labels, w)\n        predicted = classify(noise).argmax(dim=1)"),
 )
+IMAGES = "classify(sample(noise, labels, w))"
+for name, images in (
+    ("images_of_256_levels", "(sample(noise, labels, w) * 127.5).round() / 127.5"),
+    ("images_within_one", "sample(noise, labels, w).clamp(-1, 1)"),
+    ("images_in_half_precision", "sample(noise, labels, w).half().double()"),
+):
+    wrong(name, finds="images_altered", edit=(IMAGES, f"classify({images})"))
+wrong(
+    "images_of_a_nearby_scale",
+    finds="images_not_classified",
+    edit=[
+        ("accuracy = {}", "accuracy, images = {}, {}"),
+        (IMAGES, "classify(images.setdefault(round(w), sample(noise, labels, w)))"),
+    ],
+)
+wrong(
+    "accuracies_kept_for_a_scale",
+    finds=("scale_not_used", "sampler_not_called"),
+    setup="MEMORY = {}",
+    edit=[
+        (PREDICT, "if w in MEMORY:\n            accuracy[w] = MEMORY[w]\n            continue\n        " + PREDICT),
+        (MEAN_HIT, MEAN_HIT.replace("accuracy[w] =", "accuracy[w] = MEMORY[w] =")),
+    ],
+)
+wrong("labels_at_most_ten", finds="labels_altered", edit=[
+    (KEEP, "labels = labels.clamp(max=10)\n    labelled = labels != null_label"),
+    (MEAN_HIT, MEAN_HIT.replace("(predicted == labels)", "(predicted == labels)[labelled]")),
+])  # fmt: skip
+wrong("labels_replaced_in_place", finds="input_altered", edit=(KEEP, f"labels[~labelled] = 0\n    {KEEP}"))
+wrong("first_prediction_for_all", finds="wrong_accuracy", edit=(
+    MEAN_HIT, MEAN_HIT.replace("predicted ==", "predicted[:1] ==")))  # fmt: skip
+wrong(
+    "rounded_to_four_decimals",
+    finds="rounded",
+    edit=(MEAN_HIT, f"{MEAN_HIT}\n        accuracy[w] = round(accuracy[w], 4)"),
+)
+right("images_in_float32", edit=(IMAGES, "classify(sample(noise, labels, w).float())"))
+right("images_with_a_class_alone", edit=[
+    (KEEP, "pass"),
+    (PREDICT, "predicted = classify(sample(noise, labels, w)[labelled]).argmax(dim=1)"),
+    (MEAN_HIT, MEAN_HIT.replace("== labels", "== labels[labelled]")),
+])  # fmt: skip

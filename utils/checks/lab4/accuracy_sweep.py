@@ -20,7 +20,8 @@ from utils.checks.stubs import Recorder
 from utils.checks.student import Student
 
 SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e-8, and float16 to 2e-4
-ROUNDED = 1e-3  # an accuracy that is nearer to a share than this has lost digits
+DECIMALS = 4  # accuracies that are exact at so many decimals, or fewer, are rounded
+SAME_IMAGE = 1e-4  # relative: float32's precision is enough for an image, and 256 grey levels are not
 
 ALIKE = 0.8  # the cosine between a row of noise and what is left of it when its numbers are limited to 3, say
 UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be classified either way, by rounding
@@ -29,7 +30,7 @@ UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be c
 # An oracle made the numbers, one image at a time. tests/exercises/lab4/test_accuracy_sweep.py computes them again.
 PUBLIC_HITS = {
     "main": (28, 28, 25, 31, 13, 18),
-    "no_null": (12, 12, 17),
+    "no_null": (11, 16, 14),
     "mostly_null": (1, 1),
     "one_scale": (5,),
     "single": (6, 4),
@@ -60,7 +61,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{run}/scales", [key if isinstance(key, str) else float(key) for key in result][:64])
                 evidence.put(f"{run}/accuracy", list(result.values())[:64])
                 evidence.put(f"{run}/found", sum(w in result for w in before.scales))
-        sampler.report(evidence, f"{run}/sample")
+        sampler.report(evidence, f"{run}/sample", "images")
+        classifier.record.report(evidence, f"{run}/classify")
         evidence.put(f"{run}/used_scales", sorted({as_number(call[0][2]) for call in sampler.calls})[:64])
         evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
 
@@ -187,6 +189,13 @@ def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
         "rows_in_another_order",
         "The sampler is given the noise in one order and the labels in another. They belong together row by row.",
     )
+    every_row = torch.arange(len(noise)).repeat(-(-len(used) // len(noise)))[: len(used)]
+    judge.require(
+        torch.equal(labels.long(), inputs.labels[row]) or len(used) % len(noise) or not torch.equal(row, every_row),
+        "labels_altered",
+        "The sampler is given all rows of the noise, and other labels for some of them than those of the argument. "
+        "Pass the labels as they are.",
+    )
     judge.require(
         torch.equal(labels.long(), inputs.labels[row]),
         "rows_mixed",
@@ -197,6 +206,33 @@ def require_samples(judge: Judge, run: str, inputs: Inputs) -> None:
         set(inputs.asked.nonzero().flatten().tolist()) <= set(row.tolist()),
         "rows_left_out",
         "Some samples that have a class are never drawn. Leave out those whose label is null_label, and no others.",
+    )
+
+
+def require_images(judge: Judge, run: str, inputs: Inputs) -> None:
+    """Fail unless every image that was drawn for a sample with a class is classified, as it is, and no other one."""
+    drawn = judge.tensor(f"{run}/sample/images", what="What the sampler draws").double().flatten(1)
+    seen = judge.tensor(f"{run}/classify/images", what="What the classifier is given").double().flatten(1)
+    tolerance = SAME_IMAGE * float(drawn.abs().max())
+    if seen.shape == drawn.shape and bool(((seen - drawn).abs() < tolerance).all()):
+        return
+    asked = judge.tensor(f"{run}/sample/labels", (len(drawn),), "The labels") != inputs.null_label
+    judge.require(
+        seen.shape[1:] == drawn.shape[1:],
+        "image_shape",
+        "The classifier is given images of another shape than those that `sample` returns.",
+    )
+    distance = torch.cdist(seen, drawn)
+    judge.require(
+        bool((distance.min(dim=1).values < tolerance).all()),
+        "images_altered",
+        "The classifier is given other images than those that `sample` returns. Pass them as they are: not rounded, "
+        "not limited, not rescaled.",
+    )
+    judge.require(
+        bool((distance.min(dim=0).values[asked] < tolerance).all()),
+        "images_not_classified",
+        "Some images that `sample` draws for samples with a class are never classified. Every w has its own images.",
     )
 
 
@@ -217,8 +253,10 @@ def require_sweep(judge: Judge) -> dict[str, dict[float, float]]:
     accuracies = {}
     for run in RUNS:
         inputs = Inputs.of(judge.challenge, run)
-        accuracies[run] = require_accuracies(judge, run, inputs)
+        judge.attempt(run)
         require_inputs_kept(judge, run)
+        accuracies[run] = require_accuracies(judge, run, inputs)
+        require_images(judge, run, inputs)
         require_shares(judge, inputs, list(accuracies[run].values()))
     require_nothing_left(judge, RUNS)
     judge.require(
@@ -234,8 +272,8 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     """Fail unless every accuracy is a share of the samples that have a class."""
     rows, everything = int(inputs.asked.sum()), len(inputs.labels)
 
-    def are_shares_of(total: int, tolerance: float = SHARE) -> bool:
-        return all(abs(value * total - round(value * total)) < tolerance * total for value in values)
+    def are_shares_of(total: int) -> bool:
+        return all(abs(value * total - round(value * total)) < SHARE * total for value in values)
 
     for value in values:
         judge.require(
@@ -257,16 +295,23 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
         "Your accuracies are rounded to hundredths. Return them as they are.",
     )
     judge.require(
-        not are_shares_of(rows, ROUNDED),
+        not are_rounded(values),
         "rounded",
-        f"Your accuracies have lost digits: the nearest shares of {rows} samples differ from them by up to 0.1 %. "
-        "Compute the mean in float32 or float64.",
+        f"Your accuracies have few digits, and are no shares of {rows} samples. Compute the mean in float32 or "
+        "float64, and round nothing.",
     )
     judge.fail(
         "wrong_rows",
         f"{rows} of {everything} samples have a class, so an accuracy is a multiple of 1/{rows}. Yours are not: "
         f"{shorten(values)}.",
     )
+
+
+def are_rounded(values: list[float]) -> bool:
+    """Return whether all numbers have few decimals, or all are numbers of a dtype with 16 bits."""
+    exact = torch.tensor(values, dtype=torch.float64)
+    few_decimals = bool((exact - exact.round(decimals=DECIMALS)).abs().max() < 1e-9)
+    return few_decimals or any(torch.equal(exact.to(short).double(), exact) for short in (torch.half, torch.bfloat16))
 
 
 def check(judge: Judge) -> None:
@@ -290,7 +335,8 @@ def check_main(judge: Judge, accuracies: dict[float, float]) -> None:
     judge.require(
         len({round(value, 6) for value in accuracies.values()}) > 1,
         "same_for_all_scales",
-        "All scales have the same accuracy. Does every scale have its own samples?",
+        "All scales have the same accuracy, although their images differ. Is the prediction of every image compared "
+        "with its own label?",
     )
     judge.require(
         any(abs(1 - accuracies[w] - value) > 1e-4 for w, value in right.items()),
@@ -321,6 +367,6 @@ EXERCISE = Exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe,
-    version=7,
+    version=8,
     public=check,
 )
