@@ -229,3 +229,20 @@ with torch.enable_grad():
 wrong("nothing_if_all_at_zero", finds="samples_mixed", edit=(
     "    return gradient",
     "    return gradient if t.device.type == 'meta' or bool(t.any()) else 0 * gradient"))  # fmt: skip
+KEPT = """
+if {same}:
+    return MEMORY["gradient"].clone()
+with torch.enable_grad():
+    leaf = x.detach().clone().requires_grad_()
+    logs = classifier(leaf, t).log_softmax(1).gather(1, y[:, None]).sum()
+MEMORY.update(x={x}, y=y.clone(), gradient=torch.autograd.grad(logs, leaf)[0])
+return MEMORY["gradient"].clone()
+"""
+for name, same, x in (
+    ("kept_for_the_object_x", "MEMORY.get('x') is x and torch.equal(MEMORY['y'], y)", "x"),
+    ("kept_for_the_place_of_x", "MEMORY.get('x') == (x.data_ptr(), x.shape) and torch.equal(MEMORY['y'], y)",
+     "(x.data_ptr(), x.shape)"),
+    ("kept_for_the_numbers_of_x", "'x' in MEMORY and x.device.type != 'meta' and MEMORY['x'].shape == x.shape "
+     "and torch.equal(MEMORY['x'], x) and torch.equal(MEMORY['y'], y)", "x.detach().clone()"),
+):  # fmt: skip
+    wrong(name, finds="time_ignored", source="MEMORY = {}\n\n\n" + function(HEAD, KEPT.format(same=same, x=x)))

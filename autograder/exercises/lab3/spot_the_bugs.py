@@ -10,7 +10,7 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.schedules import hard_schedule
-from utils.checks.lab3.spot_the_bugs import ORDER, judge_glue, require_flow, require_guided
+from utils.checks.lab3.spot_the_bugs import ORDER, judge_glue, require_flow, require_guided, require_readable_factor
 from utils.checks.lab3.spot_the_bugs_inputs import RUNS, STEPS, Inputs
 from utils.diffusion import Schedule
 
@@ -93,6 +93,8 @@ def verdict(judge: Judge) -> None:
             # shift that right guidance makes.
             if not guidance.inside and judge.close(actual, factors.shift, max(guidance.rtol, RTOL)):
                 factors = replace(factors, expected=factors.shift)
+            if not judge.close(actual, factors.expected, max(guidance.rtol, RTOL), RUNS[run].blur):
+                require_readable_factor(judge, guidance)
             compare(
                 judge, actual, factors.expected, MISTAKES, factors,
                 ("wrong_sigma", f"The factor before the gradient (at w = {RUNS[run].w:g}) differs from the one in your "

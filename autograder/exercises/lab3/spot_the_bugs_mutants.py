@@ -139,3 +139,10 @@ def down(x, step):
 
 return reduce(down, range(schedule.steps - 1, -1, -1), x)
 """))  # fmt: skip
+right("x_in_float32_after_each_step", edit=[(NEXT, NEXT + ".float()")])
+right("sample_in_float32", edit=[("return x", "return x.float()")])
+wrong(
+    "gradient_limited",
+    ("not_along_gradient", "no_factor"),
+    edit=[("sigma * gradient", "sigma * gradient.clamp(-1, 1)")],
+)

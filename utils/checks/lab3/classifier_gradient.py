@@ -26,6 +26,8 @@ PART = 4  # samples of the run "plain" that are also tried by themselves
 SAME = 1e-4
 WIDEST = 10.0  # the largest numbers of x in the lab: a noisy image, or a point where a sampler starts
 
+LATER = "later"  # the run that follows "plain" with the same tensors x and y, and with another t
+
 
 @dataclass(frozen=True)
 class Run:
@@ -45,6 +47,7 @@ class Run:
 
 RUNS = {
     "plain": Run((9, 1, 3, 3), torch.float64, "with gradients switched on", no_grad=False, module=True, wide=True),
+    LATER: Run((9, 1, 3, 3), torch.float64, "at other steps t", no_grad=False, like="plain", module=True),
     "sampling": Run(
         (9, 1, 3, 3), torch.float64, "under `torch.no_grad()`, with a plain function as classifier", wide=True
     ),
@@ -104,6 +107,8 @@ class Inputs:
             y[::2] = exact.compute(x.double(), t).detach().argmin(1)[::2]
         if name == "relabelled":
             y = (y + 1) % classes
+        if name == LATER:
+            t = (t + STEPS // 2) % STEPS
         count = run.shape[0]
         return cls(classifier, x[:count], t[:count], y[:count])
 
@@ -114,7 +119,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for name, run in RUNS.items():
         inputs = Inputs.of(challenge, name)
         given = inputs.x, inputs.t, inputs.y
-        copies = [value.clone() for value in given]
+        if name == LATER:
+            copies[0].data.copy_(inputs.x)  # the call before may have changed it
+            copies[1] = inputs.t.clone()
+        else:
+            copies = [value.clone() for value in given]
         if run.attached:
             copies[0].requires_grad_()
             copies[0].grad = torch.ones_like(copies[0])
@@ -209,6 +218,12 @@ def require_properties(judge: Judge) -> None:
         "The same inputs gave another result in a later call. Keep nothing from an earlier call.",
     )
     judge.require(not judge.close(other, plain, SAME), "labels_ignored", "With other labels y your result is the same.")
+    judge.require(
+        not judge.close(require_gradient_of_x(judge, LATER), plain, SAME),
+        "time_ignored",
+        "With another t, and the same x and y, your result is that of the call before. Keep nothing from a call, and "
+        "pass t on.",
+    )
     ratio = float((plain[:PART] * part).sum() / part.square().sum().clamp(min=1e-30))
     judge.require(
         judge.close(ratio * part, plain[:PART], SAME) is False or abs(ratio - 1) < SAME,
@@ -333,5 +348,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

@@ -31,6 +31,7 @@ from utils.checks.student import Student
 ORDER = torch.arange(STEPS - 1, -1, -1)
 READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
 LARGE = 0.05  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
+SINGLE = 1e-5  # relative: x may go through float32
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
     # evidence: how a message names the function
@@ -72,6 +73,7 @@ class Guidance:
 
     moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
     inside: bool  # the noise estimate is guided
+    size: float  # the largest number of x after a step
     clamped: bool  # x is cut off
     bound: float  # where x is cut off, if it is
     nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
@@ -122,7 +124,9 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     size = float(along.abs().max())
     beside = float(rest.abs().max()) / size if size > form.blur else 0.0
     nowhere = not inside and (only_cut or float(moved.abs().max()) <= form.blur)
-    return Guidance(moved, inside, clamped, bound, nowhere, factor, weight > READABLE, beside, limit)
+    return Guidance(
+        moved, inside, float(after.abs().max()), clamped, bound, nowhere, factor, weight > READABLE, beside, limit
+    )
 
 
 def where_cut_off(values: Tensor) -> float | None:
@@ -279,9 +283,20 @@ def judge_inside(judge: Judge, run: str, guidance: Guidance, shift: Tensor) -> N
         "moved as far as a guided estimate would move it. Put the guidance into the estimate.",
     )
     judge.require(
-        not guidance.inside or guidance.clamped or float(guidance.moved.abs().max()) < blur,
+        not guidance.inside
+        or guidance.clamped
+        or float(guidance.moved.abs().max()) < max(blur, SINGLE * guidance.size),
         "guidance_twice",
         "Guidance is in the noise estimate, and x is moved again after the step.",
+    )
+
+
+def require_readable_factor(judge: Judge, guidance: Guidance) -> None:
+    """Fail if the gradient has no factor in the noise estimate, because something else than a multiple is added."""
+    judge.require(
+        not guidance.inside or guidance.limit is not None or guidance.beside <= NOISE_MATTERS,
+        "no_factor",
+        "The gradient has no single factor in each step, so its sigma cannot be told. Add a multiple of the gradient.",
     )
 
 
@@ -308,6 +323,7 @@ def judge_sigma(judge: Judge, run: str) -> None:
     factor = guidance.factor.abs()[seen]
     if any(judge.close(factor, w * numbers[seen], rtol, RUNS[run].blur) for numbers in known):
         return
+    require_readable_factor(judge, guidance)
     judge.require(w > 0, "guided_at_0", "At w = 0 the gradient still changes your samples.")
     judge.require(
         float(factor.max() - factor.min()) > 1e-3 * float(factor.max()),
