@@ -168,7 +168,7 @@ OTHERWISE = {
 def judge_results(judge: Judge, part: str, mistakes: list[Mistake]) -> None:
     """Compare the field or the score of all runs, and name the mistake that explains all of them together."""
     results = require_results(judge, part)
-    inputs = {run: Inputs.of(judge.challenge, run) for run in RUNS}
+    inputs = Inputs.of_all(judge.challenge)
     terms = {run: Terms.of(i) for run, i in inputs.items()}
     wrong = [run for run, p in terms.items() if not agree(inputs[run], part, results[run], getattr(p, part))]
     if not wrong:

@@ -126,16 +126,26 @@ class Inputs:
     def of(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run of `RUNS`."""
         drawn = cls.drawn(challenge, run)
-        if run not in CHANGED:
-            return drawn
-        before = cls.of(challenge, BEFORE[run])
-        if CHANGED[run] == "x":
-            return replace(before, noise=drawn.noise)
-        if CHANGED[run] == "z":  # the later the time, the nearer to the old z: no sample may lie far from its image
-            after = replace(before, z=before.z + before.beta(before.t) * drawn.z)
+        return drawn.after(cls.of(challenge, BEFORE[run]), CHANGED[run]) if run in CHANGED else drawn
+
+    @classmethod
+    def of_all(cls, challenge: Challenge) -> dict[str, Inputs]:
+        """Return the inputs of all runs, each of which is drawn once."""
+        found: dict[str, Inputs] = {}
+        for run in RUNS:
+            drawn = cls.drawn(challenge, run)
+            found[run] = drawn.after(found[BEFORE[run]], CHANGED[run]) if run in CHANGED else drawn
+        return found
+
+    def after(self, before: Inputs, changed: str) -> Inputs:
+        """Return the inputs of the call before, of which one argument is changed: x, z or t."""
+        if changed == "x":
+            return replace(before, noise=self.noise)
+        if changed == "z":  # the later the time, the nearer to the old z: no sample may lie far from its image
+            inputs = replace(before, z=before.z + before.beta(before.t) * self.z)
         else:  # earlier, where as much noise is no more than ordinary
-            after = replace(before, t=before.t * drawn.t)
-        return replace(after, noise=(before.point() - after.alpha(after.t) * after.z) / after.beta(after.t))
+            inputs = replace(before, t=before.t * self.t)
+        return replace(inputs, noise=(before.point() - inputs.alpha(inputs.t) * inputs.z) / inputs.beta(inputs.t))
 
     @classmethod
     def drawn(cls, challenge: Challenge, run: str) -> Inputs:
@@ -177,8 +187,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     student.method("GaussianConditionalPath", "conditional_score", "x", "z", "t")
     given: dict[str, Tensor] = {}
     path: Any = None
-    for run in RUNS:
-        inputs = Inputs.of(challenge, run)
+    for run, inputs in Inputs.of_all(challenge).items():
         if run in CHANGED:
             changed = CHANGED[run]
             with torch.no_grad():
@@ -234,7 +243,7 @@ def agree(inputs: Inputs, part: str, actual: Tensor, expected: Tensor) -> bool:
 
 def check(judge: Judge) -> None:
     """Compare the field with a difference quotient along the path, and the score with the oracle's numbers."""
-    inputs = {run: in_double(Inputs.of(judge.challenge, run)) for run in RUNS}
+    inputs = {run: in_double(i) for run, i in Inputs.of_all(judge.challenge).items()}
     with judge.part("field", 2):
         fields = require_results(judge, "field")
         right = {run: agree(i, "field", fields[run], velocity(i)) for run, i in inputs.items()}
