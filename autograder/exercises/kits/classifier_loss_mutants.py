@@ -75,14 +75,16 @@ VALUES = [
     ("focal", "wrong_loss", CE, f"(lambda e: ((1 - (-e).exp()) ** 2 * e).mean())({EACH})"),
     ("logits_penalised", "wrong_loss", CE, f"{CE} + 0.01 * self.model(x, t).square().mean()"),
     ("temperature", "wrong_loss", "self.model(x, t), y)", "self.model(x, t) / 0.5, y)"),
-    ("logits_clamped", "sure_and_wrong", "self.model(x, t), y)", "self.model(x, t).clamp(-15, 15), y)"),
+    ("logits_clamped_at_50", "logits_limited", "self.model(x, t), y)", "self.model(x, t).clamp(-50, 50), y)"),
+    ("logits_clamped_from_below", "logits_limited", "self.model(x, t), y)", "self.model(x, t).clamp(min=-99), y)"),
+    ("logits_clamped", ("wrong_loss", "sure_and_wrong"), "self.model(x, t), y)", "self.model(x, t).clamp(-15, 15), y)"),
     (
         "floor_in_the_logarithm",
-        "sure_and_wrong",
+        ("wrong_loss", "sure_and_wrong"),
         CE,
         "-(self.model(x, t).softmax(-1).gather(1, y[:, None]) + 1e-10).log().mean()",
     ),
-    ("loss_clamped", "sure_and_wrong", CE, f"{EACH}.clamp(max=20).mean()"),
+    ("loss_clamped", ("wrong_loss", "sure_and_wrong"), CE, f"{EACH}.clamp(max=20).mean()"),
     (
         "logits_in_bfloat16",
         ("wrong_loss", "clueless_not_log"),
@@ -104,6 +106,8 @@ VALUES = [
 INPUTS = [
     ("clean", ("model_sees_clean", "not_noised"), "self.model(x, t)", "self.model(x0, t)"),
     ("clamped", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-1, 1), t)"),
+    ("clamped_at_3", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-3, 3), t)"),
+    ("clamped_at_20", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-20, 20), t)"),
     ("standardised", "model_sees_other_x", "self.model(x, t)", "self.model((x - x.mean()) / x.std(), t)"),
     ("time_zero", "time_zero", "self.model(x, t)", "self.model(x, torch.zeros_like(t))"),
     ("data_scaled", "not_the_data", *before(NOISING, "x0 = x0 / x0.std()")),
@@ -130,6 +134,32 @@ DRAWS = [
     ("noise_a_little_weak", "noise_size", NOISE, f"0.9 * {NOISE}"),
     ("noise_like_the_data", "noise_size", NOISE, f"x0.std() * {NOISE}"),
     ("noise_clamped", "noise_limited", NOISE, f"{NOISE}.clamp(-3, 3)"),
+    ("noise_clamped_early", "noise_limited", NOISE, f"{NOISE}.clamp(-2, 2)"),
+    ("noise_rounded", "noise_discrete", NOISE, f"{NOISE}.mul(4).round().div(4)"),
+    (
+        "noise_by_label",
+        "noise_mean",
+        NOISE,
+        f"{NOISE}.abs() * (2 * (y % 2) - 1).reshape(-1, *[1] * (x0.dim() - 1)).to(x0)",
+    ),
+    (
+        "noise_rolled",
+        "noise_shared",
+        NOISE,
+        "(lambda e: torch.stack([e.roll(i, -1) for i in range(batch_size)]))(torch.randn_like(x0[0]))",
+    ),
+    (
+        "last_noise_is_first",
+        "noise_shared",
+        NOISE,
+        f"(lambda e: torch.cat([e[:-1], e[:1]]) if len(e) > 1 else e)({NOISE})",
+    ),
+    (
+        "first_noise_is_zero",
+        ("noise_place", "noise_shared"),
+        NOISE,
+        f"(lambda e: torch.cat([0 * e[:1], e[1:]]))({NOISE})",
+    ),
     ("noise_antithetic", "noise_mirrored", NOISE, f"(lambda e: torch.cat([e, -e.flip(0)])[: len(x0)])({NOISE}[::2])"),
     (
         "noise_in_mirrored_pairs",
@@ -170,6 +200,8 @@ DRAWS = [
 LEFT = [
     ("seeded", "seed_left", *before(f"        {DATA}", "torch.manual_seed(0)")),
     ("seeds_numpy", "seed_left", *before(f"        {DATA}", "np.random.seed(0)")),
+    ("training_mode", "mode_left", *before(RETURN, "self.model.train()")),
+    ("mode_of_parts", "mode_left", *before(RETURN, "self.model.train(self.model.training)")),
     ("eval_mode", "mode_left", *before(RETURN, "self.model.eval()")),
     (
         "backward",
@@ -186,6 +218,8 @@ WRONG = [*VALUES, *INPUTS, *DRAWS, *LEFT]
 
 # name, edit or edits
 RIGHT = [
+    ("data_drawn_twice", (DATA, f"self.data.sample(batch_size)\n        {DATA}")),
+    ("shape_looked_up", (DATA, f"shape = self.data.sample(1)[0].shape\n        {DATA}")),
     ("nll", (CE, "nn.functional.nll_loss(nn.functional.log_softmax(self.model(x, t), dim=-1), y)")),
     ("copies", (DATA, "x0, y = (v.clone() for v in self.data.sample(batch_size))")),
     ("looks_at_the_logits", (f"return {CE}", f"print(self.model(x, t).mean().item())\n        return {CE}")),

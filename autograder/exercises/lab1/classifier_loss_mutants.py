@@ -108,7 +108,8 @@ for name, finds, old, new in (
 ):
     wrong(name, finds, edit=old if new is None else (old, new))
 for name, edit in shared.RIGHT:
-    right(name, edit=edit)
+    if name != "noise_in_float32":  # this exercise asks for the dtype of x0
+        right(name, edit=edit)
 
 
 def loss(body: str) -> str:
@@ -216,3 +217,17 @@ for i in range(0, batch_size, 2000 if batch_size > 200 else 1):
 return total / batch_size
 """),
 )
+X = f"x = {NOISED}"
+for name, finds, old, new in (
+    ("times_in_another_dtype", "wrong_dtype", TIME, TIME.replace(", dtype=x0.dtype", "")),
+    (
+        "noise_in_another_dtype",
+        "wrong_dtype",
+        NOISED,
+        NOISED.replace("randn_like(x0)", "randn(x0.shape).to(x0.device)"),
+    ),
+    ("small_t_min_ignored", "time_ends", TIME, TIME.replace("self.t_min", "max(self.t_min, 1e-3)")),
+    ("last_time_is_first", "times_shared", X, f"t[-1] = t[0]\n        {X}"),
+    ("first_time_is_late", "place_differs", X, f"t[0] = 1\n        {X}"),
+):
+    wrong(name, finds, edit=(old, new))

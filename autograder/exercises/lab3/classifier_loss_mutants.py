@@ -166,3 +166,12 @@ right(
     "drawn_as_categories",
     edit=(TIME, "torch.multinomial(torch.ones(self.schedule.steps), batch_size, True).to(x0.device)"),
 )
+X = f"x = {NOISED}"
+for name, finds, new in (
+    ("last_step_is_first", "times_shared", f"t[-1] = t[0]\n        {X}"),
+    ("neighbours_share_steps", "times_shared", f"t[1::8] = t[::8][: len(t[1::8])]\n        {X}"),
+    ("first_step_is_zero", "place_differs", f"t[0] = 0\n        {X}"),
+    ("noised_twice", "noised_twice", f"{X}\n        x = (x + {NOISED}) / 2"),
+    ("noised_again", "noised_twice", f"{X}\n        {X}"),
+):
+    wrong(name, finds, edit=(X, new))

@@ -16,12 +16,15 @@ from utils.checks.kits.dealt_data import DealtData, find_rows
 from utils.checks.kits.draws import judge_noise
 from utils.checks.kits.known_losses import probe_known_losses, require_known_losses
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.noised_calls import Call, require_independence, require_new_numbers, require_tails
 from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import RandomField, Recorder, StubClassifier, forget_repeats
 
 CLASSES = 3
+SPARE = 256  # samples for an answer that draws some more and does not use them
+LARGE = 64.0  # samples of this size show limits; a power of two keeps them float32 numbers
 TOLERANCE = 1e-4  # relative; float32 is accurate to about 1e-6 here
 
 
@@ -34,16 +37,19 @@ class Session:
         dtype: The type of the samples and of the model.
         batches: The batch size of each call.
         knob: What the exercise varies besides: the earliest time, or the number of steps.
+        scale: How large the samples are.
     """
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     batches: tuple[int, ...]
     knob: float
+    scale: float = 1.0
 
     def data(self, challenge: Challenge, name: str) -> DealtData:
         """Return the session's stub of the data. It has more rows than needed: not every detour is a mistake."""
-        return DealtData(challenge, name, self.shape, CLASSES, self.dtype, 3 * sum(self.batches) + 64)
+        count = 3 * sum(self.batches) + SPARE
+        return DealtData(challenge, name, self.shape, CLASSES, self.dtype, count, scale=self.scale)
 
 
 # Sizes differ, so that a batch that is kept shows; some come twice, so that one kept by its size shows, too.
@@ -65,7 +71,7 @@ def sessions(shape: tuple[int, ...], long: tuple[int, ...], single: tuple[int, .
     return {
         "main": Session(shape, double, MAIN, knobs["main"]),
         "crowd": Session(crowd, double, CROWD, knobs["crowd"]),
-        "long": Session(long, double, (8, 5), knobs["long"]),
+        "long": Session(long, double, (8, 5), knobs["long"], LARGE),
         "single": Session(single, torch.float32, (16, 7), knobs["single"]),
     }
 
@@ -94,6 +100,7 @@ class ClassifierLoss:
         require_times: Fails unless the times of one session, one (b,) for each call, have the right distribution.
         other_times: Code, message and value of known wrong times for the model, from the right ones and the knob.
         require_time: Fails unless t of a single call is as it must be, such as integers. Gets the knob, too.
+        keeps_dtype: Whether the exercise asks for times and noise in the dtype of the samples.
     """
 
     trainer: str
@@ -103,6 +110,7 @@ class ClassifierLoss:
     require_times: Callable[[Judge, str, list[Tensor]], None]
     other_times: Callable[[Tensor, float], Mistakes]
     require_time: Callable[[Judge, Tensor, float], None] | None = None
+    keeps_dtype: bool = False
 
     @property
     def calls(self) -> dict[str, tuple[str, int]]:
@@ -148,7 +156,7 @@ def probe_loss(trainer: type, loss: ClassifierLoss, challenge: Challenge, eviden
     probe_known_losses(evidence, challenge, main.shape, CLASSES, known)
     with other_device(evidence, challenge) as there:
         dtype = torch.float32
-        data = DealtData(there, "device", main.shape, CLASSES, dtype, 64)
+        data = DealtData(there, "device", main.shape, CLASSES, dtype, SPARE)
         stubs = Stubs(there, dtype, StubClassifier(there, CLASSES, dtype), data, recorded_noising(there), main.knob)
         loss.build(trainer, stubs).get_train_loss(batch_size=4)
 
@@ -159,10 +167,12 @@ def probe_session(
     """Record one trainer's calls: the loss, its gradient, and what the noising and the model were called with."""
     data, model = session.data(challenge, name), StubClassifier(challenge, CLASSES, session.dtype)
     noising = recorded_noising(challenge)
+    add_parts(model)
     built = None
     for index, batch in enumerate(session.batches):
         call = f"{name}{index}"
         first, model.record.calls, noising.calls = data.next, [], []
+        mix_modes(model, index)
         model.gain.grad = torch.ones_like(model.gain)  # of an earlier step, as an optimiser may hold it
         with evidence.attempt(call), watching(evidence, call, model=model):
             if built is None:
@@ -195,8 +205,8 @@ def require_calls(judge: Judge, loss: ClassifierLoss) -> list[Call]:
     main, crowd = found["main"], found["crowd"]
     for name in ("main", "crowd"):  # times on a grid come again in later calls, too, so the grid is named first
         loss.require_times(judge, name, [call.t for call in found[name]])
-    require_new_numbers(judge, main)
     judge_noise(judge, torch.stack([call.noise for call in crowd]))
+    require_new_numbers(judge, main)
     require_tails(judge, torch.stack([call.noise for call in crowd]))
     require_independence(judge, *crowd)
     return [call for calls in found.values() for call in calls]
@@ -214,6 +224,8 @@ def require_call(judge: Judge, loss: ClassifierLoss, call: str, name: str, batch
     t = require_time(judge, loss, call, batch, session)
     x0, y = require_dealt_rows(judge, call, batch, session.data(judge.challenge, name))
     noise = judge.tensor(f"{call}/noising/noise", what="The noise")
+    if loss.keeps_dtype:
+        require_dtype(judge, call)
     judge.require(
         noise.shape == x0.shape,
         "noise_shape",
@@ -225,6 +237,22 @@ def require_call(judge: Judge, loss: ClassifierLoss, call: str, name: str, batch
     t = t.reshape(-1)[order]
     require_same_time(judge, loss, call, t, session)
     return Call(call, x0[order].double(), y[order], x[order], t, noise[order])
+
+
+def require_dtype(judge: Judge, call: str) -> None:
+    """Fail unless times and noise have the dtype of the samples."""
+    expected = judge.evidence.values.get(f"{call}/noising/x0.dtype")
+    for name, what in (
+        ("noising/t", "your times are"),
+        ("noising/noise", "your noise is"),
+        ("model/t", "the times that the model sees are"),
+    ):
+        actual = judge.evidence.values.get(f"{call}/{name}.dtype")
+        judge.require(
+            actual == expected,
+            "wrong_dtype",
+            f"The samples are {expected}, and {what} {actual}. New tensors have the dtype of the samples.",
+        )
 
 
 def require_noised_input(judge: Judge, call: str, batch: int, session: Session) -> Tensor:
@@ -256,6 +284,13 @@ def require_time(judge: Judge, loss: ClassifierLoss, call: str, batch: int, sess
     """Return the t that the noising was called with; fail unless it holds one time a sample."""
     shape = (batch, *loss.time_axes)
     t = judge.tensor(f"{call}/noising/t", what="The time t")
+    count = judge.value(f"{call}/noising/count", int)
+    judge.require(
+        count == 1 or t.numel() != count * batch or t.dim() != len(shape) or batch == 1,
+        "noised_twice",
+        f"Your loss adds noise {count} times to a batch, with different times or noise. Draw them once, and give the "
+        "model what that one call of `self.add_noise` returned.",
+    )
     if t.numel() == 1 and batch > 1:
         judge.fail("time_shared", "All samples of a batch share one time t. Draw one for each sample.")
     judge.require(

@@ -22,6 +22,7 @@ class DealtData:
         dtype: The type of the points.
         size: How many points there are.
         label: The label of all points. None draws the labels.
+        scale: Multiplies all points. A power of two keeps their digits.
 
     Attributes:
         next: The first row that was not dealt yet.
@@ -36,8 +37,10 @@ class DealtData:
         dtype: torch.dtype,
         size: int,
         label: int | None = None,
+        *,
+        scale: float = 1.0,
     ):
-        self.points = (0.3 + 1.7 * challenge.randn(f"{name} points", (size, *shape))).float().to(dtype)
+        self.points = (scale * (0.3 + 1.7 * challenge.randn(f"{name} points", (size, *shape)))).float().to(dtype)
         self.labels = challenge.randint(f"{name} labels", 0, classes, (size,))
         if label is not None:
             self.labels = torch.full_like(self.labels, label)

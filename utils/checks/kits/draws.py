@@ -5,6 +5,8 @@ All calls must be calls of one trainer. Two trainers may draw the same numbers, 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,12 @@ TIED_LEVEL = 1e-8  # chance that one test of independence rejects right draws; t
 # chance (below 1e-20 for 30 times), and on a grid float32 leaves a hundredth at most.
 GRID_SPREAD = 0.1
 MIRROR_DISTANCE = 1e-7  # two numbers that are nearer count as the same
+PLACE_LEVEL = 2e-9  # chance that right noise looks too small or too large at one place of the batch
+SHARING_COUNTS = 4  # noise that is used in several places has values that occur equally often, or a few times more
 FEW_VALUES = 20  # a call's noise with fewer different numbers is drawn from a list, or shared
+TIME_STEP = 2**-23  # right times, in float32, are equal to each other with a lower probability
+TIME_ROUNDING = 1e-5  # times that differ by less are the same one
+SHARED_TIMES_LEVEL = 2e-9  # chance that the right times look shared, or kept by one place of the batch
 EXACT = 1e-4  # in standard errors: no mean of independent draws is so exact in two calls (a chance of 7e-9)
 EXACT_LEVEL = 2e-8  # of the three tests that use it
 MIRRORED_SHARE = 0.1  # numbers with a partner of the same size; of float32 draws, below one in a thousand have one
@@ -48,8 +55,9 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
         "seeded",
         "Two calls used the same random times. Do not fix a seed inside the loss, and draw new times in every call.",
     )
+    different = [row.unique().numel() for row in t]
     judge.require(
-        t.unique().numel() > 0.9 * t.numel(),
+        t.unique().numel() > 0.9 * sum(different) and min(different) > FEW_VALUES * min(t.shape[1] / 100, 1),
         "time_discrete",
         f"Of your {t.numel():,} times only {t.unique().numel():,} are different: some come again and "
         f"again. t is uniform on the whole interval {interval}.",
@@ -66,7 +74,51 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
         f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer "
         f"to both ends of {interval}, and what is never drawn is never learned.",
     )
+    require_separate_times(judge, t, different)
+    require_changing_places(judge, t, low)
     require_unarranged(judge, t, low, interval)
+
+
+def require_separate_times(judge: Judge, t: Tensor, different: list[int]) -> None:
+    """Fail if in most calls two samples of the batch have the same time.
+
+    Args:
+        judge: The judge of the exercise.
+        t: Times, (calls, batch).
+        different: How many different times each call has.
+    """
+    calls, batch = t.shape
+    found = sum(count < batch for count in different)
+    same = batch**2 / 2 * TIME_STEP  # the chance that two of a batch's right times are equal
+    most = math.ceil(0.75 * calls)
+    if 2.0**calls * same**most > SHARED_TIMES_LEVEL:
+        return  # in so large a batch some are equal
+    judge.spend_alpha(SHARED_TIMES_LEVEL)
+    judge.require(
+        found < most,
+        "times_shared",
+        f"In {found} of {calls} calls some samples of the batch have the same time. Each sample draws its own.",
+    )
+
+
+def require_changing_places(judge: Judge, t: Tensor, low: float) -> None:
+    """Fail if the sample at some place of the batch has the same time in all calls.
+
+    Args:
+        judge: The judge of the exercise.
+        t: Times that are uniform on [low, 1], (calls, batch).
+        low: The earliest time.
+    """
+    calls, batch = t.shape
+    # n uniform times lie within a range of w with a probability of at most n w^(n - 1)
+    width = (judge.spend_alpha(SHARED_TIMES_LEVEL) / calls / batch) ** (1 / (calls - 1)) * (1 - low)
+    spread, place = (t.amax(0) - t.amin(0)).min(0)
+    judge.require(
+        spread >= min(width, TIME_ROUNDING),
+        "place_differs",
+        f"The sample at place {int(place)} of the batch has the time {float(t[0, place]):.3g} in every call. "
+        "The times of all places are drawn alike.",
+    )
 
 
 def require_in_range(judge: Judge, t: Tensor, low: float, interval: str) -> None:
@@ -78,7 +130,7 @@ def require_in_range(judge: Judge, t: Tensor, low: float, interval: str) -> None
         f"Your times run from {t.min():.3f} to {t.max():.3f}: some lie outside [0, 1]. "
         + (
             "`randn` and `rand` differ by one letter."
-            if (t < 0).any()
+            if t.min() < -1 and t.max() > 1
             else "Put the random numbers 0 and 1 into your formula for t, by hand."
         ),
     )
@@ -125,11 +177,18 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
         "seeded",
         "Two calls used the same noise. Do not fix a seed inside the loss, and draw new noise in every call.",
     )
-    judge.require(
-        noise.unique().numel() > 0.99 * noise.numel(),
-        "noise_shared",
-        "The same random numbers appear in several places of your noise. Each number of each sample needs its own.",
-    )
+    if noise.unique().numel() <= 0.99 * noise.numel():
+        judge.require(
+            sum(call.unique().numel() for call in noise) <= 0.99 * noise.numel(),
+            "seeded",
+            "Numbers of the noise of one call come again in another. Draw new ones in each call: keep none, and start "
+            "no generator again.",
+        )
+        judge.fail(
+            "noise_shared",
+            "The same random numbers appear in several places of your noise. Each number of each sample needs its own.",
+        )
+    require_separate_rows(judge, noise)
     pairs = (
         "Within a sample, numbers of the noise are minus others. All of them are independent: draw each of them."
         if has_partners_in_rows(noise.abs().flatten(2).flatten(0, 1))
@@ -139,12 +198,14 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     judge.require(not has_partners(noise.abs()), "noise_mirrored", pairs)
     require_inexact(judge, noise)
     if is_normal(noise, judge.spend_alpha(MARGINAL_LEVEL)):
+        require_alike_noise(judge, noise)
         return
     mean, deviation = float(noise.mean()), float(noise.std())
     error = noise.numel() ** -0.5  # of the mean, in standard deviations; that of the standard deviation is smaller
     actual = f"its mean is {mean:.3f} and its standard deviation {deviation:.3f} (0 and 1 expected)"
     if abs(mean) > 4 * error * deviation:
-        judge.fail("noise_mean", f"The noise is not centred: {actual}. `randn` and `rand` differ by one letter.")
+        hint = " `randn` and `rand` differ by one letter." if noise.min() >= 0 else ""
+        judge.fail("noise_mean", f"The noise is not centred: {actual}.{hint}")
     if abs(deviation - 1) > 4 * error:
         judge.fail("noise_size", f"The noise has the wrong size: {actual}. Add it as it is: the noising scales it.")
     judge.fail(
@@ -153,18 +214,69 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
 
 
 def require_continuous(judge: Judge, noise: Tensor) -> None:
-    """Fail if the noise of a call has a few values only, but not if it is shared by all samples.
+    """Fail if noise has been limited, or rounded to a few values, but not if samples share all their numbers.
 
     Args:
         judge: The judge of the exercise.
-        noise: The noise of a call, (batch, …).
+        noise: The noise of a call or of several, (batch, …).
     """
-    values, shared = noise.unique().numel(), bool((noise == noise[:1]).all())
+    values, counts = noise.unique(return_counts=True)
+    if len(values) > 0.999 * noise.numel():
+        return
+    ordered = noise.flatten(1).sort(1).values
+    if bool((ordered == ordered[:1]).all()):
+        return
+    end = 0 if counts[0] >= counts[-1] else -1
     judge.require(
-        shared or values >= FEW_VALUES or noise.numel() < 5 * FEW_VALUES,
+        len(values) < FEW_VALUES or counts[end] <= 2 * counts.median() + 1,
+        "noise_limited",
+        f"Of the {noise.numel():,} numbers of your noise {int(counts[end])} are {values[end]:.4g}, and none is further "
+        "from 0 on that side. Normal numbers do not pile up at an end. Do not limit the noise.",
+    )
+    rounded = len(values) < 0.9 * noise.numel() and counts.unique().numel() > SHARING_COUNTS
+    judge.require(
+        not rounded and (len(values) >= FEW_VALUES or noise.numel() < 5 * FEW_VALUES),
         "noise_discrete",
-        f"Of the {noise.numel():,} numbers of a call's noise only {values} are different. "
+        f"Of the {noise.numel():,} numbers of your noise only {len(values):,} are different. "
         "Standard normal noise takes all values: draw it with `torch.randn`.",
+    )
+
+
+def require_separate_rows(judge: Judge, noise: Tensor) -> None:
+    """Fail if two samples, of one call or of two, have the same noise.
+
+    Args:
+        judge: The judge of the exercise.
+        noise: The noise, (calls, batch, …). A single number may come again by chance.
+    """
+    samples = noise.double().flatten(2).flatten(0, 1)
+    size = samples.shape[1]
+    keys, order = (samples * torch.arange(1, size + 1).double().sqrt()).sum(1).sort()
+    twins = (keys.diff() == 0).nonzero().flatten()
+    judge.require(
+        size < 2 or not bool((samples[order[twins]] == samples[order[twins + 1]]).all(1).any()),
+        "noise_shared",
+        "Two samples have the same noise. Each draws its own.",
+    )
+
+
+def require_alike_noise(judge: Judge, noise: Tensor) -> None:
+    """Fail if the noise at one place of the batch is too small or too large.
+
+    Args:
+        judge: The judge of the exercise.
+        noise: Standard normal noise, (calls, batch, …).
+    """
+    from scipy import special
+
+    squares = noise.double().flatten(2).square().sum((0, 2))
+    freedom, level = noise.shape[0] * noise[0, 0].numel(), judge.spend_alpha(PLACE_LEVEL) / len(squares) / 2
+    least, largest = float(squares.min()), float(squares.max())
+    judge.require(
+        special.chdtr(freedom, least) >= level and special.chdtrc(freedom, largest) >= level,
+        "noise_place",
+        "At one place of the batch the noise is much smaller or larger than at the others. "
+        "Draw the noise of all samples alike.",
     )
 
 

@@ -16,6 +16,8 @@ from utils.checks.judging import Judge
 from utils.checks.kits.dealt_data import DealtData, find_rows
 
 SURE = 40.0  # a logit; a loss that adds 1e-10 inside its logarithm shows
+VERY_SURE = 400.0  # a logit whose exponential float64 still holds; a limit of the logits shows
+SPARE = 256  # samples for an answer that draws some more and does not use them
 ACCURACY = 1e-4  # of a known loss; float32 is accurate to 1e-6
 
 
@@ -46,6 +48,8 @@ CASES = {
     "certain": Case(sure=SURE),
     "partly": Case(sure=SURE, wrong=(0,)),
     "mistaken": Case(sure=SURE, wrong=(0, 1, 2)),
+    "very_sure": Case(sure=VERY_SURE, wrong=(0, 1, 2)),
+    "ruled_out": Case(sure=-VERY_SURE),
 }
 
 
@@ -62,6 +66,7 @@ class KnownClassifier(nn.Module):
         super().__init__()
         self.gain = nn.Parameter(torch.ones((), dtype=torch.float64))
         self.data, self.case, self.classes = data, case, classes
+        self.found, self.rows, self.wrong = True, 0, 0  # whether all x are data; how many; how many wrong answers
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return logits, (b, classes).
@@ -73,6 +78,8 @@ class KnownClassifier(nn.Module):
         rows = find_rows(x.detach(), self.data.points[: self.data.next])
         labels = self.data.labels[rows] if rows is not None else torch.zeros(len(x), dtype=torch.long)
         wrong = torch.isin(labels, torch.tensor(self.case.wrong, dtype=torch.long))
+        self.found, self.rows = self.found and rows is not None, self.rows + len(x)
+        self.wrong += int(wrong.sum())
         labels = torch.where(wrong, (labels + 1) % self.classes, labels)
         answer = self.case.sure * nn.functional.one_hot(labels, self.classes).double() + self.case.shift
         return (self.gain * answer).to(x.dtype)
@@ -101,6 +108,8 @@ def probe_known_losses(
             trainer = build(model, data, lambda x0, t, noise: x0)
             value = trainer.get_train_loss(batch_size=case.batch)
             evidence.put(f"{name}/loss", value)
+            evidence.put(f"{name}/found", model.found)
+            evidence.put(f"{name}/wrong", model.wrong / max(model.rows, 1))
             if name == "clueless":
                 evidence.put(f"{name}/again", trainer.get_train_loss(batch_size=case.batch))
             if name == "mistaken" and isinstance(value, Tensor) and value.requires_grad and value.numel() == 1:
@@ -111,7 +120,12 @@ def probe_known_losses(
 def data_of(challenge: Challenge, name: str, shape: tuple[int, ...], classes: int) -> DealtData:
     """Return the data of a case."""
     case = CASES[name]
-    return DealtData(challenge, name, shape, classes, torch.float64, 4 * case.batch, case.label)
+    return DealtData(challenge, name, shape, classes, torch.float64, 4 * case.batch + SPARE, case.label)
+
+
+def ruled_out(classes: int) -> float:
+    """Return the loss of the case "ruled_out", where the right class has a very low logit and the others have 0."""
+    return VERY_SURE + math.log(classes - 1)
 
 
 def near(actual: float, expected: float) -> bool:
@@ -129,6 +143,11 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
     """
     losses = {name: judge.number(f"{name}/loss", "The loss") for name in CASES}
     again = judge.number("clueless/again", "The loss")
+    judge.require(
+        all(judge.value(f"{name}/found", bool) for name in CASES),
+        "model_sees_other_x",
+        "The noising returned the samples unchanged, but the model sees something else than these samples.",
+    )
     require_sense(judge, losses, again)
     require_labels_count(judge, losses)
     clueless, expected = losses["clueless"], math.log(classes)
@@ -150,8 +169,7 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
         f"is {losses['mistaken']:.4g}. Is the logarithm that of the probability, with nothing added or limited?",
     )
-    labels = data_of(judge.challenge, "partly", shape, classes).labels[: CASES["partly"].batch]
-    share = float((labels == 0).double().mean())
+    share = judge.number("partly/wrong")
     judge.require(
         near(losses["partly"], share * SURE),
         "not_the_mean",
@@ -159,6 +177,13 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         f"there a wrong class gets it. Its loss is {share * SURE:.4g}, but yours is {losses['partly']:.4g}. "
         "Each sample counts equally, whatever its label.",
     )
+    for name, expected, which in (("very_sure", VERY_SURE, "a wrong"), ("ruled_out", ruled_out(classes), "the right")):
+        judge.require(
+            near(losses[name], expected),
+            "logits_limited",
+            f"A classifier that gives {which} class a logit of {CASES[name].sure:g} and the others 0 has a loss of "
+            f"{expected:.6g}, but yours is {losses[name]:.6g}. With a logit of {SURE:g} it is right. Limit no logit.",
+        )
     judge.require(
         near(judge.number("mistaken/grad", "The gradient of the model's parameter"), SURE),
         "wrong_gradient",

@@ -47,8 +47,9 @@ def require_new_numbers(judge: Judge, calls: list[Call]) -> None:
 
 
 def are_new(numbers: Tensor, earlier: Tensor) -> bool:
-    """Return whether hardly any number occurs among earlier ones."""
-    return int(torch.isin(numbers.flatten(), earlier.flatten()).sum()) <= min(SHARED, numbers.numel() - 1)
+    """Return whether hardly any number occurs among earlier ones. One that occurs several times counts once."""
+    numbers = numbers.unique()
+    return int(torch.isin(numbers, earlier.flatten()).sum()) <= min(SHARED, numbers.numel() - 1)
 
 
 def require_tails(judge: Judge, noise: Tensor) -> None:

@@ -9,13 +9,18 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
-from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sessions
+from utils.checks.kits.classifier_loss import CLASSES, ClassifierLoss, Stubs, check_loss, probe_loss, sessions
+from utils.checks.kits.dealt_data import DealtData
+from utils.checks.kits.left_behind import watching
+from utils.checks.kits.places import require_alike_places, require_separate_places
 from utils.checks.kits.schedules import MADE_UP_STEPS, hard_schedule, made_up_schedule
+from utils.checks.stubs import Recorder, StubClassifier, as_batch, forget_repeats
 from utils.checks.student import Student
 
 # The number of steps; a schedule has no more than this many, so that a constant in the code shows.
 KNOBS = {"main": MADE_UP_STEPS, "crowd": MADE_UP_STEPS, "long": 7, "single": 12}
 ARRANGED_LEVEL = 1e-9  # chance that independent steps look arranged, in one of two ways
+PLACES, PLACE_BATCH = 24, 4  # calls with small batches that show how each place of a batch is treated
 LAB_LIKE = KNOBS["single"]  # this schedule reaches as little noise and as little data as the lab's own
 
 
@@ -69,6 +74,7 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
     if session != "crowd":
         return
     require_unarranged(judge, t, steps)
+    require_places(judge, steps)
     counts, usual = torch.bincount(t.flatten(), minlength=steps), t.numel() / steps
     # 20,000 draws miss one of 24 values with probability 1e-370
     judge.require(counts[-1] > 0, "last_step_missing", "The noisiest step, t = T - 1, is never drawn.")
@@ -80,6 +86,13 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
         f"{counts[-1] / t.numel():.1%}, the lower half {(t < steps // 2).double().mean():.1%}. Each step should come "
         f"{1 / steps:.1%} of the time.",
     )
+
+
+def require_places(judge: Judge, steps: int) -> None:
+    """Fail if a sample of a batch has another's step, or draws it otherwise than the rest."""
+    t = judge.tensor("places/t", (PLACES * PLACE_BATCH,), "The t of many calls").reshape(PLACES, PLACE_BATCH)
+    require_alike_places(judge, (t.double() + 0.5) / steps)
+    require_separate_places(judge, t, steps)
 
 
 def require_unarranged(judge: Judge, t: Tensor, steps: int) -> None:
@@ -128,8 +141,18 @@ LOSS = ClassifierLoss(
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `get_train_loss` with recording stubs."""
-    probe_loss(student.method(LOSS.trainer, "get_train_loss", "batch_size"), LOSS, challenge, evidence)
+    """Call `get_train_loss` with recording stubs, and many times with small batches."""
+    Trainer = student.method(LOSS.trainer, "get_train_loss", "batch_size")
+    probe_loss(Trainer, LOSS, challenge, evidence)
+    with evidence.attempt("places"), watching(evidence, "places"):
+        noising = Recorder(lambda x0, t, noise: x0, ("x0", "t", "noise"))
+        data = DealtData(challenge, "places", (1, 1, CLASSES), CLASSES, torch.float64, 4 * PLACES * PLACE_BATCH)
+        model = StubClassifier(challenge, CLASSES, data.points.dtype)
+        trainer = build(Trainer, Stubs(challenge, data.points.dtype, model, data, noising, MADE_UP_STEPS))
+        for _ in range(PLACES):
+            trainer.get_train_loss(batch_size=PLACE_BATCH)
+        forget_repeats(noising)
+        evidence.put("places/t", torch.cat([as_batch(call[0][1]) for call in noising.calls]))
 
 
 def check(judge: Judge) -> None:
@@ -141,7 +164,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=1,
     title="A classifier that can read noise",
-    version=7,
+    version=8,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
