@@ -7,6 +7,9 @@ RANDN = "noise = torch.randn_like(x0)"
 SIGMA = "sigma = self.schedule.sigma(t)"
 TARGET = "target = -(weights * offsets).sum(dim=-1) / sigma"
 
+SHARES = "weights = torch.softmax(-(offsets**2) / (2 * sigma[..., None] ** 2), dim=-1)"
+ONE = "sigma[..., None]"
+
 WRONG = [
     (
         "sigma_of_the_lab",
@@ -36,10 +39,51 @@ WRONG = [
         (RANDN, "noise = torch.randn_like(x0[:, :1])\nnoise = torch.cat([noise, -noise], 1)"),
     ),
     ("unfrozen", "requires_grad_left", (MEAN, f"self.model.requires_grad_()\n{MEAN}")),
+    ("training_mode", "mode_left", (MEAN, f"self.model.train()\n{MEAN}")),
+    ("mode_of_parts", "mode_left", (MEAN, f"self.model.train(self.model.training)\n{MEAN}")),
+    ("five_copies", "copies_missing", ("torch.tensor(IMAGES,", "torch.tensor((-2, -1, 0, 1, 2),")),
+    (
+        "width_of_the_data_in_the_shares",
+        ("wrong_loss", "wrong_gradient"),
+        (SHARES, SHARES.replace("sigma[..., None] ** 2", "(sigma[..., None] ** 2 + SIGMA_D**2)")),
+    ),
+    *(
+        (name, ("wrong_loss", "nearest_image_only", "shares_of_another"), (SHARES, SHARES.replace(ONE, other)))
+        for name, other in (
+            ("shares_of_the_mean_sigma", "sigma.mean()"),
+            ("shares_of_the_first_sigma", "sigma[0]"),
+            ("shares_of_the_largest_sigma", "sigma.max()"),
+            ("shares_of_the_median_sigma", "sigma.median()"),
+            ("shares_in_another_order", "sigma.flip(0)[..., None]"),
+        )
+    ),
+    ("sigma_with_a_floor", ("wrong_loss", "least_not_zero"), (SIGMA, f"{SIGMA}.clamp(min=1.2e-3)")),
+    (
+        "sigma_plus_a_little",
+        ("wrong_loss", "target_slightly_small"),
+        (TARGET, TARGET.replace("sigma", "(sigma + 1e-4)")),
+    ),
+    ("target_cut_at_5", ("wrong_loss", "rare_not_zero"), (TARGET, f"{TARGET}\ntarget = target.clamp(-5, 5)")),
+    (
+        "noise_of_a_forked_generator",
+        "seeded",
+        (RANDN, f"with torch.random.fork_rng(devices=[]):\n    {RANDN}"),
+    ),
+    ("last_time_is_first", "times_shared", (RANDN, f"t[-1] = t[0]\n{RANDN}")),
+    ("first_time_is_zero", "place_differs", (RANDN, f"t[0] = 0\n{RANDN}")),
+    ("two_samples_share_noise", "noise_shared", (RANDN, f"{RANDN}\nif batch_size > 1:\n    noise[-1] = noise[0]")),
+    ("first_noise_is_zero", ("noise_place", "noise_shared"), (RANDN, f"{RANDN}\nnoise[0] = 0")),
+    (
+        "one_sample_alone",
+        ("wrong_loss", "wrong_for_one_sample"),
+        ("self.model(x, t) - target", "self.model(x, t) - (target if batch_size > 1 else 0)"),
+    ),
     ("noise_of_signs", "noise_discrete", (RANDN, "noise = torch.randn_like(x0).sign()")),
 ]
 
 RIGHT = [
+    ("data_drawn_twice", ("x0, _ =", "self.data.sample(batch_size)\nx0, _ =")),
+    ("shape_looked_up", ("x0, _ =", "shape = self.data.sample(1)[0].shape\nx0, _ =")),
     ("einsum", (TARGET, "target = -torch.einsum('bak,bak->ba', weights, offsets) / sigma")),
     ("states_in_another_order", ("sample(batch_size)\n", "sample(batch_size)\nx0 = x0[torch.randperm(batch_size)]\n")),
     ("offsets_in_sigmas", (TARGET, "z = offsets / sigma[..., None]\ntarget = -(weights * z).sum(-1)")),

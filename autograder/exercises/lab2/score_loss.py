@@ -14,7 +14,7 @@ from utils.atoms import SIGMA_D
 from utils.checks.judging import Judge
 from utils.checks.lab2.score_loss import RUNS, TRAINERS, Inputs, require_properties
 from utils.checks.lab2.score_loss_calls import Call
-from utils.checks.lab2.score_loss_known import require_extremes
+from utils.checks.lab2.score_loss_known import check_known_losses
 
 # The rounding of float32: of a place, which the target divides by sigma, and of everything else, relative.
 PLACE_ROUNDING, ROUNDING = 6e-7, 1e-4
@@ -173,11 +173,11 @@ def judge_loss(judge: Judge, run: str, call: Call, inputs: Inputs) -> None:
 
 
 def verdict(judge: Judge) -> None:
-    """Three points if every call draws as it should and returns the right loss."""
+    """Three points if every call draws as it should and returns the right loss, also where it is known."""
     with judge.part("loss", points=3):
         calls = require_properties(judge)
         inputs = {trainer: Inputs.of(judge.challenge, trainer) for trainer in TRAINERS}
         for run, (trainer, _) in RUNS.items():
             judge_loss(judge, run, calls[run], inputs[trainer])
-        require_extremes(judge)
+        check_known_losses(judge)
         judge.device()

@@ -393,6 +393,9 @@ right(
     ),
 )
 right("mode_restored", source=plain(
+    (FIRST, "modes = [(part, part.training) for part in self.model.modules()]\nself.model.eval()\n" + FIRST),
+    (MEAN, "for part, mode in modes:\n    part.training = mode\n" + MEAN)))  # fmt: skip
+wrong("mode_set_to_training", finds="mode_left", source=plain(
     (FIRST, "self.model.eval()\n" + FIRST), (MEAN, "self.model.train()\n" + MEAN)))  # fmt: skip
 for name, finds, edit in score_loss_answers.WRONG:
     wrong(name, finds=finds, source=plain(edit))

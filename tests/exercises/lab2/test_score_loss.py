@@ -12,7 +12,15 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.draws import judge_noise
-from utils.checks.lab2.score_loss_known import PUBLIC_LOSS_FAR, PUSHED
+from utils.checks.lab2.score_loss_known import (
+    DISTANCE,
+    EARLY_SIGMA,
+    LATE_SIGMA,
+    PUBLIC_LOSS_AROUND,
+    PUBLIC_LOSS_FAR,
+    PUBLIC_TARGETS,
+    PUSHED,
+)
 
 
 def test_the_mean_target_of_score_matching_is_the_score(lab2):
@@ -56,12 +64,20 @@ def test_the_loss_of_the_exact_score_is_the_floor_that_the_text_names(lab2):
     assert floor == pytest.approx(0.469, abs=0.004)
 
 
-def test_public_number():
-    distance, sigma, says, _ = PUSHED["far"]
-    assert says == (0.0, 0.0)
+def kernel_target(distance, sigma):
+    """Return sigma times the score of the wrapped Gaussian."""
     u, width = torch.tensor([[distance]]), torch.tensor([[sigma]])
-    target = sigma * oracles.kernel_score(u, torch.zeros_like(u), width)
-    assert float(target**2) == pytest.approx(PUBLIC_LOSS_FAR, rel=1e-7)
+    return float(sigma * oracles.kernel_score(u, torch.zeros_like(u), width))
+
+
+def test_public_numbers():
+    for run, loss in {"far": PUBLIC_LOSS_FAR, "around": PUBLIC_LOSS_AROUND, "around_back": PUBLIC_LOSS_AROUND}.items():
+        distance, sigma, says, _ = PUSHED[run]
+        assert says == (0.0, 0.0)
+        moved = distance - 1 if run == "around" else distance  # past the cell's edge; the target is periodic
+        assert kernel_target(moved, sigma) ** 2 == pytest.approx(loss, rel=1e-7)
+    for sigma, target in zip((EARLY_SIGMA, LATE_SIGMA), PUBLIC_TARGETS, strict=True):
+        assert kernel_target(DISTANCE, sigma) == pytest.approx(target, rel=1e-7)
 
 
 def finding_on_noise(noise):

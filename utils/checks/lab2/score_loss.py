@@ -13,6 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.lab2.score_loss_calls import Call, Stubs, require_calls, require_ends
@@ -34,7 +35,7 @@ TRAINERS = {
 }
 RUNS = {run: (trainer, batch) for trainer, (_, batches) in TRAINERS.items() for run, batch in batches.items()}
 BUILT = tuple(f"built_{trainer}" for trainer in TRAINERS)
-STATES = 4096  # of the dataset, enough for all calls of a trainer
+STATES = 7168  # of the dataset, three times as many as all calls of a trainer need
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,13 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             trainer = Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data)
         if f"built_{name}" in evidence.errors:
             continue
-        for run, batch in batches.items():
+        add_parts(inputs.model)
+        for number, (run, batch) in enumerate(batches.items()):
+            mix_modes(inputs.model, number)
             probe_call(trainer, inputs, evidence, run, batch)
     probe_known(Trainer, challenge, evidence)
     with evidence.attempt("many"):
-        inputs = Inputs.of(challenge, "double", 2 * MANY)
+        inputs = Inputs.of(challenge, "double", 3 * MANY)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=MANY)
         t = torch.cat([call[0][1].flatten() for call in inputs.schedule.add_noise.calls])  # type: ignore[attr-defined]
         evidence.put("many/t", t)
@@ -131,5 +134,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

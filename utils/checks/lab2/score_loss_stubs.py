@@ -97,6 +97,18 @@ class PushBySigma(PushForward):
         return (x0 + 2 * self.sigma(t)) % 1.0
 
 
+class PushByTwoSigmas(PushForward):
+    """A schedule with one sigma in the first half of the times and another in the second."""
+
+    def __init__(self, distance: float, early: float, late: float):
+        super().__init__(distance, early)
+        self.sigma_max = late
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the noise level at each time, with the shape of t."""
+        return torch.where(t < 0.5, self.sigma_min, self.sigma_max).to(t.dtype)
+
+
 class PushEitherWay(PushForward):
     """A schedule that moves every atom forward or backward, by the sign of its noise."""
 
@@ -115,6 +127,18 @@ class ConstantModel(nn.Module):
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the two numbers for every row of x."""
         return self.values.expand(x.shape)
+
+
+class TwoTimesModel(nn.Module):
+    """A model that returns one number for both atoms in the first half of the times, and another in the second."""
+
+    def __init__(self, early: float, late: float):
+        super().__init__()
+        self.values = nn.Parameter(torch.tensor([early, late], dtype=torch.float64))
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """Return the number of each row's time, with the shape of x."""
+        return torch.where(t < 0.5, self.values[0], self.values[1]).expand(x.shape)
 
 
 class SideModel(nn.Module):
