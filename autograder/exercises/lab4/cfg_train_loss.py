@@ -11,6 +11,7 @@ from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.regression_loss import Regression, judge_regression, reductions
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
+from utils.checks.lab4.cfg_train_loss import check_toy_losses
 from utils.checks.lab4.cfg_train_loss_calls import Call, require_calls
 from utils.checks.lab4.cfg_train_loss_inputs import RUNS
 from utils.checks.stubs import RandomField
@@ -85,7 +86,7 @@ MISTAKES = [
 
 
 def verdict(judge: Judge) -> None:
-    """Run all requirements, and compare each loss with the mean squared error."""
+    """Run all requirements, and compare each loss with the mean squared error, and those of toy models with theirs."""
     with judge.part("loss", points=4):
         for run, call in require_calls(judge).items():
             judge_regression(
@@ -98,4 +99,5 @@ def verdict(judge: Judge) -> None:
                 "pixels",
                 ROUNDING,
             )
+        check_toy_losses(judge)
         judge.device()

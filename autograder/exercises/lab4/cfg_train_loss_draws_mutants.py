@@ -194,3 +194,18 @@ wrong(
         )
     ),
 )
+wrong("last_time_is_first", finds="times_shared", source=plain((TIME, f"{TIME}\nt[0] = t[-1]")))
+wrong("neighbours_share_times", finds="times_shared", source=plain((TIME, f"{TIME}\nt[1::8] = t[::8][: len(t[1::8])]")))
+wrong("first_time_is_zero", finds="place_differs", source=plain((TIME, f"{TIME}\nt[0] = 0")))
+wrong(
+    "two_rows_share_a_coin",
+    finds="coins_shared",
+    source=plain(
+        (f"drop = {DROP}", "u = torch.rand(batch_size, device=z.device)\nu[0] = u[-1]\ndrop = u < self.eta"),
+    ),
+)
+wrong(
+    "first_label_kept",
+    finds=("rows_not_alike", "eta_edge"),
+    source=plain((f"drop = {DROP}", f"drop = {DROP}\ndrop[0] = False")),
+)

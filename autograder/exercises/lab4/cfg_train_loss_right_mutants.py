@@ -85,7 +85,8 @@ right(
         (" - self.path.conditional_vector_field(x, z, t)", " - target"),
     ),
 )
-right("model_in_training_mode", source=plain(("z, y = ", "self.model.train()\nz, y = ")))
+right("data_drawn_twice", source=plain(("z, y = ", "self.path.p_data.sample(batch_size)\nz, y = ")))
+right("shape_looked_up", source=plain(("z, y = ", "shape = self.path.p_data.sample(1)[0].shape\nz, y = ")))
 right("loss_kept_for_a_plot", source=plain((MEAN, "loss = (error**2).mean()\nself.last = loss.item()\nreturn loss")))
 right(
     "seeded_and_restored",

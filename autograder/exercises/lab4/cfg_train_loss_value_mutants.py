@@ -120,3 +120,23 @@ wrong("x_and_z_swapped", finds="noise_resampled", source=plain((TARGET, "conditi
 wrong(
     "network_cut_off", finds="detached", edit=("self.model(x, t, y)", "self.model(x, t, y).detach().requires_grad_()")
 )
+wrong("training_mode", finds="mode_left", source=plain(("z, y = ", "self.model.train()\nz, y = ")))
+wrong("mode_of_parts", finds="mode_left", source=plain(("z, y = ", "self.model.train(self.model.training)\nz, y = ")))
+for name, edit in (
+    ("huber_5", (MEAN, "return 2 * nn.functional.huber_loss(error, torch.zeros_like(error), delta=5.0)")),
+    ("huber_10", (MEAN, "return 2 * nn.functional.huber_loss(error, torch.zeros_like(error), delta=10.0)")),
+    ("smooth_l1", (MEAN, "return 16 * nn.functional.smooth_l1_loss(error, torch.zeros_like(error), beta=8.0)")),
+    ("loss_limited", (MEAN, "return (error**2).flatten(1).mean(1).clamp(max=100).mean()")),
+    ("output_limited", (MODEL, "self.model(x, t, y).clamp(-5, 5)")),
+    ("target_limited_at_4", (f"self.path.{TARGET}", f"self.path.{TARGET}.clamp(-4, 4)")),
+    ("target_limited_at_10", (f"self.path.{TARGET}", f"self.path.{TARGET}.clamp(-10, 10)")),
+):
+    wrong(name, finds=("wrong_loss", "large_numbers"), source=plain(edit))
+X = "x = self.path.sample_conditional_path(z, t)"
+for limit in (3, 3.5, 4, 20):
+    wrong(f"x_limited_at_{limit}", finds="model_sees_other_x", source=plain((X, f"{X}.clamp(-{limit}, {limit})")))
+wrong(
+    "late_times_without_weight",
+    finds=("weighted", "wrong_loss", "wrong_gradient"),
+    source=plain((MEAN, "keep = (t < 0.999).to(x)\nreturn (error**2 * keep).sum() / keep.expand_as(x).sum()")),
+)

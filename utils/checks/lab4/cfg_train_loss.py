@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -15,19 +15,25 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.left_behind import watching
+from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.other_device import other_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_train_loss_calls import require_calls
 from utils.checks.lab4.cfg_train_loss_inputs import (
     COLLECTED,
+    END,
+    EXTRA_RUNS,
+    LARGE_OFFSET,
     MANY,
     OFFSET,
+    PLACES,
     RUNS,
     SAME_TRAINER,
     TOY_RUNS,
     Inputs,
+    Listener,
     OffsetModel,
-    inputs_to_compare,
+    PlainPath,
     toy_error,
 )
 from utils.checks.stubs import Recorder, StubModel, as_batch, forget_repeats
@@ -41,18 +47,19 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for run in RUNS:
         if run not in SAME_TRAINER:
             inputs = Inputs.of(challenge, run)
-            model = StubModel(challenge, dtype=inputs.dtype)
+            model = stub_model(challenge, inputs)
             probe_call(evidence, run, partial(inputs.trainer, Trainer, model), inputs, model)
     for run in TOY_RUNS:
         inputs = Inputs.of(challenge, run)
         target = inputs.path.target
         regress = Recorder(lambda x, z, t, target=target: target(x, t), ("x", "z", "t"))
-        inputs.path.conditional_vector_field = regress
+        inputs.path.conditional_vector_field, inputs.data.start_again = regress, True
         with evidence.attempt(run), watching(evidence, run):
             toy = OffsetModel(target, run)
             loss = inputs.trainer(Trainer, toy).get_train_loss(batch_size=inputs.batch)
             regression.record_loss(evidence, run, loss, toy.gain)
             evidence.put(f"{run}/t", torch.cat(toy.times))
+    probe_places(Trainer, challenge, evidence)
     with other_device(evidence, challenge) as there, watching(evidence, "device"):
         inputs = Inputs.of(there, "device")
         inputs.trainer(Trainer, StubModel(there, dtype=torch.float32)).get_train_loss(batch_size=inputs.batch)
@@ -61,17 +68,38 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def probe_one_trainer(Trainer: type, challenge: Challenge, evidence: Evidence) -> None:
     """Call one trainer with one batch size after another, at last with so many samples that only draws are recorded."""
     inputs = Inputs.of(challenge, "trainer")
-    model = StubModel(challenge, dtype=inputs.dtype)
+    model = stub_model(challenge, inputs)
     trainer = cache(partial(inputs.trainer, Trainer, model))  # built in the first call
-    for run in SAME_TRAINER:
+    for number, run in enumerate(SAME_TRAINER):
+        mix_modes(model, number)
         probe_call(evidence, run, trainer, replace(inputs, batch=RUNS[run][2]), model)
     with evidence.attempt("many"), watching(evidence, "many", model=model):
         model.record.calls.clear()
+        inputs.data.start_again = True
         trainer().get_train_loss(batch_size=MANY)
         forget_repeats(model.record)
         t, y = (torch.cat([as_batch(call[0][i]) for call in model.record.calls]) for i in (1, 2))
         evidence.put("many/t", t.float())
         evidence.put("many/null", y == inputs.null_label)
+
+
+def probe_places(Trainer: type, challenge: Challenge, evidence: Evidence) -> None:
+    """Record the times and the dropped labels of many small batches."""
+    inputs, model = Inputs.of(challenge, "places"), Listener()
+    inputs.data.start_again = True
+    with evidence.attempt("places"), watching(evidence, "places"):
+        trainer = replace(inputs, path=PlainPath(inputs.data)).trainer(Trainer, model)
+        for _ in range(PLACES):
+            trainer.get_train_loss(batch_size=inputs.batch)
+        evidence.put("places/t", torch.cat(model.times).flatten())
+        evidence.put("places/null", torch.cat(model.labels).flatten() == inputs.null_label)
+
+
+def stub_model(challenge: Challenge, inputs: Inputs) -> StubModel:
+    """Return the recording model of a run, with parts whose modes can differ from its own."""
+    model = StubModel(challenge, dtype=inputs.dtype)
+    add_parts(model)
+    return model
 
 
 def probe_call(evidence: Evidence, run: str, trainer: Callable[[], Any], inputs: Inputs, model: StubModel) -> None:
@@ -124,20 +152,40 @@ def check_toy_losses(judge: Judge) -> None:
         f"Where all labels are null, and the model is off by {OFFSET:g} at every pixel, your loss is "
         f"{loss['off_null']:.4g}, not {OFFSET**2:g}. Samples with the null label count like all others.",
     )
-    times = judge.tensor("uneven/t", what="The time that the model sees")
-    uneven = float(toy_error("uneven", times, inputs_to_compare(judge.challenge, "uneven").shape).square().mean())
+    require_equal_weights(judge, loss, "uneven", "whose errors grow with t, and differ from pixel to pixel,")
+    require_equal_weights(judge, loss, "ends", f"that errs at times below {END:g} and above {1 - END:g} only")
     judge.require(
-        abs(loss["uneven"] / uneven - 1) < ROUNDING,
-        "weighted",
-        f"For a model whose errors grow with t, and differ from pixel to pixel, your loss is {loss['uneven']:.5g}, and "
-        f"the mean of the squared errors is {uneven:.5g}. All samples and all pixels have the same weight.",
+        abs(loss["far_off"] / LARGE_OFFSET**2 - 1) < ROUNDING,
+        "large_numbers",
+        f"For images with numbers of some hundreds, and a model that is off by {LARGE_OFFSET:g}, your loss is "
+        f"{loss['far_off']:.7g}, not {LARGE_OFFSET**2:g}. For ordinary images, and a model that is off by {OFFSET:g}, "
+        "it is right. Limit no number, and square each error, however large it is.",
     )
-    for run in ("off", "off_null", "uneven"):
+    for run in ("off", "off_null", "uneven", "far_off", "ends"):
         judge.require(
             abs(judge.number(f"{run}/grad", "The gradient of the model's parameter") / loss[run] - 2) < 2 * ROUNDING,
             "wrong_gradient",
             "The loss is right, but its gradient is not: a part of it is cut off from the model.",
         )
+
+
+def require_equal_weights(judge: Judge, losses: Mapping[str, float], run: str, model: str) -> None:
+    """Fail unless a loss is the mean of the squared errors that the toy model makes at the times of its run.
+
+    Args:
+        judge: The judge of the exercise.
+        losses: The loss of each toy run.
+        run: The run.
+        model: How the message describes the model.
+    """
+    times = judge.tensor(f"{run}/t", what="The time that the model sees")
+    expected = float(toy_error(run, times, EXTRA_RUNS[run][0]).square().mean())
+    judge.require(
+        abs(losses[run] - expected) <= ROUNDING * expected,
+        "weighted",
+        f"For a model {model} your loss is {losses[run]:.5g}, and the mean of the squared errors is {expected:.5g}. "
+        "All samples and all pixels have the same weight.",
+    )
 
 
 def require_square(judge: Judge, loss: float) -> None:
@@ -180,7 +228,7 @@ EXERCISE = Exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
-    version=6,
+    version=7,
     names=("CFGTrainer",),
     probe=probe,
     public=check,

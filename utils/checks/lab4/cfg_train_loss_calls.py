@@ -13,10 +13,21 @@ from utils.checks.kits import label_dropout as dropout
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.draws import judge_time_independence, judge_times
 from utils.checks.kits.left_behind import require_nothing_left
+from utils.checks.kits.places import require_alike_places, require_separate_coins
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.kits.statistics import reaches_ends
-from utils.checks.lab4.cfg_train_loss_inputs import CALLS, EDGES, LEVEL, MANY, RUNS, Inputs, inputs_to_compare
+from utils.checks.lab4.cfg_train_loss_inputs import (
+    CALLS,
+    EDGES,
+    LEVEL,
+    MANY,
+    PLACE_BATCH,
+    PLACES,
+    RUNS,
+    Inputs,
+    inputs_to_compare,
+)
 
 STUBS = {
     "path": ("path_not_sampled", "Your loss never calls `self.path.sample_conditional_path`."),
@@ -242,11 +253,14 @@ def require_calls(judge: Judge) -> dict[str, Call]:
     """Return all recorded calls; fail unless data, times and dropped labels are used as the exercise asks."""
     calls = {run: require_call(judge, run) for run in CALLS}
     require_nothing_left(judge, CALLS)
-    require_draws(judge, calls)
+    edges = {run: require_call(judge, run) for run in EDGES}
+    require_draws(judge, calls, edges)
+    calls |= edges
     calls |= {run: require_call(judge, run) for run in RUNS if run not in calls}
-    require_nothing_left(judge, [*RUNS, "many"])
+    require_nothing_left(judge, [*RUNS, "many", "places"])
+    require_places(judge)
     for run, edge in EDGES.items():
-        dropout.require_edge(judge, calls[run].null, edge)
+        dropout.require_edge(judge, edges[run].null, edge)
     for run in RUNS:
         regression.require_scalar(judge, run, "pixels")
         judge.require_precision(f"{run}/loss", torch.float32, "The loss")
@@ -254,11 +268,20 @@ def require_calls(judge: Judge) -> dict[str, Call]:
     return calls
 
 
-def require_draws(judge: Judge, calls: Mapping[str, Call]) -> None:
+def require_places(judge: Judge) -> None:
+    """Fail if a sample of a batch has another's time or coin, or draws them otherwise than the rest."""
+    rows = (PLACES * PLACE_BATCH,)
+    times = judge.tensor("places/t", rows, "The times that the model sees in many calls")
+    null = judge.tensor("places/null", rows, "The labels that the model sees in many calls")
+    require_alike_places(judge, times.reshape(PLACES, PLACE_BATCH))
+    require_separate_coins(judge, null.reshape(PLACES, PLACE_BATCH))
+
+
+def require_draws(judge: Judge, calls: Mapping[str, Call], edges: Mapping[str, Call]) -> None:
     """Fail unless times are uniform and independent, and every label has a coin of its own in every call."""
     null, t, y = (torch.stack([getattr(call, key).flatten() for call in calls.values()]) for key in ("null", "t", "y"))
     eta = inputs_to_compare(judge.challenge, "trainer").eta
-    at_zero, at_one = (require_call(judge, run) for run in EDGES)
+    at_zero, at_one = (edges[run] for run in EDGES)
     judge_times(judge, t)
     dropout.require_some_dropped(judge, null, at_one.null, eta)
     many = judge.tensor("many/t", (MANY, 1, 1, 1), f"The time that the model sees in a batch of {MANY:,}")

@@ -23,29 +23,38 @@ SAME_TRAINER = {  # one trainer, called again and again as in training
     "few": (IMAGE, torch.float64, 37),
     "one": (IMAGE, torch.float64, 1),
 }
-ALL_CALLS = BATCH + MANY + sum(size for _, _, size in SAME_TRAINER.values())  # images of all of them, and some more
+SPARE = 128  # images for an answer that draws some more and does not use them
+ALL_IMAGES = MANY + SPARE  # several times as many as the calls of `SAME_TRAINER` need
 RUNS = {
     **SAME_TRAINER,
     "wide": ((3, 4, 2), torch.float64, 8),
     "single": ((1, 2, 2), torch.float32, 16),
     "eta0": ((1, 1, 2), torch.float64, 64),
     "eta1": ((1, 1, 2), torch.float64, 64),
+    "large": ((1, 2, 2), torch.float64, 32),
 }
-OFFSET = 3.0
+OFFSET, LARGE_OFFSET = 3.0, 300.0
 TOY_RUNS = {  # the toy model's share of the target, its error at t = 0, and how fast the error grows with t
     "ideal": (1.0, 0.0, 0.0),
     "opposite": (-1.0, 0.0, 0.0),
     "off": (1.0, OFFSET, 0.0),
     "off_null": (1.0, OFFSET, 0.0),
     "uneven": (1.0, 1.0, 2.0),  # this error also differs from pixel to pixel
+    "far_off": (1.0, LARGE_OFFSET, 0.0),
+    "ends": (1.0, OFFSET, 0.0),  # this error is 0 except at times near 0 or 1
 }
+END = 0.01  # times nearer to 0 or 1 than this are those of the run "ends"
+IMAGE_SIZES = {"large": 300.0, "far_off": 300.0}  # so x, output and target are tens or hundreds; 1 in all other runs
+PLACES, PLACE_BATCH = 44, 4  # calls with small batches that show how each place of a batch is treated
 EXTRA_RUNS = {
     "trainer": (IMAGE, torch.float64, 0),
     **{run: ((1, 4, 4), torch.float64, 32) for run in TOY_RUNS},
+    "ends": ((1, 1, 2), torch.float64, MANY),
+    "places": ((1, 1, 2), torch.float64, PLACE_BATCH),
     "device": ((1, 2, 2), torch.float32, 4),
 }
 EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
-ETAS = {**EDGES, "off_null": 1.0}
+ETAS = {**EDGES, "off_null": 1.0, "places": 0.5}
 # Of n uniform times the smallest lies above 1 - (LEVEL / 2)^(1/n) with a chance of LEVEL / 2: for MANY, above 0.00097.
 LEVEL = 5e-8
 COLLECTED = 0.5  # the gradient that the caller has collected before each call
@@ -63,21 +72,30 @@ class Images:
         classes: The number of labels.
         dtype: The dtype of the images.
         count: The number of images.
+        size: The standard deviation of their numbers.
 
     Attributes:
         next: The first image that was not drawn yet.
+        start_again: Whether images that were drawn may be drawn again.
     """
 
     def __init__(
-        self, challenge: Challenge, name: str, shape: tuple[int, ...], classes: int, dtype: torch.dtype, count: int
+        self,
+        challenge: Challenge,
+        name: str,
+        shape: tuple[int, ...],
+        classes: int,
+        dtype: torch.dtype,
+        count: int,
+        size: float = 1.0,
     ):
-        self.points = challenge.randn(f"{name} images", (count, *shape), dtype)
+        self.points = size * challenge.randn(f"{name} images", (count, *shape), dtype)
         self.labels = challenge.randint(f"{name} image labels", 0, classes, (count,))
         self.labels[0], self.labels[-1] = 0, classes - 1
         if count > 1:
             self.labels[1] = classes - 1
         self._before = self.points.clone(), self.labels.clone()
-        self.next = 0
+        self.next, self.start_again = 0, False
         self.sample = Recorder(self.draw, ("n",))
 
     def kept(self) -> tuple[bool, bool]:
@@ -91,6 +109,8 @@ class Images:
         Raises:
             ValueError: There are not so many images left.
         """
+        if self.start_again and self.next + n > len(self.points):
+            self.next = 0
         rows = slice(self.next, self.next + n)
         if rows.stop > len(self.points):
             raise ValueError(f"asked for {rows.stop} samples; {len(self.points)} are enough for this exercise")
@@ -136,6 +156,47 @@ class StubPath(nn.Module):
         return self.target(x, t, z)
 
 
+class Listener(nn.Module):
+    """A model that returns x, and records only times and labels, of a repeated evaluation once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones((), dtype=torch.float64))
+        self.times: list[Tensor] = []
+        self.labels: list[Tensor] = []
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """Return x, with a gradient of the model."""
+        if not (self.times and torch.equal(t, self.times[-1]) and torch.equal(y, self.labels[-1])):
+            self.times.append(t.detach().clone())
+            self.labels.append(y.detach().clone())
+        return self.gain * x
+
+
+class PlainPath(nn.Module):
+    """A path without noise, whose target is the image: quick, where only times and labels are of interest.
+
+    Args:
+        data: Where the images come from.
+    """
+
+    def __init__(self, data: Images):
+        super().__init__()
+        self.p_data = data
+
+    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return n images (n, ...) and their labels (n,)."""
+        return self.p_data.sample(n)
+
+    def sample_conditional_path(self, z: Tensor, t: Tensor) -> Tensor:
+        """Return t z, with the shape of z."""
+        return t * z
+
+    def conditional_vector_field(self, x: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        """Return z."""
+        return z
+
+
 class OffsetModel(nn.Module):
     """Returns a multiple of a target of x and t, plus `gain` times an error; `gain` is a parameter that is 1.
 
@@ -161,6 +222,8 @@ def toy_error(run: str, t: Tensor, shape: torch.Size | tuple[int, ...]) -> Tenso
     _, offset, slope = TOY_RUNS[run]
     pixels = torch.arange(math.prod(shape))
     sizes = (0.5 + pixels / len(pixels) if slope else torch.ones(len(pixels))).double()
+    if run == "ends":
+        offset = offset * ((t < END) | (t > 1 - END))
     return (offset + slope * t) * (sizes * (1 - 2 * (pixels % 2))).reshape(shape)
 
 
@@ -189,8 +252,8 @@ class Inputs:
         # Far from whole tenths and their usual multiples: an eta that was rounded must differ by more than chance.
         eta = (0.255, 0.43)[challenge.integer("eta side", 0, 2)] + challenge.number("eta", 0.0, 0.012)
         eta = ETAS.get(run, eta)
-        count = ALL_CALLS if name == "trainer" else 2 * batch
-        data = Images(challenge, name, shape, classes, dtype, count)
+        count = ALL_IMAGES if batch in (0, MANY) else 4 * batch + SPARE
+        data = Images(challenge, name, shape, classes, dtype, count, IMAGE_SIZES.get(run, 1.0))
         return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
 
     def trainer(self, Trainer: type, model: nn.Module) -> Any:
