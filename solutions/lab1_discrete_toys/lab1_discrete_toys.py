@@ -506,7 +506,7 @@ For real data the posterior is unknown. You train a **classifier on noisy data**
 >
 > Complete `get_train_loss(self, batch_size)`. It returns the cross-entropy between the classifier's logits and the classes, **averaged over the batch**.
 > - `self.data.sample(batch_size)` returns the data, `x0` and `y`.
-> - Each sample has its own time, uniform between `self.t_min` and 1, and its own standard normal noise. All these numbers are independent, and new in every call.
+> - Each sample has its own time, uniform between `self.t_min` and 1, and its own standard normal noise. Draw them once; all these numbers are independent, and new in every call.
 > - Add the noise with `self.add_noise(x0, t, noise)`, the attribute and not the function of that name: the grader replaces it. `t` has the shape `(b, 1, 1)`.
 > - `self.model(x, t)` returns logits, shape `(b, classes)`.
 > - New tensors are on the device of `x0` and in its dtype.

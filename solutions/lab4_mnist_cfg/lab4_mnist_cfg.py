@@ -383,7 +383,7 @@ classifier is needed: the difference of the two velocities is $b_t$ times its gr
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns this velocity for a batch. `y` may
 > contain the null label; such a sample must not be guided. (Do you have to do anything for that?)
 >
-> Evaluate `self.net(x, t, y)` twice, or once on a doubled batch. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
+> In every call, evaluate `self.net(x, t, y)` twice, or once on a doubled batch; `self.guidance_scale` may change between calls. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
 
 <details><summary>Hint: where to start</summary>
 
@@ -464,8 +464,8 @@ from the original point with the mean of the two velocities.
 > **3 points** (Euler 1, Heun 2) · difficulty ●●○○○ · 15 minutes
 >
 > Complete `step(self, x, t, h, **kwargs)` of both classes. It returns the state at `t + h`, for `x` of any shape. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`. Pass
-> the keyword arguments on, because they hold the labels. `h` may differ from sample to sample and from step to step, and may be negative.
-> Return a new tensor: the caller still needs `x`.
+> the keyword arguments on, because they hold the labels. `h` may differ from sample to sample and from step to step, and may be negative; `t + h` stays in $[0, 1]$.
+> Return a new tensor: the caller still needs `x`, and the ODE what its drift returned.
 
 <details><summary>Hint: where to start</summary>
 
