@@ -191,8 +191,8 @@ plt.show()
 r"""
 At a *fixed* point $x$ of the straight path the arrow is $(z-x)/(1-t)$. (Along a sample's path $z - x$ shrinks like $1 - t$, so its velocity is constant.)
 
-> **Remember:** $x_t = \alpha_t z + \beta_t\varepsilon$ moves with the velocity $\dot\alpha_t z + \dot\beta_t\varepsilon$. This is the
-> target of the training loss in part 2.
+> **Remember:** $x_t = \alpha_t z + \beta_t\varepsilon$ moves with the velocity $\dot\alpha_t z + \dot\beta_t\varepsilon$. It is the
+> target of part 2's loss.
 
 ---
 # 2 · Learning the velocity, and dropping labels
@@ -383,7 +383,7 @@ classifier is needed: the difference of the two velocities is $b_t$ times its gr
 > $a_t$ and $b_t$ must drop out. Then complete `drift_coefficient(self, x, t, y)`, which returns this velocity for a batch. `y` may
 > contain the null label; such a sample must not be guided. (Do you have to do anything for that?)
 >
-> In every call, evaluate `self.net(x, t, y)` twice, or once on a doubled batch; `self.guidance_scale` may change between calls. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
+> Evaluate `self.net(x, t, y)` twice, or once on a doubled batch; `self.guidance_scale` may change between calls. Every evaluation needs one label for each sample; for $u_t(x\mid\varnothing)$ all of them are null.
 
 <details><summary>Hint: where to start</summary>
 
@@ -445,7 +445,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-> **Remember:** $u_w = (1-w)\,u_t(x\mid\varnothing) + w\,u_t(x\mid y)$. For $w > 1$ this is an extrapolation. You will use it in every picture below.
+> **Remember:** $u_w = (1-w)\,u_t(x\mid\varnothing) + w\,u_t(x\mid y)$. For $w > 1$ this is an extrapolation.
 
 ---
 # 4 · Following the field
@@ -720,7 +720,7 @@ r"""
 - At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
 - From 1 to 5 the digits become cleaner and bolder.
 - At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels go beyond ±10 (drawn as ±1). Smaller steps do not
-  help: set `euler_steps = 150`, and details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
+  help: with `euler_steps = 150` details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
 
 Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
 """
@@ -957,7 +957,7 @@ they do not end on such an estimate, and with two calls much noise stays in the 
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 
-Change `my_sampler` and run the next cell. To share your result, post the last line that it prints, and your function, on the board of your class.
+Change `my_sampler` and run the next cell. To share it, post the last line that it prints, and your function, on your class's board.
 """
 
 # %% role="illustration"
