@@ -226,3 +226,32 @@ right(
 )
 wrong("distance_averaged", "distance_averaged", edit=("square().sum(-1)", "square().mean(-1)"))
 wrong("width_floor", "width_limited", edit=(WIDTH, "(2 * sigma(t).clamp(min=0.05) ** 2)"))
+
+# x is limited, or a number takes the place of log(0): it shows where x is large and as near to one word as to another.
+LOGS = "setting.probs.log() -"
+LOG_WEIGHTS = "setting.weights.log()"
+for name, finds, old, new in (
+    ("x_within_5", ("odds_limited", "wrong_far_out"), "distance = (x[", "distance = (x.clamp(-5, 5)["),
+    ("x_within_20", "wrong_far_out", "distance = (x[", "distance = (x.clamp(-20, 20)["),
+    ("x_below_90", "wrong_far_out", "distance = (x[", "distance = (x.clamp(max=90)["),
+    ("letters_at_minus_1e4", "wrong_far_out", LOGS, "torch.nan_to_num(setting.probs.log(), neginf=-1e4) -"),
+    ("letters_at_minus_1e6", "wrong_far_out", LOGS, "torch.nan_to_num(setting.probs.log(), neginf=-1e6) -"),
+    ("weights_at_minus_1e3", "wrong_far_out", LOG_WEIGHTS, "torch.nan_to_num(setting.weights.log(), neginf=-1e3)"),
+    ("weights_at_minus_1e7", "wrong_far_out", LOG_WEIGHTS, "torch.nan_to_num(setting.weights.log(), neginf=-1e7)"),
+    ("weights_at_tiny", "wrong_far_out", LOG_WEIGHTS, "setting.weights.clamp_min(1e-307).log()"),
+    ("result_above_1e-30", "odds_limited", RETURN, f"{RETURN}.clamp(min=1e-30)"),
+    ("result_above_1e-200", "odds_limited", RETURN, f"{RETURN}.clamp(min=1e-200)"),
+    ("late_alpha_kept", "wrong_at_the_end", PLACE, "alpha(t.clamp(max=0.99))[..., None] * setting.points"),
+    ("early_sigma_kept", "width_limited", WIDTH, "(2 * sigma(t.clamp(min=1.05e-3)) ** 2)"),
+    ("weights_in_float32", "digits_lost", LOG_WEIGHTS, "setting.weights.float().log().double()"),
+    ("prior_in_float32", "digits_lost", "setting.prior.log()", "setting.prior.float().log().to(x.dtype)"),
+    ("time_in_float32", "digits_lost", "    distance =", "    t = t.float().to(x.dtype)\n    distance ="),
+):
+    wrong(name, finds, edit=(old, new))
+wrong(
+    "one_minus_the_first",
+    "lost_to_zero",
+    edit=(RETURN, f"{RETURN} if setting.classes > 2 else torch.stack([(p := {RETURN})[:, 0], 1 - p[:, 0]], 1)"),
+)
+right("zeros_at_the_smallest_float", edit=(LOGS, "setting.probs.log().clamp_min(torch.finfo(x.dtype).min) -"))
+right("sum_never_zero", edit=(RETURN, f"(p := {RETURN}) / (p.sum(-1, keepdim=True) + 1e-12)"))

@@ -150,6 +150,8 @@ def verdict(judge: Judge) -> None:
         require_nothing_left(judge, RUNS)
         inputs = {run: Inputs.of(judge.challenge, run) for run in RUNS}
         scores = {run: require_finite_score(judge, run, inputs[run]) for run in RUNS}
+        for run in RUNS:  # first, because a world or a label that was changed gives wrong numbers, too
+            require_unchanged(judge, f"{run}/inputs_kept")
         require_closed_form(judge)
         require_digits(judge)
         mixtures = {run: NoisedMixture(inputs[run]) for run in RUNS}
@@ -171,7 +173,6 @@ def verdict(judge: Judge) -> None:
                 accuracy(run),
                 0.0,
             ) if wrong else None
-            require_unchanged(judge, f"{run}/inputs_kept")
         judge.attempt("no_grad")
         require_layout_ignored(judge, "letters")
         require_samples_apart(judge, "conditional_score")

@@ -245,3 +245,26 @@ wrong("two_classes_only", "classes_limited", edit=("setting.weights[y]", "settin
 wrong("next_class_if_all_alike", "samples_mixed", edit=(
     "setting.weights[y]",
     "setting.weights[y if len(y) < 2 or bool((y != y[0]).any()) else (y + 1) % setting.classes]"))  # fmt: skip
+
+# x is limited, or a number takes the place of log(0): it shows where x is large and as near to one word as to another.
+LOGS = "setting.probs.log() -"
+LOG_WEIGHTS = "setting.weights[y].log()"
+for name, finds, old, new in (
+    ("x_within_20", "wrong_at_100", "distance = (x[", "distance = (x.clamp(-20, 20)["),
+    ("x_above_minus_90", "wrong_at_100", "distance = (x[", "distance = (x.clamp(min=-90)["),
+    ("letters_at_minus_1e4", "wrong_at_100", LOGS, "torch.nan_to_num(setting.probs.log(), neginf=-1e4) -"),
+    ("letters_at_minus_1e6", "wrong_at_100", LOGS, "torch.nan_to_num(setting.probs.log(), neginf=-1e6) -"),
+    ("weights_at_minus_100", "pull_wrong", LOG_WEIGHTS, "torch.nan_to_num(setting.weights[y].log(), neginf=-100.0)"),
+    ("weights_at_minus_1e3", "wrong_at_100", LOG_WEIGHTS, "torch.nan_to_num(setting.weights[y].log(), neginf=-1e3)"),
+    ("weights_at_minus_1e7", "wrong_at_100", LOG_WEIGHTS, "torch.nan_to_num(setting.weights[y].log(), neginf=-1e7)"),
+    ("weights_at_1e-300", ("wrong_at_100", "pull_wrong"), LOG_WEIGHTS, "(setting.weights[y] + 1e-300).log()"),
+    ("weights_in_float32", "digits_lost", LOG_WEIGHTS, "setting.weights[y].float().log().to(x.dtype)"),
+    ("time_in_float32", "digits_lost", "    distance =", "    t = t.float().to(x.dtype)\n    distance ="),
+    (
+        "label_changed_alone",
+        "input_altered",
+        "    distance =",
+        "    y.clamp_(max=max(1, len(y) - 1))\n    distance =",
+    ),
+):
+    wrong(name, finds, edit=(old, new))

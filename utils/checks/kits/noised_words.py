@@ -15,21 +15,25 @@ from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, random_problem, same_problem, with_probs
 from utils.checks.kits.same_answer import alike, require_alike, strided
 from utils.toy_problems import ToyProblem
-from utils.vp import T_MIN
+from utils.vp import T_MIN, alpha, sigma
 
-NEARER = 10  # the second x of the run `odds` is so much nearer to 0 than the first
-NUDGE = 1e-7  # float64 resolves it a million times over, and float32 not at all
+ODDS = 640.0  # the log odds of an x of the run `odds`, at the place of the data: exp(-640) is still a float64
+NEARER = 100  # another x of this run is so much nearer to 0 than the first one
+NUDGE = 1e-6  # float64 resolves it a million times over, and float32 hardly
+SMOOTH = 1e-4  # of a step's change, two equal steps may differ by this share; in float64 they differ by 2e-6
+FARTHEST = 100.0  # so large an x can be
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
-UNDERFLOWING = ("clear", "far", "long", "impossible")
+UNDERFLOWING = ("clear", "far", "long", "impossible", "balanced")
 
 
 @dataclass(frozen=True)
 class Sizes:
     """The sizes of one run, where its x lies, and what its classes are.
 
-    x lies near the data, anywhere, or near impossible words. A class is a mixture, or has one component; in `fixed` the
-    classes also have one letter each, and equal shares.
+    x lies near the data, anywhere, near impossible words, or as far from all words as it can, but as near to one word
+    as to another. A class is a mixture, or has one component; in `fixed` the classes also have one letter each, and
+    equal shares; in `two words` they are mixtures of two words.
     """
 
     sites: int
@@ -41,9 +45,14 @@ class Sizes:
     kind: str = "mixture"
     dtype: torch.dtype = torch.float64
 
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return 2 if self.kind == "fixed" else CLASSES
+
 
 RUNS = {
-    "odds": Sizes(1, 2, 0.05, 0.6, 12, kind="fixed"),
+    "odds": Sizes(1, 2, 0.0134, 0.6, 12, kind="fixed"),
     "letter": Sizes(1, 3, 0.05, 0.9, 24, kind="one component"),
     "word": Sizes(5, 3, 0.05, 0.9, 24, kind="one component"),
     "spins": Sizes(9, 2, 0.05, 0.9, 24),
@@ -55,6 +64,7 @@ RUNS = {
     "late": Sizes(5, 3, 0.999, 1.0, 12),
     "one": Sizes(6, 4, 0.1, 0.6, 1),
     "single": Sizes(6, 2, 0.2, 0.9, 12, dtype=torch.float32),
+    "balanced": Sizes(80, 2, T_MIN, 1.0, 6, where="balanced", kind="two words"),
 }
 
 
@@ -78,10 +88,12 @@ class Inputs:
             t[0], t[-1] = sizes.low, sizes.high
         if run == "long":
             t = t[:1].expand(batch, 1, 1)  # as the lab's sampler passes it
-        noise = challenge.randn(f"{run} noise", (batch, sites, setting.points.shape[1]), dtype)
         y = challenge.randint(f"{run} labels", 0, setting.classes, (batch,))
-        if batch > 1:
-            y[0], y[-1] = 0, setting.classes - 1
+        y[0], y[-1] = 0, setting.classes - 1
+        if sizes.where == "balanced":
+            t[1] = t[0]
+            return cls(balanced_words(challenge, run, t), t, y, setting)
+        noise = challenge.randn(f"{run} noise", (batch, sites, setting.points.shape[1]), dtype)
         if sizes.where == "anywhere":
             noise[:3] *= 20
             return cls(1.5 * noise, t, y, setting)
@@ -92,10 +104,13 @@ class Inputs:
         else:
             words[: batch // 3] = 0  # the word of component 0, which cannot make another
         if sizes.kind == "fixed":
-            t[1] = t[0]
+            t[1:4] = t[0]
+            y[2], y[3] = 0, 1  # the classes whose spins are the farther ones from the x below
         x = (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise
-        if sizes.kind == "fixed":  # two x at one time, so that log odds that stop growing with x show
-            x[1] = x[0] / NEARER
+        if sizes.kind == "fixed":  # four x at one time, so that log odds that stop growing with x show
+            x[2:4] = ODDS * (sigma(t) ** 2 / (2 * alpha(t)))[2:4]
+            x[3] *= -1
+            x[0], x[1] = x[3] / 2, x[3] / (2 * NEARER)
         return cls(x, t, y, setting)
 
     def strided(self) -> Inputs:
@@ -118,6 +133,8 @@ def problem_of(challenge: Challenge, run: str, sizes: Sizes) -> ToyProblem:
     setting = random_problem(challenge, run, sizes.sites, sizes.letters, sizes.dtype)
     if sizes.kind == "mixture":
         return setting
+    if sizes.kind == "two words":
+        return two_words_problem(challenge, run, setting)
     own = torch.eye(CLASSES).to(setting.weights)
     if sizes.kind == "one component":
         probs = setting.probs[1 : CLASSES + 1]
@@ -135,11 +152,71 @@ def forbidding_problem(challenge: Challenge, run: str, setting: ToyProblem) -> T
     return with_probs(setting, (probs / probs.sum(-1, keepdim=True)).to(setting.probs))
 
 
+def two_words_problem(challenge: Challenge, run: str, setting: ToyProblem) -> ToyProblem:
+    """Return a toy problem whose classes are mixtures of the words "all down" and "all up".
+
+    Two more components, which no class has, are down in one half of the sites and up in the other.
+    """
+    low = challenge.on("cpu").rand(f"{run} shares", (CLASSES, 1), 0.1, 0.3) + 0.3 * torch.arange(CLASSES)[:, None]
+    weights = torch.cat([low, 1 - low, torch.zeros(CLASSES, COMPONENTS - 2)], dim=1)
+    second = torch.arange(setting.sites) >= setting.sites // 2
+    words = torch.stack([torch.zeros_like(second), torch.ones_like(second), second, ~second]).long()
+    probs = torch.eye(2)[words]
+    return replace(setting, probs=probs.to(setting.probs), weights=weights.to(setting.weights))
+
+
+def balanced_words(challenge: Challenge, run: str, t: Tensor) -> Tensor:
+    """Return x that are far from all words of `two_words_problem`, and about as near to "all down" as to "all up".
+
+    In one half of the sites x is negative, and in the other positive. In every third sample all of them are large; in
+    the others it is one, which the small ones of the other half outweigh together.
+
+    Args:
+        challenge: Fixes the numbers.
+        run: The run.
+        t: The times, (b, 1, 1).
+
+    Returns:
+        (b, sites, 1), where no number exceeds `FARTHEST`.
+    """
+    sizes = RUNS[run]
+    half, rows = sizes.sites // 2, torch.arange(sizes.batch, device=t.device)
+    x = challenge.rand(f"{run} x", (sizes.batch, sizes.sites, 1), -0.1, 0.1)
+    x[:, half:] += FARTHEST / half
+    x[:, 0] = -FARTHEST
+    all_large = rows % 3 == 1
+    x[all_large, :half] = -0.75 * FARTHEST
+    x[all_large, half:-1] = 0.75 * FARTHEST
+    size = challenge.rand(f"{run} log odds", (sizes.batch, 1, 1), 0.5, 2.0) * sigma(t) ** 2 / (2 * alpha(t))
+    x[:, -1:] = size.clamp(max=0.2 * FARTHEST) - x[:, :-1].sum(1, keepdim=True)  # log odds are 2 alpha sum(x) / sigma²
+    x[rows >= sizes.batch // 2] *= -1
+    return x
+
+
+def tilted(probs: Tensor, step: float) -> Tensor:
+    """Return probabilities that are moved by relative steps of about this size; those of 0 stay 0.
+
+    Args:
+        probs: The last axis adds up to 1.
+        step: Relative size of the moves.
+    """
+    moved = probs ** (1 + 10 * step)  # by 10 times the differences of the logarithms, which can be small
+    return moved / moved.sum(-1, keepdim=True)
+
+
+def nudged(inputs: Inputs, step: float) -> Inputs:
+    """Return inputs of which every number that is not 0 is moved by a relative step."""
+    old = inputs.setting
+    probabilities = {name: tilted(getattr(old, name), step) for name in ("probs", "weights", "prior")}
+    setting = replace(old, points=old.points * (1 + step), **probabilities)
+    return replace(inputs, x=inputs.x * (1 + step), t=inputs.t * (1 + step), setting=setting)
+
+
 def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
     """Call the student's function in every run, on strided inputs, and on another device.
 
     Args:
-        evidence: Receives `RUN/value` and `RUN/inputs_kept`, and `nudged0/value`, … for x that are moved a little.
+        evidence: Receives `RUN/value` and `RUN/inputs_kept`, and `nudged0/value`, … for inputs moved a little.
         challenge: Fixes the inputs.
         call: Calls the student's function with an `Inputs`.
     """
@@ -149,13 +226,12 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
         with evidence.attempt(run), watching(evidence, run, x=copies.x, t=copies.t):
             evidence.put(f"{run}/value", call(copies))
         evidence.put(f"{run}/inputs_kept", copies.equals(Inputs.of(challenge, run)))
+    inputs = Inputs.of(challenge, "letters")
     for step in range(3):
         with evidence.attempt(f"nudged{step}"):
-            inputs = Inputs.of(challenge, "letters")
-            evidence.put(f"nudged{step}/value", call(replace(inputs, x=inputs.x * (1 + step * NUDGE))))
+            evidence.put(f"nudged{step}/value", call(nudged(inputs, step * NUDGE)))
     with evidence.attempt("strided"):
-        evidence.put("strided/value", call(Inputs.of(challenge, "letters").strided()))
-    inputs = Inputs.of(challenge, "letters")
+        evidence.put("strided/value", call(inputs.strided()))
     for row in last_rows(inputs.y):
         with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             x, t, y = (alike(value, row) for value in (inputs.x, inputs.t, inputs.y))
@@ -182,7 +258,7 @@ def require_samples_apart(judge: Judge, function: str) -> None:
 
 
 def require_digits(judge: Judge) -> None:
-    """Fail if a result does not follow x smoothly over tiny steps: then it was computed in float32.
+    """Fail if a result does not follow the inputs smoothly over tiny steps: then one was converted to float32.
 
     Args:
         judge: The judge of the exercise.
@@ -194,10 +270,10 @@ def require_digits(judge: Judge) -> None:
     same = f"{before:.12g}" == f"{after:.12g}"
     moves = f"stays at {before:.12g}" if same else f"goes from {before:.12g} to {after:.12g}"
     judge.require(
-        float(bend.abs().max()) <= 0.01 * float(slope.abs().max()),
+        float(bend.abs().max()) <= SMOOTH * float(slope.abs().max()),
         "digits_lost",
-        f"Your result has fewer digits than x, which is float64: when x grows by {NUDGE:g} of itself, one of your "
-        f"numbers {moves}, and does not follow x smoothly. "
+        f"Your result has fewer digits than the inputs, which are float64: when x, t and the numbers of the setting "
+        f"move by {NUDGE:g} of themselves, one of your numbers {moves}, and does not follow them smoothly. "
         "Densities of size exp(-10,000) need all digits: "
         "convert nothing to float32, and create new tensors in the dtype of x.",
     )

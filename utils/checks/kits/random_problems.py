@@ -27,6 +27,7 @@ WHERE = {
     "late": "near t = 1",
     "one": "in a batch of one",
     "single": "in float32",
+    "balanced": "where x is as large as 100, and about as near to one word of the class as to another",
 }
 
 

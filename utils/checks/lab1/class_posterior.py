@@ -11,7 +11,6 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.noised_words import (
-    NEARER,
     RUNS,
     UNDERFLOWING,
     Inputs,
@@ -19,7 +18,7 @@ from utils.checks.kits.noised_words import (
     require_digits,
     require_samples_apart,
 )
-from utils.checks.kits.projections import require_projection
+from utils.checks.kits.projections import TOLERANCE, project, require_projection
 from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -29,6 +28,7 @@ from utils.vp import T_MIN
 NOT_NORMALISED = "not_normalised", "Your probabilities do not add up to 1 over the classes."
 
 
+MILD = 1  # the row of the run `odds` with the smallest x at the earliest time
 EARLY_X = 0.001  # so near to 0 that no posterior underflows
 EARLY_RATIO = 2.1809914  # of the log odds 2 alpha x / sigma² at T_MIN and at 2 T_MIN
 GRADIENT = "letters"  # the run that is repeated with an x that requires a gradient, as the lab passes it
@@ -77,7 +77,7 @@ def require_gradient_of_posterior(judge: Judge) -> Tensor:
 
 def require_finite_posterior(judge: Judge, run: str) -> Tensor:
     """Return the posterior of a run, (b, classes); fail if it has another shape, NaN or infinity."""
-    batch, classes = RUNS[run].batch, Inputs.of(judge.challenge, run).setting.classes
+    batch, classes = RUNS[run].batch, RUNS[run].classes
     posterior = judge.tensor(f"{run}/value", what="The posterior", finite=False)
     if posterior.shape == (batch,):
         judge.fail(
@@ -127,9 +127,9 @@ def wrong_posterior(run: str) -> tuple[str, str]:
 WRONG = {
     "letter": (
         "wrong_letters",
-        "Your posterior is wrong for words of one letter, with one component a class. It is right where each class has "
-        "one letter only, so look at what `setting.probs` does: a density sums over all letters, those of little "
-        "probability too.",
+        "Your posterior is wrong for words of one letter, with one component a class. It is right for one spin that "
+        "each class fixes, with equal priors. New here are letters with several coordinates, probabilities between 0 "
+        "and 1, a third class, and an uneven prior.",
     ),
     "word": (
         "wrong_sites",
@@ -151,6 +151,11 @@ WRONG = {
         "Your posterior is wrong near words that no class can make. There a small constant that is added to a "
         "probability decides everything: log(0) = -inf is right, and `logsumexp` knows what to do with it.",
     ),
+    "balanced": (
+        "wrong_far_out",
+        f"Your posterior is wrong {WHERE['balanced']}, but it is right elsewhere. "
+        "Is x limited, or a number put in the place of log(0)?",
+    ),
     "late": (
         "wrong_at_the_end",
         "Your posterior is right at earlier times, but wrong near t = 1, where alpha is small and the prior decides.",
@@ -159,9 +164,12 @@ WRONG = {
 
 
 def slopes(posterior: Tensor, inputs: Inputs) -> tuple[float, float]:
-    """Return log p(1 | x) - log p(0 | x), divided by x, at the earliest and at the latest time."""
+    """Return log p(1 | x) - log p(0 | x), divided by x, at the earliest and at the latest time.
+
+    Of the x at the earliest time it takes the smallest, so that no probability is 0 there, not even a wrong one.
+    """
     slope = (posterior[:, 1] / posterior[:, 0]).log() / inputs.x.flatten()
-    return float(slope[inputs.t.argmin()]), float(slope[inputs.t.argmax()])
+    return float(slope[MILD]), float(slope[inputs.t.argmax()])
 
 
 def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
@@ -201,17 +209,6 @@ def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
     )
 
 
-def require_small_probabilities(judge: Judge) -> None:
-    """Fail if no posterior of a sure sample is tiny: then it was limited, and its logarithm is useless."""
-    smallest = float(judge.tensor("odds/value").min())
-    judge.require(
-        smallest < 1e-20,
-        "limited",
-        f"Near the data a class can be impossible, and its posterior is below 1e-20. Your smallest is {smallest:.2g}. "
-        "Do not limit probabilities from below: later cells take their logarithm.",
-    )
-
-
 def early_growth(judge: Judge, finite: bool = True) -> float:
     """Return the ratio of the log odds of one spin at T_MIN and at 2 T_MIN; 0 if the second is 0.
 
@@ -223,15 +220,14 @@ def early_growth(judge: Judge, finite: bool = True) -> float:
     return float(odds[0] / odds[1]) if odds[1] else 0.0
 
 
-def limited_width(judge: Judge) -> tuple[str, str] | None:
-    """Return code and message unless the odds of one spin grow as they must where there is hardly any noise.
+def require_width(judge: Judge) -> None:
+    """Fail unless the odds of one spin grow as they must where there is hardly any noise.
 
     At T_MIN, sigma² is nearly 0.0001, and at 2 T_MIN nearly twice as large. A width that is limited does not fall so.
     """
     ratio = early_growth(judge)
-    if abs(ratio / EARLY_RATIO - 1) < 1e-4:
-        return None
-    return (
+    judge.require(
+        abs(ratio / EARLY_RATIO - 1) < 1e-4,
         "width_limited",
         f"Take one spin that is -1 in class 0 and +1 in class 1, at x = {EARLY_X:g}. From t = {2 * T_MIN:g} to "
         f"t = {T_MIN:g} the logarithm of p(1 | x) / p(0 | x) grows by a factor of {EARLY_RATIO:.5g}, and yours by "
@@ -256,11 +252,10 @@ def check(judge: Judge) -> None:
             posterior = judge.tensor(f"{run}/value")
             if run == "odds":
                 require_odds(judge, posterior, Inputs.of(judge.challenge, run))
-                if limited := limited_width(judge):
-                    judge.fail(*limited)
+                require_width(judge)
                 require_prior(judge)
-            require_projection(judge, run, posterior, number, wrong_posterior(run))
-        require_small_probabilities(judge)
+            error = abs(project(judge.challenge, run, posterior) - number)
+            judge.require(error < (TOLERANCE if run in ROUNDED else EXACT), *wrong_posterior(run))
         gradient = require_gradient_of_posterior(judge)
         require_nothing_left(judge, ["gradient"])
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
@@ -278,22 +273,33 @@ def require_odds(judge: Judge, posterior: Tensor, inputs: Inputs) -> None:
 
 
 def require_linear_odds(judge: Judge) -> None:
-    """Fail unless the log odds of one spin are ten times as large for an x ten times as large, at the same time."""
-    posterior, x = judge.tensor("odds/value"), Inputs.of(judge.challenge, "odds").x.flatten()
-    if not (is_normalised(posterior) and bool((posterior > 0).all())):
+    """Fail unless the log odds of one spin are proportional to x at one time, up to odds of exp(640)."""
+    posterior, x = judge.tensor("odds/value")[:4], Inputs.of(judge.challenge, "odds").x.flatten()[:4]
+    if not (is_normalised(posterior) and bool((posterior[MILD] > 0).all())):
         return
-    odds = (posterior[:2, 1] / posterior[:2, 0]).log()
+    odds = (posterior[:, 1] / posterior[:, 0]).log()
     if not odds.any():
         return  # the numbers are wrong, but proportional to x
-    ratio = float(odds[0] / odds[1])
+    if not bool((posterior > 0).all()):
+        if abs(float(odds[MILD] / x[MILD]) / SLOPES[0] - 1) < 1e-5:
+            judge.fail(*LOST_TO_ZERO)
+        return  # the numbers are wrong for a smaller x, too
+    worst = int((odds / x - odds[MILD] / x[MILD]).abs().argmax())
     judge.require(
-        abs(ratio / NEARER - 1) < 1e-6,
+        abs(float(odds[worst] / odds[MILD] * x[MILD] / x[worst]) - 1) < 1e-6,
         "odds_limited",
-        "Take one spin that is -1 in class 0 and +1 in class 1. Its log p(1 | x) - log p(0 | x) is proportional "
-        f"to x, but yours is {float(odds[1]):.7g} at x = {float(x[1]):.5g} and {float(odds[0]):.7g} at "
-        f"x = {float(x[0]):.5g}, at the same time. "
+        "Take one spin that is -1 in class 0 and +1 in class 1. Its log odds are proportional to x. Yours are "
+        f"{float(odds[MILD]):.7g} at x = {float(x[MILD]):.5g} and {float(odds[worst]):.7g} at "
+        f"x = {float(x[worst]):.5g}, at the same time. "
         "Limit no probability and no density, and add no constant to them: log(0) = -inf is right.",
     )
+
+
+LOST_TO_ZERO = (
+    "lost_to_zero",
+    "Take one spin that is -1 in class 0 and +1 in class 1. At an x where the one has the probability 1e-278, yours is "
+    "exactly 0, and later cells take its logarithm. Is it 1 minus another probability, or do you replace small ones?",
+)
 
 
 def require_prior(judge: Judge) -> None:
@@ -316,10 +322,12 @@ def require_prior(judge: Judge) -> None:
 
 # The mean of the posterior times random directions on the public challenge. An oracle adds up all words of the alphabet
 # one by one; for `long` it uses decimal arithmetic without logarithms. tests/exercises/lab1 computes the numbers again.
+ROUNDED = ("single", "balanced")  # in `balanced`, exponents have a size of 10^9
+EXACT = 1e-6  # how far the mean of a posterior in float64 may be from its number, which has seven digits
 PUBLIC_GRADIENT = 0.0006423  # of log p(y | x) with respect to x, in the run `GRADIENT`
-SLOPES = 66.9431172, 0.33243744  # the log odds in the run `odds`, divided by x, at the earliest and at the latest time
+SLOPES = 639.6677262, 0.33243744  # the log odds in the run `odds`, divided by x, at the earliest and at the latest time
 PUBLIC_NUMBERS = {
-    "odds": -0.1127103,
+    "odds": -0.0773941,
     "letter": 0.0488796,
     "word": 0.0645133,
     "spins": -0.0101470,
@@ -331,13 +339,14 @@ PUBLIC_NUMBERS = {
     "late": -0.0086140,
     "one": 0.4724134,
     "single": -0.1503488,
+    "balanced": 0.0786691,
 }
 
 EXERCISE = Exercise(
     "lab1.class_posterior",
     points=4,
     title="Who made this? The exact posterior",
-    version=7,
+    version=8,
     names=("class_posterior",),
     probe=probe,
     public=check,

@@ -22,6 +22,9 @@ CLOSE = 0.15  # a best guess of x_0 that is nearer to the mean counts as near; a
 CLOSE_AT_THE_END = 0.03  # the same near t = 1, where x moves the best guess by 0.002
 
 
+ROUNDED = ("single", "balanced")  # in `balanced`, exponents have a size of 10^9
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call `conditional_score` on noised words of random toy problems."""
     conditional_score = student.function("conditional_score", "x", "t", "y", "setting")
@@ -86,9 +89,14 @@ WRONG = {
     "word": (
         "wrong_sites",
         "Your score is right for words of one letter and wrong for longer ones, with one component a class. "
-        "There the sites do not influence each other at all.",
+        "There the sites do not influence each other, and no other component counts, however near to x it is.",
     ),
     "far": ("wrong_far_out", "Your score is right near the data, and wrong where x is far from every word."),
+    "balanced": (
+        "wrong_at_100",
+        f"Your score is wrong {WHERE['balanced']}, but it is right elsewhere. "
+        "Is x limited, or a number put in the place of log(0)?",
+    ),
     "spins": (
         "wrong_components",
         "Your score is right for classes of one component, and wrong for mixtures. "
@@ -222,7 +230,7 @@ def check(judge: Judge) -> None:
         require_digits(judge)
         for run, number in PUBLIC_NUMBERS.items():
             score = judge.tensor(f"{run}/value")
-            tolerance = 1e-6 if RUNS[run].dtype == torch.float64 else 1e-4
+            tolerance = 1e-4 if run in ROUNDED else 1e-6
             actual = float((score * directions(judge.challenge, run)).mean())
             if not abs(actual - number) < tolerance * max(1.0, abs(number)):
                 judge.fail(*explained(judge, run, score))
@@ -234,9 +242,9 @@ def check(judge: Judge) -> None:
 
 # The mean of the score times `directions` on the public challenge: the derivative of the log of a sum over all words.
 # tests/exercises/lab1 computes the numbers again. `long` has too many words.
-PUBLIC_PULLS = {0: -3.7466562, -1: -0.3665172}  # the score in the run `odds` of the first and of the last sample
+PUBLIC_PULLS = {0: -159.5835377, -1: -0.3665172}  # the score in the run `odds` of the first and of the last sample
 PUBLIC_NUMBERS = {
-    "odds": 0.1788849,
+    "odds": 0.5475825,
     "letter": 0.0194667,
     "word": 0.0099640,
     "spins": 0.0151039,
@@ -247,13 +255,14 @@ PUBLIC_NUMBERS = {
     "late": 0.0305246,
     "one": -0.0286397,
     "single": 0.0453959,
+    "balanced": -4.4079174,
 }
 
 EXERCISE = Exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
-    version=6,
+    version=7,
     names=("conditional_score",),
     probe=probe,
     public=check,
