@@ -102,3 +102,26 @@ right(
     ),
 )
 wrong("silent_if_all_at_one", finds="samples_mixed", edit=(KICK, f"({KICK} if bool((t < 1).any()) else 0 * noise)"))
+
+# Values that are kept from an earlier call, under the shape of t or under its identity.
+for name, key in (("beta_kept_by_shape", "t.shape"), ("beta_kept_by_identity", "id(t)")):
+    wrong(
+        name,
+        finds=("samples_mixed", "raised", "wrong_step"),
+        edit=(
+            f"return x + {DRIFT} + {KICK}",
+            f"""kept = guided_step.__dict__.setdefault(str({key}), (t, beta(t)))[1]
+    return x + (kept * x / 2 + kept * guided) * h + torch.sqrt(kept * h) * noise""",
+        ),
+    )
+wrong("root_plus_epsilon", finds="wrong_step", edit=(KICK, "torch.sqrt(beta(t) * h + 1e-5) * noise"))
+wrong(
+    "scale_in_half_precision",
+    finds="scale_altered",
+    edit=(GUIDED, "score + torch.tensor(w).half().item() * (class_score - score)"),
+)
+wrong(
+    "shrunk_exactly",
+    finds="not_finite",
+    edit=(f"x + {DRIFT} + {KICK}", f"x / torch.sqrt(1 - beta(t) * h) + beta(t) * h * guided + {KICK}"),
+)
