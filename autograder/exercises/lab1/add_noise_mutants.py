@@ -102,3 +102,16 @@ def add_noise(x0, t, noise):
 """,
 )
 wrong("noise_alone_if_all_at_one", finds="samples_mixed", edit=(MIX, f"{MIX} if bool((t < 1).any()) else 1.0 * noise"))
+wrong(
+    "factors_kept_by_identity",
+    finds="samples_mixed",
+    edit=(
+        f"return {MIX}",
+        "t, a, s = add_noise.__dict__.setdefault(str(id(t)), (t, alpha(t), sigma(t)))\n    return a * x0 + s * noise",
+    ),
+)
+wrong(
+    "integers_to_spins",
+    finds="wrong_mixture",
+    edit=(f"return {MIX}", f"x0 = x0 if x0.is_floating_point() or x0.min() < 0 else 2 * x0 - 1\n    return {MIX}"),
+)

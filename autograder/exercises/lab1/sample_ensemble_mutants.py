@@ -362,3 +362,51 @@ component = torch.multinomial(setting.weights[label], n, replacement=True, gener
 probs = setting.probs.mean(dim=1)[component]
 return torch.multinomial(probs, setting.sites, replacement=True, generator=generator)
 """))  # fmt: skip
+
+
+def sampler(change: str) -> str:
+    """Return the answer cell with a sampler by inversion whose uniform numbers `u`, (n, sites), are changed."""
+    return f"""
+def sample_ensemble(setting, label, n, generator):
+    c = torch.multinomial(setting.weights[label], n, replacement=True, generator=generator)
+    u = torch.rand(n, setting.sites, generator=generator, dtype=torch.float64)
+    {change}
+    return (u[..., None] >= setting.probs[c].double().cumsum(-1)[..., :-1]).sum(-1)
+
+
+def majority_down(n, sites, ratio, generator):
+    return torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator).long()
+"""
+
+
+# Sites that share a random number: the first one, which tells the component in a run, too, and sites far apart.
+wrong("last_site_as_the_first", finds="sites_tied", source=sampler("u[:, -1] = u[:, 0]"))
+wrong(
+    "every_seventh_site_alike",
+    finds="sites_tied",
+    source=sampler("u = u[:, :7].repeat(1, setting.sites // 7 + 1)[:, : setting.sites]"),
+)
+wrong(
+    "first_half_repeated",
+    finds="sites_tied",
+    source=sampler("h = setting.sites // 2; u[:, h : 2 * h] = u[:, :h] if setting.sites > 20 else u[:, h : 2 * h]"),
+)
+wrong("sites_dealt", finds="letters_dealt", source=sampler("u = (u.argsort(0) + torch.rand_like(u)) / n").replace(
+    "torch.rand_like(u)", "torch.rand(u.shape, generator=generator)"))  # fmt: skip
+right("by_inversion", source=sampler("u = u.clone()"))
+DOWN = "torch.bernoulli(torch.full((n, sites), 1 - ratio), generator=generator).long()"
+wrong(
+    "fewer_than_half_reversed",
+    finds=("not_all_up", "minority_share"),
+    edit=(DOWN, f"{DOWN} if ratio >= 0.5 else 1 - {DOWN}"),
+)
+wrong(
+    "a_quarter_reversed",
+    finds="minority_share",
+    edit=(DOWN, f"{DOWN} if ratio >= 0.5 or ratio == 0 else 1 - {DOWN}"),
+)
+wrong("booleans", finds="not_integers", edit=(DOWN, "torch.rand((n, sites), generator=generator) >= ratio"))
+wrong(
+    "lattices_alike", finds="samples_tied", edit=(DOWN, DOWN.replace("(n, sites)", "(1, sites)") + ".expand(n, sites)")
+)
+right("spins_in_int8", edit=(DOWN, "torch.rand((n, sites), generator=generator).ge(ratio).to(torch.int8)"))

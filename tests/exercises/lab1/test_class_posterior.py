@@ -68,3 +68,9 @@ def test_the_growth_of_the_early_odds_comes_from_the_oracle():
     t = [0.001, 0.002]
     first, second = (2 * mean / variance for mean, variance in (oracles.mean_and_variance(s) for s in t))
     assert first / second == pytest.approx(EARLY_RATIO, rel=1e-6)
+
+
+def test_far_samples_are_balanced():
+    inputs = Inputs.of(CHALLENGE, "balanced")
+    odds = oracles.log_densities(inputs.x, inputs.t, inputs.setting)
+    assert inputs.x.abs().max() == 100 and (odds[:, 0] - odds[:, -1]).abs().max() < 3

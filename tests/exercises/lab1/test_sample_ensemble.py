@@ -74,3 +74,13 @@ def test_components_must_not_be_dealt():
     equal = torch.zeros_like(inputs.shares)
     equal[own] = 1 / len(own)
     assert is_dealt(dealt[:, :, 0], equal, 1e-8)
+
+
+def test_sites_that_share_a_component_are_no_tied_sites():
+    inputs, source = Inputs.of(CHALLENGE, "spins"), CHALLENGE.generator("mixed rows")
+    component = torch.multinomial(inputs.shares, 4000, replacement=True, generator=source)
+    u = torch.rand(4000, inputs.setting.sites, 1, generator=source, dtype=torch.float64)
+    for last, agree in ((u[:, -1], True), (u[:, 0], False)):
+        u[:, -1] = last
+        rows = (u >= inputs.setting.probs[component].cumsum(-1)[..., :-1]).sum(-1)
+        assert pairs_agree(rows, inputs.setting.probs, 1e-7, inputs.shares) == agree

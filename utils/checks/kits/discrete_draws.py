@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import itertools
-
+import numpy as np
 import torch
 from torch import Tensor
 
-from utils.checks.kits.statistics import is_binomial
 
-
-def pairs_agree(rows: Tensor, probs: Tensor, level: float) -> bool:
+def pairs_agree(rows: Tensor, probs: Tensor, level: float, shares: Tensor | None = None) -> bool:
     """Return whether any two sites show any two letters together as often as independent ones do.
+
+    The last letter is left out: how often it comes together with others follows from the frequencies of the letters.
 
     Args:
         rows: Letters, (samples, sites).
-        probs: Each letter's probability, (sites, letters).
+        probs: Each letter's probability, (sites, letters); with `shares`, (components, sites, letters).
         level: The chance of rejecting independent sites.
+        shares: The share of each component, (components,), if a sample has one of several.
     """
-    shown = torch.nn.functional.one_hot(rows.long(), probs.shape[1]).double()
+    if shares is None:
+        probs, shares = probs[None], torch.ones(1)
+    shown = torch.nn.functional.one_hot(rows.long(), probs.shape[2])[..., :-1].double()
+    probs = probs[..., :-1]
     together = torch.einsum("nik,njl->ijkl", shown, shown)
-    expected = torch.einsum("ik,jl->ijkl", probs, probs).clamp_max(1.0)
-    pairs = list(itertools.combinations(range(len(probs)), 2))
-    level /= len(pairs) * probs.shape[1] ** 2
-    return all(
-        is_binomial(round(float(count)), len(rows), float(p), level)
-        for i, j in pairs
-        for count, p in zip(together[i, j].flatten(), expected[i, j].flatten())
-    )
+    expected = torch.einsum("c,cik,cjl->ijkl", shares.to(probs), probs, probs).clamp(0.0, 1.0)
+    first, second = torch.triu_indices(rows.shape[1], rows.shape[1], offset=1)
+    return are_binomial(together[first, second], len(rows), expected[first, second], level)
+
+
+def are_binomial(counts: Tensor, trials: int, probabilities: Tensor, level: float) -> bool:
+    """Return whether all counts pass an exact two-sided binomial test.
+
+    Args:
+        counts: Any shape.
+        trials: How many trials each count has.
+        probabilities: The shape of counts.
+        level: The chance of rejecting binomial counts, for all together.
+    """
+    from scipy import special
+
+    k, p = counts.double().round().numpy(), probabilities.double().numpy()
+    tails = np.minimum(special.bdtr(k, trials, p), special.bdtrc(k - 1, trials, p))
+    return bool((2 * tails >= level / k.size).all())
 
 
 def is_runs_random(component: Tensor, level: float) -> bool:

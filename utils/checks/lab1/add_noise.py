@@ -89,14 +89,16 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         with evidence.attempt(run), watching(evidence, run, x0=copies[0], t=copies[1], noise=copies[2]):
             evidence.put(f"{run}/value", add_noise(*copies))
         evidence.put(f"{run}/inputs_kept", all(torch.equal(a, b) for a, b in zip(copies, originals)))
+        if run == "spins":
+            with evidence.attempt("backwards"):  # in the same tensors, so that a value kept under their name shows
+                for tensor, original in zip(copies, originals):
+                    tensor.copy_(original.flip(0))
+                evidence.put("backwards/value", add_noise(*copies))
     with evidence.attempt("again"):
         evidence.put("again/value", add_noise(*Inputs.of(challenge, "spins").tensors()))
     with evidence.attempt("strided"):
         inputs = Inputs.of(challenge, "letters").tensors()
         evidence.put("strided/value", add_noise(*(strided(tensor) for tensor in inputs)))
-    with evidence.attempt("backwards"):
-        inputs = Inputs.of(challenge, "spins").tensors()
-        evidence.put("backwards/value", add_noise(*(tensor.flip(0) for tensor in inputs)))
     for row in ALIKE:
         with evidence.attempt(f"alike{row}"), watching(evidence, f"alike{row}"):
             inputs = Inputs.of(challenge, "spins").tensors()
@@ -127,6 +129,8 @@ def check(judge: Judge) -> None:
         for run in RUNS:
             inputs = Inputs.of(judge.challenge, run)
             sample = require_sample(judge, run, inputs)
+            if run == "spins":
+                require_rows_apart(judge)  # first, because mixed samples give wrong factors, too
             if len(inputs.t) > 2:
                 require_both_ends(judge, sample, inputs)
                 require_factors(judge, sample, inputs)
@@ -142,7 +146,6 @@ def check(judge: Judge) -> None:
                 "Which factor is a standard deviation, and which a variance?",
             )
         require_layout_ignored(judge, "letters")
-        require_rows_apart(judge)
         judge.device()
 
 
@@ -156,8 +159,9 @@ def require_rows_apart(judge: Judge) -> None:
 
 def require_both_ends(judge: Judge, sample: Tensor, inputs: Inputs) -> None:
     """Fail unless the first sample is nearly the data, and the second nearly the noise."""
-    data, noise, _ = factors(sample, inputs, 0)
+    data, noise, rest = factors(sample, inputs, 0)
     actual = f"At t = {T_MIN:g} your sample is {data:.3g} times the data and {noise:.3g} times the noise"
+    judge.require(rest < 1e-3, "not_a_mixture", f"{actual}, and something else of size {rest:.2g}.")
     judge.require(data > 0.8, "no_data_at_zero", f"{actual}, but hardly anything has happened to the data yet.")
     judge.require(abs(noise) < 0.1, "noise_at_zero", f"{actual}, but hardly any noise has come in yet.")
     judge.require(
@@ -223,7 +227,7 @@ EXERCISE = Exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
-    version=6,
+    version=7,
     names=("add_noise",),
     probe=probe,
     public=check,

@@ -12,7 +12,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
+from utils.checks.kits.discrete_draws import are_binomial, is_runs_random, pairs_agree
 from utils.checks.kits.given_generator import require_generator_used
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
@@ -25,7 +25,9 @@ from utils.toy_problems import ToyProblem
 SAMPLES = 4000
 SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
 LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
+WIDE_SITES, WIDE_SAMPLES = 36, 500  # as many sites as the lab's lattices have, so that no repetition is too long
 MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
+MINORITY = 0.25  # a ratio with which most spins point up
 SITES_DIFFER = 0.04  # only names what `site_frequencies` has found
 COMPONENTS_DIFFER = 0.05  # only names what `site_frequencies` has found: six standard deviations of 4,000 samples
 
@@ -60,6 +62,14 @@ class Inputs:
         words = challenge.randint("certain words", 0, letters, (COMPONENTS, sites))
         setting = with_probs(random_problem(challenge, "certain", sites, letters), torch.eye(letters).double()[words])
         return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), CLASSES - 1)
+
+    @classmethod
+    def wide(cls, challenge: Challenge) -> Inputs:
+        """Return a toy problem of many sites in which each class has one component, without rare letters."""
+        setting = random_problem(challenge, "wide", WIDE_SITES, 2)
+        down = challenge.on("cpu").rand("wide down", (COMPONENTS, WIDE_SITES), 0.3, 0.7)
+        setting = with_probs(setting, torch.stack([down, 1 - down], dim=-1))
+        return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), 1)
 
     @property
     def shares(self) -> Tensor:
@@ -97,6 +107,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("one"):
         inputs = Inputs.certain(challenge)
         evidence.put("one/letters", sample_ensemble(inputs.setting, inputs.label, 1, challenge.generator("one")))
+    with evidence.attempt("wide"):
+        inputs = Inputs.wide(challenge)
+        letters = sample_ensemble(inputs.setting, inputs.label, WIDE_SAMPLES, challenge.generator("wide"))
+        evidence.put("wide/letters", letters)
     marked = Inputs.of(challenge, "marked")
     probe_together(evidence, challenge, lambda n, source: sample_ensemble(marked.setting, marked.label, n, source))
     probe_majority(student, challenge, evidence)
@@ -110,6 +124,9 @@ def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -
         evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
         evidence.put("majority/one", majority_down(1, MAJORITY_SITES, 0.7, challenge.generator("majority one")))
         evidence.put("majority/all", majority_down(5, MAJORITY_SITES, 1.0, challenge.generator("majority all")))
+        evidence.put("majority/none", majority_down(5, MAJORITY_SITES, 0.0, challenge.generator("majority none")))
+        source = challenge.generator("majority wide")
+        evidence.put("majority/wide", majority_down(WIDE_SAMPLES, WIDE_SITES, MINORITY, source))
     with evidence.attempt("majority_again"):
         majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
         before = torch.random.get_rng_state()
@@ -143,6 +160,14 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
         if run == "marked":
             require_one_component(judge, inputs, letters)
             require_independent_draws(judge, inputs, letters)
+        else:
+            judge.require(
+                pairs_agree(letters, inputs.setting.probs, judge.spend_alpha(2e-8), inputs.shares),
+                "sites_tied",
+                "Two sites show some letters together more often, or less often, than chance allows for one component "
+                f"and independent sites (seen {WHERE[run]}). Use one random number for each sample *and* site.",
+            )
+    require_wide(judge)
     require_only_word(judge, one)
     for run in SIZES:
         require_generator_used(judge, run, "sample_ensemble")
@@ -156,12 +181,50 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
     require_independent_words(judge, inputs.setting, inputs.shares)
 
 
+def is_integer(tensor: Tensor) -> bool:
+    """Return whether a tensor holds integers of any length. Booleans are none: as an index they are a mask."""
+    return not tensor.is_floating_point() and tensor.dtype != torch.bool
+
+
 def require_integers(judge: Judge, letters: Tensor) -> None:
-    """Fail if the letters are floating-point numbers."""
+    """Fail if the letters are floating-point numbers or booleans."""
     judge.require(
-        not letters.is_floating_point(),
+        is_integer(letters),
         "not_integers",
-        "Your letters are floating-point numbers, but they index the rows of `setting.points`. Return int64.",
+        f"Your letters are no integers but {kind_of(letters)}, and they index the rows of `setting.points`. "
+        "Return integers, such as int64.",
+    )
+
+
+def kind_of(tensor: Tensor) -> str:
+    """Return what a tensor without integers holds."""
+    return "booleans" if tensor.dtype == torch.bool else "floating-point numbers"
+
+
+def require_wide(judge: Judge) -> None:
+    """Fail if any two of many sites depend on each other, or if letters come in too even numbers."""
+    inputs = Inputs.wide(judge.challenge)
+    letters = judge.tensor("wide/letters", (WIDE_SAMPLES, WIDE_SITES), "Your sample of words of 36 spins").long()
+    probs = inputs.setting.probs[inputs.label]
+    ups = (letters == 1).double().sum(0)
+    judge.require(
+        are_binomial(ups, WIDE_SAMPLES, probs[:, 1], judge.spend_alpha(2e-8)),
+        "many_sites",
+        "In words of 36 spins, some sites show their letters too often or too rarely. In shorter words they do not.",
+    )
+    # The chance is below 0.11 at each site: three numbers, of which none has a chance above 0.04.
+    judge.spend_alpha(1e-30)
+    judge.require(
+        bool(((ups - WIDE_SAMPLES * probs[:, 1]).abs() > 1).any()),
+        "letters_dealt",
+        f"In {WIDE_SAMPLES} words of 36 spins, each letter comes as often as expected at every site, to within one. "
+        "Chance is never so even: draw the letters of each word independently.",
+    )
+    judge.require(
+        pairs_agree(letters, probs, judge.spend_alpha(2e-8)),
+        "sites_tied",
+        "In words of 36 spins, the letter of one site depends on that of another. "
+        "Draw each site independently, with one random number for each sample *and* site.",
     )
 
 
@@ -239,7 +302,7 @@ def require_components(judge: Judge, inputs: Inputs, actual: Tensor) -> None:
         judge.require(
             expected > 0 or share == 0,
             "component_of_another_class",
-            f"{found}Whose shares do you use, and whose letters?",
+            f"{found}What has the probability 0 never appears.",
         )
         judge.require(
             expected == 0 or share > 0,
@@ -313,12 +376,19 @@ def require_majority(judge: Judge) -> None:
     judge.tensor("majority/one", (1, MAJORITY_SITES), "A sample of size 1 of majority_down")
     spins = judge.tensor("majority/letters", (MAJORITY_SAMPLES, MAJORITY_SITES), "Your sample of majority_down")
     judge.require(
-        not spins.is_floating_point(), "not_integers", "Your lattices hold floating-point numbers. Return int64."
+        is_integer(spins),
+        "not_integers",
+        f"Your lattices hold {kind_of(spins)}. Return integers, such as int64.",
     )
     judge.require(
         bool(((spins == 0) | (spins == 1)).all()),
         "not_spins",
         "Your lattices hold other numbers than 0 for down and 1 for up.",
+    )
+    judge.require(
+        bool((spins != spins[:1]).any()),
+        "samples_tied",
+        "All your lattices are the same. Draw each of them independently.",
     )
     ups = spins.sum(1).unique()
     judge.require(
@@ -336,6 +406,9 @@ def require_majority(judge: Judge) -> None:
     )
     up = judge.tensor("majority/all", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 1")
     judge.require(not up.any(), "not_all_down", "With ratio = 1 every spin points down, but some of yours point up.")
+    up = judge.tensor("majority/none", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 0")
+    judge.require(bool((up == 1).all()), "not_all_up", "With ratio = 0 no spin points down, but some of yours do.")
+    require_minority(judge)
     ratio = majority_ratio(judge.challenge)
     judge.require(
         rows_agree_by_chance(spins, ratio**2 + (1 - ratio) ** 2, judge.spend_alpha(3e-8)),
@@ -349,6 +422,26 @@ def require_majority(judge: Judge) -> None:
         "In your lattices two sites agree more often, or less often, than chance allows. Draw each site independently.",
     )
     require_generator_used(judge, "majority", "majority_down")
+
+
+def require_minority(judge: Judge) -> None:
+    """Fail unless many sites are independent, with a ratio below one half."""
+    spins = judge.tensor("majority/wide", (WIDE_SAMPLES, WIDE_SITES), "A sample of majority_down with 36 sites").long()
+    down = 1 - float(spins.double().mean())
+    judge.spend_alpha(1e-30)  # 0.1 is more than 30 standard deviations
+    judge.require(
+        abs(down - MINORITY) < 0.1,
+        "minority_share",
+        f"With ratio = {MINORITY:g}, {down:.0%} of the spins point down. "
+        "The ratio is the probability of a down spin, below one half, too.",
+    )
+    probs = torch.tensor([MINORITY, 1 - MINORITY], dtype=torch.float64).expand(WIDE_SITES, 2)
+    judge.require(
+        pairs_agree(spins, probs, judge.spend_alpha(2e-8)),
+        "sites_tied",
+        "In your lattices of 36 sites two of them agree more often, or less often, than chance allows. "
+        "Draw each site independently.",
+    )
 
 
 def require_majority_share(judge: Judge, spins: Tensor) -> None:
@@ -384,7 +477,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=6,
+    version=7,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,
