@@ -144,6 +144,7 @@ MISTAKES = [
 ]
 
 
+ALL_DIGITS = 1e-10  # how far a posterior in float64 may be from the exact one on letters; float32 misses by 1e-8
 SMALLEST = 1e-290  # below, a float64 may be 0
 IN_LOGARITHMS = 1e-4  # how exact the logarithm of a posterior must be
 
@@ -175,11 +176,18 @@ def verdict(judge: Judge) -> None:
         otherwise = simplest_failure(judge, posteriors, mixtures)
         for run in sorted(RUNS, key=SIMPLE.__contains__):
             posterior, expected = posteriors[run], mixtures[run].posterior()
-            mistakes = MISTAKES if run not in SIMPLE else []
+            mistakes = MISTAKES if run not in (*SIMPLE, "balanced") else []
             compare(judge, posterior, expected, mistakes, mixtures[run], otherwise, 0.0, accuracy(run))
             if RUNS[run].dtype == torch.float64:
                 require_logarithms(judge, posterior, expected, run)
         require_width(judge)
+        error = float((posteriors["letters"] - mixtures["letters"].posterior()).abs().max())
+        judge.require(
+            error < ALL_DIGITS,
+            "digits_lost",
+            f"Your posterior is wrong by {error:.1g}, but float64 has more digits. Is a number of the setting "
+            "converted to float32?",
+        )
         expected = mixtures[GRADIENT].score() - mixtures[GRADIENT].score(mixtures[GRADIENT].mean_of_all())
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
         judge.compare(require_gradient_of_posterior(judge), expected, (), finding, 1e-5)

@@ -168,7 +168,7 @@ def verdict(judge: Judge) -> None:
             judge.compare(
                 scores[run] / sizes[run],
                 expected[run] / sizes[run],
-                partial(scaled_mistakes, mixtures[run], sizes[run], named) if run not in SIMPLE else [],
+                partial(scaled_mistakes, mixtures[run], sizes[run], named) if run not in (*SIMPLE, "balanced") else [],
                 wrong_score(wrong[0]) if wrong[:1] != ["odds"] else ALREADY_WRONG,
                 accuracy(run),
                 0.0,

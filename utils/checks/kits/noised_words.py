@@ -19,8 +19,8 @@ from utils.vp import T_MIN, alpha, sigma
 
 ODDS = 640.0  # the log odds of an x of the run `odds`, at the place of the data: exp(-640) is still a float64
 NEARER = 100  # another x of this run is so much nearer to 0 than the first one
-NUDGE = 1e-6  # float64 resolves it a million times over, and float32 hardly
-SMOOTH = 1e-4  # of a step's change, two equal steps may differ by this share; in float64 they differ by 2e-6
+NUDGE = 1e-7  # float64 resolves it a million times over, and float32 hardly
+SMOOTH = 1e-4  # of a step's change, two equal steps may differ by this share; in float64 they differ by 3e-6
 FARTHEST = 100.0  # so large an x can be
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
@@ -200,7 +200,7 @@ def tilted(probs: Tensor, step: float) -> Tensor:
         probs: The last axis adds up to 1.
         step: Relative size of the moves.
     """
-    moved = probs ** (1 + 10 * step)  # by 10 times the differences of the logarithms, which can be small
+    moved = probs ** (1 + 30 * step)  # by 30 times the differences of the logarithms, which can be small
     return moved / moved.sum(-1, keepdim=True)
 
 

@@ -288,7 +288,7 @@ def require_linear_odds(judge: Judge) -> None:
     judge.require(
         abs(float(odds[worst] / odds[MILD] * x[MILD] / x[worst]) - 1) < 1e-6,
         "odds_limited",
-        "Take one spin that is -1 in class 0 and +1 in class 1. Its log odds are proportional to x. Yours are "
+        "Take one spin that is -1 in class 0 and +1 in class 1. Its log odds are proportional to x, but yours are "
         f"{float(odds[MILD]):.7g} at x = {float(x[MILD]):.5g} and {float(odds[worst]):.7g} at "
         f"x = {float(x[worst]):.5g}, at the same time. "
         "Limit no probability and no density, and add no constant to them: log(0) = -inf is right.",
