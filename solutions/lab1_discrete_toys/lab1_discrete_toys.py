@@ -125,7 +125,7 @@ r"""
 >     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()
 > ```
 >
-> Copy it into a new cell and print `majority_down(1000, 36, 0.8, torch.Generator().manual_seed(0)).float().mean()`. Find the bug, and write the function correctly below. It takes its random numbers from `generator`, too.
+> Copy it into a new cell and print `majority_down(1000, 36, 0.8, torch.Generator().manual_seed(0)).float().mean()`. Find the bug, and write the function correctly below; it returns integers. It takes its random numbers from `generator`, too.
 
 <details><summary>A nudge</summary>
 
