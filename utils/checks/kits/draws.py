@@ -74,21 +74,23 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
         f"Your {t.numel():,} times lie between {t.min():.3f} and {t.max():.3f}. Uniform ones come much closer "
         f"to both ends of {interval}, and what is never drawn is never learned.",
     )
-    require_separate_times(judge, t, different)
+    require_separate_times(judge, t)
     require_changing_places(judge, t, low)
     require_unarranged(judge, t, low, interval)
 
 
-def require_separate_times(judge: Judge, t: Tensor, different: list[int]) -> None:
+def require_separate_times(judge: Judge, t: Tensor) -> None:
     """Fail if in most calls two samples of the batch have the same time.
+
+    The earliest and the latest of all times do not count: where times are cut off, they are equal for another reason.
 
     Args:
         judge: The judge of the exercise.
         t: Times, (calls, batch).
-        different: How many different times each call has.
     """
     calls, batch = t.shape
-    found = sum(count < batch for count in different)
+    between = [row[(row > t.min()) & (row < t.max())] for row in t]
+    found = sum(len(row.unique()) < len(row) for row in between)
     same = batch**2 / 2 * TIME_STEP  # the chance that two of a batch's right times are equal
     most = math.ceil(0.75 * calls)
     if 2.0**calls * same**most > SHARED_TIMES_LEVEL:
