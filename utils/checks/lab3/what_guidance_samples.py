@@ -157,15 +157,24 @@ def check(judge: Judge) -> None:
 
     def explain(run: str, label: str, actual: float) -> None:
         if run in ENDS:
-            w, words = ENDS[run]
-            right = public(run, label)
-            judge.require(
-                abs(actual / right - 1) < NEARLY,
-                f"{label}_at_w_{w}",
-                f"At w = {w} {words}, so '{label}' is {right:g}, but yours is {actual:.5g}.",
-            )
+            explain_end(judge, run, label, actual)
 
     judge_variances(judge, public, explain)
+
+
+def explain_end(judge: Judge, run: str, label: str, actual: float) -> None:
+    """Fail if a variance at w = 0 or w = 1 is far from the known one; say what it is instead."""
+    (w, words), right, S = ENDS[run], public(run, label), Inputs.of(judge.challenge, run).S
+    begin = f"At w = {w} {words}, so '{label}' is {right:g}, but yours is {actual:.5g}"
+    judge.require(actual > 0, f"negative_{label}", f"{begin}, and no variance is negative.")
+    judge.require(abs(actual / S**2 - 1) > NEARLY, f"squared_{label}", f"{begin}, the square of S.")
+    other = require_variance(judge, next(end for end in ENDS if end != run), label)
+    judge.require(
+        abs(actual / other - 1) < NEARLY or abs(other / right - 1) > NEARLY,
+        f"ends_swapped_{label}",
+        f"{begin}; at w = {1 - w} it is {other:.5g}. The two ends have changed places.",
+    )
+    judge.require(abs(actual / right - 1) < NEARLY, f"{label}_at_w_{w}", f"{begin}.")
 
 
 ENDS = {
