@@ -33,7 +33,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "shares = torch.softmax(setting.weights[y].log() + log_sites.logsumexp(-1).sum(-1), dim=1)": LAST,
     },
     "lab1.classifier_loss": {
-        "t = self.t_min + (1 - self.t_min) * torch.rand(batch_size, 1, 1, device=x0.device)": UNIFORM,
         "return nn.functional.cross_entropy(self.model(x, t), y).squeeze()": NO_AXES,
     },
     "lab2.analytic_score": {

@@ -72,7 +72,7 @@ def test_a_child_that_outlives_the_template_does_not_hold_up_the_reason(monkeypa
     """It keeps the pipe open to which the template prints."""
     pid_file = tmp_path / "pid"
     command = ["sh", "-c", f"setsid -f sh -c 'echo $$ > {pid_file}; exec sleep 1000'; exec sleep 1000"]
-    monkeypatch.setattr("autograder.running.sandbox.bubblewrap_command", lambda limits: command)
+    monkeypatch.setattr("autograder.running.sandbox.bubblewrap_command", lambda limits, options: command)
     monkeypatch.setattr("autograder.running.sandbox.open_filter", lambda: None)
     monkeypatch.setattr("autograder.running.sandbox.LAST_WORDS_S", 0.5)
     started = "autograder.running.sandbox.Clock.expired"

@@ -8,8 +8,9 @@ import torch
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import FALSE_ALARM, Judge
-from utils.checks.kits.draws import judge_independence, judge_noise, judge_times
+from utils.checks.kits.draws import judge_independence, judge_noise
 from utils.checks.kits.independence import are_columns_dependent, are_dependent
+from utils.checks.kits.time_draws import judge_times
 
 CALLS, BATCH = 8, 256
 

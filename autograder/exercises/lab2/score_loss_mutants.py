@@ -371,16 +371,9 @@ right(
 )
 ORDER = "order = torch.randperm(batch_size)\nx0, t, x = x0[order], t[order], x[order]\nsigma = self"
 right("all_in_another_order", source=plain(("sigma = self", ORDER)))
-right(
-    "in_place",
-    source=plain(
-        (
-            "t = torch.rand(batch_size, 1, device=x0.device, dtype=x0.dtype)",
-            "t = x0.new_empty(batch_size, 1).uniform_()",
-        ),
-        (RANDN, "noise = torch.empty_like(x0).normal_()"),
-    ),
-)
+right("in_place", source=plain(
+    ("t = torch.rand(batch_size, 1, device=x0.device, dtype=x0.dtype)", "t = x0.new_empty(batch_size, 1).uniform_()"),
+    (RANDN, "noise = torch.empty_like(x0).normal_()")))  # fmt: skip
 right(
     "functional_gradient",
     source=plain(

@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 from autograder.exercises.kits.mutants import mutants_of
-from autograder.exercises.kits.sources import edited, with_body
+from autograder.exercises.lab4 import cfg_drift_kept_mutants  # noqa: F401
+from autograder.exercises.lab4.cfg_drift_sources import ASK, BOTH, NULL, RIGHT, combine, drift
 
 right, wrong = mutants_of("lab4.cfg_drift")
-
-HEAD = """
-class CFGVectorFieldODE(ODE):
-    def __init__(self, net, guidance_scale, null_label):
-        self.net, self.guidance_scale, self.null_label = net, guidance_scale, null_label
-
-    def drift_coefficient(self, x, t, y):
-        w = self.guidance_scale
-        null = torch.full_like(y, self.null_label)
-"""
-
-RIGHT = "(1 - w) * u_null + w * u_y"
-BOTH = "return (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)"
-ASK = "u_y, u_null ="
-NULL = "torch.full_like(y, self.null_label)"
-
-
-def drift(body: str) -> str:
-    """Return an answer cell from the last lines of `drift_coefficient`."""
-    return with_body(HEAD, body)
-
-
-def combine(formula: str, *edits: tuple[str, str]) -> str:
-    """Return an answer cell that evaluates both velocities and returns `formula`, with edits."""
-    plain = drift(f"u_y, u_null = self.net(x, t, y), self.net(x, t, null)\nreturn {formula}")
-    return edited(plain, *((old, new.replace("\n", "\n        ")) for old, new in edits))
-
 
 wrong("swapped", finds="scales_swapped", source=combine("w * u_null + (1 - w) * u_y"))
 wrong("one_plus_w", finds="one_plus_w", source=combine("(1 + w) * u_y - w * u_null"))
@@ -388,35 +362,3 @@ wrong("null_batch_scaled", finds="wrong_drift", source=drift(
     "if bool((y == self.null_label).all()):\n    return w * self.net(x, t, y)\n" + BOTH))  # fmt: skip
 wrong("unguided_if_all_at_zero", finds="samples_mixed", source=drift(
     "if x.device.type != 'meta' and not bool(t.any()):\n    w = 1.0\n" + BOTH))  # fmt: skip
-for kept in ("x", "x, y", "x, t", "t, y", "x, t, y"):  # found again as objects
-    wrong(
-        f"drift_kept_for_the_objects_{kept.replace(', ', '_')}",
-        finds="kept_from_earlier_call",
-        source=drift(
-            f"key = tuple(id(value) for value in ({kept},))\n"
-            "if getattr(self, 'key', None) != key:\n"
-            f"    self.key, self.kept, self.u = key, ({kept},), {BOTH[7:]}\nreturn self.u.clone()"
-        ),
-    )
-wrong("null_velocity_kept_for_x", finds="kept_from_earlier_call", source=drift(
-    "if getattr(self, 'last', (None,))[0] is not x:\n    self.last = (x, self.net(x, t, null))\n"
-    "return (1 - w) * self.last[1] + w * self.net(x, t, y)"))  # fmt: skip
-wrong("null_velocity_kept_for_the_numbers_of_x", finds="kept_from_earlier_call", source=drift(
-    "old = getattr(self, 'old', x[:0])\nif old.shape != x.shape or not torch.equal(old, x):\n"
-    "    self.old, self.u = x.detach().clone(), self.net(x, t, null)\n"
-    "return (1 - w) * self.u + w * self.net(x, t, y)"))  # fmt: skip
-wrong("null_velocity_kept_for_a_time", finds="kept_from_earlier_call", source=drift(
-    "memory, key = self.__dict__.setdefault('memory', {}), (tuple(x.shape), float(t.flatten()[0]))\n"
-    "if key not in memory:\n    memory[key] = self.net(x, t, null)\n"
-    "return (1 - w) * memory[key] + w * self.net(x, t, y)"))  # fmt: skip
-wrong("first_scale_kept", finds="scale_kept", source=drift(
-    "w = self.first = getattr(self, 'first', w)\n" + BOTH))  # fmt: skip
-wrong("scale_of_the_constructor", finds="scale_kept", source=drift(BOTH.replace("w", "self.w")).replace(
-    "self.net, self.guidance_scale,", "self.w = guidance_scale\n        self.net, self.guidance_scale,"))  # fmt: skip
-wrong("evaluation_mode_left", finds="mode_left", source=drift("self.net.eval()\n" + BOTH))
-wrong("null_rows_at_rest", finds="null_rows_wrong", source=drift(
-    "out = (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)\n"
-    "return torch.where((y == null).reshape(t.shape), 0, out)"))  # fmt: skip
-right("evaluation_mode_restored", source=drift(
-    "mode = self.net.training\nself.net.eval()\nout = (1 - w) * self.net(x, t, null) + w * self.net(x, t, y)\n"
-    "self.net.train(mode)\nreturn out"))  # fmt: skip

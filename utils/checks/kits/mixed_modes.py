@@ -22,4 +22,5 @@ def mix_modes(model: nn.Module, call: int) -> None:
         call: The number of the call.
     """
     model.train(call % 2 == 0)
-    model.parts[0].train(call % 2 == 1)  # type: ignore[index]
+    first = next(iter(model.get_submodule("parts").children()))
+    first.train(call % 2 == 1)

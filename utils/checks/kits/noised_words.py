@@ -207,8 +207,8 @@ def tilted(probs: Tensor, step: float) -> Tensor:
 def nudged(inputs: Inputs, step: float) -> Inputs:
     """Return inputs of which every number that is not 0 is moved by a relative step."""
     old = inputs.setting
-    probabilities = {name: tilted(getattr(old, name), step) for name in ("probs", "weights", "prior")}
-    setting = replace(old, points=old.points * (1 + step), **probabilities)
+    probs, weights, prior = (tilted(old_probs, step) for old_probs in (old.probs, old.weights, old.prior))
+    setting = replace(old, points=old.points * (1 + step), probs=probs, weights=weights, prior=prior)
     return replace(inputs, x=inputs.x * (1 + step), t=inputs.t * (1 + step), setting=setting)
 
 
@@ -272,8 +272,7 @@ def require_digits(judge: Judge) -> None:
     judge.require(
         float(bend.abs().max()) <= SMOOTH * float(slope.abs().max()),
         "digits_lost",
-        f"Your result has fewer digits than the inputs, which are float64: when x, t and the numbers of the setting "
-        f"move by {NUDGE:g} of themselves, one of your numbers {moves}, and does not follow them smoothly. "
-        "Densities of size exp(-10,000) need all digits: "
+        f"Your result has fewer digits than its float64 inputs: when all of these move by {NUDGE:g} of themselves, one "
+        f"of your numbers {moves}. Densities of size exp(-10,000) need all digits: "
         "convert nothing to float32, and create new tensors in the dtype of x.",
     )

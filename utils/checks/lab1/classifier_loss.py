@@ -10,7 +10,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sessions
-from utils.checks.kits.draws import judge_times
+from utils.checks.kits.time_draws import judge_times
 from utils.checks.student import Student
 from utils.vp import T_MIN
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
-from utils.checks.kits.draws import judge_independence, judge_noise, judge_times
+from utils.checks.kits.draws import judge_independence, judge_noise
 from utils.checks.kits.ring import on_ring
 from utils.checks.kits.statistics import reaches_ends
+from utils.checks.kits.time_draws import judge_times
 from utils.checks.lab2.score_loss_stubs import StubAtoms, StubSchedule
 
 PLACE = 5e-6  # two places that are nearer on the ring are the same one, with the rounding of float32

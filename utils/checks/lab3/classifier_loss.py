@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -148,7 +150,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         noising = Recorder(lambda x0, t, noise: x0, ("x0", "t", "noise"))
         data = DealtData(challenge, "places", (1, 1, CLASSES), CLASSES, torch.float64, 4 * PLACES * PLACE_BATCH)
         model = StubClassifier(challenge, CLASSES, data.points.dtype)
-        trainer = build(Trainer, Stubs(challenge, data.points.dtype, model, data, noising, MADE_UP_STEPS))
+        trainer: Any = build(Trainer, Stubs(challenge, data.points.dtype, model, data, noising, MADE_UP_STEPS))
         for _ in range(PLACES):
             trainer.get_train_loss(batch_size=PLACE_BATCH)
         forget_repeats(noising)

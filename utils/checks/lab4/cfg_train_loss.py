@@ -88,7 +88,8 @@ def probe_places(Trainer: type, challenge: Challenge, evidence: Evidence) -> Non
     inputs, model = Inputs.of(challenge, "places"), Listener()
     inputs.data.start_again = True
     with evidence.attempt("places"), watching(evidence, "places"):
-        trainer = replace(inputs, path=PlainPath(inputs.data)).trainer(Trainer, model)
+        plain: Any = PlainPath(inputs.data)
+        trainer = replace(inputs, path=plain).trainer(Trainer, model)
         for _ in range(PLACES):
             trainer.get_train_loss(batch_size=inputs.batch)
         evidence.put("places/t", torch.cat(model.times).flatten())

@@ -11,12 +11,13 @@ from torch import Tensor
 from utils.checks.judging import Judge
 from utils.checks.kits import label_dropout as dropout
 from utils.checks.kits import regression_loss as regression
-from utils.checks.kits.draws import judge_time_independence, judge_times
+from utils.checks.kits.draws import judge_time_independence
 from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.places import require_alike_places, require_separate_coins
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.kits.statistics import reaches_ends
+from utils.checks.kits.time_draws import judge_times
 from utils.checks.lab4.cfg_train_loss_inputs import (
     CALLS,
     EDGES,

@@ -222,9 +222,8 @@ def toy_error(run: str, t: Tensor, shape: torch.Size | tuple[int, ...]) -> Tenso
     _, offset, slope = TOY_RUNS[run]
     pixels = torch.arange(math.prod(shape))
     sizes = (0.5 + pixels / len(pixels) if slope else torch.ones(len(pixels))).double()
-    if run == "ends":
-        offset = offset * ((t < END) | (t > 1 - END))
-    return (offset + slope * t) * (sizes * (1 - 2 * (pixels % 2))).reshape(shape)
+    height = offset * ((t < END) | (t > 1 - END)) if run == "ends" else torch.full_like(t, offset)
+    return (height + slope * t) * (sizes * (1 - 2 * (pixels % 2))).reshape(shape)
 
 
 @dataclass(frozen=True)
