@@ -10,7 +10,9 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, evaluated
 from utils.checks.judging import Judge
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS
-from utils.checks.lab1.sample_ensemble import Inputs, require_ensemble, require_majority
+from utils.checks.lab1.majority_down import require_majority
+from utils.checks.lab1.sample_ensemble import require_ensemble
+from utils.checks.lab1.sample_ensemble_inputs import Inputs
 
 
 def every_component(inputs: Inputs) -> Tensor:

@@ -11,17 +11,9 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.cfg_drift import (
-    NULL_ROWS,
-    RUNS,
-    Inputs,
-    explain_runs,
-    null_rows_alone,
-    require_drifts,
-    require_samples_apart,
-    velocities,
-    wrong_drift,
-)
+from utils.checks.lab4.cfg_drift import explain_runs, require_drifts, require_samples_apart, wrong_drift
+from utils.checks.lab4.cfg_drift_inputs import RUNS, Inputs
+from utils.checks.lab4.cfg_drift_one_velocity import NULL_ROWS, null_rows_alone, velocities
 
 
 @dataclass(frozen=True)

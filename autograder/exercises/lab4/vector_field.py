@@ -9,16 +9,8 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
-from utils.checks.lab4.vector_field import (
-    KEPT,
-    RUNS,
-    WHERE,
-    Inputs,
-    agree,
-    fail_far_away,
-    only_later_calls,
-    require_results,
-)
+from utils.checks.lab4.vector_field import KEPT, agree, fail_far_away, only_later_calls, require_results
+from utils.checks.lab4.vector_field_inputs import RUNS, WHERE, Inputs
 
 
 @dataclass(frozen=True)

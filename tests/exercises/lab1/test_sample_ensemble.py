@@ -9,7 +9,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.random_problems import random_problem
 from utils.checks.kits.words_together import CALLS, TOGETHER, agree_by_chance, are_uncorrelated, is_dealt
-from utils.checks.lab1.sample_ensemble import SIZES, Inputs
+from utils.checks.lab1.sample_ensemble_inputs import SIZES, Inputs
 
 CHALLENGE = Challenge("lab1.test", b"a key")
 

@@ -7,7 +7,8 @@ import torch
 
 from tests.exercises.lab4.oracles import GRID, euler_gain, velocity
 from utils.checks.challenge import Challenge
-from utils.checks.lab4.cfg_drift import PUBLIC_DRIFTS, Inputs, drift_probe
+from utils.checks.lab4.cfg_drift import PUBLIC_DRIFTS, drift_probe
+from utils.checks.lab4.cfg_drift_inputs import Inputs
 from utils.checks.stubs import RandomField
 
 

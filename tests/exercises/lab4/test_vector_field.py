@@ -7,7 +7,8 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab4.vector_field import PUBLIC_SCORES, Inputs, score_probe
+from utils.checks.lab4.vector_field import PUBLIC_SCORES, score_probe
+from utils.checks.lab4.vector_field_inputs import Inputs
 from utils.distributions import GaussianClasses
 from utils.paths import CosineAlpha, CosineBeta, LinearAlpha, LinearBeta
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,75 +14,15 @@ from utils.checks.judging import Judge
 from utils.checks.kits.discrete_draws import are_binomial, is_runs_random, pairs_agree
 from utils.checks.kits.given_generator import require_generator_used
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.random_problems import CLASSES, COMPONENTS, WHERE, random_problem, with_probs
-from utils.checks.kits.same_answer import strided
+from utils.checks.kits.random_problems import COMPONENTS, WHERE
 from utils.checks.kits.statistics import is_binomial
-from utils.checks.kits.words_together import probe_together, require_independent_words, rows_agree_by_chance
+from utils.checks.kits.words_together import probe_together, require_independent_words
+from utils.checks.lab1.majority_down import is_integer, kind_of, probe_majority, require_majority
+from utils.checks.lab1.sample_ensemble_inputs import SAMPLES, SIZES, WIDE_SAMPLES, WIDE_SITES, Inputs
 from utils.checks.student import Student
-from utils.toy_problems import ToyProblem
 
-SAMPLES = 4000
-SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
-LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
-WIDE_SITES, WIDE_SAMPLES = 36, 500  # as many sites as the lab's lattices have, so that no repetition is too long
-MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
-MINORITY = 0.25  # a ratio with which most spins point up
 SITES_DIFFER = 0.04  # only names what `site_frequencies` has found
 COMPONENTS_DIFFER = 0.05  # only names what `site_frequencies` has found: six standard deviations of 4,000 samples
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The toy problem and the class of one run, fixed by the challenge."""
-
-    setting: ToyProblem
-    label: int
-
-    @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return a random toy problem.
-
-        In `marked` the first letter of a sample tells its component. In `letters` the probabilities are not contiguous
-        in memory.
-        """
-        setting = random_problem(challenge, run, *SIZES[run])
-        if run == "marked":
-            probs = setting.probs.clone()
-            probs[:, 0] = torch.eye(COMPONENTS, dtype=probs.dtype)
-            setting = with_probs(setting, probs)
-        if run == "letters":
-            setting = with_probs(setting, strided(setting.probs))
-        return cls(setting, LABELS.get(run, challenge.integer(f"{run} label", 0, 2)))  # these lack a component
-
-    @classmethod
-    def certain(cls, challenge: Challenge) -> Inputs:
-        """Return a toy problem in which each class has one component, and each component one word."""
-        sites, letters = SIZES["letters"]
-        words = challenge.randint("certain words", 0, letters, (COMPONENTS, sites))
-        setting = with_probs(random_problem(challenge, "certain", sites, letters), torch.eye(letters).double()[words])
-        return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), CLASSES - 1)
-
-    @classmethod
-    def wide(cls, challenge: Challenge) -> Inputs:
-        """Return a toy problem of many sites in which each class has one component, without rare letters."""
-        setting = random_problem(challenge, "wide", WIDE_SITES, 2)
-        down = challenge.on("cpu").rand("wide down", (COMPONENTS, WIDE_SITES), 0.3, 0.7)
-        setting = with_probs(setting, torch.stack([down, 1 - down], dim=-1))
-        return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), 1)
-
-    @property
-    def shares(self) -> Tensor:
-        """The share of each component in the class, (components,)."""
-        return self.setting.weights[self.label]
-
-    def site_probs(self, shares: Tensor) -> Tensor:
-        """Return each letter's probability at each site, (sites, letters), where components have these shares."""
-        return torch.einsum("c,clk->lk", shares, self.setting.probs)
-
-
-def majority_ratio(challenge: Challenge) -> float:
-    """Return the probability of a down spin: not the lab's own, and far from all twentieths, so that rounding shows."""
-    return challenge.number("ratio", 0.82, 0.83)
 
 
 # --- the probe
@@ -114,27 +53,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     marked = Inputs.of(challenge, "marked")
     probe_together(evidence, challenge, lambda n, source: sample_ensemble(marked.setting, marked.label, n, source))
     probe_majority(student, challenge, evidence)
-
-
-def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Draw many lattices, one lattice, and twice with the same generator."""
-    with evidence.attempt("majority"), watching(evidence, "majority"):
-        majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
-        ratio, source = majority_ratio(challenge), challenge.generator("majority")
-        evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
-        evidence.put("majority/one", majority_down(1, MAJORITY_SITES, 0.7, challenge.generator("majority one")))
-        evidence.put("majority/all", majority_down(5, MAJORITY_SITES, 1.0, challenge.generator("majority all")))
-        evidence.put("majority/none", majority_down(5, MAJORITY_SITES, 0.0, challenge.generator("majority none")))
-        source = challenge.generator("majority wide")
-        evidence.put("majority/wide", majority_down(WIDE_SAMPLES, WIDE_SITES, MINORITY, source))
-    with evidence.attempt("majority_again"):
-        majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
-        before = torch.random.get_rng_state()
-        for name in ("letters", "twice"):
-            source = challenge.generator("majority again")
-            evidence.put(f"majority_again/{name}", majority_down(64, MAJORITY_SITES, 0.7, source))
-        evidence.put("majority_again/next", majority_down(64, MAJORITY_SITES, 0.7, source))
-        evidence.put("majority_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
 
 
 # --- requirements of `sample_ensemble`
@@ -181,11 +99,6 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
     require_independent_words(judge, inputs.setting, inputs.shares)
 
 
-def is_integer(tensor: Tensor) -> bool:
-    """Return whether a tensor holds integers of any length. Booleans are none: as an index they are a mask."""
-    return not tensor.is_floating_point() and tensor.dtype != torch.bool
-
-
 def require_integers(judge: Judge, letters: Tensor) -> None:
     """Fail if the letters are floating-point numbers or booleans."""
     judge.require(
@@ -194,11 +107,6 @@ def require_integers(judge: Judge, letters: Tensor) -> None:
         f"Your letters are no integers but {kind_of(letters)}, and they index the rows of `setting.points`. "
         "Return integers, such as int64.",
     )
-
-
-def kind_of(tensor: Tensor) -> str:
-    """Return what a tensor without integers holds."""
-    return "booleans" if tensor.dtype == torch.bool else "floating-point numbers"
 
 
 def require_wide(judge: Judge) -> None:
@@ -363,102 +271,6 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
         "sites_tied",
         "Within a component, the letter of one site depends on that of another. "
         "Draw each site independently, with one random number for each sample *and* site.",
-    )
-
-
-# --- requirements of `majority_down`, and of both
-
-
-def require_majority(judge: Judge) -> None:
-    """Run every requirement on `majority_down`."""
-    judge.attempt("majority")
-    require_nothing_left(judge, ["majority"])
-    judge.tensor("majority/one", (1, MAJORITY_SITES), "A sample of size 1 of majority_down")
-    spins = judge.tensor("majority/letters", (MAJORITY_SAMPLES, MAJORITY_SITES), "Your sample of majority_down")
-    judge.require(
-        is_integer(spins),
-        "not_integers",
-        f"Your lattices hold {kind_of(spins)}. Return integers, such as int64.",
-    )
-    judge.require(
-        bool(((spins == 0) | (spins == 1)).all()),
-        "not_spins",
-        "Your lattices hold other numbers than 0 for down and 1 for up.",
-    )
-    judge.require(
-        bool((spins != spins[:1]).any()),
-        "samples_tied",
-        "All your lattices are the same. Draw each of them independently.",
-    )
-    ups = spins.sum(1).unique()
-    judge.require(
-        ups.numel() > 1 or int(ups) in (0, MAJORITY_SITES),
-        "sites_tied",
-        f"In every one of your lattices {int(ups[0])} of {MAJORITY_SITES} spins point up. "
-        "Draw each site independently: then that number varies.",
-    )
-    require_majority_share(judge, spins)
-    judge.require(
-        ups.numel() > 2,
-        "sites_tied",
-        "In each of your lattices all sites agree, or the number of up spins hardly varies. "
-        "Draw each site independently.",
-    )
-    up = judge.tensor("majority/all", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 1")
-    judge.require(not up.any(), "not_all_down", "With ratio = 1 every spin points down, but some of yours point up.")
-    up = judge.tensor("majority/none", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 0")
-    judge.require(bool((up == 1).all()), "not_all_up", "With ratio = 0 no spin points down, but some of yours do.")
-    require_minority(judge)
-    ratio = majority_ratio(judge.challenge)
-    judge.require(
-        rows_agree_by_chance(spins, ratio**2 + (1 - ratio) ** 2, judge.spend_alpha(3e-8)),
-        "samples_tied",
-        "Two of your lattices agree in more spins, or in fewer, than chance allows. Draw each of them independently.",
-    )
-    probs = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
-    judge.require(
-        pairs_agree(spins, probs, judge.spend_alpha(1e-7)),
-        "sites_tied",
-        "In your lattices two sites agree more often, or less often, than chance allows. Draw each site independently.",
-    )
-    require_generator_used(judge, "majority", "majority_down")
-
-
-def require_minority(judge: Judge) -> None:
-    """Fail unless many sites are independent, with a ratio below one half."""
-    spins = judge.tensor("majority/wide", (WIDE_SAMPLES, WIDE_SITES), "A sample of majority_down with 36 sites").long()
-    down = 1 - float(spins.double().mean())
-    judge.spend_alpha(1e-30)  # 0.1 is more than 30 standard deviations
-    judge.require(
-        abs(down - MINORITY) < 0.1,
-        "minority_share",
-        f"With ratio = {MINORITY:g}, {down:.0%} of the spins point down. "
-        "The ratio is the probability of a down spin, below one half, too.",
-    )
-    probs = torch.tensor([MINORITY, 1 - MINORITY], dtype=torch.float64).expand(WIDE_SITES, 2)
-    judge.require(
-        pairs_agree(spins, probs, judge.spend_alpha(2e-8)),
-        "sites_tied",
-        "In your lattices of 36 sites two of them agree more often, or less often, than chance allows. "
-        "Draw each site independently.",
-    )
-
-
-def require_majority_share(judge: Judge, spins: Tensor) -> None:
-    """Fail unless the share of down spins is the ratio that was asked for."""
-    ratio, ups, total = majority_ratio(judge.challenge), int(spins.sum()), spins.numel()
-    if is_binomial(ups, total, 1 - ratio, judge.spend_alpha(1e-7)):
-        return
-    if is_binomial(ups, total, ratio, 1e-7):
-        judge.fail(
-            "majority_up",
-            f"{ups / total:.0%} of the spins point up, but the majority should point down. "
-            "Print the mean of what `majority_down` returns before you trust its name.",
-        )
-    judge.fail(
-        "majority_share",
-        f"{1 - ups / total:.0%} of the spins point down, but the ratio was {ratio:.0%}. "
-        "Use the argument `ratio`, which is the probability of a down spin.",
     )
 
 

@@ -116,6 +116,7 @@ class Inputs:
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call the function with gradients on and off, and record the traces that a call leaves."""
     classifier_gradient = student.function("classifier_gradient", "classifier", "x", "t", "y")
+    copies: list[Tensor]  # of the call before, until the next one
     for name, run in RUNS.items():
         inputs = Inputs.of(challenge, name)
         given = inputs.x, inputs.t, inputs.y

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import torch
 from torch import Tensor
 
@@ -12,47 +10,29 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
-from utils.checks.kits.label_dropout import draw_null_label
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.same_answer import alike, require_alike, strided
-from utils.checks.stubs import RandomField, StubModel
+from utils.checks.kits.same_answer import alike, require_alike
+from utils.checks.lab4.cfg_drift_inputs import (
+    ALIKE,
+    CHANGED,
+    FAR,
+    GUIDED_WITH_NULL,
+    IN_TRAINING,
+    OBJECTS,
+    RUNS,
+    SAME_INPUT,
+    Inputs,
+    changed,
+)
+from utils.checks.lab4.cfg_drift_one_velocity import check_labelled_rows, check_null_rows, check_one, check_zero
+from utils.checks.stubs import StubModel
 from utils.checks.student import Student
 
-SCALES = {"w0": 0.0, "w1": 1.0, "w2": 2.0, "whalf": 0.5, "wlarge": 100.0, "wnegative": -1.5}
-FIXED_SCALES = {**SCALES, "labelled": 8.0}
-IMAGE = (1, 3, 2)
-# object: its calls, each with the shape of x without the batch, dtype and batch size
-OBJECTS = {
-    **{scale: {scale: (IMAGE, torch.float64, 12), f"{scale}_again": (IMAGE, torch.float64, 12)} for scale in SCALES},
-    "random": {
-        "random": (IMAGE, torch.float64, 12),
-        "random_few": (IMAGE, torch.float64, 5),
-        "one": (IMAGE, torch.float64, 1),
-    },
-    "wide": {"wide": ((3, 2, 5), torch.float64, 7)},
-    "far": {"far": (IMAGE, torch.float64, 6)},
-    "labelled": {"labelled": (IMAGE, torch.float64, 6)},  # no label is null, as where the lab samples
-    "all_null": {"all_null": (IMAGE, torch.float64, 3)},
-    "single": {"single": ((1, 2, 2), torch.float32, 5)},
-}
-# These second calls of an object change one thing alone, in place: what is kept by all the others is then wrong.
-CHANGED = {"w2_again": "t", "whalf_again": "x", "wlarge_again": "y", "wnegative_again": "w"}
-CHANGED_SCALE = 2.5  # of "wnegative_again": `guidance_scale` of an object that has been used is set to this
-RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
-OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
-NULL_FROM = 5  # batches of at least this size contain a null label, but for the run "labelled"
-GUIDED_WITH_NULL = [
-    run for run, (_, _, batch) in RUNS.items() if batch >= NULL_FROM and OBJECT_OF[run] not in ("labelled", "w1")
-]
-IN_TRAINING = "wide"  # the object whose network is in training mode
-ALIKE = 0, 1  # rows of the run "wlarge", of which batches of copies are made
-FAR = 400.0  # guided with a large scale, the lab's x reach 60, and its velocities some hundreds
 WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
 NEAR_END = 0.05  # times nearer to 0 or 1 may be changed by a clamp that others do not feel
-SAME_INPUT = 1e-5  # relative: what the network is given may have gone through float32, and may not be changed more
 
 # The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of a
 # path, in float64. tests/exercises/lab4/test_cfg_drift.py computes them again.
@@ -80,64 +60,10 @@ PUBLIC_DRIFTS = {
 }
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """The inputs of one call, all fixed by the challenge.
-
-    The first times are 0 and 1. The first labels are 0, the last class and, in batches of at least 5, null.
-    """
-
-    x: Tensor  # (b, c, h, w)
-    t: Tensor  # (b, 1, 1, 1)
-    y: Tensor  # (b,) labels
-    w: float  # the guidance scale
-    null_label: int
-
-    @classmethod
-    def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `RUNS`."""
-        drawn = cls.drawn(challenge, run)
-        if run not in CHANGED:
-            return drawn
-        return replace(cls.of(challenge, OBJECT_OF[run]), **{CHANGED[run]: getattr(drawn, CHANGED[run])})
-
-    @classmethod
-    def drawn(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run whose x, t and y are all new."""
-        shape, dtype, batch = RUNS[run]
-        classes = challenge.integer("classes", 4, 8)
-        null_label = draw_null_label(challenge, classes)
-        x = challenge.randn(f"{run} x", (batch, *shape), dtype)
-        t = challenge.rand(f"{run} t", (batch, 1, 1, 1), dtype=dtype)
-        y = challenge.randint(f"{run} y", 1, classes, (batch,))
-        if batch > 2:
-            t[0], t[1], y[0], y[1] = 0.0, 1.0, 0, classes - 1
-        if batch >= NULL_FROM and run != "labelled":
-            y[3] = null_label
-        if run == "all_null":
-            y[:] = null_label
-        if run == "wide":
-            x, t = strided(x), t[2:3].expand_as(t)  # a simulation passes the time like this
-        if run == "far":
-            x = FAR / 2 * x
-            x[0], x[-1], x[1, ..., 0] = FAR, -FAR, 0.0
-        name = OBJECT_OF[run]
-        w = CHANGED_SCALE if CHANGED.get(run) == "w" else FIXED_SCALES.get(name)
-        return cls(x, t, y, challenge.number(f"{name} w", 1.5, 4.0) if w is None else w, null_label)
-
-    @property
-    def null(self) -> Tensor:
-        """The null label for every sample, (b,)."""
-        return torch.full_like(self.y, self.null_label)
-
-    def size_of_terms(self, velocity: Tensor) -> float:
-        """Return how large the two terms of the drift are together; rounding errors are proportional to it."""
-        return float((abs(1 - self.w) + abs(self.w)) * velocity.abs().max())
-
-
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Evaluate the drift in every run, and record how the network is evaluated."""
     ODE = student.method("CFGVectorFieldODE", "drift_coefficient", "x", "t", "y")
+    inputs: Inputs  # of the call before, until the next one
     for name, calls in OBJECTS.items():
         first = Inputs.of(challenge, next(iter(calls)))
         net, ode = StubModel(challenge, "net", dtype=first.x.dtype).train(name == IN_TRAINING), None
@@ -165,15 +91,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         net = StubModel(there, "net", dtype=inputs.x.dtype)
         ode = ODE(net=net, guidance_scale=inputs.w, null_label=inputs.null_label)
         put_device(evidence, ode.drift_coefficient(inputs.x, inputs.t, y=inputs.y))
-
-
-def changed(inputs: Inputs, after: Inputs, name: str) -> Inputs:
-    """Return inputs with the same tensors as objects, of which one is changed in place; or with another scale."""
-    if name == "w":
-        return replace(inputs, w=after.w)
-    with torch.no_grad():
-        getattr(inputs, name).copy_(getattr(after, name))
-    return inputs
 
 
 def require_drift(judge: Judge, run: str, inputs: Inputs) -> Tensor:
@@ -309,124 +226,11 @@ def explain_runs(judge: Judge, wrong: list[str]) -> None:
     judge.require(without_null & set(wrong) or not set(wrong) >= set(GUIDED_WITH_NULL), *WITH_NULL)
 
 
-def null_rows_alone(inputs: Inputs, wrong: Tensor) -> bool:
-    """Return whether all rows with a wrong number, of which `wrong` tells the places, have the null label."""
-    return not bool((wrong.flatten(1).any(dim=1) & (inputs.y != inputs.null_label)).any())
-
-
-def check_labelled_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
-    """Fail if at w = 0 and at w = 1 the drift is right for samples that have a label, and wrong for others."""
-    found = []
-    for run, which in (("w1", 0), ("w0", 1)):
-        inputs = Inputs.of(judge.challenge, run)
-        velocity = velocities(judge, inputs)[which]
-        wrong = (drifts[run] - velocity).abs() > ROUNDING * inputs.size_of_terms(velocity)
-        if not null_rows_alone(inputs, wrong):
-            return
-        found.append(bool(wrong.any()))
-    judge.require(not any(found), *NULL_ROWS)
-
-
 def check_numbers(judge: Judge, wrong: list[str]) -> None:
     """Fail if the drift of a run differs from the oracle's number."""
     if wrong:
         code, message = wrong_drift(judge.challenge, wrong[0])
         judge.fail(WRONG_AT.get(wrong[0], code), message)
-
-
-def check_zero(judge: Judge, drifts: dict[str, Tensor]) -> None:
-    """Fail unless the drift at w = 0 is the unconditional velocity; say what it is instead."""
-    inputs = Inputs.of(judge.challenge, "w0")
-    u_y, u_null = velocities(judge, inputs)
-    drift, tolerance = drifts["w0"], ROUNDING * inputs.size_of_terms(u_null)
-    if judge.close(drift, u_null, 0, tolerance):
-        return
-    advice = "which ignores the label"
-    if judge.close(drift, torch.zeros_like(drift), 0, tolerance):
-        judge.fail("scale_0_is_zero", f"At w = 0 your drift is 0, and should be the network's velocity {advice}.")
-    judge.require(
-        not judge.close(drift, -u_null, 0, tolerance),
-        "scale_0_backwards",
-        f"At w = 0 your drift points backwards: it is minus the network's velocity {advice}.",
-    )
-    if judge.close(drift, u_y, 0, tolerance):
-        at_one, ends = drifts["w1"], velocities(judge, Inputs.of(judge.challenge, "w1"))
-        found = "At w = 0 your drift is the velocity for the label y"
-        if judge.close(at_one, ends[0], 0, tolerance):
-            judge.fail("scale_0_like_1", f"{found}, and at w = 1 as well. w = 0 is the velocity {advice}.")
-        if judge.close(at_one, ends[1], 0, tolerance):
-            judge.fail("ends_swapped", f"{found}, and at w = 1 the one without a label. It is the other way round.")
-        judge.fail("scale_0_has_label", f"{found}. In this course w = 0 is the velocity {advice}.")
-    k = share_of_way(drift, u_null, u_y)
-    on_the_line = judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance)
-    at_one = share_of_way(drifts["w1"], *reversed(velocities(judge, Inputs.of(judge.challenge, "w1"))))
-    judge.require(
-        not on_the_line or abs(k - at_one) > SAME_INPUT * abs(k),
-        "scale_unused",
-        f"From the velocity without the label to the one with it, your drift goes {k:.3g} times the way, at w = 0 and "
-        "at w = 1 alike. The guidance scale has to decide how far it goes.",
-    )
-    judge.require(
-        not on_the_line,
-        "scale_0_elsewhere",
-        f"From the velocity without the label to the one with it, at w = 0 your drift goes {k:.3g} times the way, and "
-        "should not go at all.",
-    )
-    judge.fail("scale_0", f"At w = 0 the drift is not the network's velocity {advice}.")
-
-
-def share_of_way(drift: Tensor, u_null: Tensor, u_y: Tensor) -> float:
-    """Return k such that u_null + k (u_y - u_null) is nearest to the drift."""
-    way = u_y - u_null
-    return float(((drift - u_null) * way).sum() / way.square().sum())
-
-
-def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
-    """Fail unless the drift at w = 1 is the conditional velocity; say what it is instead."""
-    inputs = Inputs.of(judge.challenge, "w1")
-    u_y, u_null = velocities(judge, inputs)
-    drift, tolerance = drifts["w1"], ROUNDING * inputs.size_of_terms(u_y)
-    if judge.close(drift, u_y, 0, tolerance):
-        return
-    if judge.close(drift, u_null, 0, tolerance):
-        judge.fail("scale_1_has_no_label", "At w = 1 your drift is still the velocity without the label.")
-    k = share_of_way(drift, u_null, u_y)
-    judge.require(
-        not judge.close(drift, u_null + k * (u_y - u_null), 0, tolerance),
-        "scale_1_elsewhere",
-        f"From the velocity without the label to the one with it, at w = 1 your drift goes {k:.3g} times the way, not "
-        "once.",
-    )
-    wrong = ((drift - u_y).abs() > tolerance).flatten(1).any(dim=1)
-    labels = inputs.y[wrong].unique().tolist()
-    judge.require(
-        len(labels) > 1,
-        "label_not_heard",
-        "At w = 1 the drift is the network's velocity for the label y, but not for the samples with label "
-        f"{labels[0]}.",
-    )
-    judge.fail("scale_1", "At w = 1 the drift is not the network's velocity for the label y.")
-
-
-def check_null_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
-    """Fail unless samples with the null label move with the unconditional velocity, whatever w is."""
-    for run, drift in drifts.items():
-        if run == "far":  # a limited velocity is another mistake
-            continue
-        inputs = Inputs.of(judge.challenge, run)
-        null = inputs.y == inputs.null_label
-        velocity = velocities(judge, inputs)[1][null]
-        judge.require(
-            judge.close(drift[null], velocity, 0, ROUNDING * inputs.size_of_terms(velocity) if len(velocity) else 0),
-            "null_row_depends_on_scale",
-            "For a sample whose label is already null, guidance has nothing to add, whatever w is.",
-        )
-
-
-def velocities(judge: Judge, inputs: Inputs) -> tuple[Tensor, Tensor]:
-    """Return the stub network's velocities for the labels y and for the null label, in float64."""
-    net = RandomField(judge.challenge, "net")
-    return tuple(net(inputs.x, inputs.t, label).double() for label in (inputs.y, inputs.null))  # type: ignore[return-value]
 
 
 def drift_probe(challenge: Challenge, run: str) -> Tensor:
@@ -443,11 +247,6 @@ SCALE_KEPT = (
     "scale_kept",
     "After `guidance_scale` of an object was changed, its drift is not the one for the new scale. "
     "Read `self.guidance_scale` in every call, and keep no result.",
-)
-NULL_ROWS = (
-    "null_rows_wrong",
-    "The drift is right for samples that have a label, and wrong for those whose label is null. "
-    "For these, guidance has nothing to add, whatever w is.",
 )
 WITH_NULL = (
     "wrong_with_null",

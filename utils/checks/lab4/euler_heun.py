@@ -82,6 +82,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for short, name in SIMULATORS.items():  # one may be answered without the other
         with evidence.attempt(f"{short}_found"):
             simulators[short] = student.method(name, "step", "x", "t", "h")
+    inputs: Inputs  # of the step before, until the next one
     for short, Simulator in simulators.items():
         ode = StubODE(challenge)
         made: list[Any] = []
