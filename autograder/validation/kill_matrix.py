@@ -9,11 +9,14 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+
+import psutil
 
 from autograder.course.labs import Lab, find_lab
 from autograder.course.solved import SolvedLab, answers_of
@@ -21,6 +24,7 @@ from autograder.exercises.kits import mutants
 from autograder.exercises.kits.mutants import Mutant
 from autograder.judging.evidence import MAX_JSON, MAX_TENSORS, BadEvidence, unpack
 from autograder.judging.judge import judge
+from autograder.running.limits import Limits
 from autograder.validation.generic import generic_mutants, unused_equivalents
 from autograder.validation.honesty import add_check, assess_honesty
 from autograder.validation.matrix_row import MatrixRow
@@ -126,13 +130,18 @@ def run(tasks: Iterable[MatrixTask], jobs: int = 1) -> Iterator[MatrixRow]:
         return
     # spawn: a forked child inherits torch's threads in a state in which they may never answer
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_interrupts) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_worker) as pool:
         yield from pool.map(row_of, tasks, chunksize=4)
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent process, so that no worker prints a traceback."""
+def prepare_worker() -> None:
+    """Bound this worker's memory, and leave Ctrl-C to the parent process, so that no worker prints a traceback.
+
+    Without a bound, an answer that joins two large batches to one matrix takes all memory of the machine.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mapped = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + 2 * Limits().memory_bytes, resource.RLIM_INFINITY))
 
 
 def row_of(task: MatrixTask) -> MatrixRow:

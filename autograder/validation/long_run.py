@@ -28,7 +28,7 @@ from autograder import ROOT
 from autograder.course.labs import Lab
 from autograder.validation.fingerprint import fingerprints
 from autograder.validation.honesty import assess_honesty, with_unhelpful_findings
-from autograder.validation.kill_matrix import MatrixRow, MatrixTask, ignore_interrupts, plan, row_of, run, stale_rows
+from autograder.validation.kill_matrix import MatrixRow, MatrixTask, plan, prepare_worker, row_of, run, stale_rows
 from autograder.validation.report import REPORTS, row_key, write_report
 
 RIGHT, STATISTICAL, WRONG, GENERIC = 1_000, 10_000, 50, 10
@@ -181,7 +181,7 @@ def work(missing: list[MatrixTask], jobs: int, deadline: float | None):
     queue = iter(missing)
     context = multiprocessing.get_context("spawn")
     bar = tqdm(total=sum(piece.challenges for piece in missing), unit="challenge", smoothing=0.05)
-    with bar, ProcessPoolExecutor(jobs, mp_context=context, initializer=ignore_interrupts) as pool:
+    with bar, ProcessPoolExecutor(jobs, mp_context=context, initializer=prepare_worker) as pool:
         running: dict = {}
         while True:
             while len(running) < 2 * jobs and (deadline is None or time.monotonic() < deadline):

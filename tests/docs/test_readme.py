@@ -49,6 +49,7 @@ def test_what_it_quotes_is_what_people_see():
     entry = find("lab4.cfg_drift")
     said = describe(entry, Verdict(0.0, entry.points, [Finding(code, message)]))
     assert "\n".join(f"    {line}" for line in said.splitlines()) in README
-    source = (ROOT / "utils" / "checks" / "lab4" / "cfg_drift.py").read_text(encoding="utf-8")
+    modules = sorted((ROOT / "utils" / "checks" / "lab4").glob("cfg_drift*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
     assert f'"{code}"' in source and all(part in source for part in re.split(r"(?<=label y)", message))
     assert "chi" in CLASS and "lab4.cfg_train_loss: eta_inverted" in section("An instructor's first minute")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from utils.checks.challenge import Challenge
 from utils.checks.kits import label_dropout as dropout
 from utils.checks.stubs import RandomField, Recorder
+from utils.paths import require_time_shape
 
 BATCH, MANY = 256, 18_000
 IMAGE = (1, 2, 3)
@@ -213,6 +214,7 @@ class OffsetModel(nn.Module):
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         """Return the share of the target plus the error, with the shape of x."""
+        require_time_shape(t, x)  # other times would make a matrix of two large batches
         self.times.append(t.detach().clone())
         return TOY_RUNS[self.run][0] * self.target(x, t) + self.gain * toy_error(self.run, t, x.shape[1:])
 
