@@ -12,7 +12,8 @@ from torch import nn
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import judge_with
-from utils.checks.kits.left_behind import require_nothing_left, settings, watching
+from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.settings import settings
 from utils.checks.student import pinned
 
 CHALLENGE = Challenge.public("lab4.cfg_drift")

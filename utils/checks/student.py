@@ -14,6 +14,7 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import MissingName, WrongSignature
+from utils.checks.settings import restore, settings
 
 
 class Student:
@@ -109,12 +110,9 @@ def pinned(challenge: Challenge) -> Iterator[None]:
     Returns:
         A context manager. Afterwards, everything is as before.
     """
-    numpy_state, python_state, dtype = np.random.get_state(), random.getstate(), torch.get_default_dtype()
-    deterministic, threads = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    numpy_state, python_state, before = np.random.get_state(), random.getstate(), settings()
     seed = challenge.seed("student's random numbers")
     with (
-        cpu_by_default(),
-        torch.autograd.set_detect_anomaly(False),
         torch.random.fork_rng(devices=[]),
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -123,48 +121,16 @@ def pinned(challenge: Challenge) -> Iterator[None]:
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
+        if before["torch's default device"] != "cpu":  # to set it where it is set already would slow torch down
+            torch.set_default_device(None)
         torch.set_default_dtype(torch.float32)
+        torch.autograd.set_detect_anomaly(False)
         torch.default_generator.manual_seed(seed)  # of the CPU alone: all others would be slow
         np.random.seed(seed % 2**32)
         random.seed(seed)
         try:
             yield
         finally:
-            torch.set_default_dtype(dtype)
-            if torch.are_deterministic_algorithms_enabled() != deterministic:
-                torch.use_deterministic_algorithms(deterministic)
-            if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)
+            restore(before)
             np.random.set_state(numpy_state)
             random.setstate(python_state)
-
-
-@contextlib.contextmanager
-def cpu_by_default() -> Iterator[None]:
-    """Create tensors on the CPU in a `with` block, whatever `torch.set_default_device` said before.
-
-    Returns:
-        A context manager. Afterwards, the default device is as before.
-    """
-    device = default_device()
-    if device is not None and device.type == "cpu":  # the usual case: to set a device would slow torch down
-        yield
-        return
-    torch.set_default_device(None)
-    try:
-        yield
-    finally:
-        if device is not None:
-            torch.set_default_device(device)
-
-
-def default_device() -> torch.device | None:
-    """Return the device on which torch creates tensors.
-
-    Returns:
-        The device, or None if it is a GPU that this machine does not have.
-    """
-    try:
-        return torch.get_default_device()
-    except (RuntimeError, AssertionError):
-        return None

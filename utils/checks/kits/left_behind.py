@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import random
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
-from utils.checks.student import default_device
+from utils.checks.settings import restore, settings
 
 # kind of change: code and message of the finding; {what} names the setting or the object
 FINDINGS = {
@@ -50,19 +50,6 @@ FINDINGS = {
 }
 
 
-def settings() -> dict[str, object]:
-    """Return the settings of the whole process that a graded function must not change."""
-    return {
-        "torch's default dtype": str(torch.get_default_dtype()),
-        "torch's default device": str(default_device()),
-        "gradient recording": torch.is_grad_enabled(),
-        "inference mode": torch.is_inference_mode_enabled(),
-        "anomaly detection": torch.is_anomaly_enabled(),
-        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "torch's number of threads": torch.get_num_threads(),
-    }
-
-
 def flags_of(name: str, watched: Tensor | nn.Module) -> dict[tuple[str, str], object]:
     """Return what must stay as it is of one object of the caller.
 
@@ -94,33 +81,6 @@ def is_empty(gradients: object) -> bool:
     """Return whether there is no gradient among those of a tensor or of the parameters of a module."""
     values = gradients.values() if isinstance(gradients, dict) else [gradients]
     return all(value is None or (isinstance(value, bytes) and not any(value)) for value in values)
-
-
-def set_default_device(device: str) -> None:
-    """Set torch's default device. None, and not "cpu", is its first value: with "cpu" every call is slower."""
-    torch.set_default_device(None if device in ("cpu", "None") else device)
-
-
-SETTERS: dict[str, Callable] = {
-    "torch's default dtype": lambda name: torch.set_default_dtype(getattr(torch, name.removeprefix("torch."))),
-    "torch's default device": set_default_device,
-    "gradient recording": torch.set_grad_enabled,
-    "anomaly detection": torch.autograd.set_detect_anomaly,
-    "deterministic algorithms": torch.use_deterministic_algorithms,  # imports torch's compiler, which takes a second
-    "torch's number of threads": torch.set_num_threads,
-}
-
-
-def restore(before: dict[str, object]) -> None:
-    """Set the settings of the process to earlier values, so that one answer does not disturb the next.
-
-    Args:
-        before: What `settings` returned.
-    """
-    after = settings()
-    for name, set_value in SETTERS.items():
-        if before[name] != after[name]:
-            set_value(before[name])
 
 
 def start_streams(run: str) -> None:

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
-from utils.checks.kits.left_behind import restore, settings
+from utils.checks.settings import restore, settings
 
 OTHER = torch.device("meta")
 aten = torch.ops.aten
