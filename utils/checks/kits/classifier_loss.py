@@ -14,7 +14,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.dealt_data import DealtData, find_rows
 from utils.checks.kits.draws import judge_noise
-from utils.checks.kits.known_losses import probe_known_losses, require_known_losses
+from utils.checks.kits.known_losses import SPARE, probe_known_losses, require_known_losses
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.noised_calls import Call, require_independence, require_new_numbers, require_tails
@@ -23,7 +23,6 @@ from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import RandomField, Recorder, StubClassifier, forget_repeats
 
 CLASSES = 3
-SPARE = 256  # samples for an answer that draws some more and does not use them
 LARGE = 64.0  # samples of this size show limits; a power of two keeps them float32 numbers
 TOLERANCE = 1e-4  # relative; float32 is accurate to about 1e-6 here
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from utils.checks.kits.statistics import are_binomial
 
 
 def pairs_agree(rows: Tensor, probs: Tensor, level: float, shares: Tensor | None = None) -> bool:
@@ -26,22 +27,6 @@ def pairs_agree(rows: Tensor, probs: Tensor, level: float, shares: Tensor | None
     expected = torch.einsum("c,cik,cjl->ijkl", shares.to(probs), probs, probs).clamp(0.0, 1.0)
     first, second = torch.triu_indices(rows.shape[1], rows.shape[1], offset=1)
     return are_binomial(together[first, second], len(rows), expected[first, second], level)
-
-
-def are_binomial(counts: Tensor, trials: int, probabilities: Tensor, level: float) -> bool:
-    """Return whether all counts pass an exact two-sided binomial test.
-
-    Args:
-        counts: Any shape.
-        trials: How many trials each count has.
-        probabilities: The shape of counts.
-        level: The chance of rejecting binomial counts, for all together.
-    """
-    from scipy import special
-
-    k, p = counts.double().round().numpy(), probabilities.double().numpy()
-    tails = np.minimum(special.bdtr(k, trials, p), special.bdtrc(k - 1, trials, p))
-    return bool((2 * tails >= level / k.size).all())
 
 
 def is_runs_random(component: Tensor, level: float) -> bool:

@@ -5,17 +5,34 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
 def is_binomial(successes: int, trials: int, probability: float, level: float) -> bool:
     """Exact two-sided binomial test: each tail may reject with probability `level` / 2."""
+    return bool(2 * smaller_tails(successes, trials, probability) >= level)
+
+
+def are_binomial(counts: Tensor, trials: int, probabilities: Tensor, level: float) -> bool:
+    """Exact two-sided binomial tests of many counts, which reject binomial ones with probability `level` together.
+
+    Args:
+        counts: Whole numbers, any shape.
+        trials: How many trials each count has.
+        probabilities: The shape of counts.
+        level: The chance of rejecting.
+    """
+    tails = smaller_tails(counts.double().round().numpy(), trials, probabilities.double().numpy())
+    return bool((2 * tails >= level / tails.size).all())
+
+
+def smaller_tails(counts: np.ndarray | int, trials: int, probabilities: np.ndarray | float) -> np.ndarray:
+    """Return the smaller tail of each count: the chance of so few successes or fewer, or of so many or more."""
     from scipy import special
 
-    at_most = special.bdtr(int(successes), int(trials), probability)
-    at_least = special.bdtrc(int(successes) - 1, int(trials), probability)
-    return 2 * min(at_most, at_least) >= level
+    return np.minimum(special.bdtr(counts, trials, probabilities), special.bdtrc(counts - 1, trials, probabilities))
 
 
 def is_uniform(sample: Tensor, level: float, low: float = 0.0, high: float = 1.0) -> bool:

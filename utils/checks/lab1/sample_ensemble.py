@@ -11,11 +11,11 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.discrete_draws import are_binomial, is_runs_random, pairs_agree
+from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.given_generator import require_generator_used
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.random_problems import COMPONENTS, WHERE
-from utils.checks.kits.statistics import is_binomial
+from utils.checks.kits.statistics import are_binomial, is_binomial
 from utils.checks.kits.words_together import probe_together, require_independent_words
 from utils.checks.lab1.majority_down import is_integer, kind_of, probe_majority, require_majority
 from utils.checks.lab1.sample_ensemble_inputs import SAMPLES, SIZES, WIDE_SAMPLES, WIDE_SITES, Inputs
