@@ -489,7 +489,7 @@ Now compute $g = \nabla_x \log p_t(y\mid x)$ with `torch.autograd.grad`; `backwa
 > ### Exercise 3.4 · The gradient of a classifier
 > **3 points** · difficulty ●●●○○ · 25 minutes
 >
-> Complete `classifier_gradient(classifier, x, t, y)`. `classifier(x, t)` returns logits `(b, classes)`. For each sample return the gradient of $\log p(y\mid x, t)$ with respect to *its own* `x`, in the shape of `x`. The function must
+> Complete `classifier_gradient(classifier, x, t, y)`. `classifier(x, t)` returns logits `(b, classes)`. For each sample return, by automatic differentiation, the gradient of $\log p(y\mid x, t)$ with respect to *its own* `x`, in the shape of `x`. The function must
 > - work with gradients switched on or off outside;
 > - leave no gradients in the classifier's parameters, no graph on the result, and the caller's `x` unchanged (`x.requires_grad` and `x.grad`, too);
 > - be right for any logits, also if the class is so improbable that its probability rounds to 0.

@@ -129,7 +129,7 @@ with torch.enable_grad():
     nn.functional.cross_entropy(classifier(z, t), y, reduction="sum").backward()
 return -z.grad
 """))  # fmt: skip
-wrong("differences", ("wrong_gradient", "not_finite", "raised"), source=function(HEAD, """
+DIFFERENCES = """
 out, h = torch.zeros_like(x), 1e-3
 for i in range(x[0].numel()):
     ends = []
@@ -139,7 +139,10 @@ for i in range(x[0].numel()):
         ends.append(classifier(z, t).log_softmax(1)[torch.arange(len(y)), y].detach())
     out.view(len(x), -1)[:, i] = (ends[0] - ends[1]) / (2 * h)
 return out.detach()
-"""))  # fmt: skip
+"""
+wrong("differences", "other_points", source=function(HEAD, DIFFERENCES))
+wrong("fine_differences", "other_points", source=function(HEAD, DIFFERENCES.replace("1e-3", "1e-5").replace(
+    "x.detach().clone()", "x.detach().double().clone()")))  # fmt: skip
 for name, finds, old, new in (
     ("log_plus", ("wrong_gradient", "probability"), ".log_softmax(dim=1)", ".softmax(dim=1).add(1e-8).log()"),
     ("log_clamped", ("wrong_gradient", "not_finite", "probability"), ".log_softmax(dim=1)",
