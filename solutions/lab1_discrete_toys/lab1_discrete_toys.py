@@ -40,7 +40,7 @@ r"""
 Left: your sampler turns noise into a lattice of spins, down (white) or up (black). Right: $w$ is the strength of guidance, and the class is "nearly all spins equal". At
 $w = 0$ the sampler ignores the class, at $w = 1$ it samples the class, and at $w = 4$ the lattices look cleaner still. Is that what $w = 4$ should give? Part 6 measures it.
 
-Each part says where you are on the course's map:
+Parts 1 to 7 say where you are on the course's map:
 
 > **data → noise → score → sampler → guidance**
 
@@ -52,8 +52,8 @@ Each part says where you are on the course's map:
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right and what is not. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The set-up has imported
-`torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
+at once what is right and what is not. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them. The set-up has imported
+`math`, `torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
 """
 
 # %% [markdown]
@@ -63,7 +63,7 @@ r"""
 | symbol | in code | meaning |
 |---|---|---|
 | $t$ | `t`, shape `(b, 1, 1)` | time. **The data are at $t = 0$, the noise is at $t = 1$.** Sampling runs backwards and stops at `T_MIN` $= 0.001$ |
-| $x_0$ | `x0`, shape `(b, sites, d)` | data: a *word* of letters. A letter is a one-hot vector ($d$ letters in the alphabet) or a spin, one number, $-1$ or $+1$. A lattice is a word of 36 spins, drawn as a square |
+| $x_0$ | `x0`, shape `(b, sites, d)` | data: a *word*, with one letter at each *site*. A letter is a one-hot vector ($d$ letters in the alphabet) or a spin, one number, $-1$ or $+1$. A lattice is a word of 36 spins, drawn as a square |
 | $x_t$, $x$ | `x`, shape `(b, sites, d)` | the data with noise |
 | $\alpha(t), \sigma(t)$ | `alpha(t)`, `sigma(t)` | the factors of data and noise in $x_t$; $\alpha^2 + \sigma^2 = 1$ |
 | $\beta(t)$ | `beta(t)` | the rate at which noise is added |
@@ -171,7 +171,7 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-No classifier is without error: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
+No classifier is without error, though ten lattices cannot show it: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
 every classifier is a coin toss.
 
 The same function draws words of letters. A row is a word, a colour a letter. From left to right:
@@ -314,7 +314,7 @@ A product of 36 densities of size $10^{-20}$ is 0 in floating point. So compute 
 
 <details><summary>A nudge</summary>
 
-Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, cancel in Bayes' rule. `torch.log(0)` is `-inf`, and `logsumexp` handles it.
+Factors that are the same for all letters, such as $(2\pi\sigma^2)^{-d/2}$, cancel in Bayes' rule. The logarithm of a zero is `-inf`, and `logsumexp` handles it.
 </details>
 <details><summary>The shape of the answer</summary>
 
@@ -347,7 +347,7 @@ def class_posterior(
 
 # %% [markdown]
 r"""
-Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey. Each lattice keeps its own noise. **Predict, then run.**
+Here is your posterior of class 0 for lattices of class 0 in worlds 2 and 3: the mean of 400, and 40 of them in grey. Each lattice has its own noise, the same at all times. **Predict, then run.**
 """
 
 # %%
@@ -358,8 +358,7 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 
 # %% [markdown]
 r"""
-Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window. At larger $t$, $x$ carries hardly any information about the
-class; at smaller $t$ the class is settled. **Guidance can act only in the window** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
+Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window: **guidance can act only there** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
 
@@ -468,7 +467,7 @@ drawn(lambda: lab1.draw_three_arrows(class_posterior, both_scores), "1.3 and 1.4
 
 # %% [markdown]
 r"""
-The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable.
+The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, nearly three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable.
 
 Automatic differentiation of your posterior from 1.3 must agree with the difference of scores from 1.4:
 """
@@ -583,8 +582,8 @@ drawn(learn, "1.1 to 1.5")
 
 # %% [markdown]
 r"""
-Compare the last two panels. The accuracy is almost the best possible. Yet **near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: part 4 printed gradients of about $10^{-12}$ at $t = 0.05$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn.
+Compare the last two panels. **Near the data the gradient is poor, although the accuracy is perfect**. The loss never
+asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn, and the network's own error remains.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -681,7 +680,7 @@ drawn(
 
 # %% [markdown]
 r"""
-The distances fall towards the column *by chance* as the steps become smaller. With exact scores and enough steps, the sampler returns the right distribution at $w = 0$ and $w = 1$.
+The distances fall towards the column *by chance* as the steps become smaller. With exact scores and enough steps (about 400), the sampler returns the right distribution at $w = 0$ and $w = 1$.
 
 ## Then beyond
 
@@ -710,7 +709,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with a few spins up are too rare. Is the size of the steps to blame? No: it makes *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine spins up are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -772,7 +771,7 @@ r"""
 
 ## Open exercise: the world in which guidance errs most
 
-*No points.* In the world below guidance is right. Change it: in which world of 36 spins are the samples at $w = 3$ as far from the tilted distribution as possible, also with more steps? `ups[c]` is the probability of "up" in component `c`, and each row
+*No points.* In the world below guidance is right. Change it: in which world of 36 spins are the samples at $w = 3$ as far from the tilted distribution as possible, also with more steps (`4 * STEPS`)? `ups[c]` is the probability of "up" in component `c`, and each row
 of `weights` holds one class. Why does your world fool guidance?
 """
 

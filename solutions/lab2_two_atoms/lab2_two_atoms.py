@@ -51,7 +51,7 @@ This lab covers every stage of the course's map but guidance.
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right; run it as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The set-up has imported `torch`, `nn`, `Tensor`, and the constants `CENTRES`, `SIGMA_D` and `IMAGES`.
+at once what is right; run it as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them. The set-up has imported `torch`, `nn`, `Tensor`, and the constants `CENTRES`, `SIGMA_D` and `IMAGES`.
 """
 
 # %% [markdown]
@@ -101,8 +101,15 @@ Its score follows from a rule that you will use again and again. For a sum of po
 
 $$\nabla \log \sum_i a_i = \sum_i r_i\, \nabla \log a_i, \qquad r_i = \frac{a_i}{\sum_j a_j} .$$
 
-Every term pulls in its own direction, and the pulls are averaged with the *share* of each term. Here the terms are the copies, and copy $k$ pulls with $-(u + k)/S^2$. The next cell is a
-warm-up without points: complete it and compare.
+Every term pulls in its own direction, and the pulls are averaged with the *share* of each term. Here the terms are the copies, and copy $k$ pulls with $-(u + k)/S^2$. **Predict, then run.**
+"""
+
+# %%
+predict("lab2.far_away", choice="")
+
+# %% [markdown]
+r"""
+The next cell is a warm-up without points: complete it and compare, up to rounding.
 """
 
 # %%
@@ -133,14 +140,6 @@ $$p_t(x) = \tfrac12 \sum_{P = 1}^{2} K(x_1 - \mu^P_1;\, S)\ K(x_2 - \mu^P_2;\, S
 
 Use the rule twice: over the copies of each atom, and over the two orders.
 
-**Predict, then run.**
-"""
-
-# %%
-predict("lab2.far_away", choice="")
-
-# %% [markdown]
-r"""
 > ### Exercise 2.1 · The analytic score
 > **4 points** · difficulty ●●●●○ · 50 minutes
 >
@@ -210,9 +209,7 @@ At small noise the score is **large far from the peaks**: the pull is the distan
 > data → **noise (you are here)** → score → sampler → guidance
 
 The forward process adds noise and wraps: $x_t = (x_0 + \sigma(t)\, \varepsilon) \bmod 1$ with $\varepsilon \sim \mathcal N(0, I)$. A ring has no place towards which the data could shrink, so only the variance grows: this
-family is called *variance exploding*. The noise grows by the same factor in equal times:
-
-$$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{t}, \qquad \sigma_{\min} = 0.001,\quad \sigma_{\max} = 0.2 .$$
+family is called *variance exploding*. Its width $\sigma(t)$ grows by the same factor in equal times, from $\sigma_{\min} = 0.001$ at $t = 0$ to $\sigma_{\max} = 0.2$ at $t = 1$.
 
 > ### Exercise 2.2 · The schedule and the noise
 > **2 points** (1 each) · difficulty ●○○○○ · 10 minutes
@@ -221,7 +218,7 @@ $$\sigma(t) = \sigma_{\min} \left( \frac{\sigma_{\max}}{\sigma_{\min}} \right)^{
 
 <details><summary>A nudge</summary>
 
-In Python `-0.1 % 1.0` is 0.9, and torch does the same. `(b, 1)` times `(b, 2)` broadcasts as you want.
+The logarithm of $\sigma$ is a straight line in $t$. In Python `-0.1 % 1.0` is 0.9, and torch does the same. `(b, 1)` times `(b, 2)` broadcasts as you want.
 </details>
 """
 
@@ -379,15 +376,14 @@ The step is $x \leftarrow x + g^2 s + g\,\varepsilon$. Its mean is exact. If $g$
 nearly the variance $g^2$: the fresh noise.
 </details>
 
-**The corrector** stays at its noise level and repairs. It is a step of Langevin dynamics of size $\tau$: its drift towards higher density and its noise balance when $x$ has the right distribution:
-$$x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon .$$
+**The corrector** stays at its noise level and repairs. It is a step of *Langevin dynamics* of size $\tau$: a drift $\tau s$ towards higher density, and fresh noise. The drift changes the density $p$ by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $v$ by $\frac{v}{2}\, \Delta p$. Which $v$ makes the two cancel where $s = \nabla \log p$?
 
-<details><summary>Derivation: why they balance</summary>
+<details><summary>Derivation: the corrector's noise, to compare with yours</summary>
 
-In a short time $\tau$ the drift $s$ changes the density by $-\tau\, \nabla\!\cdot (p\, s)$, and noise of variance $2\tau$ by $\tau\, \Delta p$. With $s = \nabla \log p$ we have $p\, s = \nabla p$, so the two changes cancel.
+We have $p\, s = \nabla p$, so the drift changes the density by $-\tau\, \Delta p$, and the noise needs the variance $v = 2\tau$: $x \leftarrow x + \tau\, s + \sqrt{2 \tau}\ \varepsilon$.
 </details>
 
-In parts 4 and 6 two corrector steps follow each predictor step, with $\tau = (0.12\,\sigma)^2 / 2$.
+In parts 4 and 6 two corrector steps follow each predictor step (one in part 7), with $\tau = (0.12\,\sigma)^2 / 2$.
 
 > ### Exercise 2.4 · Predictor and corrector
 > **3 points** (predictor 2, corrector 1) · difficulty ●●●○○ · 15 minutes
@@ -553,7 +549,7 @@ def fokker_planck_residual(score, x: Float[Tensor, "b n"], t: Float[Tensor, "b 1
 
 # %% [markdown]
 r"""
-Test it with **your exact score**. Its terms are in the hundreds and thousands, and must cancel up to rounding:
+Test it with **your exact score**. Its terms run from hundreds to ten thousand, and must cancel up to rounding:
 """
 
 # %% role="illustration" hidden="The residual of your exact score"
@@ -640,12 +636,12 @@ Train the same network from the same start with the same number of steps, and ch
 | experiment | extra term, at states drawn uniformly | weight |
 |---|---|---|
 | plain | nothing | 0 |
-| regression | squared error against *your exact score*. An **oracle**: no real problem has it | 1 |
-| Fokker-Planck | mean square of your residual | $10^{-5}$ |
+| regression | squared error of $m_\theta$ against *your exact* $\sigma s$. An **oracle**: no real problem has it | 1 |
+| Fokker-Planck | mean square of your residual, of $s = m_\theta / \sigma$ | $10^{-5}$ |
 | consistency | squared difference from your target, after 5 steps of the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The verdict holds only for these weights. The figure trains all five. Without a GPU: 1,500 steps each, a minute or two in all, with a full batch of states in the extra term of the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive. With a GPU: 16,000 steps, and other numbers.
+The verdict holds only for these weights. The figure trains the last four; plain is yours from part 3. Without a GPU: 1,500 steps each, a minute or two in all, with a full batch of states in the extra term of the regression, half a batch in the consistency runs, and 64 states in Fokker-Planck, because second derivatives are expensive. With a GPU: 16,000 steps.
 
 **Predict, then run.**
 """
@@ -722,7 +718,7 @@ r"""
 With plain score matching and with consistency only 1.5 to 3.5% of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
 so weak that about three states in ten never come back.
 
-The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends about 15% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
+The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends about 13% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
 """
 
 # %% role="illustration" hidden="Your picture: one atom on the way"
@@ -748,7 +744,7 @@ Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact ar
 
 ## Open exercise: the cheapest regulariser at equal error
 
-*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. Choose a name from `TRAINED`, and set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. An oracle does not count.
+*No points.* Find the experiment that trains in the shortest time, with an error anywhere, over all times, no larger than the plain one's. Choose a name from `TRAINED`, and set `steps`, `batch`, `lr`, `weight`, `network.width` and `network.layers`. An oracle, such as the one below, does not count.
 """
 
 # %% role="illustration"
@@ -791,7 +787,7 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 r"""
 The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: samples cannot resolve so small a distance.
 
-**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) nearly halve the hump, but do not move the triangles.
+**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) lower the hump, from 0.12 to 0.07 for 0.5, but do not move the triangles.
 
 With the *exact* score, the walk from 0.2 soon forgets its wrong start. (At small $t$ these squares see only the peak, not the width of the cloud.) Can it always?
 
@@ -836,7 +832,7 @@ r"""
 
 - **Is the Fokker-Planck term bad, or badly used?** Try `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`. Measure residual and error: which one grows?
 - **More steps, longer walks**: with `LAB_BUDGET=full`, or `run("consistency", answers, ["options.steps=20"], runs=None)`.
-- **Drop the symmetry**: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`. Which score does it learn, and which loss can it reach?
+- **Drop the symmetry**: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`. Train it: `ScoreTrainer(ExponentialNoise(), Plain(), TwoAtoms()).train(1500, device, batch_size=256)`. Which score does it learn, which loss can it reach?
 
 ---
 # What you can do now

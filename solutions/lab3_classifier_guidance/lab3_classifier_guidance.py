@@ -18,7 +18,7 @@ noisy digits, changes each of these steps. This is **classifier guidance**.
 **The map:** data → noise (part 1) → score (2) → guidance (3 to 5) → sampler (5 to 7). Parts 8 and 9 measure what guidance does, and what it does *not* sample.
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them.
+reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -289,7 +289,7 @@ drawn(draw_scores, "3.1 and 3.2")
 
 # %% [markdown]
 r"""
-At $t = 50$ each arrow points to the nearest cloud. At $t = 250$ the clouds overlap. At $t = 600$ all arrows point to the middle, because the clouds have merged.
+At $t = 50$ nearly every arrow points to the nearest cloud. At $t = 250$ the clouds overlap. At $t = 600$ all arrows point to the middle, because the clouds have merged.
 
 > **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 translates guidance with it.
 
@@ -326,7 +326,7 @@ So add noise to the pictures, and tell the network how much.
 
 <details><summary>Hint: where to start</summary>
 
-`torch.randint(n, (b,))` draws from 0 to $n - 1$.
+`torch.randint(n, (b,), device=x0.device)` draws from 0 to $n - 1$.
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -707,7 +707,7 @@ In Python, `alpha_bars[-1]` is the *last* element: the noisiest step, and no err
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-A list of $\bar\alpha$ with a 1 at its end. Then the two formulas, one line each.
+A list of $\bar\alpha$ with a 1 at its end (`new_ones(1)`). Then the two formulas, one line each.
 </details>
 """
 
@@ -782,7 +782,7 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 
 # %% [markdown]
 r"""
-Fifty steps are as good as a thousand here. With ten the clouds are a little too narrow, and some points lie between them. With two, all points end in the middle.
+Fifty steps are nearly as good as a thousand here. With ten the clouds are too narrow and too near the middle, and some points lie between them. With two, all points end at the mean of the data.
 
 > **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
 
@@ -792,7 +792,7 @@ Fifty steps are as good as a thousand here. With ten the clouds are a little too
 *Map: data → noise → score → guidance → **sampler***
 
 This guided sampler raises no error, but its pictures are bad. The two functions that it receives,
-`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.**
+`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.** Some are linked: judge a sign where its term stands now.
 """
 
 # %% role="definitions"
@@ -1000,7 +1000,7 @@ because the larger network sets it.
 
 ## The gain and the price
 
-Four numbers judge the samples. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit one Gaussian to the features of the samples and one to those of MNIST's test digits, and compare the two.
+Four numbers judge the samples. They use a **reference classifier** that was trained on clean digits (99.65 % right on MNIST's test set) and took no part in guidance. **Accuracy**: the share of samples that it assigns to the requested digit. **Fréchet distance**: each image has 64 features in this classifier. Fit one Gaussian to the features of the samples and one to those of MNIST's test digits, and compare means and covariances: $\|\mu-\mu'\|^2 + \mathrm{tr}\,\big(\Sigma+\Sigma'-2(\Sigma\Sigma')^{1/2}\big)$. Bad digits and lost variety both raise it.
 A dashed line shows it for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
@@ -1039,9 +1039,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-Recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. 3.9 asks you why.
+In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves (your digits are too few); then the distance falls, and rises again. 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes.
+By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. (More steps do not help.)
 
 ---
 # 9 · What guidance does not sample
@@ -1061,7 +1061,7 @@ $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau}
 
 It belongs to the variance $1/\lambda(\tau)$; the noised claim would have $1/\lambda(0) + \tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ these are 0.91 and 1.4.
 
-Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, `ode`) and with the noisy one (DDPM, `sde`) it obeys
+Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, an *ordinary* differential equation: `ode`) and with the noisy one (DDPM, *stochastic*: `sde`) it obeys
 
 $$\text{ode:}\quad \frac{\mathrm dU}{\mathrm d\tau} = \lambda\,U,\qquad\qquad \text{sde:}\quad \frac{\mathrm dU}{\mathrm d\tau} = 2\lambda\,U - 1,$$
 
@@ -1079,7 +1079,7 @@ $\beta_t/\bar\alpha_{t-1}$, which is $h$ up to terms of order $h^2$. So $U(\tau 
 > ### Exercise 3.8 · Three variances
 > **3 points** (1 for each variance) · difficulty ●●●●○ · 55 minutes, mostly on paper
 >
-> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log(s+\tau)$.)
+> `what_guidance_samples(S, s, w)` returns the numbers `(tilt, ode, sde)`, for $0 < s < S$ and any $w \ge 0$ except $w = \tfrac12$ (where one of the formulas is 0/0). Four significant digits are enough; a numerical solution of the two equations counts as much as a formula. (Start at $\tau = 10^6$ with $U = \tau$, and integrate over $\log(s+\tau)$; `solve_ivp` needs `rtol=1e-8, atol=1e-12`.)
 
 <details><summary>Hint for the ode</summary>
 
@@ -1317,7 +1317,7 @@ drawn(draw_words, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-All rows start from the same noise. On MNIST, the seven leans and grows bold as the caption says.
+All rows start from the same noise. On MNIST, in most columns the seven leans and grows bold as the caption says.
 
 # Beyond · Colours (not graded)
 

@@ -19,7 +19,7 @@ In this lab you train one network that turns noise into handwritten digits, and 
 | a Gaussian path and its velocity (part 1) | a network that learns the velocity (parts 2, 5, 6) | Euler's and Heun's steps (part 4) | the guided velocity (part 3), its effect (part 7), its measurement (part 8) |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients) and the global state of random numbers as they found them. The folded cells prepare the lab and draw.
+reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them. The folded cells prepare the lab and draw.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
