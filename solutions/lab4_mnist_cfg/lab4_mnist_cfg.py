@@ -8,7 +8,7 @@ In this lab you train one network that turns noise into handwritten digits, and 
 | | |
 |---|---|
 | Points | 18 |
-| Time | 5 to 6 hours for a newcomer, reading and waiting included |
+| Time | 5 to 6 hours with reading and waiting, without the open exercise |
 | GPU | not needed: what a laptop cannot train in five minutes is loaded from a checkpoint |
 | You need | PyTorch, gradients, a little probability; no other lab |
 
@@ -99,12 +99,7 @@ $$x_t = \alpha_t\, z + \beta_t\, \varepsilon .$$
 At $t = 0$, $\alpha_0 = 0$ and $\beta_0 = 1$, so $x_0$ is pure noise. At $t = 1$, $\alpha_1 = 1$ and $\beta_1 = 0$, so $x_1$ is
 the image. The simplest choice is the straight path, $\alpha_t = t$ and $\beta_t = 1 - t$. We train with it, but your code will work
 for every choice.
-
-**Predict, then run.**
 """
-
-# %%
-predict("lab4.first_seen", choice="")
 
 # %%
 digits = load_digits("train", device=device)
@@ -217,7 +212,7 @@ $\partial_t p_t = -\nabla\cdot(p_t u_t)$: points that follow $u_t$ have the dens
 
 Two consequences:
 - The loss does **not** go to zero. Even a perfect network cannot know which image made $x$. The loss that remains is the mean variance
-  of $u_t(x \mid z)$ given $x$.
+  of $u_t(x \mid z)$ given what the network sees.
 - If the network also receives the label $y$, it learns $u_t(x \mid y)$, the average over the images *of that class*.
 
 **Dropping labels.** Guidance will need both $u_t(x \mid y)$ and $u_t(x)$. One network can learn both. Add an
@@ -243,7 +238,6 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 >
 > - Each label is dropped independently of the others. **Do not change `y` itself**: it may be the dataset's own memory.
 > - Each sample has its own time, drawn independently and uniformly from $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
-> - Draw `x` once. Use the same `x` for the network and for the target.
 > - Return the squared error **averaged over batch and pixels**, as a tensor without axes through which gradients flow.
 >
 > The check brings its own path, so a mistake in 4.1 costs nothing here.
@@ -252,7 +246,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 
 `torch.rand(n) < p` is true with probability `p`. `torch.where(mask, a, b)` makes a new tensor. `rand` is uniform on $[0, 1)$; `randn` is not.
 </details>
-<details><summary>"t has shape (64,); for x of shape (64, 1, 16, 16) it must be (b, 1, 1, 1)"</summary>
+<details><summary>"t has shape (256,), expected (256, 1, 1, 1)"</summary>
 
 Broadcasting would align this `t` with the *pixels* of a row.
 With `(b, 1, 1, 1)` each image gets its own time.
@@ -289,8 +283,7 @@ r"""
 ## First a problem with a known answer
 
 Test a new loss on a small problem first. Three blobs in the plane, $\mathcal N(m_y, s^2 I)$ with $s = 0.3$, are learned in seconds, and
-their smallest possible loss is known: the mean variance of $u_t(x\mid z)$ given $x$. With all labels it is $\frac{\pi}{2}\, s = 0.471$ for each coordinate; without any label it is 1.755, computed
-numerically. With $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$, the dashed line of the next figure.
+their smallest possible loss is known: the mean variance of $u_t(x\mid z)$ given $x$, and given the label if it is kept. It is the dashed line of the next figure, for $\eta = 0.1$.
 
 **Predict, then run.**
 
@@ -328,7 +321,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Where does your curve end?
+With all labels the smallest loss is $\frac{\pi}{2}\, s = 0.471$ for each coordinate, without any label it is 1.755 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$. Where does your curve end?
 
 | the curve ends … | your code |
 |---|---|
@@ -503,7 +496,7 @@ r"""
 Now combine everything on the three blobs: *your* loss trained the network, *your* velocity guides, and *your* Euler step moves the samples.
 All panels start from the same noise.
 
-**Predict, then run.** The blobs were drawn around the crosses.
+**Predict, then run.**
 """
 
 # %%
@@ -566,13 +559,15 @@ plt.show()
 
 # %% [markdown]
 r"""
+Step for step, pixels do better; second for second, patches do.
+
 Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures`. Then answer:
 
 > ### Exercise 4.5 · Two parts of the U-Net (written)
 > **2 points**, graded by hand · difficulty ●●○○○ · 40 minutes
 >
-> Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a long skip; the zero
-> initialisation at the end of a residual layer. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images of 32×32 pixels in `UNet()`, where your part occurs first, and (b) what you expect
+> Choose **two** of: the Fourier features of time; the label embedding; a residual layer; a downsampling step; a long skip; the last
+> convolution of a residual layer, which starts at zero. For each say (a) what goes in and what comes out, with shapes, for a batch of 5 images of 32×32 pixels in `UNet()`, where your part occurs first, and (b) what you expect
 > to go wrong without it. Two or three sentences each.
 """
 
@@ -592,8 +587,8 @@ and the network could not say at which pixel the noise is. The velocity contains
 (not merely "results get worse"). Other parts: *Fourier features* `(5, 1, 1, 1)` → `(5, 40)`; without them, the network can hardly distinguish nearby times, and
 velocities late in time, which vary quickly, become blurred. *Label embedding* `(5,)` → `(5, 40)`, 11 rows; a bare number would
 claim that 3 lies between 2 and 4. *Downsampling* `(5, 32, 16, 16)` → `(5, 64, 8, 8)`; without it each place sees only a small
-neighbourhood, so strokes do not fit together into a digit, and every layer costs as much as on the finest grid. *Zero initialisation*: the same shapes in and out; each layer starts as
-the identity. Without it the untrained sum of many random layers has a large variance, and early training is unstable.
+neighbourhood, so strokes do not fit together into a digit, and every layer costs as much as on the finest grid. *Last convolution*: `(5, 32, 16, 16)` in and out; as it starts at zero, each layer starts as
+the identity. Without the zeros the untrained sum of many random layers has a large variance, and early training is unstable.
 """
 
 # %% [markdown]
@@ -655,7 +650,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Most of the fall takes a hundred steps. The rest is slow, although the samples keep improving: most of the loss that remains is irreducible, because no network can know $z$. **For a generative model the loss reveals bugs; it does not
+Most of the fall takes a hundred steps. The rest is slow, although the samples keep improving: much of the loss that remains is irreducible, because no network can know $z$. **For a generative model the loss reveals bugs; it does not
 measure quality.**
 """
 
@@ -673,7 +668,7 @@ plt.show()
 r"""
 ## The checkpoint
 
-Without a GPU, the following parts use a checkpoint: a network that was trained for longer with the same code. With a GPU they use your own, and some details differ.
+Without a GPU, the following parts use a checkpoint: a larger network, trained for longer at 32×32 with the same code. With a GPU they use your own.
 """
 
 # %% role="illustration" hidden="Load the checkpoint"
@@ -719,7 +714,7 @@ r"""
 - The column $\varnothing$ never changes: there both velocities are equal, and $(1 - w) + w = 1$.
 - At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
 - From 1 to 5 the digits become cleaner and bolder.
-- At 10 the strokes become heavy, and at **100 the picture is ruined**, though some digits are still legible. Pixels go beyond ±10 (drawn as ±1). Smaller steps do not
+- At 10 the strokes become heavy, and at **100 the picture is ruined**. Pixels reach 18 (drawn as 1). Smaller steps do not
   help: with `euler_steps = 150` details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
 
 Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
@@ -858,7 +853,7 @@ distance compares whole sets.
 
 ## Labs 3 and 4 side by side
 
-Both labs draw the same digits. These are stored results, each at its best $w > 1$. Compare each distance with that of as many real digits.
+These are stored results, each at its best $w > 1$. Compare each distance with that of as many real digits; the counts differ, so the table cannot say which lab draws better.
 """
 
 # %% role="illustration" hidden="Print the comparison"
@@ -951,9 +946,9 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 # %% [markdown]
 r"""
 Why is one call so bad for every method? At $t = 0$ the network sees pure noise, so the conditional velocity points to the **mean** of the class and the
-unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class. At the $w = 2$ of these samplers it ends beyond it. And why does Euler, the simplest method, win so clearly with two calls? On the straight path its *last* step
-goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the network's estimate of the clean image. Heun and midpoint are more accurate for small steps, but
-they do not end on such an estimate, and with two calls much noise stays in the picture. From four calls on, the bent midpoint is slightly better.
+unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class: a blur. At the $w = 2$ of these samplers it ends beyond it, which even helps. Why does Euler win so clearly with two? On the straight path its *last* step
+goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the guided estimate of the clean image. Heun and midpoint are more accurate for small steps. But with two calls Heun
+leaves half of the noise in the picture, and midpoint overshoots the estimate. From four calls on, the bent midpoint is slightly better.
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 

@@ -50,9 +50,9 @@ def test_a_choice_is_read_from_its_cell(source, choice):
 
 
 def test_counts_and_shares():
-    made = [{"lab4.hundred": "c"}, {"lab4.hundred": "a"}, {"lab4.hundred": "c", "lab4.first_seen": "b"}, {}]
+    made = [{"lab4.hundred": "c"}, {"lab4.hundred": "a"}, {"lab4.hundred": "c", "lab4.arrows_late": "b"}, {}]
     seen, hundred = class_predictions(LAB, made)
-    assert (seen["name"], seen["made"], hundred["name"], hundred["made"]) == ("lab4.first_seen", 1, "lab4.hundred", 3)
+    assert (seen["name"], seen["made"], hundred["name"], hundred["made"]) == ("lab4.arrows_late", 1, "lab4.hundred", 3)
     assert [choice["students"] for choice in hundred["choices"]] == [1, 0, 2]
     assert hundred["right"] == pytest.approx(2 / 3) and hundred["choices"][2]["happens"]
     assert class_predictions(LAB, [{}, {}]) == []

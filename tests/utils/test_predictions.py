@@ -62,7 +62,7 @@ def test_a_notebook_displays_it():
 
 
 def test_wrong_words_are_told():
-    with pytest.raises(ValueError, match=r"there is no prediction 'lab4\.nothing'; this lab has lab4\.first_seen"):
+    with pytest.raises(ValueError, match=r"there is no prediction 'lab4\.nothing'; this lab has lab4\.arrows_late"):
         predict("lab4.nothing")
     with pytest.raises(ValueError, match=r"there is no prediction 'lab9\.x'; this lab has none"):
         predict("lab9.x")

@@ -306,7 +306,6 @@ def print_side_by_side() -> None:
         {name: str(over_seeds(values)) for name, values in sweep["by scale"][w].items()}
         for sweep, w in zip(sweeps, scales)
     )
-    distances = [over_seeds(sweep["by scale"][w]["distance"]).value for sweep, w in zip(sweeps, scales)]
     rows = [
         ("guidance", f"classifier, w = {scales[0]}", f"no classifier, w = {scales[1]}"),
         ("networks to train", "2", "1"),
@@ -316,7 +315,6 @@ def print_side_by_side() -> None:
         ("images, seeds", *(f"{sweep['images']}, {sweep['seeds']}" for sweep in sweeps)),
         *((name, three[name], four[name]) for name in ("accuracy", "precision", "recall", "distance")),
         ("that of real digits", *(f"{sweep['floor']:.3f}" for sweep in sweeps)),
-        ("times that", *(f"{distance / sweep['floor']:.2f}" for distance, sweep in zip(distances, sweeps))),
     ]
     print(f"{'':<22}{'lab 3':<24}lab 4")
     for name, left, right in rows:
