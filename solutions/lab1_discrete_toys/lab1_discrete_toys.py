@@ -220,7 +220,7 @@ share. Its solution is $v = 1 - \alpha(t)^2 = \sigma(t)^2$. $x_t$ is Gaussian, a
 > **2 points** · difficulty ●○○○○ · 5 minutes
 >
 > Complete `add_noise(x0, t, noise)` for any shape `(b, sites, d)`. `x0` may hold integers (spins $\pm 1$, one-hot letters).
-> Use the noise that you are given, and keep its dtype.
+> Use the given `noise`; the result has the dtype that `t` and `noise` share.
 
 <details><summary>A nudge</summary>
 
