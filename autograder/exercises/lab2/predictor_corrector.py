@@ -15,13 +15,12 @@ from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import require_in_cell, same_place
 from utils.checks.lab2.predictor_corrector import (
     LAST_REUSED,
-    RUNS,
-    TERMS,
     Inputs,
+    require_no_mirror,
     require_repeatable,
     require_samples_apart,
-    require_state,
-    require_term,
+    require_states,
+    require_terms,
 )
 from utils.checks.lab2.reused_inputs import require_nothing_kept
 
@@ -196,9 +195,7 @@ def silent_last_step(formula: Callable[[Step], Tensor]) -> Mistake:
 
 def judge_steps(judge: Judge, name: str, formula: Callable[[Step], Tensor], mistakes: Sequence[Mistake]) -> None:
     """Compare the states of all runs, as places on the ring."""
-    judge.attempt(f"{name}_found")
-    for run in RUNS:
-        actual = require_state(judge, name, run)
+    for run, actual in require_states(judge, name).items():
         step = Step(in_double(Inputs.of(judge.challenge, run)))
         expected = formula(step)
         terms = step.size(step.variance, step.g) if name == "predictor" else step.size(*corrector_factors(step))
@@ -213,6 +210,7 @@ def judge_steps(judge: Judge, name: str, formula: Callable[[Step], Tensor], mist
             "walls",
             "Your atoms stop at the cell's edge. A ring has no edge: an atom that leaves at 1 comes back at 0.",
         )
+        require_no_mirror(judge, name)
         known = [silent_last_step(formula), *mistakes] if run.startswith("last") else mistakes
         otherwise = (
             "wrong_step",
@@ -228,12 +226,10 @@ def verdict(judge: Judge) -> None:
     with judge.part("predictor", points=2):
         judge_steps(judge, "predictor", predicted, PREDICTOR_MISTAKES)
         require_samples_apart(judge, "predictor")
-        for run in TERMS:
-            require_term(judge, "predictor", run)
+        require_terms(judge, "predictor")
         judge.device("predictor_device")
     with judge.part("corrector", points=1):
         judge_steps(judge, "corrector", corrected, CORRECTOR_MISTAKES)
         require_samples_apart(judge, "corrector")
-        for run in TERMS:
-            require_term(judge, "corrector", run)
+        require_terms(judge, "corrector")
         judge.device("corrector_device")

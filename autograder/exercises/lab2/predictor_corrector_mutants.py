@@ -219,3 +219,31 @@ wrong("variance_kept_by_the_numbers_of_x", finds=("predictor_drift_missing", "pr
      "    if x.device.type != 'meta' and key in kept:\n        return kept[key]"),
     (PREDICT, PREDICT.replace("return ", "kept[key] = ") + "\n    return kept[key]"),
 ])  # fmt: skip
+
+# --- the edge of the cell, seeds, and state that is kept
+
+UNWRAPPED = "x + variance * score + variance.sqrt() * noise", "x + step * score + (2 * step).sqrt() * noise"
+for who, line, moved in zip(("predictor", "corrector"), (PREDICT, CORRECT), UNWRAPPED):
+    for name, mirrored in {
+        "absolute": f"({moved}).abs() % 1.0",
+        "sign_dropped": f"torch.fmod({moved}, 1.0).abs()",
+        "triangle": f"1 - (1 - ({moved}) % 2.0).abs()",
+    }.items():
+        wrong(f"{who}_{name}", finds=f"{who}_mirrors", edit=(line, f"return {mirrored}"))
+    wrong(f"{who}_centred", finds="not_wrapped", edit=(line, f"x = {moved}\n    return x - x.round()"))
+    wrong(f"{who}_wraps_five_times", finds="not_wrapped", edit=(
+        line, f"x = {moved}\n    for _ in range(5):\n"
+        "        x = torch.where(x >= 1, x - 1, torch.where(x < 0, x + 1, x))\n    return x"))  # fmt: skip
+    wrong(
+        f"{who}_without_the_axis_of_one_atom", finds="wrong_shape", edit=(line, f"return (({moved}) % 1.0).squeeze(-1)")
+    )
+    wrong(f"{who}_reuses_its_result", finds="result_overwritten", edit=(
+        line, f"kept = {who}_step.__dict__.setdefault(str((x.shape, x.dtype, x.device)), torch.empty_like(x))\n"
+        f"    return kept.copy_(({moved}) % 1.0)"))  # fmt: skip
+    for module, seed in (("numpy", "np.random.seed(0)"), ("python", "__import__('random').seed(0)")):
+        wrong(f"{who}_seeds_{module}", finds="seed_left", edit=(line, f"{seed}\n    {line}"))
+wrong("variance_along_the_atoms", finds="wrong_step", edit=(
+    G2, G2 + "\n    variance = variance.mT if x.shape[0] == x.shape[1] else variance"))  # fmt: skip
+wrong("variance_kept_by_the_first_sigma", finds="predictor_at_1_wrong", edit=(
+    G2, G2 + "\n    if x.device.type != 'meta':\n        kept = predictor_step.__dict__\n"
+    "        variance = kept.setdefault(str((len(x), x.dtype, float(sigma[0]))), variance)"))  # fmt: skip

@@ -11,7 +11,7 @@ import torch
 from utils.atoms import SIGMA_D, SIGMA_MIN, distance_to_crystal, generate, uniform_states
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double, tensors_of
-from utils.checks.lab2.predictor_corrector import KNOWN_FACTORS, PUBLIC_STEPS, RUNS, TERMS, Inputs
+from utils.checks.lab2.predictor_corrector import EDGES, ENDS, KNOWN_FACTORS, PUBLIC_STEPS, RUNS, TERMS, Inputs
 
 
 def test_steps_on_a_gaussian_are_the_affine_maps_that_are_known(lab2):
@@ -48,17 +48,29 @@ def test_distances_of_samples_are_rayleigh_and_both_orders_appear(lab2):
     assert first == pytest.approx(0.5, abs=5 * 0.5 / math.sqrt(n))
 
 
-def test_public_numbers():
-    """By hand-written NumPy."""
+def wave(name: str, run: str) -> float:
+    """Return the public number of a step by hand-written NumPy."""
     challenge = Challenge.public("lab2.predictor_corrector")
+    v = {key: value.numpy() for key, value in tensors_of(in_double(Inputs.of(challenge, run))).items()}
+    drift = v["sigma"] ** 2 - v["sigma_next"] ** 2 if name == "predictor" else v["step"]
+    width = np.sqrt(drift if name == "predictor" else 2 * drift)
+    state = v["x"] + drift * v["score"] + width * v["noise"]
+    phases = challenge.rand(f"{run} phases", state.shape).numpy()
+    return np.cos(2 * np.pi * (state - phases)).mean()
+
+
+def test_public_numbers():
     assert {run for _, run in PUBLIC_STEPS} == set(RUNS)
     for (name, run), number in PUBLIC_STEPS.items():
-        v = {key: value.numpy() for key, value in tensors_of(in_double(Inputs.of(challenge, run))).items()}
-        drift = v["sigma"] ** 2 - v["sigma_next"] ** 2 if name == "predictor" else v["step"]
-        width = np.sqrt(drift if name == "predictor" else 2 * drift)
-        state = v["x"] + drift * v["score"] + width * v["noise"]
-        tolerance = 1e-5 if run.endswith("single") else 1e-7
-        assert np.cos(2 * np.pi * state).mean() == pytest.approx(number, abs=tolerance)
+        assert wave(name, run) == pytest.approx(number, abs=1e-5 if run.endswith("single") else 1e-7)
+
+
+@pytest.mark.parametrize("run", EDGES)
+def test_ends_of_steps_around_the_ring(run):
+    """Both steps have the same width there."""
+    term = EDGES[run]
+    for variance in (term.sigma**2 - term.sigma_next**2, 2 * term.step):
+        assert (term.x + math.sqrt(variance) * term.noise) % 1 == pytest.approx(ENDS[run], abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "run"), KNOWN_FACTORS)

@@ -18,21 +18,21 @@ from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.ring import require_given_noise, require_in_cell
+from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell
 from utils.checks.kits.same_answer import alike, require_alike
-from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept
+from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept, require_result_stays
 from utils.checks.student import Student
 
 RUNS = {
     # run: shape of x, dtype
     "main": ((40, 2), torch.float64),
     "second": ((40, 2), torch.float64),
-    "wide": ((9, 4), torch.float64),
+    "wide": ((4, 4), torch.float64),  # as many samples as atoms
     "last": ((6, 2), torch.float64),  # to the lab's least noise, or to none at all, with the scores that occur there
     "shared": ((7, 2), torch.float64),  # expanded sigmas and steps, as the lab's sampler passes them
     "one": ((1, 2), torch.float64),
     "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
-    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
+    "below": ((9, 1), torch.float64),  # states leave the cell at 0 only
     "single": ((12, 2), torch.float32),
     "last_single": ((6, 2), torch.float32),
 }
@@ -79,8 +79,8 @@ class Inputs:
             score[1] = NO_LIMIT
         x, noise = challenge.rand(f"{run} x", shape, dtype=dtype), challenge.randn(f"{run} noise", shape, dtype)
         if shape[0] > 2:
-            x[0, 0], x[1, 1] = 2e-5, 1 - 1e-5
-            noise[0, 0], noise[1, 1] = 4.5, -4.5
+            x[0, 0], x[1, -1] = 2e-5, 1 - 1e-5
+            noise[0, 0], noise[1, -1] = 4.5, -4.5
             score[2, 0] = 15.0  # beyond a limit of 10
         if run in ONE_SIDED:
             score, noise = ONE_SIDED[run] * score.abs(), ONE_SIDED[run] * noise.abs()
@@ -106,16 +106,19 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     for name in ARGUMENTS:
         with evidence.attempt(f"{name}_found"):
             student.function(f"{name}_step", *ARGUMENTS[name])
-        shared = ReusedTensors()
+        shared, returned = ReusedTensors(), {}
         for run in RUNS:
             inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
             attempt, arguments = f"{name}_{run}", given.arguments(name)
             gradients = torch.no_grad() if run == "shared" else contextlib.nullcontext()
             watched = dict(zip(ARGUMENTS[name], arguments, strict=True))
             with evidence.attempt(attempt), gradients, watching(evidence, attempt, **watched):
-                evidence.put(f"{attempt}/state", student[f"{name}_step"](*arguments))
+                returned[run] = student[f"{name}_step"](*arguments)
+                evidence.put(f"{attempt}/state", returned[run])
             evidence.put(f"{attempt}/inputs_kept", same_tensors(given, inputs))
-        for run, term in {"still": STILL, **TERMS}.items():
+        with evidence.attempt(f"{name}_later"):
+            evidence.put(f"{name}_later/state", returned.get("main"))
+        for run, term in {"still": STILL, **TERMS, **EDGES}.items():
             with evidence.attempt(f"{name}_{run}"), watching(evidence, f"{name}_{run}"):
                 evidence.put(f"{name}_{run}/state", student[f"{name}_step"](*term.inputs.arguments(name)))
         # The same inputs in new tensors: does the step draw noise of its own, or keep something of a tensor?
@@ -134,19 +137,24 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 @dataclass(frozen=True)
 class Term:
-    """A step far from the cell's edge, with the same inputs everywhere, and of which one term is left at most."""
+    """A step with the same inputs everywhere, and of which one term is left at most."""
 
+    x: float = 0.5  # far from the cell's edge
     score: float = 0.0
     noise: float = 0.0
     sigma: float = 0.5
     sigma_next: float = 0.3
     step: float = 0.08
 
+    def levels(self, name: str) -> str:
+        """Return what a message says of the noise levels or of the size of a step."""
+        return f"sigma = {self.sigma}, sigma_next = {self.sigma_next}" if name == "predictor" else f"step = {self.step}"
+
     @property
     def inputs(self) -> Inputs:
         """The inputs of three samples."""
         values = torch.tensor(
-            [0.5, self.score, self.sigma, self.sigma_next, self.step, self.noise], dtype=torch.float64
+            [self.x, self.score, self.sigma, self.sigma_next, self.step, self.noise], dtype=torch.float64
         )
         x, score, sigma, sigma_next, step, noise = (value.repeat(3, 1) for value in values)
         return Inputs(x.repeat(1, 2), score.repeat(1, 2), sigma, sigma_next, step, noise.repeat(1, 2))
@@ -160,12 +168,16 @@ TERMS = {
     "least_drift": Term(score=LARGEST_SCORE, **LEAST),
     "least_width": Term(noise=1.0, **LEAST),
 }
+# Steps that multiply the noise by 0.3 and go around the ring about twenty times, with the place where they end.
+FAR = {"sigma_next": 0.4, "step": 0.045}
+EDGES = {"at_1": Term(x=0.9, noise=67.3, **FAR), "at_0": Term(x=0.1, noise=-67.3, **FAR)}
+ENDS = {"at_1": 0.09, "at_0": 0.91}
 
 
 def require_state(judge: Judge, name: str, run: str) -> Tensor:
     """Return the new state of a step, (b, n) in float64.
 
-    Fails unless it is finite and has the shape of x, the inputs are unchanged and nothing is left behind.
+    Fails unless it is finite and has the shape of x, and the inputs are unchanged.
     """
     x = Inputs.of(judge.challenge, run).x
     state = judge.tensor(f"{name}_{run}/state", x.shape, "The new state", finite=False)
@@ -176,8 +188,16 @@ def require_state(judge: Judge, name: str, run: str) -> Tensor:
         "sigma is larger than sigma_next.",
     )
     require_unchanged(judge, f"{name}_{run}/inputs_kept")
-    require_nothing_left(judge, [f"{name}_{run}"])
     return state
+
+
+def require_states(judge: Judge, name: str) -> dict[str, Tensor]:
+    """Return the new states of a step by run. Fails, too, if a run leaves something behind."""
+    judge.attempt(f"{name}_found")
+    states = {run: require_state(judge, name, run) for run in RUNS}
+    require_nothing_left(judge, [f"{name}_{run}" for run in (*RUNS, "still", *TERMS, *EDGES)])
+    require_result_stays(judge, f"{name}_main/state", f"{name}_later/state", f"{name}_step")
+    return states
 
 
 def require_repeatable(judge: Judge, name: str) -> None:
@@ -193,29 +213,29 @@ def require_samples_apart(judge: Judge, name: str) -> None:
         require_alike(judge, f"{name}_alike{row}/state", whole, row, f"{name}_step")
 
 
-# The mean of cos(2 pi x) after a step on the public challenge, by NumPy in float64:
+# `mean_wave` after a step on the public challenge, by NumPy in float64:
 # tests/exercises/lab2/test_predictor_corrector.py makes these numbers again.
 PUBLIC_STEPS = {
-    ("predictor", "main"): 0.0245176,
-    ("predictor", "second"): 0.0615888,
-    ("predictor", "wide"): -0.1052290,
-    ("predictor", "last"): -0.0230333,
-    ("predictor", "shared"): 0.2230125,
-    ("predictor", "one"): 0.9004979,
-    ("predictor", "above"): 0.0556008,
-    ("predictor", "below"): -0.0218927,
-    ("predictor", "single"): 0.0640255,
-    ("predictor", "last_single"): 0.0150345,
-    ("corrector", "main"): 0.1435345,
-    ("corrector", "second"): -0.0474544,
-    ("corrector", "wide"): -0.1039106,
-    ("corrector", "last"): 0.0177823,
-    ("corrector", "shared"): -0.1530510,
-    ("corrector", "one"): 0.3599183,
-    ("corrector", "above"): -0.2422933,
-    ("corrector", "below"): 0.2501792,
-    ("corrector", "single"): 0.3104431,
-    ("corrector", "last_single"): 0.1310077,
+    ("predictor", "main"): 0.0685963,
+    ("predictor", "second"): -0.1461420,
+    ("predictor", "wide"): 0.0963817,
+    ("predictor", "last"): 0.0960236,
+    ("predictor", "shared"): 0.0356163,
+    ("predictor", "one"): -0.7927342,
+    ("predictor", "above"): 0.0485938,
+    ("predictor", "below"): -0.2019319,
+    ("predictor", "single"): 0.0898631,
+    ("predictor", "last_single"): -0.1537030,
+    ("corrector", "main"): -0.0479434,
+    ("corrector", "second"): -0.0535105,
+    ("corrector", "wide"): -0.1378063,
+    ("corrector", "last"): 0.1579253,
+    ("corrector", "shared"): 0.2272484,
+    ("corrector", "one"): -0.8936229,
+    ("corrector", "above"): -0.0043249,
+    ("corrector", "below"): 0.1210281,
+    ("corrector", "single"): -0.0273402,
+    ("corrector", "last_single"): -0.2371443,
 }
 TOLERANCE = 1e-4  # a step that is right to the precision of float32 is right
 PLACE_ROUNDING = 1e-7  # of a place on the ring in float32
@@ -232,35 +252,89 @@ KNOWN_FACTORS = {
 }
 
 
+# Factors that are a standard deviation instead of a variance, the other way round, or made from a difference of widths.
+WIDTH_OR_VARIANCE = {
+    ("predictor", "drift"): (0.4, 0.2, 0.04),
+    ("predictor", "width"): (0.2, 0.16),
+    ("corrector", "drift"): (0.4, math.sqrt(0.08)),
+    ("corrector", "width"): (0.16, 0.08),
+}
+DERIVATION = {
+    ("predictor", "drift"): "Derive the mean of the state before the noise, and compare.",
+    ("predictor", "width"): "How much noise was added between the two levels?",
+    ("corrector", "drift"): "Compare it with the drift in the text.",
+    ("corrector", "width"): "For which noise do the two changes of the density cancel?",
+}
+
+
+def hint(name: str, run: str, factor: float) -> str:
+    """Return a sentence that leads on from a wrong factor of a term."""
+    if run.startswith("least"):
+        return "In a larger step it is right."
+    if any(math.isclose(factor, wrong, rel_tol=1e-3) for wrong in WIDTH_OR_VARIANCE[name, run]):
+        return "Is its factor a variance or a standard deviation?"
+    return DERIVATION[name, run]
+
+
 def require_term(judge: Judge, name: str, run: str) -> None:
     """Compare one term of a step, in size and sign."""
     state, term = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state"), TERMS[run]
-    moved, expected = float((state - 0.5).mean()), KNOWN_FACTORS[name, run] * max(term.score, term.noise)
+    size, factor = max(term.score, term.noise), KNOWN_FACTORS[name, run]
+    moved, expected = float((state - term.x).mean()), factor * size
     ratio = moved / expected
     what = f"a score of {term.score:g}" if term.score else "the noise"
     if abs(moved - expected) < TOLERANCE * expected + PLACE_ROUNDING:
         return
-    levels = f"sigma = {term.sigma}, sigma_next = {term.sigma_next}" if name == "predictor" else f"step = {term.step}"
-    seen = f"With {levels} and {what} alone, "
+    seen = f"With {term.levels(name)} and {what} alone, "
     if abs(ratio) < TOLERANCE:
         judge.fail(f"{name}_{run}_missing", f"{seen}your {name} does not move the atoms.")
     if ratio < 0:
         judge.fail(f"{name}_{run}_sign", f"{seen}your {name} moves the atoms in the wrong direction.")
-    size = (
+    code = (
         "far_too_large" if ratio > 2 else "too_large" if ratio > 1 else "too_small" if ratio > 0.5 else "far_too_small"
     )
-    least = run.startswith("least")
     judge.fail(
-        f"{name}_{run}_{size}",
-        f"{seen}your {name} moves the atoms by {ratio:.6g} times the right way. "
-        f"{'In a larger step it is right.' if least else 'Is its factor a variance or a standard deviation?'}",
+        f"{name}_{run}_{code}",
+        f"{seen}your {name} moves the atoms by {ratio:.6g} times the right way. {hint(name, run, moved / size)}",
     )
+
+
+def require_no_mirror(judge: Judge, name: str) -> None:
+    """Fail if an atom that leaves the cell comes back as its mirror image."""
+    for run, end in ENDS.items():
+        state = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state")
+        judge.require(
+            (on_ring(state - (1 - end)).abs() > TOLERANCE).any(),
+            f"{name}_mirrors",
+            f"Atoms that leave the cell {run.replace('_', ' ')} do not go on around the ring in your {name}: their "
+            "way is mirrored, as by a wall. A ring has no edge.",
+        )
+
+
+def require_terms(judge: Judge, name: str) -> None:
+    """Compare the terms of a step, one by one, and the places where large ones lead on the ring."""
+    for run in TERMS:
+        require_term(judge, name, run)
+    require_no_mirror(judge, name)
+    for run, end in ENDS.items():
+        state, term = judge.tensor(f"{name}_{run}/state", (3, 2), "The new state"), EDGES[run]
+        require_in_cell(judge, state, f"With noise of {term.noise:g}, the new state of your {name}")
+        judge.require(
+            (on_ring(state - end).abs() < TOLERANCE).all(),
+            f"{name}_{run}_wrong",
+            f"With {term.levels(name)} and noise of {term.noise:g} alone, your {name} leads to a wrong place. "
+            "Does it depend on how much noise there is, or on an earlier call?",
+        )
+
+
+def mean_wave(challenge: Challenge, run: str, state: Tensor) -> float:
+    """Return the mean of cos(2 pi (state - phase)), where each place has a random phase: mirror images differ, too."""
+    return float(torch.cos(2 * math.pi * (state - challenge.rand(f"{run} phases", tuple(state.shape)))).mean())
 
 
 def check_steps(judge: Judge, name: str) -> None:
     """Test the known properties of one of the two steps, and compare its states with the numbers of the oracle."""
-    judge.attempt(f"{name}_found")
-    states = {run: require_state(judge, name, run) for run in RUNS}
+    states = require_states(judge, name)
     require_repeatable(judge, name)
     require_nothing_kept(judge, f"{name}_{LAST_REUSED}/state", f"{name}_new/state", f"{name}_step")
     still = judge.tensor(f"{name}_still/state", (3, 2), "The new state")
@@ -269,19 +343,18 @@ def check_steps(judge: Judge, name: str) -> None:
         "moves_by_itself",
         f"With no score and no noise your {name} moves the atoms.",
     )
-    for run in TERMS:
-        require_term(judge, name, run)
-    for run, state in states.items():
+    for state in states.values():
         require_in_cell(judge, state, f"The new state of your {name}")
+    require_terms(judge, name)
+    for run, state in states.items():
         judge.require(
             int(((state == 0) | (state == 1)).sum()) < 2,
             "walls",
             f"Several atoms end at 0 or at 1 exactly, where your {name} seems to stop them. A ring has no edge: an "
             "atom that leaves at 1 comes back at 0.",
         )
-        wave = float(torch.cos(2 * math.pi * state).mean())
         judge.require(
-            abs(wave - PUBLIC_STEPS[name, run]) < TOLERANCE / 10,
+            abs(mean_wave(judge.challenge, run, state) - PUBLIC_STEPS[name, run]) < TOLERANCE / 10,
             f"wrong_last_{name}_step" if run.startswith("last") else f"wrong_{name}_step",
             f"Given a score of up to {float(Inputs.of(judge.challenge, run).score.abs().max()):.3g}, your {name} leads "
             "to another state than the formula, although each term alone is right where all samples have the same "
@@ -306,5 +379,5 @@ EXERCISE = Exercise(
     names=("predictor_step", "corrector_step"),
     probe=probe,
     public=check,
-    version=8,
+    version=9,
 )

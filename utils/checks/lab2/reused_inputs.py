@@ -61,3 +61,21 @@ def require_nothing_kept(judge: Judge, reused: str, new: str, function: str) -> 
         f"Given the same numbers, `{function}` returns one result for new tensors and another for tensors that had "
         "other numbers in an earlier call. Compute it from the numbers, and keep nothing of a tensor.",
     )
+
+
+def require_result_stays(judge: Judge, first: str, later: str, function: str) -> None:
+    """Fail if a tensor that a function returned has other numbers after its later calls, as a shared buffer has.
+
+    Args:
+        judge: The judge of the exercise.
+        first: The name of the result as it was returned.
+        later: The name of the same result after later calls.
+        function: The name of the graded function.
+    """
+    before, after = (judge.tensor(name, finite=False).nan_to_num() for name in (first, later))
+    judge.require(
+        judge.close(after, before),
+        "result_overwritten",
+        f"A later call of `{function}` changes the numbers in a tensor that an earlier call returned. "
+        "Return a new tensor in every call.",
+    )
