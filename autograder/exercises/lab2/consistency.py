@@ -10,7 +10,7 @@ from autograder.exercises.kits import wrapped_normal
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab2.consistency import LAST_REUSED, ROUNDING, RUNS, Inputs, require_target
+from utils.checks.lab2.consistency import LAST_REUSED, ROUNDING, Inputs, require_targets
 from utils.checks.lab2.reused_inputs import require_nothing_kept
 
 
@@ -104,6 +104,16 @@ MISTAKES = [
     ),
     *wrapped_normal.wrong_pulls(lambda t, pull: t.start * pull(t.u, t.variance)),
     Mistake(
+        "mean_differentiated",
+        lambda t: t.target / t.u.numel(),
+        "You divide by the number of samples and atoms, as the gradient of a mean does. Differentiate the sum.",
+    ),
+    Mistake(
+        "mean_differentiated",
+        lambda t: t.target / len(t.u),
+        "You divide by the number of samples, as the gradient of a mean does. Differentiate the sum.",
+    ),
+    Mistake(
         "averaged",
         lambda t: t.target.mean().expand_as(t.u),
         "You return one number for the whole batch. Return one target for each sample and atom.",
@@ -119,8 +129,7 @@ WRONG_TARGET = (
 def verdict(judge: Judge) -> None:
     """One point if all targets are right."""
     with judge.part("target", points=1):
-        for run in RUNS:
-            actual = require_target(judge, run)
+        for run, actual in require_targets(judge).items():
             if run == LAST_REUSED:
                 require_nothing_kept(judge, f"{run}/target", "new/target", "consistency_target")
             inputs = in_double(Inputs.of(judge.challenge, run))

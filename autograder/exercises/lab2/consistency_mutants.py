@@ -171,3 +171,32 @@ for name, key in (("x", "x"), ("sigma_start", "sigma_start")):
     wrong(f"variance_kept_by_the_numbers_of_{name}", finds=("wrong_target", "wrong_width"), edit=(
         V, V + "\n    if x.device.type != 'meta':\n        kept = consistency_target.__dict__\n"
         f"        variance = kept.setdefault(str({key}.tolist()), variance)"))  # fmt: skip
+
+# --- as many samples as atoms, one atom, seeds, and results that are kept
+
+wrong("scale_along_the_atoms", finds="wrong_target", edit=(
+    V, V + "\n    sigma_start = sigma_start.mT if x.shape[0] == x.shape[1] else sigma_start"))  # fmt: skip
+wrong("without_the_axis_of_one_atom", finds="wrong_shape", edit=(OUT, f"return ({OUT[7:]}).squeeze(-1)"))
+wrong("result_reused", finds="result_overwritten", edit=(
+    OUT, "kept = consistency_target.__dict__.setdefault(str((x.shape, x.dtype, x.device)), torch.empty_like(x))\n"
+    f"    return kept.copy_({OUT[7:]})"))  # fmt: skip
+for module, seed in (("numpy", "np.random.seed(0)"), ("python", "__import__('random').seed(0)")):
+    wrong(f"seeds_{module}", finds="seed_left", edit=(V, f"{seed}\n    {V}"))
+wrong("difference_of_widths", finds="wrong_target", edit=(V, "variance = sigma_start - sigma_end"))
+wrong("variance_kept_by_batch_size", finds="wrong_target", edit=(
+    V, "v = globals().setdefault('_v', {})\n    "
+    "variance = v.setdefault((len(x), x.device), sigma_start**2 - sigma_end**2)"))  # fmt: skip
+wrong("variance_of_the_data_added", finds="wrong_target", edit=(V, V + " + SIGMA_D**2"))
+wrong(
+    "mean_differentiated",
+    finds="mean_differentiated",
+    source="""
+def consistency_target(x, y, sigma_start, sigma_end):
+    with torch.enable_grad():
+        u = (x - y).detach().requires_grad_()
+        copies = torch.arange(-5, 6, device=x.device, dtype=x.dtype)
+        variance = (sigma_start**2 - sigma_end**2)[..., None]
+        log_k = torch.logsumexp(-((u[..., None] + copies) ** 2) / (2 * variance), dim=-1)
+        return sigma_start * torch.autograd.grad(log_k.mean(), u)[0]
+""",
+)

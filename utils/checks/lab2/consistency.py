@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,19 +19,19 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring
-from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept
+from utils.checks.lab2.reused_inputs import ReusedTensors, require_nothing_kept, require_result_stays
 from utils.checks.student import Student
 
 RUNS = {
     # run: shape of x, dtype, and the two noise levels; None draws them for each sample
     "main": ((40, 2), torch.float64, None),
     "again": ((40, 2), torch.float64, None),
-    "wide": ((9, 4), torch.float64, None),
+    "wide": ((4, 4), torch.float64, None),  # as many samples as atoms
     "widest": ((30, 2), torch.float64, (0.5, 0.05)),
     "near": ((30, 2), torch.float64, (0.5, 0.1)),  # as much noise, and yet all walks are short
     "shared": ((11, 2), torch.float64, (0.15, 0.1)),  # one sigma for all, expanded, and places that are not contiguous
-    "noise_free": ((9, 2), torch.float64, (0.03, 0.0)),  # nothing is left at the end of the walk
-    "narrow": ((9, 2), torch.float64, (0.02, 0.005)),  # the same walks
+    "noise_free": ((9, 1), torch.float64, (0.03, 0.0)),  # nothing is left at the end of the walk
+    "narrow": ((9, 1), torch.float64, (0.02, 0.005)),  # the same walks
     "least": ((30, 2), torch.float64, (SIGMA_MIN * 200**0.05, SIGMA_MIN)),  # the lab's last walk
     "one": ((1, 2), torch.float64, None),
     "single": ((12, 2), torch.float32, None),
@@ -88,13 +89,17 @@ class Inputs:
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Evaluate the target of every run, one for new tensors with the same numbers, and one on another device."""
     target, shared = student.function("consistency_target", "x", "y", "sigma_start", "sigma_end"), ReusedTensors()
+    returned = {}
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), Inputs.of(challenge, run)
         given = given if run == "near" else shared.filled(given)  # so its sigma_start is in two tensors
         gradients = torch.no_grad() if run in WITHOUT_GRADIENTS else contextlib.nullcontext()
         with evidence.attempt(run), gradients, watching(evidence, run, **vars(given)):
-            evidence.put(f"{run}/target", target(*given.arguments))
+            returned[run] = target(*given.arguments)
+            evidence.put(f"{run}/target", returned[run])
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    with evidence.attempt("later"):
+        evidence.put("later/target", returned.get("main"))
     with evidence.attempt("new"), torch.no_grad(), watching(evidence, "new"):
         evidence.put("new/target", target(*Inputs.of(challenge, LAST_REUSED).arguments))
     with other_device(evidence, challenge) as there:
@@ -104,7 +109,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_target(judge: Judge, run: str) -> Tensor:
     """Return the target of a run, (b, n) in float64.
 
-    Fails unless it is finite and has the shape of x, the inputs are unchanged and nothing is left behind.
+    Fails unless it is finite and has the shape of x, and the inputs are unchanged.
     """
     inputs = Inputs.of(judge.challenge, run)
     error = judge.evidence.errors.get(run, {})
@@ -128,19 +133,26 @@ def require_target(judge: Judge, run: str) -> Tensor:
         "root of a negative number, or a sum of exponentials that are all 0? `softmax` and `logsumexp` do not vanish.",
     )
     require_unchanged(judge, f"{run}/inputs_kept")
-    require_nothing_left(judge, [run])
     return target
+
+
+def require_targets(judge: Judge) -> dict[str, Tensor]:
+    """Return the targets by run. Fails, too, if a run leaves something behind or a later call changes a target."""
+    targets = {run: require_target(judge, run) for run in RUNS}
+    require_nothing_left(judge, (*RUNS, "new"))
+    require_result_stays(judge, "main/target", "later/target", "consistency_target")
+    return targets
 
 
 # The mean absolute target on the public challenge, by automatic differentiation of log K in float64:
 # tests/exercises/lab2/test_consistency.py makes these numbers again.
 PUBLIC_TARGETS = {
-    "noise_free": 5.36671597,
-    "narrow": 8.58674556,
+    "noise_free": 7.65291158,
+    "narrow": 12.2446585,
     "least": 424.666922,
     "main": 0.9892088,
     "again": 0.856731639,
-    "wide": 0.544188405,
+    "wide": 0.222400274,
     "widest": 0.0284081452,
     "shared": 2.11635516,
     "near": 0.0315306956,
@@ -164,27 +176,34 @@ def check_nearest(judge: Judge, run: str, target: Tensor) -> None:
         least <= 0 or most < (1 + SPREAD) * least,
         f"{run}_varies",
         f"Where sigma_start is {start:.4g} and sigma_end is {end:.4g}, your target must be the shortest way from x to "
-        f"y times one factor, but yours lies between {least:.4g} and {most:.4g}. Is something limited, or added to a "
-        "sum?",
+        f"y times one factor, but yours lies between {least:.4g} and {most:.4g}. Is the variance of the Gaussian so "
+        "large that several copies count, or is something limited, or added to a sum?",
     )
     words = "too large" if ratio > 1 else "too small" if ratio > 0.5 else "far too small"
-    part = "the factor in front" if run == "noise_free" else "the variance of the Gaussian and the factor in front"
+    number = target.numel()
+    mean = math.isclose(ratio, 1 / number, rel_tol=ROUNDING)
+    where = (
+        f"That is one over {number}, the number of your targets"
+        if mean
+        else ("Look at the variance of the Gaussian and the factor in front")
+    )
     judge.fail(
         f"{run}_{words.replace(' ', '_')}",
         f"Where sigma_start is {start:.4g} and sigma_end is {end:.4g}, your target has the right direction but is "
-        f"{words}: {ratio:.6g} times the right one. Look at {part}.",
+        f"{words}: {ratio:.6g} times the right one. {where}.",
     )
 
 
 def check(judge: Judge) -> None:
     """Test the direction of the targets, and compare their size with the numbers of the oracle."""
     with judge.part("target", 1):
-        targets = {run: require_target(judge, run) for run in RUNS}
+        targets = require_targets(judge)
         require_nothing_kept(judge, f"{LAST_REUSED}/target", "new/target", "consistency_target")
         for run in sorted(RUNS, key=lambda run: (*NEAREST, *ONE_SIGMA, *RUNS).index(run)):
             inputs, target = Inputs.of(judge.challenge, run), targets[run]
             towards_y = on_ring(inputs.y - inputs.x).double()
             sides = target * towards_y
+            shares = "" if run in NEAREST else " With little noise it is right: which copies do you add, and how?"
             judge.require(
                 bool((target != 0).any()),
                 "target_is_zero",
@@ -200,12 +219,12 @@ def check(judge: Judge) -> None:
             judge.require(
                 not wrong.any() or not ((inputs.y - inputs.x).abs() > 0.5)[wrong].all(),
                 "points_away_at_the_edge",
-                "Where the shorter way from x to y crosses the cell's edge, your target points the other way.",
+                "Where the shorter way from x to y crosses the cell's edge, your target points the other way." + shares,
             )
             judge.require(
                 not wrong.any(),
                 "points_away",
-                "Some of your targets do not point from x to y by the shorter way around the ring.",
+                "Some of your targets do not point from x to y by the shorter way around the ring." + shares,
             )
             if run in NEAREST:
                 check_nearest(judge, run, target)
@@ -229,5 +248,5 @@ EXERCISE = Exercise(
     names=("consistency_target",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )
