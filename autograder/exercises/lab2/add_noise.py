@@ -12,13 +12,15 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.ring import fail_on_ring
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
+from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.ring import require_in_cell, same_place
 from utils.checks.lab2.add_noise import (
     PLACE_ROUNDING,
     ROUNDING,
     RUNS,
+    SIGMA_ATTEMPTS,
     Inputs,
-    require_noised,
+    require_noised_states,
     require_repeatable,
     require_samples_apart,
     require_sigma,
@@ -161,9 +163,8 @@ def own_sigma(judge: Judge, run: str, exact: Tensor) -> Tensor:
     return own
 
 
-def judge_noised(judge: Judge, run: str) -> None:
+def judge_noised(judge: Judge, run: str, actual: Tensor) -> None:
     """Compare the noised state of a run, as places on the ring."""
-    actual = require_noised(judge, run)
     inputs = Inputs.of(judge.challenge, run)
     inputs = in_double(inputs)
     sigma = own_sigma(judge, run, exact_sigma(inputs))
@@ -191,8 +192,9 @@ def verdict(judge: Judge) -> None:
             inputs = in_double(Inputs.of(judge.challenge, run))
             actual = require_sigma(judge, run)
             judge_sigma(judge, actual, inputs)
+        require_nothing_left(judge, SIGMA_ATTEMPTS)
         judge.device()
     with judge.part("noise", points=1):
-        for run in RUNS:
-            judge_noised(judge, run)
+        for run, actual in require_noised_states(judge).items():
+            judge_noised(judge, run, actual)
         require_samples_apart(judge)

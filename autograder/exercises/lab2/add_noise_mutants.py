@@ -149,3 +149,24 @@ for name, key in (("id", "id(t)"), ("place_in_memory", "t.data_ptr(), t.shape"))
     wrong(f"sigma_kept_by_{name}", finds="wrong_sigma", edit=(
         SIGMA, "kept = self.__dict__.setdefault('kept', {})\n        " + SIGMA.replace("return ", "s = ")
         + f"\n        return kept.setdefault(({key}), (t, s))[1] if t.device.type != 'meta' else s"))  # fmt: skip
+
+# --- as many samples as atoms, one atom, many turns, seeds, and results that are kept
+
+MOVED = "x0 + self.sigma(t) * noise"
+wrong("sigma_along_the_atoms", finds="wrong_noise", edit=(
+    ADD, "s = self.sigma(t)\n        s = s.mT if x0.shape[0] == x0.shape[1] else s\n"
+    "        return (x0 + s * noise) % 1.0"))  # fmt: skip
+wrong("without_the_axis_of_one_atom", finds="wrong_shape", edit=(ADD, f"return (({MOVED}) % 1.0).squeeze(-1)"))
+wrong("wraps_five_times", finds="not_wrapped", edit=(
+    ADD, f"x = {MOVED}\n        for _ in range(5):\n"
+    "            x = torch.where(x >= 1, x - 1, torch.where(x < 0, x + 1, x))\n        return x"))  # fmt: skip
+wrong("result_reused", finds="result_overwritten", edit=(
+    ADD, "key = str((x0.shape, x0.dtype, x0.device))\n"
+    f"        return self.__dict__.setdefault(key, torch.empty_like(x0)).copy_(({MOVED}).detach() % 1.0)"))  # fmt: skip
+wrong("sigma_kept_for_all_schedules", finds="wrong_sigma", edit=(
+    SIGMA, "if t.device.type == 'meta':\n            return t\n"
+    "        kept = ExponentialNoise.sigma.__dict__\n        " + SIGMA.replace("return ", "s = ")
+    + "\n        return kept.setdefault(str((t.dtype, t.tolist())), s)"))  # fmt: skip
+for module, seed in (("numpy", "np.random.seed(0)"), ("python", "__import__('random').seed(0)")):
+    wrong(f"sigma_seeds_{module}", finds="seed_left", edit=(SIGMA, f"{seed}\n        {SIGMA}"))
+    wrong(f"add_noise_seeds_{module}", finds="seed_left", edit=(ADD, f"{seed}\n        {ADD}"))

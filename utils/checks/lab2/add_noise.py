@@ -19,20 +19,20 @@ from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.ring import on_ring, require_given_noise, require_in_cell, same_place
 from utils.checks.kits.same_answer import alike, require_alike
-from utils.checks.lab2.reused_inputs import ReusedTensors
+from utils.checks.lab2.reused_inputs import ReusedTensors, require_result_stays
 from utils.checks.student import Student
 
 RUNS = {
     # run: shape of x0, dtype
     "main": ((40, 2), torch.float64),
     "again": ((40, 2), torch.float64),
-    "wide": ((17, 5), torch.float64),
+    "wide": ((5, 5), torch.float64),  # as many samples as atoms
     "lab": ((12, 2), torch.float64),  # with the lab's own noise levels
     "largest": ((9, 2), torch.float64),  # with its largest
     "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
     "above": ((9, 2), torch.float64),  # states leave the cell at 1 only: a wrap may depend on the whole batch
-    "below": ((9, 2), torch.float64),  # states leave the cell at 0 only
+    "below": ((9, 1), torch.float64),  # states leave the cell at 0 only
     "marked": ((9, 2), torch.float64),  # t requires a gradient, as in part 5
     "marked_one": ((1, 2), torch.float64),
     "single": ((12, 2), torch.float32),
@@ -55,10 +55,11 @@ class Inputs:
         shape, dtype = RUNS[run]
         x0 = challenge.rand(f"{run} x0", shape, dtype=dtype)
         noise = challenge.randn(f"{run} noise", shape, dtype)
-        t = challenge.rand(f"{run} t", (shape[0], 1), dtype=dtype)
+        # A sigma that is kept for its times alone shows in `above`, which has other noise levels than `largest`.
+        t = challenge.rand(f"{'above' if run == 'largest' else run} t", (shape[0], 1), dtype=dtype)
         if shape[0] > 2:
             t[0], t[1] = 0.0, 1.0
-            noise[1, 0], noise[1, 1] = 5.0, -5.0  # more than once around the ring
+            noise[1, 0], noise[1, -1] = 40.0, -40.0  # many times around the ring
             x0[2] = noise[2] = 0.0  # stays where it is, at the cell's edge
         if run == "shared":
             t = t[3:4].expand(shape[0], 1)
@@ -76,6 +77,7 @@ ROUNDING = 1e-4  # relative: a result that is right to the precision of float32 
 PLACE_ROUNDING = 5e-7  # of a place on the ring in float32
 
 
+SIGMA_ATTEMPTS = [f"{run}_sigma" for run in RUNS]
 ALIKE = 0, 1  # rows of the run `main`, at t = 0 and at t = 1, of which batches of copies are made
 LITTLE_NOISE = 0.02  # of the ring
 SAME_RATIO = 0.01  # relative: two ratios that are nearer are the same
@@ -99,7 +101,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     Noise = student.method("ExponentialNoise", "sigma", "t")
     student.method("ExponentialNoise", "add_noise", "x0", "t", "noise")
     objects: dict[tuple[float, float], Any] = {}
-    shared = ReusedTensors()
+    shared, returned = ReusedTensors(), {}
     for run in RUNS:
         inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
         levels = inputs.sigma_min, inputs.sigma_max
@@ -109,11 +111,14 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         failed = f"{run}_sigma" in evidence.errors
         with evidence.attempt(f"{run}_noised"), watching(evidence, f"{run}_noised", **watched):
             noise = with_stub_sigma(Noise)(*levels) if failed else objects[levels]
-            evidence.put(f"{run}_noised/value", noise.add_noise(given.x0, given.t, given.noise))
+            returned[run] = noise.add_noise(given.x0, given.t, given.noise)
+            evidence.put(f"{run}_noised/value", returned[run])
         if failed:
             with evidence.attempt(f"{run}_stub"):
                 evidence.put(f"{run}_stub/value", with_stub_sigma(Noise)(*levels).sigma(given.t))
         evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    with evidence.attempt("later"):
+        evidence.put("later/value", returned.get("main"))
     with (
         evidence.attempt("again"),
         watching(evidence, "again"),
@@ -135,7 +140,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def require_sigma(judge: Judge, run: str) -> Tensor:
     """Return sigma(t) of a run, (b, 1) in float64.
 
-    Fails unless it is finite, has the shape of t, can be differentiated and leaves nothing behind.
+    Fails unless it is finite, has the shape of t and can be differentiated.
     """
     t = Inputs.of(judge.challenge, run).t
     sigma = judge.tensor(f"{run}_sigma/value", t.shape, "sigma(t)")
@@ -145,20 +150,26 @@ def require_sigma(judge: Judge, run: str) -> Tensor:
         "Your sigma(t) cannot be differentiated with respect to t, which part 5 does. Compute it from the tensor t "
         "itself: no NumPy, no `.item()`, no `.detach()` and no `torch.no_grad()`.",
     )
-    require_nothing_left(judge, [f"{run}_sigma"])
     return sigma
 
 
 def require_noised(judge: Judge, run: str) -> Tensor:
     """Return the noised state of a run, (b, n) in float64.
 
-    Fails unless it is finite and has the shape of x0, the inputs are unchanged, and it leaves nothing behind.
+    Fails unless it is finite and has the shape of x0, and the inputs are unchanged.
     """
     x0 = Inputs.of(judge.challenge, run).x0
     noised = judge.tensor(f"{run}_noised/value", x0.shape, "The noised state")
     require_unchanged(judge, f"{run}/inputs_kept")
-    require_nothing_left(judge, [f"{run}_noised"])
     return noised
+
+
+def require_noised_states(judge: Judge) -> dict[str, Tensor]:
+    """Return the noised states by run. Fails, too, if a run leaves something behind or a later one changes a state."""
+    states = {run: require_noised(judge, run) for run in RUNS}
+    require_nothing_left(judge, [f"{run}_noised" for run in RUNS])
+    require_result_stays(judge, "main_noised/value", "later/value", "add_noise")
+    return states
 
 
 def sigma_of_noise(judge: Judge, run: str) -> Tensor | None:
@@ -194,8 +205,16 @@ def check_sigma(judge: Judge, run: str) -> None:
         return
     low, high = inputs.sigma_min, inputs.sigma_max
     first, last = float(sigma[0]), float(sigma[1])
+    right = abs(first / low - 1) < ROUNDING and abs(last / high - 1) < ROUNDING
     judge.require(
-        abs(first / low - 1) < ROUNDING and abs(last / high - 1) < ROUNDING,
+        right or run != "above",
+        "schedules_mixed",
+        f"At t = 0 and t = 1 your sigma is {first:.6g} and {last:.6g}, where self.sigma_min and self.sigma_max are "
+        f"{low:.6g} and {high:.6g}. It was right for an object with other noise levels that got the same times: keep "
+        "nothing of an earlier call.",
+    )
+    judge.require(
+        right,
         "ends_swapped"
         if abs(first / high - 1) < ROUNDING
         else ("start_too_large" if first > low else "start_too_small")
@@ -216,10 +235,9 @@ def check_sigma(judge: Judge, run: str) -> None:
     )
 
 
-def check_noised(judge: Judge, run: str) -> None:
+def check_noised(judge: Judge, run: str, noised: Tensor) -> None:
     """Compare the noised state with the clean one plus the sigma times the noise."""
     inputs = Inputs.of(judge.challenge, run)
-    noised = require_noised(judge, run)
     require_repeatable(judge)
     require_in_cell(judge, noised, "Your noised state")
     sigma = sigma_of_noise(judge, run)
@@ -242,6 +260,12 @@ def check_noised(judge: Judge, run: str) -> None:
         int((((noised == 0) | (noised == 1)) & (noise != 0)).sum()) < 3,
         "walls",
         "Several atoms end at 0 or at 1 exactly, where they seem to stop. A ring has no edge.",
+    )
+    judge.require(
+        run != "wide",
+        "wrong_in_a_square_batch",
+        "Your noised states are right for 40 samples of 2 atoms, and wrong for 5 samples of 5 atoms. Each sample has "
+        "its own sigma, and all its atoms share it.",
     )
     fail_by_move(judge, on_ring(noised - x0), sigma * noise)
     judge.fail(
@@ -283,10 +307,11 @@ def check(judge: Judge) -> None:
     with judge.part("sigma", 1):
         for run in RUNS:
             check_sigma(judge, run)
+        require_nothing_left(judge, SIGMA_ATTEMPTS)
         judge.device()
     with judge.part("noise", 1):
-        for run in RUNS:
-            check_noised(judge, run)
+        for run, noised in require_noised_states(judge).items():
+            check_noised(judge, run, noised)
         require_samples_apart(judge)
 
 
@@ -297,5 +322,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )
