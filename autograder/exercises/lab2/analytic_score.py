@@ -22,10 +22,10 @@ from utils.atoms import CENTRES
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
 from utils.checks.kits.ring import on_ring
-from utils.checks.lab2.analytic_score import KNOWN, LAST_REUSED, RUNS, Inputs, require_known, require_score
+from utils.checks.lab2.analytic_score import KNOWN, LAST_REUSED, RUNS, Inputs, require_known, require_scores
 from utils.checks.lab2.reused_inputs import require_nothing_kept
 
-ORDINARY = ("large", "middle", "mixed", "again", "marked", "one", "single")
+ORDINARY = ("large", "middle", "mixed", "again", "marked", "one", "pair", "single")
 EXTREME = ("widest", "small", "tiny", "narrow", "single_tiny")
 assert set(RUNS) == {*ORDINARY, *EXTREME}
 
@@ -255,6 +255,11 @@ MISTAKES = [
         "You use the mean sigma for all samples. Each row has its own.",
     ),
     Mistake(
+        "mean_differentiated",
+        lambda t: t.exact / len(t.x),
+        "You divide by the number of samples, as the gradient of a mean does. Differentiate the sum.",
+    ),
+    Mistake(
         "density_gradient",
         lambda t: t.exact * t.density(),
         "You return the gradient of the density. The score is the gradient of its logarithm: divide by the density.",
@@ -287,8 +292,7 @@ def naming_tolerance(run: str, dtype: torch.dtype) -> float:
 def judge_scores(judge: Judge, runs: Sequence[str]) -> None:
     """Compare these runs. A mistake is named if it explains every wrong one of them."""
     wrong, lost, explained = False, False, None
-    for run in runs:
-        actual = require_score(judge, run)
+    for run, actual in require_scores(judge, runs).items():
         inputs = Inputs.of(judge.challenge, run)
         terms = Terms(**vars(in_double(inputs)))
         right = terms.right_rows(actual)

@@ -301,3 +301,39 @@ for name, key in (("x", "x.sum()"), ("sigma", "sigma.sum()")):
          "    if key in kept and x.device.type != 'meta':\n        return kept[key]\n    " + VARIANCE),
         (RETURN, RETURN.replace("return ", "kept[key] = ") + "\n    return kept[key]"),
     ])  # fmt: skip
+
+# --- hard values, as many samples as atoms, seeds, and results that are kept
+
+wrong("variance_along_the_atoms", finds="wrong_score", edit=[
+    (VARIANCE, VARIANCE + "\n    variance = (variance.mT if len(x) == 2 else variance).expand(len(x), 2)"),
+    (EXPONENTS, EXPONENTS.replace("variance[..., None, None]", "variance[:, None, :, None]")),
+    ("/ variance[..., None]\n", "/ variance[:, None, :]\n"),
+])  # fmt: skip
+for share in ("1e-6", "1e-4"):
+    wrong(f"shares_of_orders_limited_to_{share}", finds=("wrong_score", "a_little_wrong_near"), edit=(
+        SHARES, f"{SHARES}.clamp({share}, 1 - {share})"))  # fmt: skip
+wrong("data_of_no_width", finds="wrong_swapped", edit=(VARIANCE, "sigma_d = sigma_d or SIGMA_D\n    " + VARIANCE))
+for name, key in (("first_sigma", "float(sigma[0])"), ("ends", "float(sigma[0]), float(sigma[-1])")):
+    wrong(f"variance_kept_by_{name}", finds="one_sigma_for_all", edit=(
+        VARIANCE, VARIANCE + "\n    if x.device.type != 'meta':\n        kept = analytic_score.__dict__\n"
+        f"        variance = kept.setdefault(str((x.shape, x.dtype, {key}, sigma_d)), variance.detach())"))  # fmt: skip
+wrong("result_reused", finds="result_overwritten", edit=(
+    RETURN, "kept = analytic_score.__dict__.setdefault(str((x.shape, x.dtype, x.device)), torch.empty_like(x))\n"
+    f"    return kept.detach().copy_(({RETURN[7:]}).detach())"))  # fmt: skip
+for module, seed in (("numpy", "np.random.seed(0)"), ("python", "__import__('random').seed(0)")):
+    wrong(f"seeds_{module}", finds="seed_left", edit=(VARIANCE, f"{seed}\n    {VARIANCE}"))
+wrong(
+    "mean_differentiated",
+    finds="mean_differentiated",
+    source="""
+def analytic_score(x, sigma, sigma_d):
+    with torch.enable_grad():
+        x = x.detach().clone().requires_grad_()
+        images = torch.arange(-5, 6, device=x.device, dtype=x.dtype)
+        logs = []
+        for places in (CENTRES, CENTRES[::-1]):
+            gaps = (x - torch.tensor(places, device=x.device, dtype=x.dtype))[..., None] + images
+            logs.append((-(gaps**2) / 2 / (sigma**2 + sigma_d**2)[..., None]).logsumexp(-1).sum(-1))
+        return torch.autograd.grad(torch.logsumexp(torch.stack(logs), 0).mean(), x)[0]
+""",
+)
