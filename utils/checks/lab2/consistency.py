@@ -180,13 +180,9 @@ def check_nearest(judge: Judge, run: str, target: Tensor) -> None:
         "large that several copies count, or is something limited, or added to a sum?",
     )
     words = "too large" if ratio > 1 else "too small" if ratio > 0.5 else "far too small"
-    number = target.numel()
-    mean = math.isclose(ratio, 1 / number, rel_tol=ROUNDING)
-    where = (
-        f"That is one over {number}, the number of your targets"
-        if mean
-        else ("Look at the variance of the Gaussian and the factor in front")
-    )
+    where = "Look at the variance of the Gaussian and the factor in front"
+    if math.isclose(ratio, 1 / target.numel(), rel_tol=ROUNDING):
+        where = f"That is one over {target.numel()}, the number of your targets"
     judge.fail(
         f"{run}_{words.replace(' ', '_')}",
         f"Where sigma_start is {start:.4g} and sigma_end is {end:.4g}, your target has the right direction but is "
