@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
-from utils.checks.lab4.vector_field import KEPT, agree, fail_far_away, only_later_calls, require_results
+from utils.checks.lab4.vector_field import KEPT, Comparison, agree, fail_far_away, only_later_calls, require_results
 from utils.checks.lab4.vector_field_inputs import RUNS, WHERE, Inputs
 
 
@@ -139,9 +139,10 @@ def verdict(judge: Judge) -> None:
     """Compare field and score with their closed forms."""
     with judge.part("field", points=2):
         judge_results(judge, "field", FIELD_MISTAKES)
-        judge.device()
+        judge.device("device_field")
     with judge.part("score", points=1):
         judge_results(judge, "score", SCORE_MISTAKES)
+        judge.device("device_score")
 
 
 OTHERWISE = {
@@ -168,7 +169,7 @@ def judge_results(judge: Judge, part: str, mistakes: list[Mistake]) -> None:
     if only_later_calls(wrong):
         judge.fail("kept_from_earlier_call", KEPT)
     if wrong == ["far"]:
-        fail_far_away(judge, inputs["far"], results["far"], getattr(terms["far"], part), f"your {part}")
+        fail_far_away(judge, Comparison(part, inputs["far"], results["far"]), f"your {part}")
     exact = [run for run in RUNS if RUNS[run][1] == torch.float64]  # in float32 a wrong result may round otherwise
     for mistake in mistakes:
         explained = all(agree(inputs[run], part, results[run], mistake.formula(terms[run])) for run in exact)

@@ -300,3 +300,30 @@ right(
     edit=(S, f"x, z, t = x.float(), z.float(), t.float()\n        return ({S[7:]}).double()"),
 )
 right("time_in_float32", edit=(N, "t = t.float()\n        " + N))
+
+# --- shapes, inputs, samples, digits
+
+for short, line in (("field", U), ("score", S)):
+    wrong(f"{short}_flat", finds="raised", edit=(line, f"return ({line[7:]}).flatten(1).reshape(x.shape)"))
+    wrong(f"{short}_by_view", finds="raised", edit=(line, f"x = x.view(len(x), -1).view(x.shape)\n        {line}"))
+    wrong(f"{short}_tabled_for_all_paths", finds=f"wrong_{short}", edit=(
+        line, "table, key = type(self).__dict__.get('table', {}), tuple(t.flatten().tolist())\n"
+        "        type(self).table = table\n        beta = table.setdefault(key, self.beta(t)).reshape(t.shape)\n"
+        + ("        noise = (x - self.alpha(t) * z) / beta\n" if short == "field" else "")
+        + "        " + line.replace("self.beta(t)", "beta")))  # fmt: skip
+    for name in ("x", "z", "t"):
+        wrong(f"{short}_alters_{name}", finds="input_altered", edit=(
+            line, f"result = {line[7:]}\n        {name}.mul_(0.5)\n        return result"))  # fmt: skip
+    for name, change in (
+        ("of_the_first_time", "t = t[:1]"),
+        ("of_the_mean_time", "t = t.mean(0, keepdim=True)"),
+        ("of_the_first_image", "z = z[:1]"),
+        ("with_t_above_a_hundredth", "t = t.clamp(min=1e-2)"),
+        ("with_another_start", "t = torch.where(t == 0, 5e-3, t)"),
+        ("in_bfloat16", "x = self.alpha(t) * z + (x - self.alpha(t) * z).bfloat16().to(x.dtype)"),
+    ):
+        start = N if short == "field" else S
+        wrong(f"{short}_{name}", finds=f"wrong_{short}", edit=(start, f"{change}\n        {start}"))
+wrong("score_on_the_cpu", finds="hard_coded_device", edit=(S, S + " + torch.zeros(len(x)).reshape(t.shape)"))
+wrong("score_of_length_one", finds=("raised", "wrong_score"), edit=(
+    S, f"score = {S[7:]}\n        return score / score.norm().clamp(min=1e-12)"))  # fmt: skip

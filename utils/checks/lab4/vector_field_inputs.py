@@ -20,7 +20,7 @@ RUNS = {
     "other_x": ((1, 3, 4), torch.float64, 24, "bent"),
     "again": ((1, 3, 4), torch.float64, 24, "bent"),  # the score first
     "linear": ((1, 3, 4), torch.float64, 24, "linear"),
-    "vectors": ((2,), torch.float64, 7, "bent"),
+    "numbers": ((), torch.float64, 7, "bent"),
     "far": ((3, 2), torch.float64, 7, "bent"),
     "one": ((3, 2, 2), torch.float64, 1, "bent"),
     "start": ((3, 2), torch.float64, 5, "bent"),  # all samples at t = 0, as where a simulation starts
@@ -34,7 +34,7 @@ WHERE = {  # what is special about a run, for messages
     "other_x": "in a third call of one object",
     "again": "in a fourth call of one object",
     "linear": "on the straight path",
-    "vectors": "for vectors and one z for all samples",
+    "numbers": "for x of one axis and one z for all samples",
     "far": "far from the image",
     "one": "in a batch of one",
     "start": "where all samples are at t = 0",
@@ -119,14 +119,15 @@ class Inputs:
     def drawn(cls, challenge: Challenge, run: str) -> Inputs:
         """Return the inputs of a run whose arguments are all new."""
         shape, dtype, batch, kind = RUNS[run]
-        z = challenge.randn(f"{run} z", (batch, *shape), dtype)
-        noise = challenge.randn(f"{run} noise", (batch, *shape), dtype)
-        t = challenge.rand(f"{run} t", (batch, *[1] * len(shape)), 0.0, LAST, dtype=dtype)
+        drawn = (challenge.randn(f"{run} {name}", (batch, *shape), dtype) for name in ("z", "noise"))
+        z, noise = (value.transpose(0, -1).contiguous().transpose(0, -1) for value in drawn)  # no `view` joins the axes
+        times = "bent" if run == "linear" else run  # two paths share their times, so a table of times cannot serve both
+        t = challenge.rand(f"{times} t", (batch, *[1] * len(shape)), 0.0, LAST, dtype=dtype)
         if batch > 2:
             t[0], t[1] = 0.0, LAST
         if run == "start":
             t = t * 0
-        if run == "vectors":
+        if run == "numbers":
             z = z[:1].expand_as(z)
         noise = noise * {"far": FAR, "no_noise": 0.0}.get(run, 1.0)
         if run == "no_image":
