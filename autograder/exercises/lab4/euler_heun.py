@@ -11,8 +11,8 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_method, require_rest
-from utils.checks.lab4.euler_heun_inputs import Inputs, WalkInputs
+from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_exact, require_method, require_rest
+from utils.checks.lab4.euler_heun_inputs import LATER, Inputs, WalkInputs
 from utils.checks.stubs import RandomField
 
 Drift = Callable[[Tensor, Tensor], Tensor]  # of x and t
@@ -142,7 +142,9 @@ def judge_steps(judge: Judge, short: str, states: dict[str, Tensor]) -> None:
     for mistake in MISTAKES[short]:
         explained = all(judge.close(states[run], mistake.formula(p), ROUNDING) for run, p in terms.items())
         judge.require(not explained, mistake.code, str(mistake.message))
-    judge.fail(*(KEPT if wrong == ["again"] else WRONG_STEP))
+    judge.require(not set(wrong) <= LATER, *KEPT)
+    require_exact(judge, [(states[run], getattr(terms[run], short), terms[run].x) for run in wrong])
+    judge.fail(*WRONG_STEP)
 
 
 def labelled(drift: RandomField, inputs: Inputs, x: Tensor, t: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ wrong(
 )
 wrong(
     "euler_first_step_size_kept",
-    finds=("kept_from_earlier_call", "wrong_step"),
+    finds="kept_from_earlier_call",
     edit=(
         E,
         "if not hasattr(self, 'h') or self.h.shape != h.shape:\n            self.h = h\n        "
@@ -270,7 +270,8 @@ right(
     edit=(
         E,
         "rows = [slice(i, i + 1) for i in range(len(x))]\n        return torch.cat([\n            x[i] + h[i] * "
-        "self.ode.drift_coefficient(x[i], t[i], **{k: v[i] for k, v in kwargs.items()}) for i in rows\n        ])",
+        "self.ode.drift_coefficient(x[i], t[i], **{k: v[i] if torch.is_tensor(v) else v for k, v in kwargs.items()})\n"
+        "            for i in rows\n        ])",
     ),
 )
 right(
@@ -278,7 +279,8 @@ right(
     edit=(
         "here = self.ode.drift_coefficient(x, t, **kwargs)",
         "if len(x) > 1:\n            return torch.cat([\n                self.step(x[i:i + 1], t[i:i + 1], h[i:i + 1], "
-        "**{k: v[i:i + 1] for k, v in kwargs.items()}) for i in range(len(x))\n            ])\n"
+        "**{k: v[i:i + 1] if torch.is_tensor(v) else v for k, v in kwargs.items()})\n"
+        "                for i in range(len(x))\n            ])\n"
         "        here = self.ode.drift_coefficient(x, t, **kwargs)",
     ),
 )
@@ -357,7 +359,7 @@ wrong("heun_slope_kept_for_x", finds="drift_calls", edit=(
     A, "if getattr(self, 'at', None) is not x:\n"
     f"            self.at, self.slope = x, {SLOPE}\n        here = self.slope"))  # fmt: skip
 wrong("heun_slope_kept_for_the_numbers", finds="drift_calls", edit=(
-    A, "new = [value.detach().clone() for value in (x, t, *kwargs.values()) if value is not None]\n"
+    A, "new = [value.detach().clone() for value in (x, t, *kwargs.values()) if torch.is_tensor(value)]\n"
     "        old = getattr(self, 'old', [])\n"
     "        if len(old) != len(new) or not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(old, new)):\n"
     f"            self.old, self.slope = new, {SLOPE}\n        here = self.slope"))  # fmt: skip
@@ -367,3 +369,42 @@ wrong("euler_forgets_x_at_rest", finds="moved_by_zero", edit=(
     E, "if not h.any():\n            return torch.zeros_like(x)\n        " + E))  # fmt: skip
 right("rests_on_a_copy", edit=(E, "if (h == 0).all():\n            return x.clone()\n        " + E))
 right("in_place_on_own_products", edit=(E, f"return (h * {SLOPE}).add_(x)"))
+
+# --- keyword arguments, shapes, what is kept, digits
+
+NEW = {"euler": [E], "heun": [A, T]}  # the lines of each method that call the drift
+for short, lines in NEW.items():
+    for name, code, before, passed in (
+        ("labels_or_none", "raised", "y = kwargs.pop('y', None)", "y=y, **kwargs"),
+        ("by_position", "raised", "", "*kwargs.values()"),
+        ("labels_by_position", "raised", "y = [kwargs.pop('y')] if 'y' in kwargs else []", "*y, **kwargs"),
+        ("none_dropped", "keywords_changed", "kwargs = {k: v for k, v in kwargs.items() if v is not None}", "**kwargs"),
+        ("tensors_only", "keywords_changed", "kwargs = {k: v for k, v in kwargs.items() if torch.is_tensor(v)}",
+         "**kwargs"),
+        ("zeros_dropped", "keywords_changed",
+         "kwargs = {k: v for k, v in kwargs.items() if torch.is_tensor(v) or v is None or v}", "**kwargs"),
+        ("all_as_tensors", "raised", "kwargs = {k: torch.as_tensor(v) for k, v in kwargs.items()}", "**kwargs"),
+        ("numbers_as_tensors", "keywords_changed",
+         "kwargs = {k: v if v is None else torch.as_tensor(v) for k, v in kwargs.items()}", "**kwargs"),
+    ):  # fmt: skip
+        new = [line.replace("**kwargs", passed) for line in lines]
+        new[0] = f"{before}\n        {new[0]}" if before else new[0]
+        wrong(f"{short}_{name}", finds=code, edit=list(zip(lines, new, strict=True)))
+
+wrong(
+    "euler_flat_rows",
+    finds="raised",
+    edit=(E, f"way = h.flatten()[:, None] * {SLOPE}.flatten(1)\n        return (x.flatten(1) + way).reshape(x.shape)"),
+)
+wrong("euler_by_view", finds="raised", edit=(
+    E, f"way = h.reshape(-1, 1) * {SLOPE}.reshape(len(x), -1)\n"
+    "        return (x.view(len(x), -1) + way).view(x.shape)"))  # fmt: skip
+wrong("euler_starts_where_it_ended", finds="kept_from_earlier_call", edit=(
+    E, "last = getattr(self, 'last', x[:0])\n        x = last if last.shape == x.shape else x\n"
+    f"        self.last = x + h * {SLOPE}\n        return self.last.clone()"))  # fmt: skip
+wrong("euler_way_in_half", finds="inexact", edit=(E, f"return x + (h.half() * {SLOPE}.half()).to(x.dtype)"))
+wrong("heun_slopes_in_bfloat16", finds="inexact", edit=(
+    H, "return x + h / 2 * (here.bfloat16() + there.bfloat16()).to(x.dtype)"))  # fmt: skip
+wrong("euler_with_little_noise", finds="inexact", edit=(E, E + " + 1e-3 * h.abs().sqrt() * torch.randn_like(x)"))
+right("no_keywords_at_rest", edit=(E, "if not kwargs:\n            return x + h * self.ode.drift_coefficient(x, t)\n"
+    "        " + E))  # fmt: skip
