@@ -257,7 +257,7 @@ def explain_field(judge: Judge, runs: dict[str, Comparison], seen: str) -> NoRet
     judge.fail(
         "not_the_velocity",
         "Your field is not the velocity of a point that moves along x_t = alpha(t) z + beta(t) eps with z and eps held "
-        f"fixed (seen {seen}).",
+        f"fixed. It shows {seen}.",
     )
 
 
