@@ -18,6 +18,8 @@ from utils.checks.student import Student
 
 MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
 MINORITY = 0.25  # a ratio with which most spins point up
+RARE = 0.9993  # a ratio with which hardly any spin points up; whole percents, and parts of 255, are far from it
+GROUPS, GROUP_SIZE, EVEN = 100, 8, 0.6  # calls, lattices of each, and their ratio
 
 
 def majority_ratio(challenge: Challenge) -> float:
@@ -26,14 +28,17 @@ def majority_ratio(challenge: Challenge) -> float:
 
 
 def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Draw many lattices, one lattice, and twice with the same generator."""
+    """Draw many lattices, one lattice, twice with the same generator, and a few in each of many calls."""
     with evidence.attempt("majority"), watching(evidence, "majority"):
         majority_down = student.function("majority_down", "n", "sites", "ratio", "generator")
         ratio, source = majority_ratio(challenge), challenge.generator("majority")
         evidence.put("majority/letters", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, ratio, source))
         evidence.put("majority/one", majority_down(1, MAJORITY_SITES, 0.7, challenge.generator("majority one")))
-        evidence.put("majority/all", majority_down(5, MAJORITY_SITES, 1.0, challenge.generator("majority all")))
-        evidence.put("majority/none", majority_down(5, MAJORITY_SITES, 0.0, challenge.generator("majority none")))
+        for name, value in (("all", 1.0), ("none", 0.0)):
+            source = challenge.generator(f"majority {name}")
+            evidence.put(f"majority/{name}", majority_down(WIDE_SAMPLES, WIDE_SITES, value, source))
+        source = challenge.generator("majority rare")
+        evidence.put("majority/rare", majority_down(MAJORITY_SAMPLES, MAJORITY_SITES, RARE, source))
         source = challenge.generator("majority wide")
         evidence.put("majority/wide", majority_down(WIDE_SAMPLES, WIDE_SITES, MINORITY, source))
     with evidence.attempt("majority_again"):
@@ -44,6 +49,10 @@ def probe_majority(student: Student, challenge: Challenge, evidence: Evidence) -
             evidence.put(f"majority_again/{name}", majority_down(64, MAJORITY_SITES, 0.7, source))
         evidence.put("majority_again/next", majority_down(64, MAJORITY_SITES, 0.7, source))
         evidence.put("majority_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
+    with evidence.attempt("majority_groups"):
+        source = challenge.generator("majority groups")
+        groups = [majority_down(GROUP_SIZE, MAJORITY_SITES, EVEN, source) for _ in range(GROUPS)]
+        evidence.put("majority_groups/letters", torch.stack(groups).to(torch.uint8))
 
 
 def require_majority(judge: Judge) -> None:
@@ -81,10 +90,8 @@ def require_majority(judge: Judge) -> None:
         "In each of your lattices all sites agree, or the number of up spins hardly varies. "
         "Draw each site independently.",
     )
-    up = judge.tensor("majority/all", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 1")
-    judge.require(not up.any(), "not_all_down", "With ratio = 1 every spin points down, but some of yours point up.")
-    up = judge.tensor("majority/none", (5, MAJORITY_SITES), "A sample of majority_down with ratio = 0")
-    judge.require(bool((up == 1).all()), "not_all_up", "With ratio = 0 no spin points down, but some of yours do.")
+    require_ends(judge)
+    require_rare(judge)
     require_minority(judge)
     ratio = majority_ratio(judge.challenge)
     judge.require(
@@ -92,13 +99,56 @@ def require_majority(judge: Judge) -> None:
         "samples_tied",
         "Two of your lattices agree in more spins, or in fewer, than chance allows. Draw each of them independently.",
     )
-    probs = torch.tensor([ratio, 1 - ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
+    probs = torch.tensor([1 - ratio, ratio], dtype=torch.float64).expand(MAJORITY_SITES, 2)
     judge.require(
-        pairs_agree(spins, probs, judge.spend_alpha(1e-7)),
+        pairs_agree(1 - spins.long(), probs, judge.spend_alpha(1e-7)),  # of the rarer spins: they show more
         "sites_tied",
         "In your lattices two sites agree more often, or less often, than chance allows. Draw each site independently.",
     )
     require_generator_used(judge, "majority", "majority_down")
+    require_new_groups(judge)
+
+
+def require_ends(judge: Judge) -> None:
+    """Fail unless all spins agree where the ratio is 1 or 0, but for a float32 number of a generator that is 0."""
+    judge.spend_alpha(1e-9)  # three of 18,000 numbers are 0
+    up = judge.tensor("majority/all", (WIDE_SAMPLES, WIDE_SITES), "A sample of majority_down with ratio = 1")
+    judge.require(up.sum() <= 2, "not_all_down", "With ratio = 1 every spin points down, but some of yours point up.")
+    up = judge.tensor("majority/none", (WIDE_SAMPLES, WIDE_SITES), "A sample of majority_down with ratio = 0")
+    judge.require((up == 0).sum() <= 2, "not_all_up", "With ratio = 0 no spin points down, but some of yours do.")
+
+
+def require_rare(judge: Judge) -> None:
+    """Fail unless the ratio is used with all its digits."""
+    shape = (MAJORITY_SAMPLES, MAJORITY_SITES)
+    spins = judge.tensor("majority/rare", shape, f"A sample of majority_down with ratio = {RARE}")
+    judge.require(
+        is_binomial(int(spins.sum()), spins.numel(), 1 - RARE, judge.spend_alpha(1e-8)),
+        "ratio_rounded",
+        f"With ratio = {RARE}, {1 - float(spins.double().mean()):.2%} of the spins point down. "
+        "Do you use the ratio with all its digits?",
+    )
+
+
+def require_new_groups(judge: Judge) -> None:
+    """Fail if calls for a few lattices with one generator have equal results, or equal numbers of up spins."""
+    groups = judge.tensor(
+        "majority_groups/letters", (GROUPS, GROUP_SIZE, MAJORITY_SITES), "Your samples of small calls"
+    )
+    ups = groups.long().sum((1, 2)).unique()
+    judge.spend_alpha(1e-16)  # two of the calls are equal by chance
+    judge.require(
+        ups.numel() > 1,
+        "sites_tied",
+        f"In each of {GROUPS} calls for {GROUP_SIZE} lattices exactly {int(ups[0])} spins point up. "
+        "Draw each site independently: then that number varies.",
+    )
+    judge.require(
+        len(groups.flatten(1).unique(dim=0)) == GROUPS,
+        "seeded",
+        f"Some of {GROUPS} calls of `majority_down` with one generator gave the same lattices. "
+        "Draw all random numbers from that generator.",
+    )
 
 
 def require_minority(judge: Judge) -> None:
