@@ -380,3 +380,70 @@ wrong(
     "lattices_alike", finds="samples_tied", edit=(DOWN, DOWN.replace("(n, sites)", "(1, sites)") + ".expand(n, sites)")
 )
 right("spins_in_int8", edit=(DOWN, "torch.rand((n, sites), generator=generator).ge(ratio).to(torch.int8)"))
+
+for name, finds, majority in (
+    ("majority_limited_to_percents", "not_all_down", "torch.rand(n, sites, generator=generator) >= min(ratio, 0.99)"),
+    ("majority_in_percents", "ratio_rounded", "torch.randint(100, (n, sites), generator=generator) >= 100 * ratio"),
+    (
+        "majority_in_rounded_percents",
+        "ratio_rounded",
+        "torch.randint(100, (n, sites), generator=generator) >= round(100 * ratio)",
+    ),
+    (
+        "majority_in_bytes",
+        "not_all_down",
+        "torch.randint(256, (n, sites), generator=generator) >= 255 * ratio",
+    ),
+    (
+        "majority_of_a_fixed_total",
+        "sites_tied",
+        "(torch.randperm(n * sites, generator=generator) >= round(n * sites * ratio)).view(n, sites)",
+    ),
+    (
+        "majority_window",
+        "samples_tied",
+        "(torch.rand(n + sites - 1, generator=generator) >= ratio).unfold(0, sites, 1)",
+    ),
+    (
+        "majority_of_few_seeds",
+        "seeded",
+        "torch.rand(n, sites, generator=torch.Generator().manual_seed("
+        "int(torch.randint(256, (), generator=generator)))) >= ratio",
+    ),
+):
+    wrong(name, finds=finds, edit=(DOWN, f"({majority}).long()"))
+wrong(
+    "majority_copies_neighbours",
+    finds="sites_tied",
+    edit=(
+        f"return {DOWN}",
+        f"spins, copied = {DOWN}, torch.rand(n, sites, generator=generator) < 0.2\n"
+        "    for i in range(1, sites):\n"
+        "        spins[:, i] = torch.where(copied[:, i], spins[:, i - 1], spins[:, i])\n"
+        "    return spins",
+    ),
+)
+right("majority_above_ratio", edit=(DOWN, "(torch.rand((n, sites), generator=generator) > ratio).long()"))
+for name, change in (
+    ("probs_clamped_in_place", "setting.probs.clamp_(min=1e-12)"),
+    ("weights_scaled_in_place", "setting.weights[label].div_(setting.weights[label].max())"),
+    ("prior_in_place", "setting.prior.mul_(2)"),
+):
+    wrong(name, finds="input_altered", edit=(f"component = {DRAW}", f"{change}\n    component = {DRAW}"))
+wrong("at_most_four_letters", finds=("site_frequencies", "raised"), edit=("probs.flatten", "probs[..., :4].flatten"))
+wrong(
+    "weights_transposed_where_square",
+    finds="not_the_word",
+    edit=(
+        "setting.weights[label], n",
+        "(setting.weights.T if len(setting.weights) == len(setting.probs) else setting.weights)[label], n",
+    ),
+)
+wrong(
+    "sites_and_letters_exchanged_where_square",
+    finds=("site_frequencies", "raised"),
+    edit=(
+        "setting.probs[component]",
+        "(setting.probs.mT if setting.sites == setting.letters else setting.probs)[component]",
+    ),
+)

@@ -36,4 +36,16 @@ wrong(
 )
 wrong("sites_dealt", finds="letters_dealt", source=sampler("u = (u.argsort(0) + torch.rand_like(u)) / n").replace(
     "torch.rand_like(u)", "torch.rand(u.shape, generator=generator)"))  # fmt: skip
+wrong("words_are_a_window_of_one_stream", finds="samples_tied", source=sampler(
+    "u = torch.rand(n + setting.sites, generator=generator, dtype=torch.float64).unfold(0, setting.sites, 1)[:n]"
+))  # fmt: skip
+wrong("sites_of_a_word_stratified", finds="sites_tied", source=sampler(
+    "u = (u.argsort(1) + torch.rand(n, setting.sites, generator=generator, dtype=torch.float64)) / setting.sites"
+))  # fmt: skip
+wrong("components_and_sites_with_one_seed", finds="draws_depend", source=sampler(
+    "seed = int(torch.randint(2**62, (), generator=generator))\n"
+    "    u, v = (torch.rand(n, k, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)"
+    " for k in (setting.sites, 1))\n"
+    "    c = (v >= setting.weights[label].double().cumsum(0)[:-1]).sum(-1)"
+))  # fmt: skip
 right("by_inversion", source=sampler("u = u.clone()"))

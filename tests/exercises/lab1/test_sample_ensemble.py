@@ -60,12 +60,12 @@ def small_calls(draw_components=None, mirrored=False):
 def test_words_of_one_call_must_be_independent():
     inputs, letters = small_calls()
     assert not is_dealt(letters[:, :, 0], inputs.shares, 1e-8)
-    one, other, probs = letters[:, 0], letters[:, 4], inputs.setting.probs
-    assert agree_by_chance(one, other, probs, 1e-8) and are_uncorrelated(one, other, probs, 1e-8)
+    probs = inputs.setting.probs
+    assert agree_by_chance(letters, probs, 1e-8) and are_uncorrelated(letters, probs, 1e-8)
 
     _, mirrored = small_calls(mirrored=True)
-    assert not are_uncorrelated(mirrored[:, 0], mirrored[:, 4], probs, 1e-8)
-    assert not agree_by_chance(one, one, probs, 1e-8)
+    assert not are_uncorrelated(mirrored, probs, 1e-8)
+    assert not agree_by_chance(letters[:, :1].expand(-1, 2, -1), probs, 1e-8)
 
 
 def test_components_must_not_be_dealt():

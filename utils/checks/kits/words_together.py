@@ -68,13 +68,9 @@ def require_independent_words(judge: Judge, setting: ToyProblem, shares: Tensor)
             f"In calls for {words} samples two of them share their component more often, or less often, than chance "
             "allows. Draw the component of each sample independently, with replacement.",
         )
-        level = judge.spend_alpha(LEVEL) / len(pairs) / 2
+        level = judge.spend_alpha(LEVEL) / 2
         judge.require(
-            all(
-                agree_by_chance(letters[:, i], letters[:, j], setting.probs, level)
-                and are_uncorrelated(letters[:, i], letters[:, j], setting.probs, level)
-                for i, j in pairs
-            ),
+            agree_by_chance(letters, setting.probs, level) and are_uncorrelated(letters, setting.probs, level),
             "samples_tied",
             f"In calls for {words} samples the letters of one tell something about those of another. "
             "Draw the letters of each sample independently.",
@@ -106,51 +102,114 @@ def is_dealt(component: Tensor, shares: Tensor, level: float) -> bool:
     return bool(special.ndtr((float(chi) - calls * (many - 1)) / math.sqrt(calls * variance)) < level)
 
 
-def agree_by_chance(one: Tensor, other: Tensor, probs: Tensor, level: float) -> bool:
-    """Return whether the letters of two words agree as often as those of independent words of their components.
+def agree_by_chance(letters: Tensor, probs: Tensor, level: float) -> bool:
+    """Return whether the letters of any two words of a call agree as often as those of independent words.
 
     Given the components, sites agree independently, so Bernstein's inequality bounds the number of agreements.
 
     Args:
-        one: Words, (calls, sites). The first letter tells the component.
-        other: Words of the same calls, (calls, sites).
+        letters: The words of all calls, (calls, words, sites). The first letter tells the component.
         probs: Each letter's probability, (components, sites, letters).
         level: The chance of False for independent words.
     """
-    chance = (probs[one[:, 0], 1:] * probs[other[:, 0], 1:]).sum(-1).double()  # (calls, sites - 1)
-    return is_near_zero((one == other)[:, 1:].double() - chance, float((chance * (1 - chance)).sum()), 1.0, level)
+    words = letters.shape[1]
+    first, second = torch.triu_indices(words, words, offset=1)
+    own = probs.double()[letters[..., 0], 1:]  # (calls, words, sites - 1, letters)
+    chance = (own[:, first] * own[:, second]).sum(-1)  # (calls, pairs, sites - 1)
+    agree = (letters[:, first, 1:] == letters[:, second, 1:]).double()
+    variances = (chance * (1 - chance)).sum((0, 2))
+    return are_near_zero((agree - chance).sum((0, 2)), variances, 1.0, level / len(first))
 
 
-def are_uncorrelated(one: Tensor, other: Tensor, probs: Tensor, level: float) -> bool:
+def are_uncorrelated(letters: Tensor, probs: Tensor, level: float) -> bool:
     """Return whether the places of two words' letters in their distributions are uncorrelated.
+
+    The products of the places at site s of one word and site s + shift of the other are added up over all sites, for
+    every shift. Given the components they are independent, so Bernstein's inequality bounds their sum.
 
     Args and Returns as in `agree_by_chance`.
     """
-    probs = probs.double()
-    places = probs.cumsum(-1) - probs / 2 - 0.5  # of each letter in the distribution of its site: the mean is 0
-    spread = (probs * places.square()).sum(-1)  # (components, sites)
-    first, second = (
-        places[word[:, 0], 1:].gather(-1, word[:, 1:, None])[..., 0] for word in (one, other)
-    )  # (calls, sites - 1)
-    variance = float((spread[one[:, 0], 1:] * spread[other[:, 0], 1:]).sum())
-    return is_near_zero(first * second, variance, 0.25, level)
+    words, sites = letters.shape[1:]
+    first, second = torch.triu_indices(words, words, offset=1)
+    places, spread = places_of(letters, letters[..., 0], probs)
+    products, variances = (torch.einsum("nis,njr->ijsr", each, each)[first, second] for each in (places, spread))
+    shifts = range(2 - sites, sites - 1)  # the first site tells the component and nothing else
+    return all(
+        are_near_zero(
+            products.diagonal(shift, 1, 2).sum(-1),
+            variances.diagonal(shift, 1, 2).sum(-1),
+            0.25,
+            level / len(first) / len(shifts),
+        )
+        for shift in shifts
+    )
 
 
-def is_near_zero(terms: Tensor, variance: float, largest: float, level: float) -> bool:
-    """Return whether a sum of independent terms with mean 0 is as small as Bernstein's inequality says.
+def are_sites_uncorrelated(letters: Tensor, component: Tensor, probs: Tensor, level: float) -> bool:
+    """Return whether the places of a word's letters are uncorrelated, over all pairs of its sites together.
 
     Args:
-        terms: The terms, any shape.
-        variance: The sum of their variances, or more.
-        largest: What no term exceeds in size.
-        level: The chance of False.
+        letters: Words, (words, sites).
+        component: The component of each word, (words,).
+        probs: Each letter's probability, (components, sites, letters).
+        level: The chance of False for independent sites.
     """
-    excess = abs(float(terms.sum()))
-    return excess == 0 or 2 * math.exp(-(excess**2) / 2 / (variance + largest * excess / 3)) >= level
+    places, spread = places_of(letters, component, probs)
+    sites = letters.shape[1]
+    products = places.sum(1).square() - places.square().sum(1)  # of any two sites, twice
+    variance = 2 * (spread.sum(1).square() - spread.square().sum(1)).sum()
+    return are_near_zero(products.sum(), variance, sites * (sites - 1) / 4, level)
+
+
+def are_separate_streams(letters: Tensor, component: Tensor, setting: ToyProblem, shares: Tensor, level: float) -> bool:
+    """Return whether components are uncorrelated with as many letters, in the order in which a generator makes both.
+
+    Args:
+        letters: Words, (words, sites).
+        component: The component of each word, (words,).
+        setting: The toy problem.
+        shares: The share of each component in the class, (components,).
+        level: The chance of False for components and letters with random numbers of their own.
+    """
+    places, spread = (each.flatten()[: len(letters)] for each in places_of(letters, component, setting.probs))
+    own = (shares.double().cumsum(0) - shares.double() / 2 - 0.5)[component]
+    return are_near_zero((own * places).sum(), (own.square() * spread).sum(), 0.25, level)
+
+
+def places_of(letters: Tensor, component: Tensor, probs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the place of each letter in the distribution of its site, in [-1/2, 1/2] with mean 0, and its variance.
+
+    Args:
+        letters: Words, (…, sites).
+        component: The component of each word, (…).
+        probs: Each letter's probability, (components, sites, letters).
+
+    Returns:
+        Places and variances, (…, sites).
+    """
+    probs = probs.double()
+    places = probs.cumsum(-1) - probs / 2 - 0.5
+    spread = (probs * places.square()).sum(-1)
+    return places[component].gather(-1, letters[..., None])[..., 0], spread[component]
+
+
+def are_near_zero(sums: Tensor, variances: Tensor, largest: float, level: float) -> bool:
+    """Return whether sums of independent terms with mean 0 are as small as Bernstein's inequality says.
+
+    Args:
+        sums: The sums, any shape.
+        variances: The variance of each sum, or more.
+        largest: What no term exceeds in size.
+        level: The chance of False for each sum.
+    """
+    most = (variances + largest * sums.abs() / 3).clamp(min=1e-300)
+    return bool((2 * torch.exp(-sums.square() / 2 / most) >= level).all())
 
 
 def rows_agree_by_chance(rows: Tensor, agreement: float, level: float) -> bool:
     """Return whether rows agree as often as independent ones do: neighbours, and those of the two halves.
+
+    Neighbours are also compared with a shift by one letter.
 
     Args:
         rows: Letters, (samples, sites), with independent sites that are all alike.
@@ -159,7 +218,10 @@ def rows_agree_by_chance(rows: Tensor, agreement: float, level: float) -> bool:
     """
     half = len(rows) // 2
     first, second = rows[:half], rows[half : 2 * half]
-    pairs = [(rows[: 2 * half : 2], rows[1 : 2 * half : 2]), (first, second), (first, second.flip(0))]
+    even, odd = rows[: 2 * half : 2], rows[1 : 2 * half : 2]
+    pairs = [
+        (even, odd), (even[:, 1:], odd[:, :-1]), (even[:, :-1], odd[:, 1:]), (first, second), (first, second.flip(0))
+    ]  # fmt: skip
     return all(
         is_binomial(int((one == other).sum()), one.numel(), agreement, level / len(pairs)) for one, other in pairs
     )

@@ -14,9 +14,15 @@ from utils.checks.judging import Judge
 from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.given_generator import require_generator_used
 from utils.checks.kits.left_behind import require_nothing_left, watching
-from utils.checks.kits.random_problems import COMPONENTS, WHERE
+from utils.checks.kits.random_problems import COMPONENTS, WHERE, same_problem
+from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.statistics import are_binomial, is_binomial
-from utils.checks.kits.words_together import probe_together, require_independent_words
+from utils.checks.kits.words_together import (
+    are_separate_streams,
+    are_sites_uncorrelated,
+    probe_together,
+    require_independent_words,
+)
 from utils.checks.lab1.majority_down import is_integer, kind_of, probe_majority, require_majority
 from utils.checks.lab1.sample_ensemble_inputs import SAMPLES, SIZES, WIDE_SAMPLES, WIDE_SITES, Inputs
 from utils.checks.student import Student
@@ -43,6 +49,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             source = challenge.generator(run)
             evidence.put(f"{run}_again/twice", sample_ensemble(inputs.setting, inputs.label, 64, source))
             evidence.put(f"{run}_again/global_used", not torch.equal(before, torch.random.get_rng_state()))
+        evidence.put(f"{run}/inputs_kept", same_problem(inputs.setting, Inputs.of(challenge, run).setting))
     with evidence.attempt("one"):
         inputs = Inputs.certain(challenge)
         evidence.put("one/letters", sample_ensemble(inputs.setting, inputs.label, 1, challenge.generator("one")))
@@ -69,6 +76,8 @@ def require_ensemble(judge: Judge, diagnose: Callable[[Judge, Inputs, Tensor], N
     for run in SIZES:
         judge.attempt(run)
     require_nothing_left(judge, SIZES)
+    for run in SIZES:
+        require_unchanged(judge, f"{run}/inputs_kept")
     one = judge.tensor("one/letters", (1, SIZES["letters"][0]), "A sample of size 1")
     require_integers(judge, one)
     for run in SIZES:
@@ -139,9 +148,9 @@ def require_wide(judge: Judge) -> None:
 def require_only_word(judge: Judge, letters: Tensor) -> None:
     """Fail if a sample of a class that has one word only is another word."""
     inputs = Inputs.certain(judge.challenge)
-    same = torch.equal(letters[0].long(), inputs.setting.probs[inputs.label].argmax(-1))
+    word = inputs.setting.probs[inputs.shares.argmax()].argmax(-1)
     judge.require(
-        same,
+        torch.equal(letters[0].long(), word),
         "not_the_word",
         "The last class has one component, and that component one word, because all other letters have probability 0. "
         f"Your sample of size 1 is another word: {letters[0].tolist()}.",
@@ -267,10 +276,17 @@ def require_independent_draws(judge: Judge, inputs: Inputs, letters: Tensor) -> 
         all(
             pairs_agree(letters[component == c][:, 1:], inputs.setting.probs[c, 1:], level)
             for c in range(1, COMPONENTS)
-        ),
+        )
+        and are_sites_uncorrelated(letters, component, inputs.setting.probs, judge.spend_alpha(1e-8)),
         "sites_tied",
         "Within a component, the letter of one site depends on that of another. "
         "Draw each site independently, with one random number for each sample *and* site.",
+    )
+    judge.require(
+        are_separate_streams(letters, component, inputs.setting, inputs.shares, judge.spend_alpha(1e-8)),
+        "draws_depend",
+        "The components of some samples and the letters of others depend on each other. "
+        "Draw each with random numbers of its own.",
     )
 
 
@@ -289,7 +305,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=7,
+    version=8,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,

@@ -13,7 +13,8 @@ from utils.checks.kits.same_answer import strided
 from utils.toy_problems import ToyProblem
 
 SAMPLES = 4000
-SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 4)}  # run: sites, letters
+# run: sites, letters. In `letters` they are as many, and more than in the lab.
+SIZES = {"marked": (6, COMPONENTS), "spins": (7, 2), "letters": (5, 5)}
 LABELS = {"spins": 0, "letters": CLASSES - 1}  # both ends in every challenge; elsewhere it is 0 or 1
 WIDE_SITES, WIDE_SAMPLES = 36, 500  # as many sites as the lab's lattices have, so that no repetition is too long
 
@@ -43,11 +44,16 @@ class Inputs:
 
     @classmethod
     def certain(cls, challenge: Challenge) -> Inputs:
-        """Return a toy problem in which each class has one component, and each component one word."""
+        """Return a toy problem with as many classes as components: each class has one of them, and that one word.
+
+        The words differ at all sites.
+        """
         sites, letters = SIZES["letters"]
-        words = challenge.randint("certain words", 0, letters, (COMPONENTS, sites))
-        setting = with_probs(random_problem(challenge, "certain", sites, letters), torch.eye(letters).double()[words])
-        return cls(replace(setting, weights=torch.eye(CLASSES, COMPONENTS).double()), CLASSES - 1)
+        words = challenge.randint("certain words", 0, letters, (1, sites)) + torch.arange(COMPONENTS)[:, None]
+        probs = torch.eye(letters).double()[words % letters]
+        setting = with_probs(random_problem(challenge, "certain", sites, letters), probs)
+        weights = torch.eye(COMPONENTS).double().roll(1, 0)
+        return cls(replace(setting, weights=weights, prior=weights.mean(0)), COMPONENTS - 1)
 
     @classmethod
     def wide(cls, challenge: Challenge) -> Inputs:
