@@ -219,6 +219,7 @@ def require_call(judge: Judge, loss: ClassifierLoss, call: str, name: str, batch
         "data_altered",
         "Your loss changed the samples or labels of `self.data` in place. Later batches need them: build new tensors.",
     )
+    require_noised_once(judge, loss, call, batch)
     x_model = require_noised_input(judge, call, batch, session)
     t = require_time(judge, loss, call, batch, session)
     x0, y = require_dealt_rows(judge, call, batch, session.data(judge.challenge, name))
@@ -254,6 +255,20 @@ def require_dtype(judge: Judge, call: str) -> None:
         )
 
 
+def require_noised_once(judge: Judge, loss: ClassifierLoss, call: str, batch: int) -> None:
+    """Fail if the whole batch was noised several times."""
+    count = judge.value(f"{call}/noising/count", int)
+    if count < 2 or batch == 1:
+        return
+    t = judge.tensor(f"{call}/noising/t", what="The time t")
+    judge.require(
+        t.numel() != count * batch or t.dim() != 1 + len(loss.time_axes),
+        "noised_twice",
+        f"Your loss adds noise {count} times to a batch, with different times or noise. Draw them once, and give the "
+        "model what that one call of `self.add_noise` returned.",
+    )
+
+
 def require_noised_input(judge: Judge, call: str, batch: int, session: Session) -> Tensor:
     """Return the x that the model saw; fail if the model or the noising was never called."""
     count = judge.value(f"{call}/model/count", int)
@@ -283,13 +298,6 @@ def require_time(judge: Judge, loss: ClassifierLoss, call: str, batch: int, sess
     """Return the t that the noising was called with; fail unless it holds one time a sample."""
     shape = (batch, *loss.time_axes)
     t = judge.tensor(f"{call}/noising/t", what="The time t")
-    count = judge.value(f"{call}/noising/count", int)
-    judge.require(
-        count == 1 or t.numel() != count * batch or t.dim() != len(shape) or batch == 1,
-        "noised_twice",
-        f"Your loss adds noise {count} times to a batch, with different times or noise. Draw them once, and give the "
-        "model what that one call of `self.add_noise` returned.",
-    )
     if t.numel() == 1 and batch > 1:
         judge.fail("time_shared", "All samples of a batch share one time t. Draw one for each sample.")
     judge.require(
