@@ -45,7 +45,7 @@ CASES = {
     "clueless_one": Case(batch=1),
     "shifted": Case(shift=3.0),
     "one_class": Case(sure=SURE, label=2),
-    "certain": Case(sure=SURE),
+    "certain": Case(sure=SURE, batch=63),  # odd, for an answer that treats such batches differently
     "partly": Case(sure=SURE, wrong=(0,)),
     "mistaken": Case(sure=SURE, wrong=(0, 1, 2)),
     "very_sure": Case(sure=VERY_SURE, wrong=(0, 1, 2)),
@@ -175,7 +175,7 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         "not_the_mean",
         f"A classifier gives a logit of {SURE:g} to the right class, but not where the label is 0 ({share:.0%}): "
         f"there a wrong class gets it. Its loss is {share * SURE:.4g}, but yours is {losses['partly']:.4g}. "
-        "Each sample counts equally, whatever its label.",
+        "Each sample counts equally.",
     )
     for name, expected, which in (("very_sure", VERY_SURE, "a wrong"), ("ruled_out", ruled_out(classes), "the right")):
         judge.require(
@@ -207,7 +207,8 @@ def require_sense(judge: Judge, losses: dict[str, float], again: float) -> None:
         near(clueless, one),
         "changes_with_batch",
         f"A classifier that gives all classes the same logit has the same loss for every batch size, but yours is "
-        f"{one:.4g} for 1 sample and {clueless:.4g} for {CASES['clueless'].batch}. What runs over the batch?",
+        f"{one:.4g} for 1 sample and {clueless:.4g} for {CASES['clueless'].batch}. "
+        "What in it depends on the batch size, or rounds?",
     )
     judge.require(
         near(losses["shifted"], clueless),
@@ -225,7 +226,11 @@ def require_labels_count(judge: Judge, losses: dict[str, float]) -> None:
         judge.fail(
             "labels_unused", f"{sure}. Where all labels are 2, yours is {one_class:.4g}. Which label do you use?"
         )
-    judge.require(one_class < ACCURACY, "certain_not_zero", f"{sure}, but yours is {one_class:.3g}.")
+    judge.require(
+        one_class < ACCURACY,
+        "certain_not_zero",
+        f"{sure}, but yours is {one_class:.3g}. Does your formula expect logits, or probabilities?",
+    )
     judge.require(
         certain < ACCURACY,
         "labels_shifted",
