@@ -217,6 +217,13 @@ for i in range(0, batch_size, 2000 if batch_size > 200 else 1):
 return total / batch_size
 """),
 )
+
+
+def weighted_by(weights: str) -> tuple[str, str]:
+    """Return the edit that weights the losses of the samples."""
+    return f"return {shared.CE}", f"w = {weights}\n        return (w * {shared.EACH}).sum() / w.sum()"
+
+
 X = f"x = {NOISED}"
 for name, finds, old, new in (
     ("times_in_another_dtype", "wrong_dtype", TIME, TIME.replace(", dtype=x0.dtype", "")),
@@ -227,6 +234,25 @@ for name, finds, old, new in (
         NOISED.replace("randn_like(x0)", "randn(x0.shape).to(x0.device)"),
     ),
     ("small_t_min_ignored", "time_ends", TIME, TIME.replace("self.t_min", "max(self.t_min, 1e-3)")),
+    (
+        "time_nearly_uniform",
+        "time_ends",
+        TIME,
+        "self.t_min + (1 - self.t_min) * (1.7 * torch.randn(batch_size, 1, 1).to(x0)).sigmoid()",
+    ),
+    (
+        "noised_twice",
+        "noised_twice",
+        "self.model(x, t), y)",
+        f"(self.model(x, t) + self.model({NOISED}, t)) / 2, y)",
+    ),
+    (
+        "odd_batches_reversed",
+        "labels_shifted",
+        "self.model(x, t), y)",
+        "self.model(x, t), y.flip(0) if len(y) % 2 else y)",
+    ),
+    ("time_weighted_mean", ("wrong_loss", "not_the_mean"), *weighted_by("(1 - t).flatten()")),
     ("last_time_is_first", "times_shared", X, f"t[-1] = t[0]\n        {X}"),
     ("first_time_is_late", "place_differs", X, f"t[0] = 1\n        {X}"),
 ):

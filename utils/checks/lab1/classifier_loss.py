@@ -10,12 +10,14 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sessions
+from utils.checks.kits.statistics import is_binomial
 from utils.checks.kits.time_draws import judge_times
 from utils.checks.student import Student
 from utils.vp import T_MIN
 
 # Far from the lab's own, so that a constant in the code shows; and smaller ones, where large batches reach them.
 KNOBS = {"main": 0.2, "crowd": T_MIN / 100, "long": 0.4, "single": 0.1}
+END = 0.005  # the share of the interval at each end in which times are counted
 
 
 def build(trainer: type, stubs: Stubs) -> object:
@@ -30,7 +32,16 @@ def build(trainer: type, stubs: Stubs) -> object:
 def require_uniform_times(judge: Judge, session: str, times: list[Tensor]) -> None:
     """Fail unless the times of a session are uniform on [t_min, 1]."""
     size = max(len(t) for t in times)
-    judge_times(judge, torch.stack([t for t in times if len(t) == size]), KNOBS[session])
+    low, t = KNOBS[session], torch.stack([t for t in times if len(t) == size])
+    judge_times(judge, t, low)
+    share = (t - low) / (1 - low)
+    ends = int(((share < END) | (share > 1 - END)).sum())
+    judge.require(
+        is_binomial(ends, t.numel(), 2 * END, judge.spend_alpha(1e-8)),
+        "time_ends",
+        f"Of your {t.numel():,} times {ends} lie within {END:.1%} of an end of [self.t_min, 1]. Of uniform ones "
+        f"{2 * END * t.numel():.0f} are expected there.",
+    )
 
 
 def other_times(t: Tensor, t_min: float) -> Mistakes:
@@ -63,7 +74,7 @@ EXERCISE = Exercise(
     "lab1.classifier_loss",
     points=3,
     title="The loss of a classifier that knows about noise",
-    version=8,
+    version=9,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
