@@ -91,7 +91,6 @@ def require_majority(judge: Judge) -> None:
         "Draw each site independently.",
     )
     require_ends(judge)
-    require_rare(judge)
     require_minority(judge)
     ratio = majority_ratio(judge.challenge)
     judge.require(
@@ -105,6 +104,7 @@ def require_majority(judge: Judge) -> None:
         "sites_tied",
         "In your lattices two sites agree more often, or less often, than chance allows. Draw each site independently.",
     )
+    require_rare(judge)  # after the tests of independence: tied lattices have shares that vary more
     require_generator_used(judge, "majority", "majority_down")
     require_new_groups(judge)
 
