@@ -8,7 +8,16 @@ from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.discrete_draws import is_runs_random, pairs_agree
 from utils.checks.kits.random_problems import random_problem
-from utils.checks.kits.words_together import CALLS, TOGETHER, agree_by_chance, are_uncorrelated, is_dealt
+from utils.checks.kits.words_together import (
+    CALLS,
+    TOGETHER,
+    agree_by_chance,
+    are_separate_streams,
+    are_sites_uncorrelated,
+    are_uncorrelated,
+    is_dealt,
+    rows_agree_by_chance,
+)
 from utils.checks.lab1.sample_ensemble_inputs import SIZES, Inputs
 
 CHALLENGE = Challenge("lab1.test", b"a key")
@@ -66,6 +75,34 @@ def test_words_of_one_call_must_be_independent():
     _, mirrored = small_calls(mirrored=True)
     assert not are_uncorrelated(mirrored, probs, 1e-8)
     assert not agree_by_chance(letters[:, :1].expand(-1, 2, -1), probs, 1e-8)
+
+
+def test_words_that_are_a_window_of_one_stream_are_correlated():
+    inputs, source = Inputs.of(CHALLENGE, "marked"), CHALLENGE.generator("window")
+    words, sites, probs = TOGETHER["octets"], inputs.setting.sites, inputs.setting.probs
+    component = torch.multinomial(inputs.shares, CALLS * words, replacement=True, generator=source).view(CALLS, words)
+    stream = torch.rand(CALLS, words + sites - 1, generator=source, dtype=torch.float64)
+    letters = (stream.unfold(1, sites, 1)[..., None] >= probs[component].cumsum(-1)[..., :-1]).sum(-1)
+    letters[:, :, 0] = component
+    assert not are_uncorrelated(letters, probs, 1e-8)
+    rows = (torch.rand(4008, generator=source) >= 0.8).long()
+    assert not rows_agree_by_chance(rows.unfold(0, 9, 1), 0.68, 1e-8)
+    assert rows_agree_by_chance((torch.rand(4000, 9, generator=source) >= 0.8).long(), 0.68, 1e-8)
+
+
+@pytest.mark.parametrize("change", ["none", "stratified", "same stream"])
+def test_sites_and_components_have_numbers_of_their_own(change):
+    inputs, source, n = Inputs.of(CHALLENGE, "marked"), CHALLENGE.generator("own numbers"), 4000
+    u = torch.rand(n, inputs.setting.sites, generator=source, dtype=torch.float64)
+    v = u.flatten()[:n] if change == "same stream" else torch.rand(n, generator=source, dtype=torch.float64)
+    if change == "stratified":
+        u = (u.argsort(1) + torch.rand(u.shape, generator=source, dtype=torch.float64)) / u.shape[1]
+    component = (v[:, None] >= inputs.shares.cumsum(0)[:-1]).sum(-1)
+    letters = (u[..., None] >= inputs.setting.probs[component].cumsum(-1)[..., :-1]).sum(-1)
+    letters[:, 0] = component
+    assert are_sites_uncorrelated(letters, component, inputs.setting.probs, 1e-8) == (change != "stratified")
+    separate = are_separate_streams(letters, component, inputs.setting, inputs.shares, 1e-8)
+    assert separate == (change != "same stream")
 
 
 def test_components_must_not_be_dealt():
