@@ -457,7 +457,7 @@ from the original point with the mean of the two velocities.
 > **3 points** (Euler 1, Heun 2) · difficulty ●●○○○ · 15 minutes
 >
 > Complete `step(self, x, t, h, **kwargs)` of both classes. It returns the state at `t + h`, for `x` of any shape. The drift is `self.ode.drift_coefficient(x, t, **kwargs)`. Pass
-> the keyword arguments on, because they hold the labels. `h` may differ from sample to sample and from step to step, and may be negative; `t + h` stays in $[0, 1]$.
+> all keyword arguments on, by name and unchanged: labels, if there are any, numbers, `None`. `h` may differ from sample to sample and from step to step, and may be negative; `t + h` stays in $[0, 1]$.
 > Return a new tensor: the caller still needs `x`, and the ODE what its drift returned.
 
 <details><summary>Hint: where to start</summary>

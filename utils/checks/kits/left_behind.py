@@ -41,7 +41,7 @@ FINDINGS = {
     "seed": (
         "seed_left",
         "Your code seeds {what} for the whole program, so what is drawn later no longer follows the caller's seed. "
-        "Remove the seed, or use a `torch.Generator` of your own.",
+        "Remove the seed.",
     ),
     "setting": (
         "setting_left",
