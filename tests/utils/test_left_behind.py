@@ -43,8 +43,6 @@ def codes_of(function):
     torch.manual_seed(12)  # another seed than any below
     for run in runs:
         model, x = nn.Sequential(nn.Linear(2, 1), nn.Dropout(0.5)), torch.ones(3, 2, requires_grad=True)
-        for tensor in (x, model[0].weight):
-            tensor.grad = torch.ones_like(tensor)  # what the caller has collected
         with watching(evidence, run, model=model, x=x):
             function(model, x)
 
@@ -78,6 +76,13 @@ def polite(model, x):
 
 def test_what_is_restored_is_no_finding():
     assert codes_of(polite) == []
+
+
+def test_the_gradient_that_shows_a_clearing_is_gone_at_the_end():
+    evidence, model = Evidence("lab4.cfg_drift"), nn.Linear(1, 1)
+    with watching(evidence, "run", model=model):
+        assert model.weight.grad is not None
+    assert model.weight.grad is None
 
 
 def test_an_exception_loses_no_record():

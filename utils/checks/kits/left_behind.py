@@ -83,6 +83,29 @@ def is_empty(gradients: object) -> bool:
     return all(value is None or (isinstance(value, bytes) and not any(value)) for value in values)
 
 
+@contextlib.contextmanager
+def collected_gradients(watched: Iterable[Tensor | nn.Module]) -> Iterator[None]:
+    """Store a gradient in what has none, as a caller does who accumulates them, and remove it at the end.
+
+    A function that clears gradients changes something only where there are some.
+
+    Args:
+        watched: Modules, whose parameters are meant, and tensors.
+
+    Returns:
+        A context manager.
+    """
+    tensors = [t for thing in watched for t in (thing.parameters() if isinstance(thing, nn.Module) else [thing])]
+    without = [tensor for tensor in tensors if tensor.requires_grad and tensor.is_leaf and tensor.grad is None]
+    for tensor in without:
+        tensor.grad = torch.ones_like(tensor)
+    try:
+        yield
+    finally:
+        for tensor in without:
+            tensor.grad = None
+
+
 def start_streams(run: str) -> None:
     """Give the global generators of NumPy and Python a new start that differs from run to run.
 
@@ -111,7 +134,8 @@ def watching(evidence: Evidence, run: str, **watched: Tensor | nn.Module) -> Ite
     """Record what the student's code in a `with` block leaves changed.
 
     `run/left_behind` lists what changed, and is empty if nothing did. Global settings and seeds are always compared.
-    Settings are restored; changed objects stay changed.
+    Settings are restored; changed objects stay changed. While the block runs, parameters and tensors that require a
+    gradient have one (`collected_gradients`), so that a function that clears gradients shows.
 
     Args:
         evidence: Takes the record.
@@ -129,23 +153,25 @@ def watching(evidence: Evidence, run: str, **watched: Tensor | nn.Module) -> Ite
         'mode: model'
     """
     start_streams(run)
-    flags = flags_of_all(watched)
-    before, seed, started = settings(), torch.initial_seed(), streams()
-    try:
-        yield
-    finally:
-        after, ended = settings(), streams()
-        restore(before)
-        left = [f"setting: {name}" for name in before if before[name] != after[name]]
-        left += ["seed: torch"] * (torch.initial_seed() != seed)
-        left += [
-            f"{'cleared' if kind == 'gradient' and is_empty(value) else kind}: {name}"
-            for (kind, name), value in flags_of_all(watched).items()
-            if value != flags[kind, name]
-        ]
-        evidence.put(f"{run}/left_behind", left)
-        # Only a stream that was drawn from, or seeded, has moved.
-        evidence.put(f"{run}/streams", {key: fingerprint(ended[key]) for key in started if ended[key] != started[key]})
+    with collected_gradients(watched.values()):
+        flags = flags_of_all(watched)
+        before, seed, started = settings(), torch.initial_seed(), streams()
+        try:
+            yield
+        finally:
+            after, ended = settings(), streams()
+            restore(before)
+            left = [f"setting: {name}" for name in before if before[name] != after[name]]
+            left += ["seed: torch"] * (torch.initial_seed() != seed)
+            left += [
+                f"{'cleared' if kind == 'gradient' and is_empty(value) else kind}: {name}"
+                for (kind, name), value in flags_of_all(watched).items()
+                if value != flags[kind, name]
+            ]
+            evidence.put(f"{run}/left_behind", left)
+            # Only a stream that was drawn from, or seeded, has moved.
+            moved = {key: fingerprint(ended[key]) for key in started if ended[key] != started[key]}
+            evidence.put(f"{run}/streams", moved)
 
 
 def flags_of_all(watched: Mapping[str, Tensor | nn.Module]) -> dict[tuple[str, str], object]:

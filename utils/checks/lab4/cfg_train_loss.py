@@ -20,7 +20,6 @@ from utils.checks.kits.other_device import other_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_train_loss_calls import require_calls
 from utils.checks.lab4.cfg_train_loss_inputs import (
-    COLLECTED,
     END,
     EXTRA_RUNS,
     LARGE_OFFSET,
@@ -110,7 +109,6 @@ def probe_call(evidence: Evidence, run: str, trainer: Callable[[], Any], inputs:
     for recorder in recorders.values():
         recorder.calls.clear()
     evidence.put(f"{run}/drawn", [data.next, path.next])
-    model.gain.grad = torch.full_like(model.gain, COLLECTED)
     with evidence.attempt(run):
         with watching(evidence, run, model=model, path=path, images=data.points):
             loss = trainer().get_train_loss(batch_size=inputs.batch)

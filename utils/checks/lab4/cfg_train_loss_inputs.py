@@ -58,7 +58,6 @@ EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
 ETAS = {**EDGES, "off_null": 1.0, "places": 0.5}
 # Of n uniform times the smallest lies above 1 - (LEVEL / 2)^(1/n) with a chance of LEVEL / 2: for MANY, above 0.00097.
 LEVEL = 5e-8
-COLLECTED = 0.5  # the gradient that the caller has collected before each call
 
 
 class Images:
