@@ -12,8 +12,13 @@ from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_drift import explain_runs, require_drifts, require_samples_apart, wrong_drift
-from utils.checks.lab4.cfg_drift_inputs import RUNS, Inputs
-from utils.checks.lab4.cfg_drift_one_velocity import NULL_ROWS, null_rows_alone, velocities
+from utils.checks.lab4.cfg_drift_inputs import NULL_FROM, RUNS, Inputs
+from utils.checks.lab4.cfg_drift_one_velocity import (
+    NULL_ROWS,
+    null_rows_alone,
+    require_labels_alike,
+    velocities,
+)
 
 
 @dataclass(frozen=True)
@@ -115,23 +120,23 @@ def verdict(judge: Judge) -> None:
 
 def judge_drifts(judge: Judge, drifts: dict[str, Tensor]) -> None:
     """Compare the drifts of all runs, and name what explains the wrong ones."""
-    terms, actual, wrong, labelled = {}, {}, [], True
+    terms, actual, wrong, labelled = {}, {}, {}, True  # wrong: which numbers of the drift are, by run
     for run, drift in drifts.items():
         terms[run], size = Terms.of(judge, Inputs.of(judge.challenge, run))
         actual[run] = drift.flatten() / size
         if not judge.close(actual[run], terms[run].drift, 0, ROUNDING):
-            wrong.append(run)
-            places = (actual[run] - terms[run].drift).abs() > ROUNDING
-            labelled = labelled and null_rows_alone(Inputs.of(judge.challenge, run), places.reshape(drift.shape))
+            wrong[run] = ((actual[run] - terms[run].drift).abs() > ROUNDING).reshape(drift.shape)
+            labelled = labelled and null_rows_alone(Inputs.of(judge.challenge, run), wrong[run])
     if not wrong:
         return
     together = Terms(*(torch.cat([getattr(p, name) for p in terms.values()]) for name in ("w", "u_y", "u_null")))
     for code, message, value in evaluated(MISTAKES, together):
         judge.require(not judge.close(torch.cat(list(actual.values())), value, 0, ROUNDING), code, message)
-    judge.require(not labelled or wrong == ["all_null"], *NULL_ROWS)
-    explain_runs(judge, wrong)
-    require_given_scale(judge, terms, actual, wrong)
-    judge.fail(*wrong_drift(judge.challenge, wrong[0]))
+    judge.require(not labelled or list(wrong) == ["all_null"], *NULL_ROWS)
+    explain_runs(judge, list(wrong))
+    require_given_scale(judge, terms, actual, list(wrong))
+    require_labels_alike(judge, {run: places for run, places in wrong.items() if len(places) > NULL_FROM})
+    judge.fail(*wrong_drift(judge.challenge, list(wrong)))
 
 
 def require_given_scale(judge: Judge, terms: dict[str, Terms], actual: dict[str, Tensor], wrong: list[str]) -> None:

@@ -96,12 +96,12 @@ wrong("scale_in_hundredths", finds="scale_altered", source=combine("u_null + rou
 wrong("scale_by_t", finds="wrong_drift", source=combine("u_null + w * t * (u_y - u_null)"))
 wrong(
     "label_zero_is_no_label",
-    finds="wrong_drift",
+    finds="label_not_heard",
     source=combine(RIGHT, ("u_y, u_null =", "y = torch.where(y > 0, y, null)\nu_y, u_null =")),
 )
 wrong(
     "last_label_is_no_label",
-    finds="wrong_drift",
+    finds=("label_not_heard", "wrong_drift"),
     source=combine(
         RIGHT,
         (
@@ -362,3 +362,23 @@ wrong("null_batch_scaled", finds="wrong_drift", source=drift(
     "if bool((y == self.null_label).all()):\n    return w * self.net(x, t, y)\n" + BOTH))  # fmt: skip
 wrong("unguided_if_all_at_zero", finds="samples_mixed", source=drift(
     "if x.device.type != 'meta' and not bool(t.any()):\n    w = 1.0\n" + BOTH))  # fmt: skip
+for name, decides in (
+    ("first_label_decides", "y[0] == self.null_label"),
+    ("last_label_decides", "y[-1] == self.null_label"),
+    ("most_labels_decide", "(y == null).float().mean() > 0.5"),
+):
+    wrong(
+        name, finds="wrong_where_most_are_null", source=drift(f"if {decides}:\n    return self.net(x, t, null)\n{BOTH}")
+    )
+for name, label in (
+    ("label_below_null_is_null", "torch.where(y == self.null_label - 1, null, y)"),
+    ("labels_above_null_are_null", "y.clamp(max=self.null_label)"),
+):
+    wrong(name, finds="label_not_heard", source=drift(BOTH.replace("t, y)", f"t, {label})")))
+wrong("null_label_of_the_class", finds="wrong_null_label", source=drift(
+    "first = CFGVectorFieldODE.__dict__.get('kept', self.null_label)\nCFGVectorFieldODE.kept = first\n"
+    "null = torch.full_like(y, first)\n" + BOTH))  # fmt: skip
+wrong("scale_in_half_precision", finds="scale_altered", source=drift("w = float(np.float16(w))\n" + BOTH))
+wrong("gradients_cleared", finds="gradient_cleared", source=drift("self.net.zero_grad()\n" + BOTH))
+wrong("gradients_zeroed", finds="gradient_cleared", source=drift(
+    "for p in self.net.parameters():\n    if p.grad is not None:\n        p.grad.zero_()\n" + BOTH))  # fmt: skip

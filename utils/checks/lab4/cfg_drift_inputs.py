@@ -26,6 +26,7 @@ OBJECTS = {
     "far": {"far": (IMAGE, torch.float64, 6)},
     "labelled": {"labelled": (IMAGE, torch.float64, 6)},  # no label is null, as where the lab samples
     "all_null": {"all_null": (IMAGE, torch.float64, 3)},
+    "mostly_null": {"mostly_null": (IMAGE, torch.float64, 5)},  # all labels but the second are null
     "single": {"single": ((1, 2, 2), torch.float32, 5)},
 }
 # These second calls of an object change one thing alone, in place: what is kept by all the others is then wrong.
@@ -33,10 +34,11 @@ CHANGED = {"w2_again": "t", "whalf_again": "x", "wlarge_again": "y", "wnegative_
 CHANGED_SCALE = 2.5  # of "wnegative_again": `guidance_scale` of an object that has been used is set to this
 RUNS = {run: sizes for calls in OBJECTS.values() for run, sizes in calls.items()}
 OBJECT_OF = {run: name for name, calls in OBJECTS.items() for run in calls}
-NULL_FROM = 5  # batches of at least this size contain a null label, but for the run "labelled"
+NULL_FROM = 5  # batches of at least this size contain a null label, but for the run "labelled"; larger ones all labels
 GUIDED_WITH_NULL = [
     run for run, (_, _, batch) in RUNS.items() if batch >= NULL_FROM and OBJECT_OF[run] not in ("labelled", "w1")
 ]
+OTHER_NULL = 2  # the null label of the object "labelled" is larger by so much, as a constant of the class shows there
 IN_TRAINING = "wide"  # the object whose network is in training mode
 ALIKE = 0, 1  # rows of the run "wlarge", of which batches of copies are made
 FAR = 400.0  # guided with a large scale, the lab's x reach 60, and its velocities some hundreds
@@ -47,7 +49,8 @@ SAME_INPUT = 1e-5  # relative: what the network is given may have gone through f
 class Inputs:
     """The inputs of one call, all fixed by the challenge.
 
-    The first times are 0 and 1. The first labels are 0, the last class and, in batches of at least 5, null.
+    The first times are 0 and 1. The first labels are 0, the last class, null, and its neighbours; 0 and the last class
+    have a second sample, with another time.
     """
 
     x: Tensor  # (b, c, h, w)
@@ -69,16 +72,21 @@ class Inputs:
         """Return the inputs of a run whose x, t and y are all new."""
         shape, dtype, batch = RUNS[run]
         classes = challenge.integer("classes", 4, 8)
-        null_label = draw_null_label(challenge, classes)
+        null_label = draw_null_label(challenge, classes) + (OTHER_NULL if run == "labelled" else 0)
         x = challenge.randn(f"{run} x", (batch, *shape), dtype)
         t = challenge.rand(f"{run} t", (batch, 1, 1, 1), dtype=dtype)
         y = challenge.randint(f"{run} y", 1, classes, (batch,))
         if batch > 2:
-            t[0], t[1], y[0], y[1] = 0.0, 1.0, 0, classes - 1
-        if batch >= NULL_FROM and run != "labelled":
-            y[3] = null_label
+            t[0], t[1] = 0.0, 1.0
+            last = classes - 1
+            hard = [0, last, 0, null_label, null_label - 1, null_label + 1, last][:batch]
+            y[: len(hard)] = torch.tensor(hard, device=y.device)
+        if run == "labelled":
+            y[3] = 1
         if run == "all_null":
             y[:] = null_label
+        if run == "mostly_null":
+            y[0] = y[2:] = null_label
         if run == "wide":
             x, t = strided(x), t[2:3].expand_as(t)  # a simulation passes the time like this
         if run == "far":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,28 @@ NULL_ROWS = (
 def null_rows_alone(inputs: Inputs, wrong: Tensor) -> bool:
     """Return whether all rows with a wrong number, of which `wrong` tells the places, have the null label."""
     return not bool((wrong.flatten(1).any(dim=1) & (inputs.y != inputs.null_label)).any())
+
+
+def require_labels_alike(judge: Judge, wrong: Mapping[str, Tensor]) -> None:
+    """Fail if in each run all samples of some labels are wrong, and all others right, not only those without a label.
+
+    Args:
+        judge: The judge of the exercise.
+        wrong: Which numbers of the drift are wrong, the shape of x, by run. The runs have samples of many labels.
+    """
+    inputs, bad = None, torch.tensor([])
+    for run, places in wrong.items():
+        inputs, rows = Inputs.of(judge.challenge, run), places.flatten(1).any(dim=1)
+        bad, good = inputs.y[rows].unique(), inputs.y[~rows]
+        if bool(torch.isin(good, bad).any()) or bool((good == inputs.null_label).all()):
+            return
+    if inputs is not None:
+        judge.fail(
+            "label_not_heard",
+            f"At w = {inputs.w:.3g} the drift is wrong for the samples with label "
+            f"{', '.join(map(str, bad[:3].tolist()))}{', …' if len(bad) > 3 else ''}, and right for all others. "
+            f"All labels are treated alike, but for self.null_label, which is {inputs.null_label} here.",
+        )
 
 
 def check_labelled_rows(judge: Judge, drifts: dict[str, Tensor]) -> None:
@@ -98,14 +122,7 @@ def check_one(judge: Judge, drifts: dict[str, Tensor]) -> None:
         f"From the velocity without the label to the one with it, at w = 1 your drift goes {k:.3g} times the way, not "
         "once.",
     )
-    wrong = ((drift - u_y).abs() > tolerance).flatten(1).any(dim=1)
-    labels = inputs.y[wrong].unique().tolist()
-    judge.require(
-        len(labels) > 1,
-        "label_not_heard",
-        "At w = 1 the drift is the network's velocity for the label y, but not for the samples with label "
-        f"{labels[0]}.",
-    )
+    require_labels_alike(judge, {"w1": (drift - u_y).abs() > tolerance})
     judge.fail("scale_1", "At w = 1 the drift is not the network's velocity for the label y.")
 
 
