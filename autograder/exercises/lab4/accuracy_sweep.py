@@ -27,7 +27,7 @@ class Terms:
     @classmethod
     def of(cls, judge: Judge, inputs: Inputs, keys: list[float]) -> Terms:
         """Draw and classify the stub's images again."""
-        classifier = StubClassifier(judge.challenge, inputs.classes)
+        classifier = StubClassifier(judge.challenge, inputs.bias)
         images = (stub_sample(judge.challenge, inputs.noise, inputs.labels, w) for w in keys)
         logits = torch.stack([classifier.compute(image) for image in images])
         hit = (logits.argmax(dim=2) == inputs.labels).double()

@@ -307,3 +307,28 @@ right("images_with_a_class_alone", edit=[
     (PREDICT, "predicted = classify(sample(noise, labels, w)[labelled]).argmax(dim=1)"),
     (MEAN_HIT, MEAN_HIT.replace("== labels", "== labels[labelled]")),
 ])  # fmt: skip
+
+# --- one sample, the null label as prediction, and large logits
+
+LOGITS = f"logits = {IMAGES}"
+wrong("rows_squeezed", finds="noise_shape", edit=(
+    "labelled = labels != null_label", "labelled = (labels != null_label).nonzero().squeeze()"))  # fmt: skip
+wrong("logits_squeezed", finds="raised", edit=(PREDICT, PREDICT.replace(".argmax", ".squeeze().argmax")))
+wrong("noise_squeezed", finds="noise_shape", edit=(PREDICT, PREDICT.replace("noise,", "noise.squeeze().unsqueeze(1),")))
+for name, predicted in (
+    ("null_label_never_predicted", "logits[:, null_label : null_label + 1] = -torch.inf\n{}logits.argmax(1)"),
+    ("classes_of_the_labels_alone", "known = labels.unique()\n{}known[logits[:, known].argmax(1)]"),
+    ("logits_in_16_bits", "logits = logits.bfloat16()\n{}logits.argmax(1)"),
+    ("exponentials", "chances = logits.exp()\n{}(chances / chances.sum(1, keepdim=True)).argmax(1)"),
+):
+    wrong(name, finds="wrong_accuracy", edit=(PREDICT, f"{LOGITS}\n        {predicted.format('        predicted = ')}"))
+wrong("at_least_one_hit", finds="wrong_accuracy", edit=(
+    MEAN_HIT, "accuracy[w] = max(1, int((predicted == labels).sum())) / len(labels)"))  # fmt: skip
+wrong(
+    "noise_of_the_first_call",
+    finds="fresh_noise",
+    setup="NOISE = {}",
+    edit=("labelled = labels", "noise = NOISE.setdefault(noise.shape, noise)\n    labelled = labels"),
+)
+wrong("all_or_nothing", finds=("never_a_hit", "wrong_accuracy"), edit=(
+    MEAN_HIT, "accuracy[w] = float(torch.equal(predicted, labels))"))  # fmt: skip

@@ -28,7 +28,7 @@ def test_the_public_counts_come_from_an_oracle(run):
     """Count one image at a time in float64, and without argmax."""
     challenge = Challenge.public("lab4.accuracy_sweep")
     inputs = Inputs.of(challenge, run)
-    classifier = StubClassifier(challenge, inputs.classes)
+    classifier = StubClassifier(challenge, inputs.bias)
 
     def is_hit(noise: torch.Tensor, label: int, w: float) -> bool:
         image = stub_sample(challenge, noise[None].double(), torch.tensor([label]), w)
