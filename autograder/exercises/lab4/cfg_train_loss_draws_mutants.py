@@ -209,3 +209,21 @@ wrong(
     finds=("rows_not_alike", "eta_edge"),
     source=plain((f"drop = {DROP}", f"drop = {DROP}\ndrop[0] = False")),
 )
+for name, kept in (("below", "y < self.null_label - 1"), ("above", "y < self.null_label")):
+    wrong(
+        f"labels_{name}_null_kept",
+        finds="label_never_dropped",
+        source=plain((f"drop = {DROP}", f"drop = ({DROP}) & ({kept})")),
+    )
+PERCENT = "torch.randint(0, 100, (batch_size,), device=z.device)"
+for name, coin in (
+    ("whole_percents", f"{PERCENT} < round(100 * self.eta)"),
+    ("percents_and_one_more", f"{PERCENT} <= 100 * self.eta"),
+    ("one_in_k", "torch.randint(0, max(round(1 / max(self.eta, 1e-9)), 1), (batch_size,), device=z.device) == 0"),
+):
+    wrong(name, finds=("other_rate", "eta_edge", "dropped_too_often", "dropped_too_rarely"), source=plain((DROP, coin)))
+wrong(
+    "none_dropped_in_evaluation_mode",
+    finds="dropped_in_some_calls",
+    source=plain((MASK, f"if self.model.training:\n    {MASK}")),
+)

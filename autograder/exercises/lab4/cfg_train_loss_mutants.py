@@ -78,6 +78,7 @@ wrong("sign", finds="target_sign", source=plain((") - self.path", ") + self.path
 wrong("model_sees_z", finds="model_sees_z", source=plain((MODEL, "self.model(z, t, y)")))
 wrong("time_reversed", finds="time_reversed", source=plain((MODEL, "self.model(x, 1 - t, y)")))
 wrong("sum_pixels", finds="summed_pixels", source=plain((MEAN, "return (error**2).sum(dim=(1, 2, 3)).mean()")))
+wrong("sum_channels", finds=("summed_pixels", "wrong_loss"), source=plain((MEAN, "return (error**2).sum(1).mean()")))
 wrong("sum_batch", finds="summed_batch", source=plain((MEAN, "return (error**2).sum(dim=0).mean()")))
 wrong("absolute", finds="absolute_error", source=plain((MEAN, "return error.abs().mean()")))
 wrong("norm", finds="root_of_error", source=plain((MEAN, "return error.flatten(1).norm(dim=1).mean()")))

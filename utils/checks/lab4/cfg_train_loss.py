@@ -26,6 +26,7 @@ from utils.checks.lab4.cfg_train_loss_inputs import (
     MANY,
     OFFSET,
     PLACES,
+    RATES,
     RUNS,
     SAME_TRAINER,
     TOY_RUNS,
@@ -59,6 +60,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             regression.record_loss(evidence, run, loss, toy.gain)
             evidence.put(f"{run}/t", torch.cat(toy.times))
     probe_places(Trainer, challenge, evidence)
+    probe_rates(Trainer, challenge, evidence)
     with other_device(evidence, challenge) as there, watching(evidence, "device"):
         inputs = Inputs.of(there, "device")
         inputs.trainer(Trainer, StubModel(there, dtype=torch.float32)).get_train_loss(batch_size=inputs.batch)
@@ -93,6 +95,18 @@ def probe_places(Trainer: type, challenge: Challenge, evidence: Evidence) -> Non
             trainer.get_train_loss(batch_size=inputs.batch)
         evidence.put("places/t", torch.cat(model.times).flatten())
         evidence.put("places/null", torch.cat(model.labels).flatten() == inputs.null_label)
+
+
+def probe_rates(Trainer: type, challenge: Challenge, evidence: Evidence) -> None:
+    """Record which labels are dropped in a large batch, for each eta of `RATES`."""
+    inputs = Inputs.of(challenge, "rates")
+    inputs.data.start_again = True
+    plain: Any = PlainPath(inputs.data)
+    for number, eta in enumerate(RATES):
+        with evidence.attempt(f"rate{number}"), watching(evidence, f"rate{number}"):
+            model = Listener()
+            replace(inputs, path=plain, eta=eta).trainer(Trainer, model).get_train_loss(batch_size=inputs.batch)
+            evidence.put(f"rate{number}/null", torch.cat(model.labels).flatten() == inputs.null_label)
 
 
 def stub_model(challenge: Challenge, inputs: Inputs) -> StubModel:
@@ -219,7 +233,7 @@ def require_square(judge: Judge, loss: float) -> None:
     )
     message = f"{found} is {loss:.5g}, not {square:g}. That is {ratio:.5g} times the mean of the squared errors."
     if ratio >= 2:
-        judge.fail("loss_too_large", f"{message} The batch has 32 images of 16 pixels.")
+        judge.fail("loss_too_large", f"{message} The batch has 32 images with 2 channels of 8 pixels.")
     judge.fail("wrong_weights", f"{message} Each error counts once, and with weight 1.")
 
 
@@ -227,7 +241,7 @@ EXERCISE = Exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
-    version=7,
+    version=8,
     names=("CFGTrainer",),
     probe=probe,
     public=check,

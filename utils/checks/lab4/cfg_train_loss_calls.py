@@ -16,7 +16,7 @@ from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.places import require_alike_places, require_separate_coins
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
-from utils.checks.kits.statistics import reaches_ends
+from utils.checks.kits.statistics import is_binomial, reaches_ends
 from utils.checks.kits.time_draws import judge_times
 from utils.checks.lab4.cfg_train_loss_inputs import (
     CALLS,
@@ -25,10 +25,14 @@ from utils.checks.lab4.cfg_train_loss_inputs import (
     MANY,
     PLACE_BATCH,
     PLACES,
+    RATE_BATCH,
+    RATES,
     RUNS,
     Inputs,
     inputs_to_compare,
 )
+
+RATE_LEVEL = 1e-8  # the chance that one of the tests of `RATES` rejects right coins
 
 STUBS = {
     "path": ("path_not_sampled", "Your loss never calls `self.path.sample_conditional_path`."),
@@ -262,6 +266,7 @@ def require_calls(judge: Judge) -> dict[str, Call]:
     require_places(judge)
     for run, edge in EDGES.items():
         dropout.require_edge(judge, edges[run].null, edge)
+    require_rates(judge)
     for run in RUNS:
         regression.require_scalar(judge, run, "pixels")
         judge.require_precision(f"{run}/loss", torch.float32, "The loss")
@@ -278,6 +283,35 @@ def require_places(judge: Judge) -> None:
     require_separate_coins(judge, null.reshape(PLACES, PLACE_BATCH))
 
 
+def require_rates(judge: Judge) -> None:
+    """Fail unless labels are dropped with probability eta, also where eta is very small or large."""
+    for number, eta in enumerate(RATES):
+        null = judge.tensor(f"rate{number}/null", (RATE_BATCH,), "The labels that the model sees in a large batch")
+        judge.require(
+            is_binomial(int(null.sum()), RATE_BATCH, eta, judge.spend_alpha(RATE_LEVEL)),
+            "other_rate",
+            f"With eta = {eta:g} the model saw the null label in {int(null.sum()):,} of {RATE_BATCH:,} samples; about "
+            f"{eta * RATE_BATCH:,.0f} were expected. Use eta as it is, however small or large.",
+        )
+
+
+def require_drops_in_each_call(judge: Judge, null: Tensor) -> None:
+    """Fail if some calls of `CALLS` drop no label at all; a right answer does so with a chance below 1e-30."""
+    without = ~null.any(dim=1)
+    evaluation = torch.arange(len(null)) % 2 == 1  # see `mix_modes`
+    where = (
+        "these are the calls with the model in evaluation mode"
+        if torch.equal(without, evaluation)
+        else "in others some were"
+    )
+    judge.require(
+        not bool(without.any()),
+        "dropped_in_some_calls",
+        f"In {int(without.sum())} of {len(null)} calls with the same eta no label was dropped; {where}. "
+        "In every call each label is dropped with probability eta.",
+    )
+
+
 def require_draws(judge: Judge, calls: Mapping[str, Call], edges: Mapping[str, Call]) -> None:
     """Fail unless times are uniform and independent, and every label has a coin of its own in every call."""
     null, t, y = (torch.stack([getattr(call, key).flatten() for call in calls.values()]) for key in ("null", "t", "y"))
@@ -285,6 +319,7 @@ def require_draws(judge: Judge, calls: Mapping[str, Call], edges: Mapping[str, C
     at_zero, at_one = (edges[run] for run in EDGES)
     judge_times(judge, t)
     dropout.require_some_dropped(judge, null, at_one.null, eta)
+    require_drops_in_each_call(judge, null)
     many = judge.tensor("many/t", (MANY, 1, 1, 1), f"The time that the model sees in a batch of {MANY:,}")
     many_null = judge.tensor("many/null", (MANY,), f"The label that the model sees in a batch of {MANY:,}")
     dropout.require_coins_within_labels(judge, null, y)

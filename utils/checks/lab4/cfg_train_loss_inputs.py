@@ -47,11 +47,13 @@ TOY_RUNS = {  # the toy model's share of the target, its error at t = 0, and how
 END = 0.01  # times nearer to 0 or 1 than this are those of the run "ends"
 IMAGE_SIZES = {"large": 300.0, "far_off": 300.0}  # so x, output and target are tens or hundreds; 1 in all other runs
 PLACES, PLACE_BATCH = 44, 4  # calls with small batches that show how each place of a batch is treated
+RATES, RATE_BATCH = (0.0, 0.0049, 0.7), 6000  # eta in large batches: 0, less than half a percent, and a large one
 EXTRA_RUNS = {
     "trainer": (IMAGE, torch.float64, 0),
-    **{run: ((1, 4, 4), torch.float64, 32) for run in TOY_RUNS},
+    **{run: ((2, 2, 4), torch.float64, 32) for run in TOY_RUNS},
     "ends": ((1, 1, 2), torch.float64, MANY),
     "places": ((1, 1, 2), torch.float64, PLACE_BATCH),
+    "rates": ((1, 1, 2), torch.float64, RATE_BATCH),
     "device": ((1, 2, 2), torch.float32, 4),
 }
 EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
@@ -61,7 +63,9 @@ LEVEL = 5e-8
 
 
 class Images:
-    """Random images with labels, as many as all calls of one trainer need. The first labels are 0 and the last class.
+    """Random images with labels, as many as all calls of one trainer need.
+
+    The first labels are 0, the last class, and the neighbours of the null label.
 
     `sample` returns views of its own storage, so that in-place changes show.
 
@@ -69,7 +73,8 @@ class Images:
         challenge: Fixes images and labels.
         name: The name of the data; another name has other images.
         shape: The shape of an image.
-        classes: The number of labels.
+        classes: The number of classes. All labels but two are classes.
+        null_label: The label that no image has.
         dtype: The dtype of the images.
         count: The number of images.
         size: The standard deviation of their numbers.
@@ -85,15 +90,15 @@ class Images:
         name: str,
         shape: tuple[int, ...],
         classes: int,
+        null_label: int,
         dtype: torch.dtype,
         count: int,
         size: float = 1.0,
     ):
         self.points = size * challenge.randn(f"{name} images", (count, *shape), dtype)
         self.labels = challenge.randint(f"{name} image labels", 0, classes, (count,))
-        self.labels[0], self.labels[-1] = 0, classes - 1
-        if count > 1:
-            self.labels[1] = classes - 1
+        self.labels[-1] = classes - 1
+        self.labels[:4] = torch.tensor([0, classes - 1, null_label - 1, null_label + 1], device=self.labels.device)
         self._before = self.points.clone(), self.labels.clone()
         self.next, self.start_again = 0, False
         self.sample = Recorder(self.draw, ("n",))
@@ -253,7 +258,7 @@ class Inputs:
         eta = (0.255, 0.43)[challenge.integer("eta side", 0, 2)] + challenge.number("eta", 0.0, 0.012)
         eta = ETAS.get(run, eta)
         count = ALL_IMAGES if batch in (0, MANY) else 4 * batch + SPARE
-        data = Images(challenge, name, shape, classes, dtype, count, IMAGE_SIZES.get(run, 1.0))
+        data = Images(challenge, name, shape, classes, null_label, dtype, count, IMAGE_SIZES.get(run, 1.0))
         return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
 
     def trainer(self, Trainer: type, model: nn.Module) -> Any:
