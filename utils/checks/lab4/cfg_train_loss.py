@@ -232,8 +232,9 @@ def require_square(judge: Judge, loss: float) -> None:
         f"{found} is {loss:.5g}, not {square:g}. It does not grow like the square of the error.",
     )
     message = f"{found} is {loss:.5g}, not {square:g}. That is {ratio:.5g} times the mean of the squared errors."
-    if ratio >= 2:
-        judge.fail("loss_too_large", f"{message} The batch has 32 images with 2 channels of 8 pixels.")
+    if ratio >= 2 - ROUNDING:
+        code = "loss_twice" if ratio < 2 + ROUNDING else "loss_too_large"
+        judge.fail(code, f"{message} The batch has 32 images with 2 channels of 8 pixels.")
     judge.fail("wrong_weights", f"{message} Each error counts once, and with weight 1.")
 
 
