@@ -11,9 +11,13 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import in_double
+from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.lab2.fokker_planck import (
+    CALLS,
+    PARTLY_DETACHED,
     ROUNDING,
     WAVES,
+    WRONG_VALUES,
     Inputs,
     require_late_toys,
     require_residual,
@@ -233,11 +237,7 @@ def judge_gradient(judge: Judge, run: str, terms: Terms) -> None:
     judge.compare(
         judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"),
         parts.mean(),
-        otherwise=(
-            "partly_detached",
-            "The residual is right, but a part of it is cut off from the network's parameters. "
-            "Every `grad` whose result is used needs `create_graph=True`.",
-        ),
+        otherwise=PARTLY_DETACHED,
         rtol=ROUNDING,
         atol=ROUNDING * float(parts.abs().mean()),  # the parts cancel, so their size sets the tolerance
     )
@@ -251,11 +251,13 @@ def verdict(judge: Judge) -> None:
             terms = Terms.of(in_double(Inputs.of(judge.challenge, run)))
             size = terms.s_dt.abs() + (terms.half * terms.laplacian).abs() + (terms.half * terms.flow).abs()
             atol = ROUNDING * float(size.max())
-            compare(judge, residual, terms.residual, MISTAKES, terms, WRONG_RESIDUAL, 0.0, atol)
+            otherwise = WRONG_RESIDUAL if run == WAVES[0] else WRONG_VALUES[run]
+            compare(judge, residual, terms.residual, MISTAKES, terms, otherwise, 0.0, atol)
             require_trainable(judge, run)
             judge_gradient(judge, run, terms)
-        require_solution(judge)
         for run in TOYS:
             require_toy(judge, run)
+        require_solution(judge)
         require_late_toys(judge)
+        require_nothing_left(judge, CALLS)
         judge.device()

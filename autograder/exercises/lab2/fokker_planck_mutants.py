@@ -350,11 +350,11 @@ wrong("score_copied", finds="module_copied", edit=("s = score(x, t)", (
     "        s = score(x, t)")))  # fmt: skip
 wrong("anomaly_mode_left_on", finds="setting_left", edit=(
     "s = score(x, t)", "s = score(x, t)\n        torch.autograd.set_detect_anomaly(True)"))  # fmt: skip
-wrong("square_of_two_coordinates", finds="wrong_residual", edit=(
+wrong("square_of_two_coordinates", finds="wrong_for_three_coordinates", edit=(
     POTENTIAL, "(divergence + s.square().mean(dim=1) * 2).sum()"))  # fmt: skip
-wrong("one_coordinate_squeezed", finds="wrong_residual", edit=(
+wrong("one_coordinate_squeezed", finds="wrong_for_one_coordinate", edit=(
     POTENTIAL, "(divergence + s.squeeze(-1).square().sum(dim=-1)).sum()"))  # fmt: skip
-wrong("growth_kept_by_id", finds="wrong_residual", edit=[
+wrong("growth_kept_by_id", finds="wrong_in_a_later_call", edit=[
     ("with torch.enable_grad():", "place = str((id(t), t.shape))\n    with torch.enable_grad():"),
     (RESIDUAL, "kept = fokker_planck_residual.__dict__.setdefault(place, (t, variance_dt))[1]\n"
      "        return s_dt - kept.to(t) / 2 * gradient"),
@@ -369,3 +369,27 @@ for name, key, code in (
          "    if key in kept and x.device.type != 'meta':\n        return kept[key]\n    with torch.enable_grad():"),
         (RESIDUAL, RESIDUAL.replace("return ", "kept[key] = ") + "\n        return kept[key]"),
     ])  # fmt: skip
+
+# --- where samples and coordinates are equally many, the noise grows unevenly, and the score is a module
+
+wrong("growth_along_coordinates", finds="wrong_for_three_coordinates", edit=(
+    GROWTH, GROWTH + "\n        variance_dt = variance_dt.mT if len(x) == x.shape[1] else variance_dt"))  # fmt: skip
+wrong("growth_kept_by_sigma", finds=("linear_factor", "wrong_residual"), edit=(
+    GROWTH, GROWTH + "\n        key = str((id(sigma), len(t), t.device))\n"
+    "        variance_dt = fokker_planck_residual.__dict__.setdefault(key, variance_dt)"))  # fmt: skip
+wrong("zero_before_a_time", finds="wrong_residual", edit=(
+    RESIDUAL, "return (t > 0.01) * (s_dt - variance_dt / 2 * gradient)"))  # fmt: skip
+IF_MODULE = "if isinstance(score, nn.Module):\n            "
+for name, code, line in (
+    ("gradient_zeroed", "gradient_cleared", "score.zero_grad()"),
+    ("gradient_forgotten", "gradient_cleared", "[setattr(p, 'grad', None) for p in score.parameters()]"),
+    ("training_mode", "mode_left", "score.train()"),
+    ("evaluation_mode", "mode_left", "score.eval()"),
+):
+    wrong(name, finds=code, edit=("s = score(x, t)", f"{IF_MODULE}{line}\n        s = score(x, t)"))
+wrong("seed_of_numpy", finds="seed_left", edit=("s = score(x, t)", "np.random.seed(0)\n        s = score(x, t)"))
+right("mode_restored", edit=[
+    ("s = score(x, t)", "was = getattr(score, 'training', None)\n"
+     f"        {IF_MODULE}score.eval()\n        s = score(x, t)"),
+    (RESIDUAL, f"{IF_MODULE}score.train(was)\n        {RESIDUAL}"),
+])  # fmt: skip

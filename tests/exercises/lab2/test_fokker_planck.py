@@ -56,7 +56,7 @@ def test_public_numbers(run):
 
 @pytest.mark.parametrize("run", [*TOYS, *LATE_TOYS])
 def test_toy_residuals(run):
-    x = torch.zeros(5, 2) if run == "at_zero" else torch.rand(5, 2)
+    x, t = torch.zeros(5, 2) if run == "at_zero" else torch.rand(5, 2), torch.rand(5, 1) + 0.1
     sigma = twice_the_noise if run == "twice_the_noise" else toy_sigma
-    residual = oracles.residual({**TOYS, **LATE_TOYS}[run], x, torch.rand(5, 1) + 0.1, sigma)
-    torch.testing.assert_close(residual, TOY_RESIDUALS[run](x))
+    residual = oracles.residual({**TOYS, **LATE_TOYS}[run], x, t, sigma)
+    torch.testing.assert_close(residual, TOY_RESIDUALS[run](x, t))

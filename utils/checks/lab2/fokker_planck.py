@@ -25,6 +25,7 @@ from utils.checks.lab2.fokker_planck_fields import (
     Places,
     StubSigma,
     Waves,
+    toy_growth,
     toy_sigma,
     twice_the_noise,
 )
@@ -35,7 +36,7 @@ RUNS = {
     # run: coordinates, dtype, batch size, field
     "waves": (2, torch.float64, 24, "waves"),
     "again": (2, torch.float64, 24, "waves"),
-    "three": (3, torch.float64, 10, "waves"),
+    "three": (3, torch.float64, 3, "waves"),  # as many samples as coordinates
     "one": (2, torch.float64, 1, "waves"),
     "line": (1, torch.float64, 9, "waves"),
     "marked": (2, torch.float64, 9, "waves"),  # x and t require a gradient already, and x is not contiguous
@@ -43,6 +44,7 @@ RUNS = {
     "single": (2, torch.float32, 12, "waves"),
 }
 WAVES = tuple(run for run, (*_, field) in RUNS.items() if field == "waves")
+CALLS = (*RUNS, *TOYS, *LATE_TOYS)  # all that `watching` sees
 ROUNDING = 1e-4  # relative to the size of the terms: an answer that is right to the precision of float32 is right
 SAME_PLACE = 2e-7  # two places or times that are nearer are the same, rounded to float32
 
@@ -108,13 +110,16 @@ def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, r
     """Evaluate one residual, and record where the score was evaluated and what was left behind."""
     inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
     places = Places(given.field, given.sigma, given.x, given.t)
-    score = places if run == AS_MODULE else places.forward  # a method, as in the lab
+    score = places if run in AS_MODULE else places.forward  # a method, as in the lab
+    places.train(AS_MODULE.get(run, True))
+    given.field.gain.grad = torch.full_like(given.field.gain, 0.5)  # as if another loss was accumulated before
     with evidence.attempt(run):
-        with watching(evidence, run, x=given.x, t=given.t, **{"the network": given.field}):
+        with watching(evidence, run, x=given.x, t=given.t, **{"the network": places}):
             residual = residual_of(score, given.x, given.t, places.sigma)
         evidence.put(f"{run}/residual", residual)
     evidence.put(f"{run}/farthest", places.farthest)
     evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
+    given.field.gain.grad = None
     with evidence.attempt(f"{run}_backward"):
         if run not in evidence.errors and isinstance(residual, Tensor) and residual.requires_grad:
             residual.square().mean().backward()  # through all that the residual depends on, as training does
@@ -186,7 +191,7 @@ def require_trainable(judge: Judge, run: str) -> None:
     marked = judge.evidence.values.get(f"{run}/residual.requires_grad") is True
     flows = marked and judge.kind(f"{run}/grad") != "NoneType"
     judge.require(
-        flows or run != AS_MODULE,
+        flows or run not in AS_MODULE,
         "module_copied",
         "Where `score` is a module and not a function, no gradient flows from your residual to its parameters. "
         "Call `score` itself, not a copy of it.",
@@ -210,8 +215,8 @@ def require_solution(judge: Judge) -> None:
         largest < ROUNDING * scale,
         "solution_not_zero",
         f"For the score of a density that diffuses, the residual is zero; yours reaches {largest:.2g}, and the time "
-        f"derivative {scale:.2g}. Check each term alone, its shape, sign and factor: time enters this score through "
-        "sigma(t) too.",
+        f"derivative {scale:.2g}. For simpler scores each term alone is right. Does each sample use its own x and t, "
+        "and nothing of another call?",
     )
 
 
@@ -221,7 +226,7 @@ def require_solution(judge: Judge) -> None:
 PUBLIC_RESIDUALS = {
     "waves": -0.887891179,
     "again": 0.417829269,
-    "three": 0.568546842,
+    "three": -1.1612545,
     "one": -2.99366995,
     "line": 3.29988062,
     "marked": 0.388413916,
@@ -230,26 +235,33 @@ PUBLIC_RESIDUALS = {
 PUBLIC_GRADIENTS = {
     "waves": 36.3288059,
     "again": 162.885321,
-    "three": 20.9470636,
+    "three": 50.8283491,
     "one": 57.8459054,
     "line": 42.0663529,
     "marked": 40.8184726,
     "single": 56.5451546,
 }
-# The residuals of the toy fields, (x1, x2) to residual, by hand.
-TOY_RESIDUALS: dict[str, Callable[[Tensor], Tensor]] = {
-    "time_only": lambda x: torch.tensor([3.0, -5.0]).to(x) + 0 * x,
-    "linear": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
-    "at_zero": lambda x: torch.tensor([-3.0, 9.0]).to(x) + 0 * x,
-    "twice_the_noise": lambda x: -12 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
-    "moved": lambda x: -3 * x @ torch.tensor([[5.0, 2.0], [2.0, 9.25]]).to(x),
-    "steep": lambda x: -3 * STEEP**2 * x,
+SQUARE = torch.tensor([[5.0, 2.0], [2.0, 9.25]])  # of the matrix of the linear field
+# The residuals of the toy fields, (x, t) to residual, by hand.
+TOY_RESIDUALS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "time_only": lambda x, t: torch.tensor([3.0, -5.0]).to(x) + 0 * x,
+    "linear": lambda x, t: -toy_growth(t) * x @ SQUARE.to(x),
+    "at_zero": lambda x, t: toy_growth(t) * torch.tensor([-3.0, 2.0]).to(x) + 0 * x,
+    "twice_the_noise": lambda x, t: -4 * toy_growth(t) * x @ SQUARE.to(x),
+    "moved": lambda x, t: -toy_growth(t) * x @ SQUARE.to(x),
+    "steep": lambda x, t: -toy_growth(t) * STEEP**2 * x,
 }
 TOY_WORDS = {
     "time_only": "a score that depends on time alone",
     "linear": "a score that is a matrix times x, whose divergence is constant",
     "at_zero": "a score that is 0 at this x, with a divergence that grows in x",
 }
+
+
+def toy_residual(challenge: Challenge, run: str) -> Tensor:
+    """Return the residual of a toy, (5, 2)."""
+    toy = ToyInputs.of(challenge, run)
+    return TOY_RESIDUALS[run](toy.x, toy.t)
 
 
 def directions(challenge: Challenge, run: str) -> Tensor:
@@ -265,7 +277,7 @@ def require_late_toys(judge: Judge) -> None:
         "steep": f"for the score {-STEEP:g} x, as steep as the exact one near the data. Limit nothing",
     }
     for run, words_of_run in words.items():
-        expected = TOY_RESIDUALS[run](ToyInputs.of(judge.challenge, run).x)
+        expected = toy_residual(judge.challenge, run)
         actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
         worst = int((actual - expected).abs().argmax())
         ratio = float(actual.flatten()[worst] / expected.flatten()[worst])
@@ -276,8 +288,14 @@ def require_late_toys(judge: Judge) -> None:
         )
 
 
-TOY_HINTS = {
-    "time_only": "Does each sample have a time of its own?",
+# Where the residual of a toy is a multiple of the right one, in all samples or by sample.
+MULTIPLE_HINTS = {
+    "time_only": "Look at what is differentiated with respect to time, and at what multiplies it.",
+    "linear": "Look at every factor of |s|²: those of the equation, and a mean over samples or coordinates.",
+    "at_zero": "Look at every factor of the divergence: those of the equation, and a mean over samples or coordinates.",
+}
+FACTOR_HINTS = {
+    "time_only": "Does each sample have a time of its own, and is it the score itself that you differentiate?",
     "linear": "Look at the factor that depends on sigma, and at the power of the score.",
     "at_zero": "Look at the factor that depends on sigma.",
 }
@@ -286,26 +304,31 @@ TOY_HINTS = {
 def require_toy(judge: Judge, run: str) -> None:
     """Compare the residual of a field of which one term is left, in size and sign."""
     actual = judge.tensor(f"{run}/residual", (5, 2), "The residual")
-    expected = TOY_RESIDUALS[run](ToyInputs.of(judge.challenge, run).x)
+    expected = toy_residual(judge.challenge, run)
     if judge.close(actual, expected, ROUNDING):
         return
     ratio = float((actual * expected).sum() / expected.square().sum())
     seen = f"For {TOY_WORDS[run]}, one term of the equation is left. "
     missing = abs(ratio) < ROUNDING
     if judge.close(actual, ratio * expected, ROUNDING, ROUNDING):
-        lost = "Yours is 0: the term is missing, or a `grad` without `create_graph=True` has cut it off"
-        words = lost if missing else f"Yours is {ratio:.4g} times the right one"
+        lost = "Yours is 0: the term is missing, or a `grad` without `create_graph=True` has cut it off."
+        hint = "" if ratio < 0 else f" {MULTIPLE_HINTS[run]}"
+        words = lost if missing else f"Yours is {ratio:.4g} times the right one.{hint}"
         kind = "missing" if missing else "sign" if ratio < 0 else "too_large" if ratio > 1 else "too_small"
-        judge.fail(f"{run}_{kind}", f"{seen}{words}.")
+        judge.fail(f"{run}_{kind}", f"{seen}{words}")
     ratios = (actual * expected).sum(1) / expected.square().sum(1)
     if judge.close(actual, ratios[:, None] * expected, ROUNDING, ROUNDING):
+        low, high = float(ratios.min()), float(ratios.max())
+        size = "_small" if high < 1 else "_large" if low > 1 else ""
         judge.fail(
-            f"{run}_factor",
-            f"{seen}Yours is a multiple of the right one that differs from sample to sample, from "
-            f"{float(ratios.min()):.4g} to {float(ratios.max()):.4g} times. {TOY_HINTS[run]}",
+            f"{run}_factor{size}",
+            f"{seen}Yours is a multiple of the right one that differs from sample to sample, from {low:.4g} to "
+            f"{high:.4g} times. {FACTOR_HINTS[run]}",
         )
     if judge.close(actual.abs(), expected.abs(), ROUNDING):
         judge.fail(f"{run}_sign_lost", f"{seen}Yours has the right size in every place, but not the right sign.")
+    if judge.close(actual, expected.square(), ROUNDING):
+        judge.fail(f"{run}_squared", f"{seen}Yours is the square of the right one. The loss will square the residual.")
     judge.fail(
         f"{run}_direction",
         f"{seen}Yours is no multiple of the right one: at the first sample it is "
@@ -317,8 +340,8 @@ def require_toy(judge: Judge, run: str) -> None:
 WRONG_VALUES = {
     "waves": (
         "wrong_residual",
-        "For a score that solves the equation your residual is zero, but for another field it has the wrong value. "
-        "Return the difference of the two sides itself, with the time derivative first.",
+        "Where one term is left, and for a score that solves the equation, your residual is right, but for a sum of "
+        "waves it has the wrong value. Is it the same formula for every score, x and t, also at t = 0 and t = 1?",
     ),
     "again": (
         "wrong_in_a_later_call",
@@ -327,7 +350,8 @@ WRONG_VALUES = {
     ),
     "three": (
         "wrong_for_three_coordinates",
-        "Your residual is right for two coordinates and wrong for three. `x` may have any number of them.",
+        "Your residual is right for 24 samples with two coordinates, and wrong for three samples with three. `x` may "
+        "have any number of both.",
     ),
     "one": ("wrong_in_a_batch_of_one", "Your residual is right for many samples and wrong for a batch of one."),
     "line": (
@@ -342,6 +366,13 @@ WRONG_VALUES = {
 }
 
 
+PARTLY_DETACHED = (
+    "partly_detached",
+    "The residual is right, but its gradient with respect to the network's parameters is not. "
+    "Is a part of it detached, or the result of a `grad` without `create_graph=True`?",
+)
+
+
 def check_values(judge: Judge, run: str, residual: Tensor) -> None:
     """Compare the residual of a random field, and its gradient, with the numbers of the oracle."""
     terms = residual * directions(judge.challenge, run)
@@ -351,12 +382,7 @@ def check_values(judge: Judge, run: str, residual: Tensor) -> None:
     )
     require_trainable(judge, run)
     gradient = float(judge.tensor(f"{run}/grad", (), "The gradient of the network's parameter"))
-    judge.require(
-        abs(gradient - PUBLIC_GRADIENTS[run]) <= 10 * ROUNDING * abs(PUBLIC_GRADIENTS[run]),
-        "partly_detached",
-        "The residual is right, but a part of it is cut off from the network's parameters. "
-        "Every `grad` whose result is used needs `create_graph=True`.",
-    )
+    judge.require(abs(gradient - PUBLIC_GRADIENTS[run]) <= 10 * ROUNDING * abs(PUBLIC_GRADIENTS[run]), *PARTLY_DETACHED)
 
 
 def check(judge: Judge) -> None:
@@ -369,6 +395,7 @@ def check(judge: Judge) -> None:
         for run, residual in residuals.items():
             check_values(judge, run, residual)
         require_late_toys(judge)
+        require_nothing_left(judge, CALLS)
         judge.device()
 
 
@@ -379,5 +406,5 @@ EXERCISE = Exercise(
     names=("fokker_planck_residual",),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

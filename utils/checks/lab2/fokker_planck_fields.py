@@ -68,12 +68,14 @@ class StubSigma:
         return 0.151 + 0.149 * torch.sin(self.speed * t + self.phase)
 
 
-# Fields of which one term of the equation is left. Their noise has the variance 3 t, so half its growth is 3/2. Adding
-# `nothing` keeps every derivative in the graph.
+# Fields of which one term of the equation is left. Adding `nothing` keeps every derivative in the graph. The last field
+# is no gradient, so every other sum of its second derivatives has another direction.
 TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "time_only": lambda x, t: t * torch.tensor([3.0, -5.0]).to(x) + nothing(x, t),
     "linear": lambda x, t: x @ torch.tensor([[1.0, -2.0], [3.0, 0.5]]).to(x) + nothing(x, t),
-    "at_zero": lambda x, t: x**2 * torch.tensor([1.0, -3.0]).to(x) + nothing(x, t),
+    "at_zero": lambda x, t: (
+        x**2 * torch.tensor([1.0, -3.0]).to(x) + x.prod(1, True) * torch.tensor([2.0, 4.0]).to(x) + nothing(x, t)
+    ),
 }
 # After all others: the same numbers with another sigma, then the same score, sigma and tensors with other numbers, so
 # that a kept result shows, and a score as steep as the lab's exact one near the data, so that a limit shows.
@@ -92,16 +94,22 @@ def nothing(x: Tensor, t: Tensor) -> Tensor:
 
 
 def toy_sigma(t: Tensor) -> Tensor:
-    """Return sqrt(3 t)."""
-    return (3 * t) ** 0.5
+    """Return sqrt(t + 3 t²)."""
+    return (t + 3 * t**2) ** 0.5
+
+
+def toy_growth(t: Tensor) -> Tensor:
+    """Return the time derivative of `toy_sigma` squared. It differs from sample to sample."""
+    return 1 + 6 * t
 
 
 def twice_the_noise(t: Tensor) -> Tensor:
-    """Return 2 sqrt(3 t)."""
+    """Return twice `toy_sigma`."""
     return 2 * toy_sigma(t)
 
 
-AS_MODULE = "again"  # the run whose score is passed as a module, which a copy would cut off from its parameters
+# Runs whose score is passed as a module, which a copy would cut off from its parameters: is it in training mode?
+AS_MODULE = {"again": True, "three": False}
 
 
 class Places(nn.Module):
