@@ -118,7 +118,7 @@ def judge_regression(
         parts.mean(),
         otherwise=(
             "wrong_gradient",
-            "The loss is right, but its gradient is not: a part of it is cut off from the model.",
+            "The loss is right, but its gradient is not. Is a part of the loss cut off from the model, or used twice?",
         ),
         rtol=rtol,
         atol=rtol * float(parts.abs().mean()),

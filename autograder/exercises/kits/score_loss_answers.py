@@ -79,6 +79,61 @@ WRONG = [
         ("self.model(x, t) - target", "self.model(x, t) - (target if batch_size > 1 else 0)"),
     ),
     ("noise_of_signs", "noise_discrete", (RANDN, "noise = torch.randn_like(x0).sign()")),
+    # Small batches, and differences that only many draws show.
+    (
+        "widths_along_atoms",
+        ("wrong_for_two_samples", "wrong_loss"),
+        (SIGMA, f"{SIGMA}\nsigma = sigma.mT if batch_size == 2 else sigma"),
+    ),
+    ("one_time_is_half", "fixed_for_one_sample", (RANDN, f"t = t * 0 + 0.5 if batch_size == 1 else t\n{RANDN}")),
+    (
+        "one_noise_is_zero",
+        ("fixed_for_one_sample", "noise_place"),
+        (RANDN, f"{RANDN}\nnoise = noise * (batch_size > 1)"),
+    ),
+    ("times_repeated_in_large_batches", "time_discrete", (RANDN, f"t = t[torch.arange(batch_size) % 512]\n{RANDN}")),
+    ("times_to_a_power", "time_distribution", (RANDN, f"t = t**1.1\n{RANDN}")),
+    (
+        "times_rather_late",
+        "time_distribution",
+        (RANDN, f"t = t / 2 + (torch.rand_like(t) > 0.45) * 0.5\n{RANDN}"),
+    ),
+    ("noise_shifted", ("noise_law", "noise_mean"), (RANDN, f"{RANDN} + 0.05")),
+    ("noise_clamped", "noise_limited", (RANDN, f"{RANDN}.clamp(-3, 3)")),
+    (
+        "noise_logistic",
+        ("noise_law", "noise_place"),
+        (RANDN, "u = torch.rand_like(x0).clamp(1e-6, 1 - 1e-6)\nnoise = u.logit() * 3**0.5 / math.pi"),
+    ),
+    (
+        "atoms_correlated",
+        ("draws_tied", "noise_shared"),
+        (RANDN, f"{RANDN}\nnoise[:, 1] = 0.2 * noise[:, 0] + 0.96**0.5 * noise[:, 1]"),
+    ),
+    ("noise_grows_in_time", ("draws_tied", "noise_law"), (RANDN, f"{RANDN} * (0.8 + 0.4 * t).sqrt()")),
+    (
+        "times_in_the_order_of_the_data",
+        "draws_tied",
+        (RANDN, f"t = t.sort(0).values[x0[:, 0].argsort().argsort()]\n{RANDN}"),
+    ),
+    # Weights, of which the mean is 1 or nearly so.
+    ("weights_twice_the_time", "wrong_loss", (MEAN, "return (2 * t * error**2).mean()")),
+    ("weights_of_the_variance", "wrong_loss", (MEAN, "return (sigma**2 / (sigma**2).mean() * error**2).mean()")),
+    ("weights_of_late_times", "wrong_loss", (MEAN, "return ((1 - 0.5 * (t < 0.05)) * error**2).mean()")),
+    ("first_atom_alone", "wrong_loss", (MEAN, "return (error[:, 0] ** 2).mean()")),
+    ("median", "wrong_loss", (MEAN, "return (error**2).median()")),
+    (
+        "gradient_doubled",
+        "wrong_gradient",
+        (MEAN, "loss = (error**2).mean()\nreturn 2 * loss - loss.detach()"),
+    ),
+    ("weights_decay", "wrong_loss", (MEAN, f"{MEAN} + 0.1 * sum(p.square().sum() for p in self.model.parameters())")),
+    ("x_of_the_next_cell", "model_sees_other_x", ("self.model(x, t)", "self.model(x + 1, t)")),
+    (
+        "neighbours_share_noise",
+        "noise_shared",
+        (RANDN, f"{RANDN}.repeat_interleave(2, 0)[:batch_size]"),
+    ),
 ]
 
 RIGHT = [

@@ -35,7 +35,7 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     """
     require_continuous(judge, noise[0])
     judge.require(
-        not torch.equal(noise[0, 0], noise[0, 1]),
+        not bool((noise[0] == noise[0, :1]).all()),
         "noise_shared",
         "All samples of a batch share the same noise. Each needs its own.",
     )

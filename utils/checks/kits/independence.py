@@ -62,7 +62,8 @@ def are_columns_dependent(table: Tensor, level: float) -> bool:
     columns = table.shape[1]
     if columns < 2:
         return False
-    sums = (waves(table).T @ waves(table)).abs()
+    both = waves(table)
+    sums = (both.T @ both).abs()
     sums = sums.reshape(FREQUENCIES, columns, FREQUENCIES, columns)
     sums = sums * (1 - torch.eye(columns, dtype=torch.float64)[:, None, :])  # a column depends on itself
     return bool(sums.max() > largest_sum(len(table), sums.numel(), level))

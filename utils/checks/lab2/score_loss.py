@@ -16,26 +16,26 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_gradient
-from utils.checks.lab2.score_loss_calls import Call, Stubs, require_calls, require_ends
+from utils.checks.lab2.score_loss_calls import Call, Stubs, require_calls, require_many_draws, require_new_draws
 from utils.checks.lab2.score_loss_known import check_known_losses, probe_known
 from utils.checks.lab2.score_loss_stubs import StubAtoms, StubSchedule
 from utils.checks.stubs import StubModel, forget_repeats
 from utils.checks.student import Student
 
-CALLS, BATCH = 8, 256
-MANY = 20_000  # the batch of one more call, of which only the times are kept
+CALLS, BATCH = 8, 128
+MANY = 20_000  # the batch of one more call, of which only what goes into the noising is kept
 ALIKE = [f"call{i}" for i in range(CALLS)]
 TRAINERS = {
     # trainer: dtype, and the batch size of each of its calls in their order
     "double": (
         torch.float64,
-        {**dict.fromkeys(ALIKE[:4], BATCH), "small": 7, **dict.fromkeys(ALIKE[4:], BATCH), "one": 1, "again": 7},
+        {**dict.fromkeys(ALIKE[:4], BATCH), "two": 2, **dict.fromkeys(ALIKE[4:], BATCH), "one": 1, "one_again": 1},
     ),
     "single": (torch.float32, {"single": 16, "single_again": 5}),
 }
 RUNS = {run: (trainer, batch) for trainer, (_, batches) in TRAINERS.items() for run, batch in batches.items()}
 BUILT = tuple(f"built_{trainer}" for trainer in TRAINERS)
-STATES = 7168  # of the dataset, three times as many as all calls of a trainer need
+STATES = 3200  # of the dataset, three times as many as all calls of a trainer need
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     with evidence.attempt("many"):
         inputs = Inputs.of(challenge, "double", 3 * MANY)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=MANY)
-        t = torch.cat([call[0][1].flatten() for call in inputs.schedule.add_noise.calls])  # type: ignore[attr-defined]
-        evidence.put("many/t", t)
+        inputs.schedule.add_noise.report(evidence, "many/noised")
     with other_device(evidence, challenge) as there:
         inputs = Inputs.of(there, "single", 512)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=4)
@@ -111,7 +110,8 @@ def require_properties(judge: Judge) -> dict[str, Call]:
     if not any(run in judge.evidence.errors for run in RUNS):
         require_nothing_left(judge, [*BUILT, *RUNS])
     calls = require_calls(judge, stubs, ALIKE)
-    require_ends(judge, "many")
+    require_new_draws(judge, calls["one"], calls["one_again"])
+    require_many_draws(judge, "many", MANY)
     for run in RUNS:
         regression.require_scalar(judge, run, "atoms")
         require_gradient(judge, f"{run}/loss")
@@ -134,5 +134,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=8,
+    version=9,
 )

@@ -13,15 +13,17 @@ from torch import Tensor
 
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
-from utils.checks.kits.draws import judge_independence, judge_noise
+from utils.checks.kits.draws import judge_independence, judge_noise, require_continuous
+from utils.checks.kits.independence import are_columns_dependent
 from utils.checks.kits.ring import on_ring
-from utils.checks.kits.statistics import reaches_ends
+from utils.checks.kits.statistics import is_normal, is_uniform, reaches_ends
 from utils.checks.kits.time_draws import judge_times
 from utils.checks.lab2.score_loss_stubs import StubAtoms, StubSchedule
 
 PLACE = 5e-6  # two places that are nearer on the ring are the same one, with the rounding of float32
 TIME = 1e-5  # two times that are nearer are the same one
-ENDS_LEVEL = 1e-7  # chance that the times of a large batch stay away from 0 or 1 by luck
+MANY_LEVEL = 5e-8  # chance that one of the tests of a large batch rejects right draws
+SAME_TIME = 1.2e-7  # more than the chance of 2**-23 that two right times are equal in float32
 
 STUBS = {
     "data": ("data_not_sampled", "Your loss never calls `self.data.sample`."),
@@ -148,9 +150,10 @@ def require_noised_x(judge: Judge, x_model: Tensor, noised: Noised, stubs: Stubs
     batch, schedule = stubs.batch, stubs.schedule
     x = schedule.noised(noised.x0, noised.t, noised.noise)
     rows, distance = nearest_places(x_model, x)
-    if distance.max() > PLACE or rows.unique().numel() < batch:
+    in_cell = x_model.min() > -PLACE and x_model.max() < 1 + PLACE
+    if not in_cell or distance.max() > PLACE or rows.unique().numel() < batch:
         _, from_clean = nearest_places(x_model, noised.x0)
-        if from_clean.max() <= PLACE:
+        if in_cell and from_clean.max() <= PLACE:
             judge.fail("model_sees_x0", "The model is given the clean state x0. Evaluate it at the noised x.")
         judge.fail("model_sees_other_x", "The x that the model sees is not the x that `add_noise` returned.")
     unseen = torch.ones(len(x), dtype=torch.bool)
@@ -215,15 +218,62 @@ def require_draws(judge: Judge, calls: list[Call]) -> None:
     judge_independence(judge, t, noise)
 
 
-def require_ends(judge: Judge, run: str) -> None:
-    """Fail if the times of a large batch stay away from 0 or 1."""
-    judge.attempt(run)
-    t = judge.tensor(f"{run}/t", what="The time t")
+def require_new_draws(judge: Judge, first: Call, second: Call) -> None:
+    """Fail if two calls with batches of one have the same time or the same noise."""
+    judge.spend_alpha(SAME_TIME)
+    same = [name for name in ("t", "noise") if torch.equal(getattr(first, name), getattr(second, name))]
     judge.require(
-        reaches_ends(t, judge.spend_alpha(ENDS_LEVEL)),
+        not same,
+        "fixed_for_one_sample",
+        f"In two calls with batches of one, your {'times are' if 't' in same else 'noise is'} the same. "
+        "Draw new numbers in every call, whatever the batch size is.",
+    )
+
+
+def require_many_draws(judge: Judge, run: str, batch: int) -> None:
+    """Fail unless times and noise of a large batch are right: small differences show in many numbers only.
+
+    Args:
+        judge: The judge of the exercise.
+        run: The call with the large batch, with what went into `add_noise`.
+        batch: The size of the batch.
+    """
+    judge.attempt(run)
+    t = judge.tensor(f"{run}/noised/t", what="The time t").flatten()
+    x0, noise = (judge.tensor(f"{run}/noised/{name}", (len(t), 2), f"The {name}")[:batch] for name in ("x0", "noise"))
+    t = t[:batch]  # of the first noising, if there are several
+    different = t.unique().numel()
+    judge.require(
+        different > 0.9 * len(t),
+        "time_discrete",
+        f"In a batch of {len(t):,} only {different:,} times are different. Each sample draws its own, uniformly.",
+    )
+    judge.require(
+        reaches_ends(t, judge.spend_alpha(MANY_LEVEL)),
         "time_ends",
         f"Your {t.numel():,} times lie between {t.min():.5f} and {t.max():.5f}. Uniform ones come much closer "
         "to both ends of [0, 1], and what is never drawn is never learned.",
+    )
+    judge.require(
+        is_uniform(t, judge.spend_alpha(MANY_LEVEL)),
+        "time_distribution",
+        f"The {len(t):,} times of a large batch are not uniform on [0, 1]: their mean is {t.mean():.3f}, and "
+        f"{(t < 0.5).double().mean():.1%} lie below 1/2.",
+    )
+    require_continuous(judge, noise)
+    judge.require(
+        is_normal(noise, judge.spend_alpha(MANY_LEVEL)),
+        "noise_law",
+        f"The noise of a batch of {len(t):,} is not standard normal. Its mean is {noise.mean():.3f}, its standard "
+        f"deviation {noise.std():.3f}, and {(noise.abs() < 1).double().mean():.1%} of it lies between -1 and 1 "
+        "(68.3% expected).",
+    )
+    uniform = torch.cat([x0, t[:, None], torch.special.ndtr(noise)], dim=1)
+    judge.require(
+        not are_columns_dependent(uniform, judge.spend_alpha(MANY_LEVEL)),
+        "draws_tied",
+        f"In a batch of {len(t):,}, two of these depend on each other: the states x0, the times, the noise of the "
+        "first atom, and that of the second. Draw times and noise independently of all else.",
     )
 
 

@@ -44,7 +44,8 @@ NEAR_EDGE = {"around": (0.0, 0.04), "around_back": (0.96, 1.0)}
 TWO_SIGMAS = "two_sigmas"  # each atom by 0.3, with one of two sigmas
 DISTANCE, EARLY_SIGMA, LATE_SIGMA = 0.3, 0.2, 0.4
 BATCHES = {"alone": 1}  # 64 in all other runs
-VARYING = "varying"  # each atom by twice its own sigma
+VARYING = {"varying": 64, "varying_pair": 2}  # each atom by twice its own sigma; the batch size
+UNEVEN, UNEVEN_ERRORS = "uneven", (3.0, 6.0)  # as `two_sigmas`, with a model that is off by these
 VARYING_SIGMAS = 0.005, 0.015
 LARGE_LOSS = 9e4  # of the run `outlier`, where the model is off by 300
 EITHER_WAY = "either_way"  # forward or backward at random
@@ -75,14 +76,18 @@ def probe_known(Trainer, challenge: Challenge, evidence: Evidence) -> None:
                 data.states[:] = low + (high - low) * (0.01 + 0.98 * data.states)
             trainer = Trainer(schedule=PushForward(distance, sigma), model=model, data=data)
             regression.record_loss(evidence, run, trainer.get_train_loss(BATCHES.get(run, 64)), model.values)
-    with evidence.attempt(VARYING):
-        model, data = ConstantModel(-2.0, -2.0), StubAtoms(challenge, VARYING, torch.float64)
-        trainer = Trainer(schedule=PushBySigma(*VARYING_SIGMAS), model=model, data=data)
-        regression.record_loss(evidence, VARYING, trainer.get_train_loss(batch_size=64), model.values)
-    with evidence.attempt(TWO_SIGMAS):
-        pair, data = TwoTimesModel(*PUBLIC_TARGETS), StubAtoms(challenge, TWO_SIGMAS, torch.float64)
-        trainer = Trainer(schedule=PushByTwoSigmas(DISTANCE, EARLY_SIGMA, LATE_SIGMA), model=pair, data=data)
-        regression.record_loss(evidence, TWO_SIGMAS, trainer.get_train_loss(batch_size=64), pair.values)
+    for run, batch in VARYING.items():
+        with evidence.attempt(run):
+            model, data = ConstantModel(-2.0, -2.0), StubAtoms(challenge, run, torch.float64)
+            trainer = Trainer(schedule=PushBySigma(*VARYING_SIGMAS), model=model, data=data)
+            regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=batch), model.values)
+    for run, errors in {TWO_SIGMAS: (0.0, 0.0), UNEVEN: UNEVEN_ERRORS}.items():
+        with evidence.attempt(run):
+            pair = TwoTimesModel(*(target + error for target, error in zip(PUBLIC_TARGETS, errors)))
+            data = StubAtoms(challenge, run, torch.float64)
+            trainer = Trainer(schedule=PushByTwoSigmas(DISTANCE, EARLY_SIGMA, LATE_SIGMA), model=pair, data=data)
+            regression.record_loss(evidence, run, trainer.get_train_loss(batch_size=64), pair.values)
+            evidence.put(f"{run}/late", pair.late / max(pair.rows, 1))
     with evidence.attempt(EITHER_WAY):
         data = StubAtoms(challenge, EITHER_WAY, torch.float64)
         data.states[:] = data.states[0].clone()
@@ -141,18 +146,16 @@ def check_known_losses(judge: Judge) -> None:
         "Atoms were pushed forward or backward at random by 2 sigma, and the model returned -2 or 2 accordingly. "
         "Your loss is {loss:.3g}, not 0: does the target use the same noised x as the model?",
     )
-    judge.require(
-        judge.close(gradients["inside"], torch.tensor([3.0, -3.0]), ROUNDING),
-        "wrong_gradient",
-        "The loss is right, but its gradient is not: a part of it is cut off from the model.",
-    )
+    check_gradient(judge, gradients["inside"] / torch.tensor([3.0, -3.0]))
     require_extremes(judge)
 
 
 def require_extremes(judge: Judge) -> None:
     """Fail unless the loss is right for a sigma of each sample's own, for rare noise, and for large errors."""
-    runs = (VARYING, TWO_SIGMAS, "rare", "outlier", "alone")
-    varying, two_sigmas, rare, outlier, alone = (float(regression.require_scalar(judge, run, "atoms")) for run in runs)
+    runs = (*VARYING, TWO_SIGMAS, "rare", "outlier", "alone")
+    varying, varying_pair, two_sigmas, rare, outlier, alone = (
+        float(regression.require_scalar(judge, run, "atoms")) for run in runs
+    )
     check_zero(
         judge,
         varying,
@@ -169,6 +172,14 @@ def require_extremes(judge: Judge) -> None:
         "for others, and the model returned the right target of each. Your loss is {loss:.3g}, not 0. Where all "
         "samples have the same sigma, it is right.",
     )
+    check_zero(
+        judge,
+        varying_pair,
+        "wrong_for_two_samples",
+        "In a batch of two, every atom was pushed forward by twice the sigma of its own time, and the model returned "
+        "-2. Your loss is {loss:.3g}, not 0. In a batch of 64 it is right.",
+    )
+    check_weights(judge)
     check_zero(
         judge,
         rare,
@@ -190,6 +201,20 @@ def require_extremes(judge: Judge) -> None:
     )
 
 
+def check_weights(judge: Judge) -> None:
+    """Fail if samples with different sigmas have different weights."""
+    loss, late = float(regression.require_scalar(judge, UNEVEN, "atoms")), judge.number(f"{UNEVEN}/late")
+    early_error, late_error = UNEVEN_ERRORS
+    expected = (1 - late) * early_error**2 + late * late_error**2
+    judge.require(
+        math.isclose(loss, expected, rel_tol=ROUNDING),
+        "samples_weighted",
+        f"A model was off by {early_error:g} where sigma is {EARLY_SIGMA:g}, and by {late_error:g} where it is "
+        f"{LATE_SIGMA:g}, which are {late:.0%} of the samples. Your loss is {loss:.5g}, and the mean squared error "
+        f"{expected:.5g}. All samples have the weight 1, whatever their t and sigma.",
+    )
+
+
 def check_zero(judge: Judge, loss: float, code: str, message: str) -> None:
     """Fail unless a loss is 0."""
     judge.require(abs(loss) < ZERO, code, message.format(loss=loss))
@@ -202,15 +227,12 @@ def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str,
     whatever the target is.
     """
     off, twice = losses["inside"], losses["twice"]
-    growth = float(((gradients["twice"] - gradients["inside"]) / torch.tensor([3.0, -3.0])).mean())
+    growths = (gradients["twice"] - gradients["inside"]) / torch.tensor([3.0, -3.0])
+    growth = float(growths.mean())
+    if math.isclose(off, 9, rel_tol=ROUNDING) and math.isclose(twice, 36, rel_tol=ROUNDING):
+        check_gradient(judge, growths)
     if abs(growth - 1) < GROWTH:
         return
-    judge.require(
-        not (math.isclose(off, 9, rel_tol=ROUNDING) and math.isclose(twice, 36, rel_tol=ROUNDING)),
-        "wrong_gradient",
-        "For two models that are off by 3 and by 6 your loss is right, but its gradient does not grow as that of a "
-        f"mean square. It is {growth:.4g} times as much as it should be: a part of the loss is cut off from the model.",
-    )
     seen = (
         f"For a model that is off by +3 for one atom and by -3 for the other your loss is {off:.7g}, not 9; "
         f"where it is off by 6, {twice:.7g}, not 36. "
@@ -236,6 +258,30 @@ def check_reduction(judge: Judge, losses: dict[str, float], gradients: dict[str,
     judge.fail("scaled", f"{seen}Something multiplies the squared error. All errors have the weight 1.")
 
 
+def check_gradient(judge: Judge, ratios: Tensor) -> None:
+    """Fail unless the gradient of a right loss is right.
+
+    Args:
+        judge: The judge of the exercise.
+        ratios: The gradient with respect to the model's output for each atom, or its growth from one model to the
+            other, divided by the right one, (2,).
+    """
+    seen = "For two models that are off by 3 and by 6 your loss is right, but its gradient is not. "
+    first, second = (ratios + 0.0).tolist()  # no "-0"
+    judge.require(
+        math.isclose(first, second, rel_tol=ROUNDING, abs_tol=ROUNDING),
+        "atoms_not_alike",
+        f"{seen}With respect to the output for the first atom it is {first:.4g} times that of the mean square, and for "
+        f"the second atom {second:.4g} times. Both atoms of all samples count alike.",
+    )
+    judge.require(
+        abs(first - 1) < ROUNDING,
+        "wrong_gradient",
+        f"{seen}It is {first:.4g} times that of the mean square: a part of the loss is "
+        f"{'cut off from the model' if first < 1 else 'used twice'}.",
+    )
+
+
 def check_target(judge: Judge, loss: float, gradient: Tensor) -> None:
     """Fail if the target has the wrong sign or size, as the gradient of a mean squared error tells.
 
@@ -243,6 +289,14 @@ def check_target(judge: Judge, loss: float, gradient: Tensor) -> None:
     """
     if not math.isfinite(loss):
         return
+    weight = loss / 9
+    judge.require(
+        abs(weight - 1) < ROUNDING or not judge.close(gradient, weight * torch.tensor([3.0, -3.0]), ROUNDING),
+        "weights_vary",
+        f"For a model that is off by +3 for one atom and by -3 for the other your loss is {loss:.5g}, not 9, and its "
+        f"gradient is {weight:.4g} times that of the mean square. Your target is right, but errors are weighted: all "
+        "have the weight 1, at every time.",
+    )
     target = torch.tensor(PUSHED["inside"][2], dtype=torch.float64) - gradient  # mean target of each atom
     if math.isclose(loss, 9, rel_tol=ROUNDING):
         ratio = float(target.mean()) / -2  # a small error of the target hardly changes the loss
@@ -274,4 +328,4 @@ def fail_by_ratio(judge: Judge, ratio: float) -> None:
         judge.fail("target_far_too_small", f"{seen}. Look at the power of sigma, and keep the samples apart.")
     if ratio < 0.8:
         judge.fail("target_too_small", f"{seen}. Is the variance of the Gaussian sigma², and nothing limited?")
-    judge.fail("target_slightly_small", f"{seen}. Is something added to sigma?")
+    judge.fail("target_slightly_small", f"{seen}. Is something added to sigma, or to the loss?")
