@@ -116,6 +116,11 @@ WRONG = [
         "draws_tied",
         (RANDN, f"t = t.sort(0).values[x0[:, 0].argsort().argsort()]\n{RANDN}"),
     ),
+    (
+        "noise_tied_to_the_neighbour",
+        "samples_tied",
+        (RANDN, f"{RANDN}\nif batch_size % 2 == 0:\n    noise[1::2] = 0.3 * noise[::2] + 0.91**0.5 * noise[1::2]"),
+    ),
     # Weights, of which the mean is 1 or nearly so.
     ("weights_twice_the_time", "wrong_loss", (MEAN, "return (2 * t * error**2).mean()")),
     ("weights_of_the_variance", "wrong_loss", (MEAN, "return (sigma**2 / (sigma**2).mean() * error**2).mean()")),

@@ -14,7 +14,7 @@ from torch import Tensor
 from utils.checks.judging import Judge
 from utils.checks.kits import regression_loss as regression
 from utils.checks.kits.draws import judge_independence, judge_noise, require_continuous
-from utils.checks.kits.independence import are_columns_dependent
+from utils.checks.kits.independence import are_columns_dependent, are_dependent
 from utils.checks.kits.ring import on_ring
 from utils.checks.kits.statistics import is_normal, is_uniform, reaches_ends
 from utils.checks.kits.time_draws import judge_times
@@ -269,6 +269,12 @@ def require_many_draws(judge: Judge, run: str, batch: int) -> None:
         "(68.3% expected).",
     )
     uniform = torch.cat([x0, t[:, None], torch.special.ndtr(noise)], dim=1)
+    pairs = uniform[: len(t) // 2 * 2, 2:]
+    judge.require(
+        not are_dependent(pairs[::2], pairs[1::2], judge.spend_alpha(MANY_LEVEL)),
+        "samples_tied",
+        "The time or the noise of one sample depends on that of its neighbour in the batch. Draw them independently.",
+    )
     judge.require(
         not are_columns_dependent(uniform, judge.spend_alpha(MANY_LEVEL)),
         "draws_tied",
