@@ -20,8 +20,8 @@ from utils.checks.settings import restore, settings
 FINDINGS = {
     "mode": (
         "mode_left",
-        "Your code switches {what} between training and evaluation mode and leaves it so. "
-        "The caller decides the mode: do not change it, or restore it.",
+        "Your code switches {what}, or a part of it, between training and evaluation mode and leaves it so. "
+        "The caller decides the mode of each part: do not change it, or restore it part by part.",
     ),
     "gradient": (
         "gradient_left",

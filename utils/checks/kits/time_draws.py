@@ -40,7 +40,7 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
     judge.require(
         not repeats_a_call(t),
         "seeded",
-        "Two calls used the same random times. Do not fix a seed inside the loss, and draw new times in every call.",
+        "Two calls used the same random times. Neither fix a seed nor restore the generator's state in the loss: draw new times in every call.",
     )
     different = [row.unique().numel() for row in t]
     judge.require(
