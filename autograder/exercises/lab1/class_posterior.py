@@ -9,8 +9,14 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, UNDERFLOWING, Inputs, require_digits, require_samples_apart
-from utils.checks.kits.random_problems import WHERE
+from utils.checks.kits.noised_words import (
+    RUNS,
+    UNDERFLOWING,
+    WHERE,
+    Inputs,
+    require_digits,
+    require_samples_apart,
+)
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.class_posterior import (

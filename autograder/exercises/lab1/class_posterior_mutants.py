@@ -255,3 +255,27 @@ wrong(
 )
 right("zeros_at_the_smallest_float", edit=(LOGS, "setting.probs.log().clamp_min(torch.finfo(x.dtype).min) -"))
 right("sum_never_zero", edit=(RETURN, f"(p := {RETURN}) / (p.sum(-1, keepdim=True) + 1e-12)"))
+
+# The values are right, but the derivative is NaN where two log(0) meet, or where x is exactly at a letter.
+for name, old, new in (
+    (
+        "components_by_logaddexp",
+        CLASSES,
+        "functools.reduce(torch.logaddexp, (setting.weights.log() + log_components[:, None]).unbind(-1))",
+    ),
+    (
+        "components_by_logaddexp_backwards",
+        CLASSES,
+        "functools.reduce(torch.logaddexp, (setting.weights.log() + log_components[:, None]).flip(-1).unbind(-1))",
+    ),
+    ("letters_by_logaddexp", COMPONENTS, "functools.reduce(torch.logaddexp, log_sites.unbind(-1)).sum(-1)"),
+    ("distance_by_its_root", "square().sum(-1)", "square().sum(-1).sqrt() ** 2"),
+):
+    wrong(name, "gradient_not_finite", edit=(old, new), setup="import functools\n")
+
+TRANSPOSED = "({0}.mT if {0}.shape[-1] == {0}.shape[-2] else {0}).log()"
+wrong("weights_transposed_if_square", "wrong_posterior", edit=(LOG_WEIGHTS, TRANSPOSED.format("setting.weights")))
+wrong("letters_transposed_if_square", "wrong_posterior", edit=(LOGS, f"{TRANSPOSED.format('setting.probs')} -"))
+for name, epsilon in (("variance_plus_1e-8", "1e-8"), ("variance_plus_1e-10", "1e-10")):
+    wrong(name, ("width_limited", "limited", "odds_wrong"), edit=(WIDTH, f"(2 * (sigma(t) ** 2 + {epsilon}))"))
+right("variance_plus_1e-13", edit=(WIDTH, "(2 * (sigma(t) ** 2 + 1e-13))"))

@@ -268,3 +268,29 @@ for name, finds, old, new in (
     ),
 ):
     wrong(name, finds, edit=(old, new))
+
+wrong("width_plus_1e-8", ("wrong_score", "wrong_components"), edit=(WIDTH, "(2 * (sigma(t) ** 2 + 1e-8))"))
+wrong(
+    "best_guess_limited",
+    ("pull_wrong", "wrong_score"),
+    edit=(BEST, "(alpha(t) * best_guess.clamp(-1 + 1e-6, 1 - 1e-6) - x) / sigma(t) ** 2"),
+)
+
+# Right but where two of the sizes b, sites, letters, components and classes are the same, or one is above 5.
+TRANSPOSED = "({0}.mT if {0}.shape[-1] == {0}.shape[-2] else {0})"
+for name, old, new in (
+    ("weights_transposed_if_square", "setting.weights[y]", TRANSPOSED.format("setting.weights") + "[y]"),
+    ("letters_transposed_if_square", "setting.probs.log() -", TRANSPOSED.format("setting.probs") + ".log() -"),
+    ("shares_transposed_if_square", SHARES, TRANSPOSED.format(SHARES)),
+    (
+        "five_components",
+        SHARES,
+        SHARES.replace(", dim=-1)", " - 1e9 * (torch.arange(len(setting.probs)) > 4), dim=-1)"),
+    ),
+):
+    wrong(name, "wrong_score", edit=(old, new))
+wrong(
+    "sorted_by_class",
+    "pull_wrong",
+    edit=(f"return {BEST}", f"score = {BEST}\n    return torch.cat([score[y == label] for label in y.unique()])"),
+)

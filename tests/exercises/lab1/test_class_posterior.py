@@ -10,6 +10,7 @@ from utils.checks.kits.noised_words import RUNS, Inputs
 from utils.checks.kits.projections import project
 from utils.checks.lab1.class_posterior import (
     EARLY_RATIO,
+    EARLY_RTOL,
     GRADIENT,
     PUBLIC_GRADIENT,
     PUBLIC_NUMBERS,
@@ -67,7 +68,7 @@ def test_the_hidden_gradient_is_a_derivative():
 def test_the_growth_of_the_early_odds_comes_from_the_oracle():
     t = [0.001, 0.002]
     first, second = (2 * mean / variance for mean, variance in (oracles.mean_and_variance(s) for s in t))
-    assert first / second == pytest.approx(EARLY_RATIO, rel=1e-6)
+    assert first / second == pytest.approx(EARLY_RATIO, rel=EARLY_RTOL / 2)
 
 
 def test_far_samples_are_balanced():

@@ -13,6 +13,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.random_problems import CLASSES, COMPONENTS, random_problem, same_problem, with_probs
+from utils.checks.kits.random_problems import WHERE as WHERE_ELSEWHERE
 from utils.checks.kits.same_answer import alike, require_alike, strided
 from utils.toy_problems import ToyProblem
 from utils.vp import T_MIN, alpha, sigma
@@ -22,6 +23,10 @@ NEARER = 100  # another x of this run is so much nearer to 0 than the first one
 NUDGE = 1e-7  # float64 resolves it a million times over, and float32 hardly
 SMOOTH = 1e-4  # of a step's change, two equal steps may differ by this share; in float64 they differ by 3e-6
 FARTHEST = 100.0  # so large an x can be
+HALFWAY = (
+    1e-4  # an x between the two letters of a spin: at T_MIN both are about as likely, so every error of sigma shows
+)
+WHERE = WHERE_ELSEWHERE | {"equal": "where b and the numbers of sites, letters, components and classes are all 6"}
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
 UNDERFLOWING = ("clear", "far", "long", "impossible", "balanced")
@@ -33,7 +38,8 @@ class Sizes:
 
     x lies near the data, anywhere, near impossible words, or as far from all words as it can, but as near to one word
     as to another. A class is a mixture, or has one component; in `fixed` the classes also have one letter each, and
-    equal shares; in `two words` they are mixtures of two words.
+    equal shares; in `two words` they are mixtures of two words; in `equal` there are as many classes and components as
+    letters, and half of the letters and some components are impossible.
     """
 
     sites: int
@@ -48,7 +54,7 @@ class Sizes:
     @property
     def classes(self) -> int:
         """The number of classes."""
-        return 2 if self.kind == "fixed" else CLASSES
+        return {"fixed": 2, "equal": self.letters}.get(self.kind, CLASSES)
 
 
 RUNS = {
@@ -63,6 +69,7 @@ RUNS = {
     "impossible": Sizes(6, 3, T_MIN, 0.005, 12, where="impossible"),
     "late": Sizes(5, 3, 0.999, 1.0, 12),
     "one": Sizes(6, 4, 0.1, 0.6, 1),
+    "equal": Sizes(6, 6, 0.1, 0.9, 6, kind="equal"),
     "single": Sizes(6, 2, 0.2, 0.9, 12, dtype=torch.float32),
     "balanced": Sizes(80, 2, T_MIN, 1.0, 6, where="balanced", kind="two words"),
 }
@@ -107,6 +114,10 @@ class Inputs:
             t[1:4] = t[0]
             y[2], y[3] = 0, 1  # the classes whose spins are the farther ones from the x below
         x = (1 - t) * setting.embed(words) + 0.5 * t.sqrt() * noise
+        if run == "clear":
+            t[1], x[1] = T_MIN, HALFWAY * noise[1]
+        if sizes.kind == "equal":  # where a distance is exactly 0, its square root has no derivative
+            x[0] = alpha(t[0]) * setting.embed(words[0])
         if sizes.kind == "fixed":  # four x at one time, so that log odds that stop growing with x show
             x[2:4] = ODDS * (sigma(t) ** 2 / (2 * alpha(t)))[2:4]
             x[3] *= -1
@@ -135,6 +146,8 @@ def problem_of(challenge: Challenge, run: str, sizes: Sizes) -> ToyProblem:
         return setting
     if sizes.kind == "two words":
         return two_words_problem(challenge, run, setting)
+    if sizes.kind == "equal":
+        return equal_sizes_problem(challenge, run, setting)
     own = torch.eye(CLASSES).to(setting.weights)
     if sizes.kind == "one component":
         probs = setting.probs[1 : CLASSES + 1]
@@ -150,6 +163,26 @@ def forbidding_problem(challenge: Challenge, run: str, setting: ToyProblem) -> T
     component, site = torch.arange(COMPONENTS)[:, None], torch.arange(sites)
     probs[component, site, (site + component) % 3] = 0
     return with_probs(setting, (probs / probs.sum(-1, keepdim=True)).to(setting.probs))
+
+
+def equal_sizes_problem(challenge: Challenge, run: str, setting: ToyProblem) -> ToyProblem:
+    """Return a toy problem with as many sites, components and classes as letters.
+
+    Half of the letters of each site are impossible, and two components of each class: the first ones, the last ones or
+    those between, so that every sum over letters or components begins or ends with several log(0) somewhere.
+    """
+    size, cpu = len(setting.points), challenge.on("cpu")
+    probs = cpu.rand(f"{run} letters", (size, size, size), 0.1, 1.0)
+    weights = cpu.rand(f"{run} shares", (size, size), 0.1, 1.0)
+    prior = cpu.rand(f"{run} priors", (size,), 0.2, 1.2)
+    row, column = torch.arange(size)[:, None], torch.arange(size)
+    for step in range(size // 2):
+        probs[row, column, (row + column + step) % size] = 0
+    for step in range(2):
+        weights[column, (column + step) % size] = 0
+    shares = [numbers / numbers.sum(-1, keepdim=True) for numbers in (probs, weights, prior)]
+    probs, weights, prior = (numbers.to(setting.probs) for numbers in shares)
+    return replace(setting, probs=probs, weights=weights, prior=prior)
 
 
 def two_words_problem(challenge: Challenge, run: str, setting: ToyProblem) -> ToyProblem:

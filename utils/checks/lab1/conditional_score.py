@@ -11,8 +11,14 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.autograd_used import noticing_autograd
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, probe_words, require_digits, require_samples_apart
-from utils.checks.kits.random_problems import WHERE
+from utils.checks.kits.noised_words import (
+    RUNS,
+    WHERE,
+    Inputs,
+    probe_words,
+    require_digits,
+    require_samples_apart,
+)
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.student import Student
@@ -166,6 +172,18 @@ def pulls(inputs: Inputs, t: Tensor, y: Tensor) -> Tensor:
     return (alpha(t) * inputs.setting.points[y][:, None] - inputs.x) / sigma(t) ** 2
 
 
+def is_pulled(score: Tensor, inputs: Inputs) -> bool:
+    """Return whether the score of each fixed spin is right, relative to its own size."""
+    pull = pulls(inputs, inputs.t, inputs.y)
+    return bool(((score - pull) / pull).abs().max() < 1e-6)
+
+
+def in_other_order(score: Tensor, expected: Tensor) -> bool:
+    """Return whether scores of fixed spins, (b,), are the expected ones, but not each in its own row."""
+    same = (score.sort().values / expected.sort().values - 1).abs().max() < 1e-4
+    return bool(same) and not bool((score / expected - 1).abs().max() < 1e-3)
+
+
 def uses_the_first(score: Tensor, inputs: Inputs) -> bool:
     """Return whether a score of one fixed spin is that of the first sample's class, of its time, or of both."""
     t, y = inputs.t[:1].expand_as(inputs.t), inputs.y[:1].expand_as(inputs.y)
@@ -189,8 +207,14 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
             f"{start}it is right for the first sample, but {last:.4g} times what is right for the last. "
             "That one has another class and another time: which class, and which time, do you use?",
         )
+    expected = pulls(inputs, inputs.t, inputs.y)
+    if in_other_order(score.flatten(), expected.flatten()):
+        return (
+            "other_order",
+            f"{start}all its numbers are right, but some are in the rows of other samples. In which order are they?",
+        )
     if abs(first - 1) < 1e-3:
-        ratios = (score / pulls(inputs, inputs.t, inputs.y)).flatten()
+        ratios = (score / expected).flatten()
         worst = int((ratios - 1).abs().argmax())
         if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
             guess = float(best_guess(score, inputs).flatten()[worst])
@@ -204,9 +228,9 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
         t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
         return (
             "right_for_some",
-            f"{start}it is right for the first sample, but {float(ratios[worst]):.4g} times what is right at "
+            f"{start}it is right for the first sample, but {float(ratios[worst]):.9g} times what is right at "
             f"t = {t:.2g} and x = {x:.3g} for class {int(inputs.y[worst])}. A letter of probability 0 has no pull at "
-            "all. Does your code add a constant, or treat a class or a time differently?",
+            "all. Does your code add a constant, limit a number, or treat a class or a time differently?",
         )
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:
@@ -214,7 +238,10 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     if abs(first + 1) < 1e-3:
         return "pull_reversed", f"{start}{where}In which direction does x become more probable?"
     if first < 0:
-        return "pull_negative", f"{start}{where}Is it the sign alone, or is a sum taken over a wrong axis?"
+        return (
+            "pull_negative",
+            f"{start}{where}Is it the sign alone, or does another class count, or a letter that is impossible?",
+        )
     if first < 0.5:
         return "pull_too_weak", f"{start}{where}What does a score subtract, and what is it divided by?"
     return "pull_wrong", f"{start}{where}Where is the Gaussian centred?"
@@ -232,7 +259,8 @@ def check(judge: Judge) -> None:
             score = judge.tensor(f"{run}/value")
             tolerance = 1e-4 if run in ROUNDED else 1e-6
             actual = float((score * directions(judge.challenge, run)).mean())
-            if not abs(actual - number) < tolerance * max(1.0, abs(number)):
+            right = abs(actual - number) < tolerance * max(1.0, abs(number))
+            if not right or (run == "odds" and not is_pulled(score, Inputs.of(judge.challenge, run))):
                 judge.fail(*explained(judge, run, score))
         require_closed_form(judge)
         require_layout_ignored(judge, "letters")
@@ -249,11 +277,12 @@ PUBLIC_NUMBERS = {
     "word": 0.0099640,
     "spins": 0.0151039,
     "letters": 0.0067889,
-    "clear": 0.0419729,
+    "clear": 0.3341867,
     "far": -8.2827311,
     "impossible": -0.2166626,
     "late": 0.0305246,
     "one": -0.0286397,
+    "equal": -0.0119410,
     "single": 0.0453959,
     "balanced": -4.4079174,
 }
@@ -262,7 +291,7 @@ EXERCISE = Exercise(
     "lab1.conditional_score",
     points=2,
     title="The exact score of a class",
-    version=7,
+    version=8,
     names=("conditional_score",),
     probe=probe,
     public=check,
