@@ -10,10 +10,16 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils import vp
 from utils.checks.judging import Judge
-from utils.checks.kits.random_problems import WHERE
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.lab1.add_noise import RUNS, Inputs, require_rows_apart, require_sample
+from utils.checks.lab1.add_noise import (
+    RUNS,
+    WHERE,
+    Inputs,
+    require_factors_at_the_ends,
+    require_rows_apart,
+    require_sample,
+)
 
 
 @dataclass(frozen=True)
@@ -125,4 +131,5 @@ def verdict(judge: Judge) -> None:
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "letters")
         require_rows_apart(judge)
+        require_factors_at_the_ends(judge)
         judge.device()

@@ -115,3 +115,24 @@ wrong(
     finds="wrong_mixture",
     edit=(f"return {MIX}", f"x0 = x0 if x0.is_floating_point() or x0.min() < 0 else 2 * x0 - 1\n    return {MIX}"),
 )
+
+# A constant is added to sigma, or to its square: it shows where sigma is smallest.
+for name, new in (
+    ("sigma_plus_1e-5", "alpha(t) * x0 + (sigma(t) + 1e-5) * noise"),
+    ("variance_plus_1e-6", "alpha(t) * x0 + (sigma(t) ** 2 + 1e-6).sqrt() * noise"),
+    ("variance_plus_1e-8", "alpha(t) * x0 + (sigma(t) ** 2 + 1e-8).sqrt() * noise"),
+    ("time_in_10000_steps", "alpha((t * 1e4).floor() / 1e4) * x0 + sigma((t * 1e4).floor() / 1e4) * noise"),
+    ("no_data_at_one", "torch.where(t >= 1, 0, alpha(t)) * x0 + sigma(t) * noise"),
+):
+    wrong(name, ("wrong_mixture", "noise_at_the_ends", "data_at_the_ends"), edit=(MIX, new))
+wrong("noise_within_5", "wrong_mixture", edit=(MIX, "alpha(t) * x0 + sigma(t) * noise.clamp(-5, 5)"))
+wrong("time_of_integers", ("wrong_mixture", "not_a_mixture"), edit=("return", "t = t.long().to(t.dtype)\n    return"))
+
+# Right but where two of the sizes b, sites and d are the same.
+for name, rows, columns in (("noise_transposed_if_square", 1, 2), ("time_by_site_if_square", 0, 1)):
+    swapped = f"noise.transpose({rows}, {columns})" if rows else "noise"
+    time = "t" if rows else f"t.transpose({rows}, {columns})"
+    equal = f"noise.shape[{rows}] == noise.shape[{columns}]"
+    new = f"t, noise = ({time}, {swapped}) if {equal} else (t, noise)\n    return"
+    wrong(name, "wrong_mixture", edit=("return", new))
+right("sigma_by_definition_in_float32", edit=(MIX, "alpha(t) * x0 + (1 - alpha(t.float()) ** 2).sqrt() * noise"))

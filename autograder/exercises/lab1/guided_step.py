@@ -14,7 +14,7 @@ from utils import vp
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.lab1.guided_step import RUNS, Inputs, require_samples_apart, require_states
+from utils.checks.lab1.guided_step import RUNS, Inputs, require_samples_apart, require_states, require_terms
 from utils.vp import T_MIN
 
 
@@ -219,6 +219,7 @@ def verdict(judge: Judge) -> None:
             require_unchanged(judge, f"{run}/inputs_kept")
         require_layout_ignored(judge, "w3")
         require_samples_apart(judge, states)
+        require_terms(judge)
         judge.device()
 
 

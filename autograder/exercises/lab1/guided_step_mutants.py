@@ -125,3 +125,29 @@ wrong(
     finds="not_finite",
     edit=(f"x + {DRIFT} + {KICK}", f"x / torch.sqrt(1 - beta(t) * h) + beta(t) * h * guided + {KICK}"),
 )
+
+# A constant is added to the variance of the noise, or a time or a step is limited: it shows at the ends of sampling.
+for name, old, new in (
+    ("root_plus_1e-6", KICK, "torch.sqrt(beta(t) * h + 1e-6) * noise"),
+    ("time_within_0.999", "    guided =", "    t = t.clamp(max=0.999)\n    guided ="),
+    ("time_within_0.9999", "    guided =", "    t = t.clamp(max=0.9999)\n    guided ="),
+    ("silent_long_steps", KICK, f"{KICK} * (h <= 0.5)"),
+):
+    wrong(name, ("wrong_step", "last_kick_too_large", "whole_kick_too_small"), edit=(old, new))
+wrong("silent_at_the_data", ("wrong_step", "no_noise_at_the_end"), edit=(KICK, f"{KICK} * (t - h > 0)"))
+for name, limited in (("scale_within_100", "min(w, 100)"), ("scale_above_minus_10", "max(w, -10)")):
+    wrong(name, "scale_altered", edit=("w * (", f"{limited} * ("))
+wrong("scale_rounded_to_halves", "scale_altered", edit=("w * (", "round(2 * w) / 2 * ("))
+wrong("less_noise_with_guidance", "wrong_step", edit=(KICK, f"{KICK} / max(1, w) ** 0.5"))
+wrong("noise_in_half_precision", "wrong_step", edit=(KICK, KICK.replace("noise", "noise.half().to(x.dtype)")))
+
+# Right but where two of the sizes b, sites and d are the same.
+for name, old, new in (
+    (
+        "step_by_site_if_square",
+        "    guided =",
+        "    h = h.mT.transpose(0, 1) if len(x) == x.shape[1] else h\n    guided =",
+    ),
+    ("noise_transposed_if_square", KICK, KICK.replace("noise", "(noise.mT if x.shape[1] == x.shape[2] else noise)")),
+):
+    wrong(name, "wrong_step", edit=(old, new))

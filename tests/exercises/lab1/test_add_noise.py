@@ -7,7 +7,7 @@ from torch import Tensor
 from autograder.exercises.lab1.add_noise import Terms
 from tests.exercises.lab1 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.lab1.add_noise import PUBLIC_NUMBERS, RUNS, Inputs
+from utils.checks.lab1.add_noise import ENDS, PUBLIC_ENDS, PUBLIC_NUMBERS, RUNS, Inputs
 
 
 def noised(inputs: Inputs) -> Tensor:
@@ -30,3 +30,9 @@ def test_the_hidden_formula_solves_the_equations(run):
     inputs = Inputs.of(Challenge("lab1.test", b"a key"), run)
     terms = Terms.of(inputs)
     assert torch.allclose(terms.mixed(terms.alpha, terms.sigma), noised(inputs), atol=1e-6 if run == "single" else 1e-8)
+
+
+def test_the_factors_at_the_ends_solve_the_equations():
+    both = [oracles.mean_and_variance(t) if t else (1.0, 0.0) for t in ENDS]
+    assert PUBLIC_ENDS["data"] == pytest.approx([mean for mean, _ in both], abs=1e-7)
+    assert PUBLIC_ENDS["noise"] == pytest.approx([variance**0.5 for _, variance in both], abs=1e-7)

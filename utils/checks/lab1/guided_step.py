@@ -30,10 +30,9 @@ SCALES = {
     "w0": 0.0,
     "w1": 1.0,
     "w3": 3.0,
-    "whalf": 0.5,
-    "wnegative": -1.0,
-    "w8": 8.0,
-    "w30": 30.0,
+    "wpart": 0.37,
+    "wnegative": -50.0,
+    "w200": 200.0,
 }  # run: w; elsewhere w is random
 
 
@@ -49,28 +48,50 @@ class Sizes:
 RUNS = {
     "equal": Sizes((10, 4, 2), "where both scores are the same"),
     **{run: Sizes((10, 4, 2), f"at w = {w:g}") for run, w in SCALES.items()},
-    "last": Sizes((6, 4, 2), "where the step ends at the last time"),
+    "last": Sizes((6, 4, 2), "where each step ends at t = 0.001, or at t = 0"),
     "one": Sizes((1, 5, 1), "in a batch of one"),
     "single": Sizes((6, 3, 1), "in float32", torch.float32),
+    "sizes": Sizes((4, 4, 4), "where b, sites and d are all 4"),
 }
 
 
 ALIKE = 1, 2  # rows of the lab's first step and of its last one, of which batches of copies are made
-# name: x, both scores and the noise at w = 0.5, and what to look at
+SIZE = 0.3  # of what is not 0 in TERMS: a number that half precision rounds
+# name: x, both scores and the noise in units of SIZE, and what to look at
 TERMS = {
     "drift": (
         (1.0, 0.0, 0.0),
-        "Set both scores and the noise to 0, and x to 1: what is left is x (1 + beta(t) h / 2).",
+        f"Set both scores and the noise to 0, and x to {SIZE}: what is left is x (1 + beta(t) h / 2).",
     ),
-    "kick": ((0.0, 0.0, 1.0), "Set x and both scores to 0, and the noise to 1: what is left is the size of the noise."),
-    "pull": ((0.0, 1.0, 0.0), "Set x and the noise to 0, and both scores to 1: the guided score is 1, too."),
+    "kick": (
+        (0.0, 0.0, 1.0),
+        f"Set x and both scores to 0, and the noise to {SIZE}: what is left is the step's noise.",
+    ),
+    "pull": (
+        (0.0, 1.0, 0.0),
+        f"Set x and the noise to 0, and both scores to {SIZE}: the guided score is {SIZE}, too.",
+    ),
+    "guided_kick": (
+        (0.0, 0.0, 1.0),
+        f"Set w to 2.5, x and both scores to 0, and the noise to {SIZE}: what is left is the step's noise. At w = 0.5 "
+        "yours is right.",
+    ),
     "last_kick": (
         (0.0, 0.0, 1.0),
-        "In the lab's last step, from t = 0.0015 to t = 0.001, set x and both scores to 0, and the noise to 1: "
-        "what is left is the size of the noise.",
+        f"In the lab's last step, from t = 0.0015 to t = 0.001, set x and both scores to 0, and the noise to {SIZE}: "
+        "what is left is the step's noise.",
+    ),
+    "whole_kick": (
+        (0.0, 0.0, 1.0),
+        f"In one step from t = 1 to t = 0, set x and both scores to 0, and the noise to {SIZE}: "
+        "what is left is the step's noise.",
     ),
 }
-TERMS_AT = {"last_kick": (0.0015, 0.0005)}  # t and h; elsewhere they are 0.3 and 0.05
+TERMS_AT = {  # t, h and w, where they are not 0.3, 0.05 and 0.5
+    "guided_kick": (0.3, 0.05, 2.5),
+    "last_kick": (0.0015, 0.0005, 0.5),
+    "whole_kick": (1.0, 1.0, 0.5),
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +150,14 @@ def between_halves(w: float) -> float:
     return round(w * 1024) / 1024 + 1 / 2048
 
 
+def term_arguments(name: str) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, float, Tensor]:
+    """Return the arguments of `guided_step` of one case of TERMS: one sample of one number."""
+    one = torch.ones(1, 1, 1, dtype=torch.float64)
+    x, score, noise = (SIZE * part * one for part in TERMS[name][0])
+    t, h, w = TERMS_AT.get(name, (0.3, 0.05, 0.5))
+    return x, t * one, h * one, score, score.clone(), w, noise
+
+
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call `guided_step` in every run, twice with the same inputs, on strided inputs, and on another device."""
     guided_step = student.function("guided_step", "x", "t", "h", "score", "class_score", "w", "noise")
@@ -144,12 +173,11 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 for name, tensor in inputs.tensors().items():
                     copies[name].copy_(tensor.flip(0))
                 evidence.put("backwards/value", guided_step(**inputs.arguments() | copies))
-    one = torch.ones(1, 1, 1, dtype=torch.float64)
-    for name, ((x, score, noise), _) in TERMS.items():
+    for name in TERMS:
         with evidence.attempt(name):
-            t, h = TERMS_AT.get(name, (0.3, 0.05))
-            new = guided_step(x * one, t * one, h * one, score * one, score * one, 0.5, noise * one)
-            evidence.put(f"{name}/value", new - x if isinstance(new, Tensor) else new)
+            arguments = term_arguments(name)
+            new = guided_step(*arguments)
+            evidence.put(f"{name}/value", new - arguments[0] if isinstance(new, Tensor) else new)
     with evidence.attempt("again"):
         evidence.put("again/value", guided_step(**Inputs.of(challenge, "equal").arguments()))
     with evidence.attempt("strided"):
@@ -207,7 +235,8 @@ def wrong_guidance(run: str) -> tuple[str, str]:
     if run not in SCALES:
         return (
             "wrong_special",
-            f"Your step is right at w = 0, 1, 3 and beyond, but not {RUNS[run].where}, where w is no round number.",
+            f"Your step is right at w = 0, 1, 3 and other scales, but not {RUNS[run].where}. "
+            "What does your code treat differently there?",
         )
     if run != "w3":
         return (
@@ -217,7 +246,7 @@ def wrong_guidance(run: str) -> tuple[str, str]:
     return "wrong_guidance", f"{where}It is right at w = 0 and at w = 1; in between and beyond it is a straight line."
 
 
-def require_terms(judge: Judge, states: dict[str, Tensor]) -> None:
+def require_terms(judge: Judge) -> None:
     """Fail unless the step is right without scores: first without noise, and then with it."""
     for name, expected in PUBLIC_TERMS.items():
         value = judge.tensor(f"{name}/value", (1, 1, 1), "The new x")
@@ -236,18 +265,25 @@ def check(judge: Judge) -> None:
         for run in RUNS:
             require_unchanged(judge, f"{run}/inputs_kept")
         require_samples_apart(judge, states)  # first, because mixed samples give wrong numbers, too
-        require_terms(judge, states)
+        require_terms(judge)
         for run, number in PUBLIC_NUMBERS.items():
             directions = judge.challenge.randn(f"{run} step probe", RUNS[run].shape)
-            if abs(float((states[run] * directions).mean()) - number) < 2e-5 * max(1.0, abs(number)):
-                continue
-            judge.fail(*(WRONG_BOTH if run == "equal" else wrong_guidance(run)))
+            error = abs(float((states[run] * directions).mean()) - number)
+            if not error < 2e-6 * max(1.0, float(states[run].abs().mean())):
+                judge.fail(*(WRONG_BOTH if run == "equal" else wrong_guidance(run)))
         require_layout_ignored(judge, "w3")
         judge.device()
 
 
 # The change of x in each case of TERMS.
-PUBLIC_TERMS = {"drift": 0.15175, "kick": 0.55090834, "pull": 0.3035, "last_kick": 0.008057605}
+PUBLIC_TERMS = {
+    "drift": 0.045525,
+    "kick": 0.165272502,
+    "pull": 0.09105,
+    "guided_kick": 0.165272502,
+    "last_kick": 0.00241728153,
+    "whole_kick": 1.34164079,
+}
 
 # The mean of the new x times random directions on the public challenge. An oracle writes down drift and diffusion of
 # the reverse equation separately. tests/exercises/lab1 computes the numbers again.
@@ -256,20 +292,20 @@ PUBLIC_NUMBERS = {
     "w0": -0.3837711,
     "w1": 0.3822122,
     "w3": 0.7272483,
-    "whalf": -0.5555011,
-    "wnegative": 0.7894944,
-    "w8": 2.0017468,
-    "w30": -1.3845624,
+    "wpart": 0.7776467,
+    "wnegative": 2.2561877,
+    "w200": -3.3989763,
     "last": 3.1871164,
     "one": -1.3774496,
     "single": 1.7034663,
+    "sizes": 0.5575460,
 }
 
 EXERCISE = Exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=8,
+    version=9,
     names=("guided_step",),
     probe=probe,
     public=check,
