@@ -272,7 +272,7 @@ for name, finds, old, new in (
 wrong("width_plus_1e-8", ("wrong_score", "wrong_components"), edit=(WIDTH, "(2 * (sigma(t) ** 2 + 1e-8))"))
 wrong(
     "best_guess_limited",
-    ("pull_wrong", "wrong_score"),
+    ("pull_wrong", "wrong_score", "digits_lost"),
     edit=(BEST, "(alpha(t) * best_guess.clamp(-1 + 1e-6, 1 - 1e-6) - x) / sigma(t) ** 2"),
 )
 

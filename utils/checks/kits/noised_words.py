@@ -26,7 +26,7 @@ FARTHEST = 100.0  # so large an x can be
 HALFWAY = (
     1e-4  # an x between the two letters of a spin: at T_MIN both are about as likely, so every error of sigma shows
 )
-WHERE = WHERE_ELSEWHERE | {"equal": "where b and the numbers of sites, letters, components and classes are all 6"}
+WHERE = WHERE_ELSEWHERE | {"equal": "where b and all sizes of the setting are 6"}
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.
 UNDERFLOWING = ("clear", "far", "long", "impossible", "balanced")

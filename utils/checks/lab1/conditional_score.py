@@ -79,8 +79,8 @@ def wrong_score(run: str) -> tuple[str, str]:
         run,
         (
             "wrong_score",
-            f"Your score is not the gradient of log p_t(x | y) with respect to x (seen {WHERE[run]}), "
-            "but it is right for simpler problems.",
+            f"Your score is not the gradient of log p_t(x | y) with respect to x (seen {WHERE[run]}). "
+            "It is right for simpler problems.",
         ),
     )
 
