@@ -228,9 +228,9 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
         t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
         return (
             "right_for_some",
-            f"{start}it is right for the first sample, but {float(ratios[worst]):.9g} times what is right at "
-            f"t = {t:.2g} and x = {x:.3g} for class {int(inputs.y[worst])}. A letter of probability 0 has no pull at "
-            "all. Does your code add a constant, limit a number, or treat a class or a time differently?",
+            f"{start}it is nearly right for the first sample. At t = {t:.2g} and x = {x:.3g} for class "
+            f"{int(inputs.y[worst])} it is {float(ratios[worst]):.9g} times what is right. "
+            "Does your code add a constant, limit a number, or treat a class or a time differently?",
         )
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:
