@@ -42,7 +42,8 @@ def judge_noise(judge: Judge, noise: Tensor) -> None:
     judge.require(
         not repeats_a_call(noise),
         "seeded",
-        "Two calls used the same noise. Neither fix a seed nor restore the generator's state in the loss: draw new noise in every call.",
+        "Two calls used the same noise. Draw new noise in every call: neither fix a seed nor restore the state of a "
+        "generator in the loss.",
     )
     if noise.unique().numel() <= 0.99 * noise.numel():
         judge.require(

@@ -40,7 +40,8 @@ def judge_times(judge: Judge, t: Tensor, low: float = 0.0) -> None:
     judge.require(
         not repeats_a_call(t),
         "seeded",
-        "Two calls used the same random times. Neither fix a seed nor restore the generator's state in the loss: draw new times in every call.",
+        "Two calls used the same random times. Draw new times in every call: neither fix a seed nor restore the "
+        "state of a generator in the loss.",
     )
     different = [row.unique().numel() for row in t]
     judge.require(

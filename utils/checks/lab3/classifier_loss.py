@@ -71,7 +71,8 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
     judge.require(
         not torch.equal(t[0].sort().values, t[1].sort().values),
         "times_kept",
-        "Two calls used the same times. Draw them at random. Neither fix a seed nor restore the generator's state in the loss.",
+        "Two calls used the same times. Draw them at random: neither fix a seed nor restore the state of a generator "
+        "in the loss.",
     )
     if session != "crowd":
         return
