@@ -11,7 +11,8 @@ from autograder.exercises.kits.mistakes import Mistake
 from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.batches import DOUBLE
+from utils.checks.kits.second_schedule import require_given_schedule, schedule_of_run
 from utils.checks.kits.step_functions import judge_function
 from utils.checks.lab3.ddim_step import STEP, Inputs
 from utils.diffusion import gather_per_sample
@@ -32,7 +33,7 @@ class Jump:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Jump:
         """Return the quantities of the step that the challenge asks for."""
-        inputs, alpha_bars = Inputs.of(challenge, run), draw_schedule(challenge, run, DOUBLE).alpha_bars
+        inputs, alpha_bars = Inputs.of(challenge, run), schedule_of_run(challenge, run, DOUBLE).alpha_bars
         return cls(
             x=inputs.x.double(),
             noise_estimate=inputs.noise_estimate.double(),
@@ -171,6 +172,7 @@ MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Judge each run by its value."""
     with judge.part("step", points=2):
+        require_given_schedule(judge, STEP, lambda run: Jump.of(judge.challenge, run).factors)
         judge_function(
             judge, STEP, lambda run: Jump.of(judge.challenge, run).factors,
             lambda run, _, same: fail_if_known(judge, same, MISTAKES, Jump.of(judge.challenge, run)),

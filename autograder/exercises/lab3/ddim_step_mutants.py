@@ -208,3 +208,34 @@ def ddim_step(x, t, t_prev, noise_estimate, schedule):
 wrong("wraps_where_all_are_alike", finds="wrapped", edit=(
     LAST, f"{LAST} if len(t) < 2 or bool((t_prev != t_prev[0]).any())"
     " else schedule.alpha_bars[t_prev[0]]"))  # fmt: skip
+# A table that is kept from an earlier call, and a schedule's end that is assumed.
+KEPT = """
+BARS = {}
+
+
+def ddim_step(x, t, t_prev, noise_estimate, schedule):
+    FORGET
+    if KEY not in BARS:
+        BARS[KEY] = torch.cat([schedule.alpha_bars, schedule.alpha_bars.new_ones(1)])
+    now, then = (gather_per_sample(BARS[KEY].to(x), step, x) for step in (t, t_prev))
+    x0 = (x - (1 - now).sqrt() * noise_estimate) / now.sqrt()
+    return then.sqrt() * x0 + (1 - then).sqrt() * noise_estimate
+"""
+KEPT_CODES = ("schedule_not_read", "raised", "not_repeatable", "samples_mixed", "x_only_at_0", *small("x"))
+for name, key, forget in (
+    ("kept_by_length", "schedule.steps", ""),
+    ("kept_until_the_length_changes", "schedule.steps", "if schedule.steps not in BARS: BARS.clear()"),
+    ("kept_by_id", "id(schedule)", ""),
+    ("kept_for_ever", "0", ""),
+):
+    wrong(name, KEPT_CODES, source=KEPT.replace("KEY", key).replace("FORGET", forget))
+wrong("end_assumed", "schedule_not_read", edit=(
+    f"{BAR}\n", f"{BAR}\n    end = (t == schedule.steps - 1).reshape(alpha_bar.shape)\n"
+    "    alpha_bar = torch.where(end, alpha_bar.clamp(max=5e-5), alpha_bar)\n"))  # fmt: skip
+right("kept_with_the_schedule", source="from functools import lru_cache\n\n\n@lru_cache\n" + function(
+    "with_data(schedule)", "return torch.cat([schedule.alpha_bars, schedule.alpha_bars.new_ones(1)])",
+) + "\n\n\n" + function(DDIM_HEAD, """
+now, then = (gather_per_sample(with_data(schedule), step, x) for step in (t, t_prev))
+x0 = (x - (1 - now).sqrt() * noise_estimate) / now.sqrt()
+return then.sqrt() * x0 + (1 - then).sqrt() * noise_estimate
+"""))  # fmt: skip

@@ -14,9 +14,11 @@ from autograder.exercises.kits.scales import other_scale
 from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.batches import DOUBLE
+from utils.checks.kits.factors import Tensors
+from utils.checks.kits.second_schedule import require_given_schedule, schedule_of_run
 from utils.checks.kits.step_functions import judge_function
-from utils.checks.lab3.guided_ddpm_step import GUIDED, STEP, GuidanceInputs, StepInputs
+from utils.checks.lab3.guided_ddpm_step import GUIDED, STEP, GuidanceInputs, StepInputs, explain_step
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Guidance:
     def of(cls, challenge: Challenge, run: str, actual: Tensor) -> Guidance:
         """Return the quantities of the guided estimate that the challenge asks for."""
         inputs = GuidanceInputs.of(challenge, run)
-        levels = NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, inputs.gradient)
+        levels = NoiseLevels.of(schedule_of_run(challenge, run, DOUBLE), inputs.t, inputs.gradient)
         return cls(actual, inputs.noise_estimate.double(), inputs.gradient.double(), inputs.w, levels)
 
     @property
@@ -144,7 +146,7 @@ class Step:
     def of(cls, challenge: Challenge, run: str) -> Step:
         """Return the quantities of the step that the challenge asks for."""
         inputs = StepInputs.of(challenge, run)
-        levels = NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, inputs.x)
+        levels = NoiseLevels.of(schedule_of_run(challenge, run, DOUBLE), inputs.t, inputs.x)
         return cls(inputs.x.double(), inputs.noise_estimate.double(), inputs.noise.double(), levels)
 
     def mean(self, factor: Tensor | float, root: Tensor | float | None = None) -> Tensor:
@@ -281,16 +283,25 @@ STEP_MISTAKES = [
 
 def verdict(judge: Judge) -> None:
     """Judge the two functions, each as a part of its own."""
+
+    def guided_factors(run: str) -> Tensors:
+        return Guidance.of(judge.challenge, run, torch.zeros(())).factors
+
+    def step_factors(run: str) -> Tensors:
+        return Step.of(judge.challenge, run).factors
+
+    missing_noise = explain_step(judge, step_factors)
+
+    def explain_new_x(run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
+        missing_noise(run, actual, same)
+        fail_if_known(judge, same, STEP_MISTAKES, Step.of(judge.challenge, run))
+
     with judge.part("guided", points=1):
-        judge_function(
-            judge, GUIDED, lambda run: Guidance.of(judge.challenge, run, torch.zeros(())).factors,
-            lambda *wrong: explain_guidance(judge, *wrong),
-        )  # fmt: skip
+        require_given_schedule(judge, GUIDED, guided_factors)
+        judge_function(judge, GUIDED, guided_factors, lambda *wrong: explain_guidance(judge, *wrong))
     with judge.part("step", points=1):
-        judge_function(
-            judge, STEP, lambda run: Step.of(judge.challenge, run).factors,
-            lambda run, _, same: fail_if_known(judge, same, STEP_MISTAKES, Step.of(judge.challenge, run)),
-        )  # fmt: skip
+        require_given_schedule(judge, STEP, step_factors)
+        judge_function(judge, STEP, step_factors, explain_new_x)
 
 
 def explain_guidance(judge: Judge, run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:

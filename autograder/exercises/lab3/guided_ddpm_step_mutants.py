@@ -99,10 +99,10 @@ for name, finds, old, new in (
      "/ alpha.sqrt()", "/ alpha.clamp(min=0.5).sqrt()"),
     ("last_without_noise", ("noise_at_last", "noise_size"), KICK,
      KICK.replace("t > 0", "(t > 0) & (t < schedule.steps - 1)")),
-    ("noise_from_two", ("noise_size", *small("noise"), "noise_at_1"),
+    ("noise_from_two", "noise_missing_at_1",
      KICK, KICK.replace("t > 0", "t > 1")),
     ("last_decides", "samples_mixed", KICK, "(0 if t[-1] == 0 else 1) * beta.sqrt() * noise"),
-    ("any_decides", "noise_missing", KICK, "(0 if (t == 0).any() else 1) * beta.sqrt() * noise"),
+    ("any_decides", "noise_missing_beside_0", KICK, "(0 if (t == 0).any() else 1) * beta.sqrt() * noise"),
     ("all_decide", "noise_at_the_end", KICK, "(0 if (t == 0).all() else 1) * beta.sqrt() * noise"),
     ("small_sigma_squared", ("variance_for_sigma", "noise_square"), "beta.sqrt() * noise", "beta * noise"),
     ("noise_shared", ("not_a_sum", "samples_mixed"), "beta.sqrt() * noise", "beta.sqrt() * noise[:1]"),
@@ -272,3 +272,25 @@ for name, sigma in (  # of the noise, and hardly any at t = 0
 wrong("negative_scale_is_0", finds="scale_altered", edit=("- w *", "- max(w, 0.0) *"))
 wrong("scale_0_is_1", finds=("gradient_not_0", "twice", "one_more", "sigma_missing", "scale_altered"),
       edit=("- w *", "- (w or 1.0) *"))  # fmt: skip
+# A table that is kept from an earlier call, and a schedule's end that is assumed.
+KEPT_CODES = ("schedule_not_read", "raised", "not_repeatable", "samples_mixed", "gradient_only_at_last",
+              "gradient_size", *small("gradient"), *small("x"), "x_size")  # fmt: skip
+ONE_SLOT = "    global LAST\n    LAST = LAST if LAST is not None and LAST.steps == schedule.steps else schedule\n"
+for name, start in (("guided", "    return noise_estimate"), ("step", "    beta, alpha")):
+    wrong(f"{name}_table_until_the_length_changes", KEPT_CODES, edit=[
+        ("def guided_noise(", "LAST = None\n\n\ndef guided_noise("),
+        (start, f"{ONE_SLOT}    schedule = LAST.to(schedule.betas)\n{start}"),
+    ])  # fmt: skip
+wrong("guided_table_by_length", KEPT_CODES, edit=[
+    ("def guided_noise(", "TABLES = {}\n\n\ndef guided_noise("),
+    (SIGMA, "gather_per_sample(TABLES.setdefault(schedule.steps, (1 - schedule.alpha_bars).sqrt()), t, gradient)"),
+])  # fmt: skip
+wrong("all_noise_at_the_end", "schedule_not_read", edit=(
+    SIGMA, f"torch.where((t == schedule.steps - 1).reshape({SIGMA}.shape), 1.0, {SIGMA})"))  # fmt: skip
+for name, finds, old, new in (
+    ("scale_to_one_decimal", "scale_altered", "- w *", "- round(w, 1) *"),
+    ("scale_below_0.1_is_0", ("scale_altered", "unguided"), "- w *", "- (w if abs(w) >= 0.1 else 0.0) *"),
+    ("scale_at_most_30", "scale_altered", "- w *", "- max(-30.0, min(30.0, w)) *"),
+    ("least_t_for_all", "noise_missing_beside_0", MOVING, "float(t.min() > 0)"),
+):
+    wrong(name, finds, edit=(old, new))

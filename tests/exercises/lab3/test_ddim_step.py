@@ -6,7 +6,8 @@ import torch
 from autograder.exercises.lab3.ddim_step import Jump
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.batches import BATCHES, draw_schedule
+from utils.checks.kits.batches import BATCHES
+from utils.checks.kits.second_schedule import SECOND, schedule_of_run
 from utils.checks.lab3.ddim_step import FACTORS, STEP, Inputs
 
 CHALLENGE = Challenge("lab3.test", b"a key")
@@ -14,15 +15,15 @@ PUBLIC = Challenge.public("lab3.ddim_step")
 
 
 def factors(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
-    inputs, schedule = Inputs.of(challenge, run), draw_schedule(challenge, run, torch.float64)
+    inputs, schedule = Inputs.of(challenge, run), schedule_of_run(challenge, run, torch.float64)
     return oracles.factors(oracles.ddim, STEP.terms, len(inputs.t), t=inputs.t, t_prev=inputs.t_prev, schedule=schedule)
 
 
 def test_the_numbers_of_the_public_check():
-    oracles.assert_table(FACTORS, {run: factors(PUBLIC, run) for run in BATCHES})
+    oracles.assert_table(FACTORS, {run: factors(PUBLIC, run) for run in [*BATCHES, SECOND]})
 
 
-@pytest.mark.parametrize("run", BATCHES)
+@pytest.mark.parametrize("run", [*BATCHES, SECOND])
 def test_the_factors_of_the_grader(run):
     inputs = Inputs.of(CHALLENGE, run)
     assert bool((inputs.t_prev < inputs.t).all()) and bool((inputs.t_prev >= -1).all())

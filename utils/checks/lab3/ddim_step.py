@@ -10,7 +10,8 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES, draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.batches import BATCHES, draw_batch, draw_steps
+from utils.checks.kits.second_schedule import batch_of, probe_second, require_given_schedule, schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -43,14 +44,15 @@ class Inputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `BATCHES`."""
-        t = draw_steps(challenge, run)
+        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
+        batch = batch_of(run)
+        t = draw_steps(challenge, batch)
         return cls(
-            x=draw_batch(challenge, run, "x"),
+            x=draw_batch(challenge, batch, "x"),
             t=t,
-            t_prev=draw_landings(challenge, run, t),
-            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
-            schedule=draw_schedule(challenge, run),
+            t_prev=draw_landings(challenge, batch, t),
+            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
+            schedule=schedule_of_run(challenge, run),
         )
 
 
@@ -75,13 +77,15 @@ STEP = StepFunction("step", "ddim_step", ("x", "noise_estimate"), Inputs.of, "Th
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call the function on batches of several shapes."""
+    """Call the function on batches of several shapes, and with two schedules of one length."""
     probe_function(student, challenge, evidence, STEP)
+    probe_second(student, challenge, evidence, STEP)
 
 
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("step", 2):
+        require_given_schedule(judge, STEP, table(FACTORS))
         judge_function(judge, STEP, table(FACTORS))
 
 
@@ -130,6 +134,10 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "x": (1.0000403, 1.0000403, 1.0000403),
         "noise_estimate": (-0.0089821659, -0.0089821659, -0.0089821659),
     },
+    "second": {
+        "x": (1.1241375, 2.4184653, 1.073512, 2.2031517, 1.1390816, 1.498188),
+        "noise_estimate": (-0.51350279, -2.2020387, -0.14411188, -1.9631295, -0.19623512, -0.68839808),
+    },
 }
 
 EXERCISE = Exercise(
@@ -139,5 +147,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

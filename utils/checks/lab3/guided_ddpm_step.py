@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.batches import draw_batch, draw_steps
+from utils.checks.kits.factors import Tensors, combination
 from utils.checks.kits.one_step_sigma import explain_sigma
-from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
+from utils.checks.kits.second_schedule import batch_of, probe_second, require_given_schedule, schedule_of_run
+from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, require_result, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
 SCALES = {
     # run: w
-    "images": 3.0, "points": 1.0, "square": 0.0, "numbers": 2.0, "again": -1.5, "single": 0.5, "strided": 8.0,
-    "one": 25.0, "zero": 4.0, "together": 4.0,
+    "images": 3.0, "points": 1.0, "square": 0.0, "numbers": 2.0, "again": -1.5, "single": 0.5, "strided": 0.05,
+    "one": 250.0, "zero": 4.0, "together": 4.0,
 }  # fmt: skip
 
 LOUD = 1e8  # of the noise where all samples are at t = 0: its factor is 0 there, and a small one shows
@@ -38,13 +41,14 @@ class GuidanceInputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> GuidanceInputs:
-        """Return the inputs of a run of `BATCHES`."""
+        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
+        batch = batch_of(run)
         return cls(
-            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
-            gradient=draw_batch(challenge, run, "gradient"),
-            t=draw_steps(challenge, run),
-            w=SCALES[run],
-            schedule=draw_schedule(challenge, run),
+            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
+            gradient=draw_batch(challenge, batch, "gradient"),
+            t=draw_steps(challenge, batch),
+            w=SCALES[batch],
+            schedule=schedule_of_run(challenge, run),
         )
 
 
@@ -60,13 +64,14 @@ class StepInputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> StepInputs:
-        """Return the inputs of a run of `BATCHES`."""
+        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
+        batch = batch_of(run)
         return cls(
-            x=draw_batch(challenge, run, "x"),
-            t=draw_steps(challenge, run),
-            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
-            noise=draw_batch(challenge, run, "noise") * (LOUD if run == "together" else 1),
-            schedule=draw_schedule(challenge, run),
+            x=draw_batch(challenge, batch, "x"),
+            t=draw_steps(challenge, batch),
+            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
+            noise=draw_batch(challenge, batch, "noise") * (LOUD if run == "together" else 1),
+            schedule=schedule_of_run(challenge, run),
         )
 
 
@@ -77,9 +82,10 @@ STEP = StepFunction("step", "ddpm_step", ("x", "noise_estimate", "noise"), StepI
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call both functions on batches of several shapes, with several scales."""
-    probe_function(student, challenge, evidence, GUIDED)
-    probe_function(student, challenge, evidence, STEP)
+    """Call both functions on batches of several shapes, with several scales and two schedules of one length."""
+    for function in (GUIDED, STEP):
+        probe_function(student, challenge, evidence, function)
+        probe_second(student, challenge, evidence, function)
 
 
 def guided_with(inputs: GuidanceInputs, sigma: Tensor) -> Tensor:
@@ -109,12 +115,42 @@ def explain_guided(judge: Judge) -> Callable[[str, Tensor, Callable[[Tensor], bo
     return explain
 
 
+def explain_step(
+    judge: Judge, factors_of: Callable[[str], Tensors]
+) -> Callable[[str, Tensor, Callable[[Tensor], bool]], None]:
+    """Return the function that explains noise which is missing in samples that need it."""
+
+    def new_x(run: str, silent: Tensor) -> Tensor:
+        factors = factors_of(run)
+        kept = {**factors, "noise": torch.where(silent, 0.0, factors["noise"])}
+        return combination(STEP.tensors(judge.challenge, run), kept)
+
+    def explain(run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
+        t, elsewhere = StepInputs.of(judge.challenge, run).t, "one"  # a batch without t = 0
+        judge.require(
+            not bool((t == 1).any()) or not same(new_x(run, t == 1)),
+            "noise_missing_at_1",
+            "Your step adds no noise at t = 1 either. Only samples at t = 0 get none.",
+        )
+        judge.require(
+            not bool((t == 0).any())
+            or not same(new_x(run, t >= 0))
+            or not judge.close(require_result(judge, STEP, elsewhere), new_x(elsewhere, torch.tensor([False])), 1e-3),
+            "noise_missing_beside_0",
+            "One sample at t = 0 takes the noise from its whole batch. Decide for each sample.",
+        )
+
+    return explain
+
+
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("guided", 1):
+        require_given_schedule(judge, GUIDED, table(GUIDED_FACTORS))
         judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_guided(judge))
     with judge.part("step", 1):
-        judge_function(judge, STEP, table(STEP_FACTORS))
+        require_given_schedule(judge, STEP, table(STEP_FACTORS))
+        judge_function(judge, STEP, table(STEP_FACTORS), explain_step(judge, table(STEP_FACTORS)))
 
 
 # The right factors of each sample. From the oracle in tests/exercises/lab3: automatic differentiation, and conditioning
@@ -152,11 +188,15 @@ GUIDED_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "strided": {
         "noise_estimate": (1.0, 1.0, 1.0, 1.0, 1.0),
-        "gradient": (-4.0935291, -0.077268981, -7.9998832, -7.9414373, -7.8446021),
+        "gradient": (-0.025584557, -0.00048293113, -0.04999927, -0.049633983, -0.049028763),
     },
-    "one": {"noise_estimate": (1.0,), "gradient": (-24.999637,)},
+    "one": {"noise_estimate": (1.0,), "gradient": (-249.99637,)},
     "zero": {"noise_estimate": (1.0,), "gradient": (-0.03863449,)},
     "together": {"noise_estimate": (1.0, 1.0, 1.0), "gradient": (-0.03863449, -0.03863449, -0.03863449)},
+    "second": {
+        "noise_estimate": (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+        "gradient": (-0.72370142, -2.5131716, -1.4486669, -2.0841979, -1.77385, -2.3637936),
+    },
 }
 
 STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
@@ -211,6 +251,11 @@ STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "noise_estimate": (-0.0096590731, -0.0096590731, -0.0096590731),
         "noise": (0.0, 0.0, 0.0),
     },
+    "second": {
+        "x": (1.0304317, 1.1275774, 1.1082419, 1.0341352, 1.013633, 1.0768877),
+        "noise_estimate": (-0.24857496, -0.28735037, -0.4264165, -0.096646762, -0.045803039, -0.18819628),
+        "noise": (0.0, 0.4620438, 0.43104574, 0.25480846, 0.16345741, 0.37107737),
+    },
 }
 
 EXERCISE = Exercise(
@@ -220,5 +265,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )
