@@ -40,7 +40,7 @@ for name, finds, edits in (
     ("rounded", ("imprecise_ode", "wrong_ode"),
      [("return tilt, ode, sde", "return round(tilt, 3), round(ode, 3), round(sde, 3)")]),
     ("w_limited", "wrong_tilt", [("    tilt =", "    w = min(w, 5.0)\n    tilt =")]),
-    ("half_taken_out", ("imprecise_sde", "wrong_sde"),
+    ("half_taken_out", "near_half_sde",
      [("    sde =", "    w = w if abs(w - 0.5) > 0.1 else 0.61\n    sde =")]),
     ("dictionary", "not_three", [("return tilt, ode, sde", 'return {"tilt": tilt, "ode": ode, "sde": sde}')]),
     ("two_numbers", "not_three", [("return tilt, ode, sde", "return tilt, ode")]),
@@ -133,9 +133,34 @@ for name, finds, line in (
     ("nearly_equal_is_equal", ("wrong_tilt", "imprecise_tilt"), "if S - s < 0.05 * S:\n        return S, S, S"),
 ):
     wrong(name, finds, edit=[(EARLY, f"    {line}\n{EARLY}")])
-wrong("nearly_half_is_half", ("imprecise_sde", "wrong_sde"), edit=[
+wrong("nearly_half_is_half", "near_half_sde", edit=[
     (f"sde = {SDE}", f"sde = {SDE} if abs(w - 0.5) > 0.02 else S * s * math.log(S / s) / (S - s)"),
 ])  # fmt: skip
 right("exactly_half_is_half", edit=[
     (f"sde = {SDE}", f"sde = {SDE} if abs(w - 0.5) > 1e-6 else S * s * math.log(S / s) / (S - s)"),
 ])  # fmt: skip
+OVERFLOWS = "S ** (2 - 2 * w) * s ** (2 * w) * (1 - (s / S) ** (1 - 2 * w)) / ((S - s) * (1 - 2 * w))"
+for name, finds, edits in (
+    ("powers_in_float32", "not_finite",
+     [(EARLY, f"    S, s = torch.tensor(S), torch.tensor(s)\n{EARLY}"), (SDE, OVERFLOWS)]),
+    ("powers_in_numpy_float32", "not_finite",
+     [(EARLY, f"    S, s = np.float32(S), np.float32(s)\n{EARLY}"), (SDE, OVERFLOWS)]),
+    ("cache_without_S", ("wrong_tilt", "imprecise_tilt"),
+     [("def what", "DONE = {}\n\n\ndef what"),
+      ("return tilt, ode, sde", "return DONE.setdefault((s, w), (tilt, ode, sde))")]),
+    ("ode_below_half", "wrong_sde", [(f"sde = {SDE}", f"sde = ode if w < 0.5 else {SDE}")]),
+    ("half_within_0.05", "near_half_sde",
+     [(f"sde = {SDE}", f"sde = {SDE} if abs(w - 0.5) > 0.05 else S * s * math.log(S / s) / (S - s)")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits)
+wrong("solver_with_usual_tolerances", ("wrong_ode", "imprecise_ode"), source=function(HEAD, """
+from scipy.integrate import solve_ivp
+
+def slope(v, u):
+    scale = math.exp(v)
+    rate = (1 - w) / (S - s + scale) + w / scale
+    return [rate * u[0] * scale, (2 * rate * u[1] - 1) * scale]
+
+solved = solve_ivp(slope, (math.log(s + 1e6), math.log(s)), [1e6, 1e6])
+return 1 / ((1 - w) / S + w / s), *solved.y[:, -1]
+"""))  # fmt: skip
