@@ -10,7 +10,13 @@ from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.schedules import hard_schedule
-from utils.checks.lab3.spot_the_bugs import ORDER, judge_glue, require_flow, require_guided, require_readable_factor
+from utils.checks.lab3.spot_the_bugs import (
+    ORDER,
+    guidance_with_a_size,
+    judge_glue,
+    require_readable_factor,
+    require_same_in_all_steps,
+)
 from utils.checks.lab3.spot_the_bugs_inputs import RUNS, STEPS, Inputs
 from utils.diffusion import Schedule
 
@@ -84,20 +90,23 @@ def verdict(judge: Judge) -> None:
     """Judge each of the four bugs as a part of its own."""
     judge_glue(judge, lambda run: Factors.of(judge.challenge, run).shift * (1 if RUNS[run].w >= 0 else -1))
     with judge.part("sigma", points=0.5):
-        for run in RUNS:
-            guidance = require_flow(judge, run)
-            require_guided(judge, run, guidance)
+        for run, guidance in guidance_with_a_size(judge):
             factors = Factors.of(judge.challenge, run, guidance.readable)
             actual = guidance.factor.abs()[guidance.readable]
-            # Guidance after the step may have the factor of the sigma, and then loses the part `inside`, or make the
-            # shift that right guidance makes.
-            if not guidance.inside and judge.close(actual, factors.shift, max(guidance.rtol, RTOL)):
-                factors = replace(factors, expected=factors.shift)
-            if not judge.close(actual, factors.expected, max(guidance.rtol, RTOL), RUNS[run].blur):
+            rtol, blur = max(guidance.rtol, RTOL), RUNS[run].blur
+            # Guidance after the step loses the part `inside`, or makes the shift that right guidance makes. Its factor
+            # may be the sigma, that shift, or the one of published code, which moves the mean by beta.
+            if not guidance.inside:
+                known = [factors.expected, factors.shift, factors.w * factors.beta]
+                closest = next((size for size in known if judge.close(actual, size, rtol)), factors.expected)
+                factors = replace(factors, expected=closest)
+            if not judge.close(actual, factors.expected, rtol, blur):
                 require_readable_factor(judge, guidance)
+                if factors.w > 0:
+                    require_same_in_all_steps(judge, guidance, actual / factors.expected)
             compare(
                 judge, actual, factors.expected, MISTAKES, factors,
                 ("wrong_sigma", f"The factor before the gradient (at w = {RUNS[run].w:g}) differs from the one in your "
                  "`guided_noise`. Compare the two."),
-                max(guidance.rtol, RTOL), RUNS[run].blur,
+                rtol, blur,
             )  # fmt: skip

@@ -85,7 +85,7 @@ def down(x, step):
 return down(x, schedule.steps - 1)
 """))  # fmt: skip
 for name, finds, edits in (
-    ("scale_constant", "scale_fixed", [("w * sigma * gradient", "1.7 * sigma * gradient")]),
+    ("scale_constant", "scale_fixed", [("w * sigma * gradient", "1.75 * sigma * gradient")]),
     ("scale_constant_other", ("wrong_sigma", "wrong_scale", "wrong_sign"), [("w * sigma", "3.0 * sigma")]),
     ("scale_size", "wrong_sign", [("w * sigma", "abs(w) * sigma")]),
     ("scale_limited", ("wrong_sigma", "scale_fixed"), [("w * sigma", "min(w, 5.0) * sigma")]),
@@ -93,7 +93,7 @@ for name, finds, edits in (
     ("never_without_guidance", ("guided_at_0", "wrong_sigma"),
      [("w * sigma", "(w or 0.1) * sigma")]),
     ("alpha_bar_floor", "wrong_sigma", [(TOTAL, "(1 - schedule.alpha_bars[step].clamp(min=1e-3)).sqrt()")]),
-    ("sigma_floor", "wrong_sigma", [(TOTAL, f"{TOTAL}.clamp(min=0.05)")]),
+    ("sigma_floor", "not_in_all_steps", [(TOTAL, f"{TOTAL}.clamp(min=0.05)")]),
     ("one_plus_w", "wrong_sigma", [("w * sigma", "(1 + w) * sigma")]),
     ("estimate_cut", ("estimate_cut_off", "not_along_gradient"),
      [(INSIDE, f"({INSIDE}).clamp(-1, 1)")]),
@@ -120,10 +120,10 @@ for name, finds, edits in (
     ("clamp_wide", "clamped", [(NEXT, NEXT + ".clamp(-6, 6)")]),
     ("clamp_at_the_end", "clamped", [(NEXT, NEXT + "\n        x = x.clamp(-1, 1) if step == 0 else x")]),
     ("estimate_cut_wide", ("estimate_cut_off", "not_along_gradient"), [(INSIDE, f"({INSIDE}).clamp(-3, 3)")]),
-    ("no_guidance_in_the_last_step", "wrong_sigma", [("w * sigma", "(step > 0) * w * sigma")]),
+    ("no_guidance_in_the_last_step", "not_in_all_steps", [("w * sigma", "(step > 0) * w * sigma")]),
     ("guided_from_one_on", "unguided", [("w * sigma", "(w >= 1) * w * sigma")]),
     ("gradient_by_its_length", "wrong_sigma", [("sigma * gradient", "sigma * gradient / gradient.norm()")]),
-    ("guidance_by_step", "wrong_sigma", [("w * sigma", "w * (step + 1) / schedule.steps * sigma")]),
+    ("guidance_by_step", "not_in_all_steps", [("w * sigma", "w * (step + 1) / schedule.steps * sigma")]),
     ("mean_shift", ("guidance_outside", "wrong_sigma"),
      [(INSIDE, "model(x, t)"), (NEXT, NEXT + " + w * schedule.betas[step] * gradient")]),
     ("moved_before_the_step", "other_x",
@@ -146,3 +146,40 @@ wrong(
     ("not_along_gradient", "no_factor"),
     edit=[("sigma * gradient", "sigma * gradient.clamp(-1, 1)")],
 )
+for name, finds, line in (
+    ("modules_to_evaluation", "mode_left", "if isinstance(net, nn.Module): net.eval()"),
+    ("modules_frozen", "requires_grad_left", "if isinstance(net, nn.Module): net.requires_grad_(False)"),
+    ("modules_without_gradients", "gradient_cleared", "if isinstance(net, nn.Module): net.zero_grad()"),
+):
+    wrong(
+        name, finds, edit=[("    for step in", f"    for net in (model, classifier):\n        {line}\n    for step in")]
+    )
+wrong("inference", "inference_mode", edit=[("def guided_sampler(", "@torch.inference_mode()\ndef guided_sampler(")])
+right("model_in_inference_mode", edit=[
+    ("    for step in", "    estimate = torch.inference_mode()(model)\n    for step in"),
+    ("model(x, t)", "estimate(x, t)"),
+])  # fmt: skip
+GRADIENT = "gradient = classifier_gradient(classifier, x, t, y)"
+LENGTH = "gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.dim() - 1))"
+for name, finds, edits in (
+    ("gradient_at_most_30", "not_along_gradient", [(GRADIENT, f"{GRADIENT}.clamp(-30, 30)")]),
+    ("gradient_length_at_most_10", "not_along_gradient",
+     [(GRADIENT, f"{GRADIENT}\n        gradient = gradient * (10 / {LENGTH}.clamp(min=10))")]),
+    ("gradient_of_the_step_before", ("not_along_gradient", "no_factor"),
+     [("    for step in", "    after = torch.zeros_like(x)\n    for step in"),
+      (GRADIENT, f"before, after = after, {GRADIENT[11:]}"), ("sigma * gradient", "sigma * before")]),
+    ("estimate_of_the_data", "guidance_twice",
+     [("return x", "return (x - (1 - schedule.alpha_bars[0]).sqrt() * noise_estimate) / schedule.alphas[0].sqrt()")]),
+    ("scale_to_one_decimal", "wrong_sigma", [("w * sigma", "round(w, 1) * sigma")]),
+    ("guided_in_the_first_half", "not_in_all_steps", [("w * sigma", "(step >= schedule.steps // 2) * w * sigma")]),
+    ("totals_until_the_length_changes", "wrong_sigma",
+     [("def guided_sampler(", "LAST = []\n\n\ndef guided_sampler("),
+      ("    for step in", "    if len(LAST) != schedule.steps:\n        LAST[:] = (1 - schedule.alpha_bars).sqrt()"
+       ".tolist()\n    for step in"), (TOTAL, "LAST[step]")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits)
+wrong("result_by_scale_and_shape", ("result_kept", "wrong_number_of_calls"), edit=[
+    ("def guided_sampler(", "DONE = {}\n\n\ndef guided_sampler("),
+    ("    for step in", "    key = w, x.shape, schedule.steps\n    if key in DONE: return DONE[key]\n    for step in"),
+    ("    return x", "    DONE[key] = x\n    return x"),
+])  # fmt: skip

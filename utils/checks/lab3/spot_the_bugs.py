@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +32,7 @@ ORDER = torch.arange(STEPS - 1, -1, -1)
 READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
 LARGE = 0.05  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
 SINGLE = 1e-5  # relative: x may go through float32
+ALIGNED = 0.8  # the least cosine from which guidance that is no multiple of the gradient has a sign
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
     # evidence: how a message names the function
@@ -48,23 +49,26 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
     def sample(run: str, inputs: Inputs, stubs: SamplerStubs) -> object:
         return guided_sampler(
-            inputs.x, inputs.y, RUNS[run].w, as_function(stubs.model), stubs.classifier, inputs.schedule,
+            inputs.x, inputs.y, RUNS[run].w, stubs.given_model, stubs.classifier, inputs.schedule,
             as_function(stubs.classifier_gradient), as_function(stubs.ddpm_step), inputs.noises,
         )  # fmt: skip
 
     for run in RUNS:
-        inputs, stubs = Inputs.of(challenge, run), SamplerStubs(challenge)
+        inputs, stubs = Inputs.of(challenge, run), SamplerStubs(challenge, run)
         with evidence.attempt(run):
             copies = Inputs(*map(copied, vars(inputs).values()))
-            with watching(evidence, run, x=copies.x, y=copies.y, noises=copies.noises):
+            with watching(evidence, run, x=copies.x, y=copies.y, noises=copies.noises, **stubs.modules):
                 value = sample(run, copies, stubs)
             evidence.put(f"{run}/value", value)
             evidence.put(f"{run}/inputs_kept", unchanged(vars(copies).values(), vars(inputs).values()))
         stubs.model.report(evidence, f"{run}/model")
         stubs.gradients.report(evidence, f"{run}/gradients")
         stubs.steps.report(evidence, f"{run}/steps", output="result")
+        evidence.put(f"{run}/differentiable", stubs.differentiable)
     with other_device(evidence, challenge) as there:
-        put_device(evidence, sample("main", Inputs.of(there, "main"), SamplerStubs(there)))
+        stubs = SamplerStubs(there, "main")
+        put_device(evidence, sample("main", Inputs.of(there, "main"), stubs))
+        evidence.put("device/model_calls", len(stubs.model.calls))
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,14 @@ class Guidance:
 
     moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
     inside: bool  # the noise estimate is guided
-    size: float  # the largest number of x after a step
+    size: float  # the largest number of x after a step, and of the noise estimates
     clamped: bool  # x is cut off
     bound: float  # where x is cut off, if it is
     nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
     readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
     beside: float  # how much of the guidance is no multiple of the gradient, relative to it
+    alignment: float  # the cosine of the angle between the guidance and the gradient, over all steps
     limit: float | None  # where the noise estimates are cut off; None if they are not
 
     @property
@@ -98,7 +103,7 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     used = judge.tensor(f"{run}/steps/noise", form.all_steps, "The noise of all steps")
     value = judge.tensor(f"{run}/value", form.shape, "The sample")
     shift = (estimates - stub_model(challenge)(x, t)).reshape(shape)
-    gradient = stub_gradient(challenge)(x, t, Inputs.of(challenge, run).y.repeat(STEPS)).reshape(shape)
+    gradient = stub_gradient(challenge, run)(x, t, Inputs.of(challenge, run).y.repeat(STEPS)).reshape(shape)
     results = stub_step(challenge)(x, t, estimates, used).reshape(shape)
     after = torch.cat([x.reshape(shape)[1:], value[None]])
     moved = after - results
@@ -111,8 +116,8 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     free = torch.ones_like(after)  # 1 where nothing is cut off
     if inside and limit is not None:
         free = (estimates.reshape(shape).abs() < limit - 1e-6).double()
-    elif not inside:
-        free = (after.abs() < bound - 1e-6).double()
+    elif not inside and (end := where_cut_off(after)) is not None:
+        free = (after.abs() < end - 1e-6).double()
     weight = (gradient.square() * free).flatten(1).sum(1)
     # the median, because what cuts off an estimate changes few numbers, and those a lot
     sizes = gradient.abs() * free
@@ -123,10 +128,13 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
         along, rest = along * free, rest * free
     size = float(along.abs().max())
     beside = float(rest.abs().max()) / size if size > form.blur else 0.0
+    alignment = float(torch.cosine_similarity(along.flatten(), (gradient * free).flatten(), dim=0))
+    size_of_numbers = max(float(after.abs().max()), float(estimates.abs().max()))
     nowhere = not inside and (only_cut or float(moved.abs().max()) <= form.blur)
     return Guidance(
-        moved, inside, float(after.abs().max()), clamped, bound, nowhere, factor, weight > READABLE, beside, limit
-    )
+        moved, inside, size_of_numbers, clamped, bound, nowhere, factor, weight > READABLE, beside, alignment,
+        limit,
+    )  # fmt: skip
 
 
 def where_cut_off(values: Tensor) -> float | None:
@@ -151,6 +159,12 @@ def require_flow(judge: Judge, run: str) -> Guidance:
     """Fail unless each step calls each function once, as the text says; return the guidance of the sampler."""
     form = RUNS[run]
     judge.tensor(f"{run}/value", form.shape, "The sample")
+    judge.require(
+        judge.evidence.values.get("device/model_calls") != 0,
+        "result_kept",
+        "In a later call with other inputs your sampler calls no model, and returns a result of an earlier call. "
+        "Keep nothing from call to call.",
+    )
     for stub, words in STUBS.items():
         count = judge.value(f"{run}/{stub}/count", int)
         judge.require(
@@ -172,6 +186,12 @@ def require_flow(judge: Judge, run: str) -> Guidance:
             "Your t are floating-point numbers. A step is an index into the schedule, so it is an integer.",
         )
     require_nothing_left(judge, [run])
+    judge.require(
+        judge.value(f"{run}/differentiable", bool),
+        "inference_mode",
+        "You call classifier_gradient in inference mode, where nothing can be differentiated: the one of 3.4 raises an "
+        "error there. `torch.no_grad` does not disturb it.",
+    )
     require_unchanged(judge, f"{run}/inputs_kept")
     require_given_tensors(judge, run, x, t)
     return read_guidance(judge, run)
@@ -223,7 +243,11 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
     """
     with judge.part("inside", 0.5):
         for run in RUNS:
-            judge_inside(judge, run, require_flow(judge, run), shifts(run))
+            guidance = require_flow(judge, run)
+            if not is_unguided(run, guidance):
+                judge_inside(judge, run, guidance, shifts(run))
+            elif run == "main":
+                fail_unguided(judge, run)
         judge.device()
     with judge.part("clamp", 0.5):
         for run in RUNS:
@@ -242,10 +266,14 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             guidance = require_flow(judge, run)
             if form.w == 0:
                 continue  # the size of the factor says it all
-            require_guided(judge, run, guidance)
+            if is_unguided(run, guidance):
+                fail_unguided(judge, run)
+            if abs(guidance.alignment) < ALIGNED:
+                require_readable_factor(judge, guidance)
             factor = guidance.factor[guidance.readable]
             judge.require(
-                (factor * form.w).median() >= -form.blur,  # what cuts off an estimate turns the sign of single steps
+                factor.numel() == 0
+                or (factor * form.w).median() >= -form.blur,  # what cuts off an estimate turns the sign of single steps
                 "wrong_sign",
                 "Your guidance moves away from the class: log p(y | x) falls as w rises. "
                 "Remember that score and noise have opposite signs."
@@ -254,21 +282,21 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             )
 
 
-def require_guided(judge: Judge, run: str, guidance: Guidance) -> None:
-    """Fail if the gradient has no effect at the scale of a run, and that scale is not 0."""
-    w = RUNS[run].w
-    readable = guidance.factor[guidance.readable].abs()
-    judge.require(
-        w == 0 or not (guidance.nowhere or readable.numel() == 0 or float(readable.max()) <= RUNS[run].blur),
-        "unguided",
-        f"At w = {w:g} the gradient has no effect on your samples.",
-    )
+def is_unguided(run: str, guidance: Guidance) -> bool:
+    """Return whether the gradient has no effect at the scale of a run, and that scale is not 0."""
+    readable = guidance.factor[guidance.readable].abs()  # empty where everything is cut off
+    nothing = readable.numel() > 0 and float(readable.max()) <= RUNS[run].blur
+    return RUNS[run].w != 0 and (guidance.nowhere or nothing)
+
+
+def fail_unguided(judge: Judge, run: str) -> None:
+    """Fail because the gradient has no effect in a run."""
+    judge.fail("unguided", f"At w = {RUNS[run].w:g} the gradient has no effect on your samples.")
 
 
 def judge_inside(judge: Judge, run: str, guidance: Guidance, shift: Tensor) -> None:
     """Fail unless the step is computed for the guided estimate, or moves x exactly as if it were."""
     blur = RUNS[run].blur
-    require_guided(judge, run, guidance)
     judge.require(
         not (guidance.inside and guidance.beside > NOISE_MATTERS),
         "not_along_gradient" if guidance.limit is None else "estimate_cut_off",
@@ -279,8 +307,8 @@ def judge_inside(judge: Judge, run: str, guidance: Guidance, shift: Tensor) -> N
     judge.require(
         guidance.inside or is_equivalent(judge, guidance, shift, blur),
         "guidance_outside",
-        "You add guidance to x after the step, while ddpm_step still gets the model's plain estimate, and x is not "
-        "moved as far as a guided estimate would move it. Put the guidance into the estimate.",
+        "You add guidance to x after the step, while ddpm_step still gets the model's plain estimate, and x is "
+        "moved by another amount than a guided estimate would move it. Put the guidance into the estimate.",
     )
     judge.require(
         not guidance.inside
@@ -296,7 +324,49 @@ def require_readable_factor(judge: Judge, guidance: Guidance) -> None:
     judge.require(
         not guidance.inside or guidance.limit is not None or guidance.beside <= NOISE_MATTERS,
         "no_factor",
-        "The gradient has no single factor in each step, so its sigma cannot be told. Add a multiple of the gradient.",
+        "The gradient has no single factor in each step, so neither its sigma nor its sign can be told. "
+        "Add a multiple of the gradient.",
+    )
+
+
+def guidance_with_a_size(judge: Judge) -> Iterator[tuple[str, Guidance]]:
+    """Yield the runs whose guidance has a size to compare. The part `sign` judges those without guidance.
+
+    Args:
+        judge: The judge of the exercise.
+
+    Returns:
+        Name and guidance of each run.
+    """
+    for run, form in RUNS.items():
+        guidance = require_flow(judge, run)
+        if is_unguided(run, guidance):
+            if run == "main":
+                fail_unguided(judge, run)
+            continue
+        # At w = 0 something else may move x after the step, which the part `inside` judges.
+        if form.w != 0 or guidance.inside or guidance.beside <= NOISE_MATTERS:
+            yield run, guidance
+
+
+def require_same_in_all_steps(judge: Judge, guidance: Guidance, ratio: Tensor) -> None:
+    """Fail if the factor of the gradient is right at T - 1, and wrong later.
+
+    Args:
+        judge: The judge of the exercise.
+        guidance: The guidance of the run.
+        ratio: The factor divided by the right one in the readable steps, the noisiest first.
+    """
+    wrong = (ratio - 1).abs() > 1e-3
+    if not guidance.inside or bool(wrong[0]) or not bool(wrong.any()):
+        return
+    steps = ", ".join(str(step) for step in ORDER[guidance.readable][wrong].tolist())
+    ends = dict.fromkeys(f"{float(end):.3g}" for end in (ratio[wrong].min(), ratio[wrong].max()))
+    judge.fail(
+        "not_in_all_steps",
+        f"At t = {STEPS - 1} the size of the gradient's factor is right, but at t = {steps} it is "
+        f"{' to '.join(ends)} times the right one. "
+        "Is the same formula used in every step, with the same w and without a limit?",
     )
 
 
@@ -304,8 +374,8 @@ def check(judge: Judge) -> None:
     """Judge the public challenge: the requirements, and the factors of the gradient below."""
     judge_glue(judge, lambda run: RUNS[run].w * public_factors(run)["outside"])
     with judge.part("sigma", 0.5):
-        for run in RUNS:
-            judge_sigma(judge, run)
+        for run, guidance in guidance_with_a_size(judge):
+            judge_sigma(judge, run, guidance)
 
 
 def public_factors(run: str) -> dict[str, Tensor]:
@@ -314,12 +384,12 @@ def public_factors(run: str) -> dict[str, Tensor]:
     return {name: torch.tensor(values, dtype=torch.float64) for name, values in table.items()}
 
 
-def judge_sigma(judge: Judge, run: str) -> None:
-    """Fail unless the size of the factor in a run is the one of the table."""
-    guidance, w, per_unit = require_flow(judge, run), abs(RUNS[run].w), public_factors(run)
-    require_guided(judge, run, guidance)
+def judge_sigma(judge: Judge, run: str, guidance: Guidance) -> None:
+    """Fail unless the size of the factor in a run is the one of the table, or for x the one of published code."""
+    w, per_unit = abs(RUNS[run].w), public_factors(run)
     seen, rtol = guidance.readable, max(guidance.rtol, 1e-4)
-    known = [per_unit["inside"]] if guidance.inside else list(per_unit.values())
+    betas = Inputs.of(judge.challenge, run).schedule.betas.double()[ORDER]
+    known = [per_unit["inside"]] if guidance.inside else [*per_unit.values(), betas]
     factor = guidance.factor.abs()[seen]
     if any(judge.close(factor, w * numbers[seen], rtol, RUNS[run].blur) for numbers in known):
         return
@@ -331,6 +401,12 @@ def judge_sigma(judge: Judge, run: str) -> None:
         f"At w = {w:g} the size of the gradient's factor is {float(factor[0]):.3g} in every step. It should fall from "
         "step to step as the noise in x_t does.",
     )
+    judge.require(
+        guidance.inside,
+        "wrong_sigma",
+        "The size of the gradient's factor is not w times the right sigma, which falls from step to step as the noise "
+        "in x_t does: which of the three sigmas is that?",
+    )
     ratio = factor / (w * per_unit["inside"][seen])
     judge.require(
         float(ratio.max() - ratio.min()) > 1e-3,
@@ -338,6 +414,7 @@ def judge_sigma(judge: Judge, run: str) -> None:
         f"At w = {w:g} the size of the gradient's factor is {float(ratio[0]):.3g} times the right one, "
         "in every step. Is w used as it is given?",
     )
+    require_same_in_all_steps(judge, guidance, ratio)
     judge.fail(
         "wrong_sigma",
         f"The size of the gradient's factor is between {float(ratio.min()):.3g} and {float(ratio.max()):.3g} "
@@ -366,5 +443,5 @@ EXERCISE = Exercise(
     names=("guided_sampler",),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from utils.checks.challenge import Challenge
+from utils.checks.kits.mixed_modes import add_parts, mix_modes
 from utils.checks.kits.schedules import hard_schedule, made_up_schedule
 from utils.checks.stubs import RandomField, Recorder
 from utils.diffusion import Schedule
@@ -24,6 +25,8 @@ class Run:
     w: float
     dtype: torch.dtype = torch.float64
     hard: bool = False  # the schedule and the numbers reach as far as the lab's own
+    steepness: float = 1.0  # the size of the classifier's gradient
+    modules: bool = False  # model and classifier are modules, and not functions
 
     @property
     def all_steps(self) -> tuple[int, ...]:
@@ -37,11 +40,11 @@ class Run:
 
 
 RUNS = {
-    "main": Run((4, 1, 2, 3), 1.7),
-    "large": Run((3, 7), 8.0),
-    "negative": Run((5, 1, 3, 2), -1.2),
+    "main": Run((4, 1, 2, 3), 1.75),
+    "large": Run((3, 7), 8.0, steepness=100.0),
+    "negative": Run((5, 1, 3, 2), -1.2, modules=True),
     "honest": Run((3, 1, 4, 2), 1.0, torch.float32, hard=True),
-    "plain": Run((2, 1, 2, 2), 0.0, torch.float32, hard=True),
+    "plain": Run((1, 1, 4, 2), 0.0, torch.float32, hard=True),
 }
 FARTHEST_X, FARTHEST_NOISE = 4.0, 5.5  # beyond those of the lab
 FARTHEST_STEP = 15.0  # the size of one number that the stub of the step returns: as far out as the lab's largest x
@@ -76,9 +79,9 @@ def stub_model(challenge: Challenge) -> RandomField:
     return RandomField(challenge, "model")
 
 
-def stub_gradient(challenge: Challenge) -> RandomField:
+def stub_gradient(challenge: Challenge, run: str) -> RandomField:
     """Return a random field in place of the classifier's gradient."""
-    return RandomField(challenge, "gradient")
+    return RandomField(challenge, "gradient", amplitude=RUNS[run].steepness)
 
 
 def stub_step(challenge: Challenge) -> Callable[..., Tensor]:
@@ -94,19 +97,47 @@ def stub_step(challenge: Challenge) -> Callable[..., Tensor]:
     return step
 
 
-class SamplerStubs:
-    """Recording stubs for the model, the classifier's gradient and the DDPM step."""
+class StubModule(nn.Module):
+    """A module in place of a function, with a parameter that has a gradient, and with parts in two modes."""
 
-    def __init__(self, challenge: Challenge):
-        self.classifier = lambda x, t: x  # only to be handed on
+    def __init__(self, function: Callable[..., object]):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.ones(1))
+        self.weight.grad = torch.ones(1)
+        add_parts(self)
+        mix_modes(self, 0)
+
+    def forward(self, *inputs: object, **named: object) -> object:
+        """Return what the function returns."""
+        return self.function(*inputs, **named)
+
+
+class SamplerStubs:
+    """Recording stubs for the model, the classifier's gradient and the DDPM step.
+
+    Attributes:
+        given_model: The model as the sampler gets it.
+        classifier: Only to be handed on.
+        modules: Both, by name, if they are modules.
+        differentiable: Whether each call of `classifier_gradient` could have computed a gradient.
+    """
+
+    def __init__(self, challenge: Challenge, run: str):
         self.model = Recorder(stub_model(challenge), ("x", "t"))
-        self.gradients = Recorder(stub_gradient(challenge), ("x", "t", "y"))
+        give = StubModule if RUNS[run].modules else as_function
+        self.given_model, self.classifier = give(self.model), give(lambda x, t: x)
+        both = {"model": self.given_model, "classifier": self.classifier}
+        self.modules = {name: thing for name, thing in both.items() if isinstance(thing, nn.Module)}
+        self.differentiable = True
+        self.gradients = Recorder(stub_gradient(challenge, run), ("x", "t", "y"))
         self.steps = Recorder(stub_step(challenge), ("x", "t", "noise_estimate", "noise"))
 
     def classifier_gradient(self, classifier, x, t, y):
         """Return the stub's gradient, with the shape of x, and record the call."""
         if classifier is not self.classifier:
             raise ValueError("classifier_gradient was called with something else than the classifier")
+        self.differentiable &= not (torch.is_inference_mode_enabled() or (isinstance(x, Tensor) and x.is_inference()))
         return self.gradients(x, t, y)
 
     def ddpm_step(self, x, t, noise_estimate, noise, schedule):
