@@ -13,9 +13,10 @@ from autograder.exercises.kits.noise_levels import NoiseLevels
 from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Failure, Judge
-from utils.checks.kits.batches import DOUBLE, draw_schedule
+from utils.checks.kits.batches import DOUBLE
 from utils.checks.kits.step_functions import judge_function
 from utils.checks.lab3.schedule import LENGTHS, NOISE, Inputs, judge_schedules, require_schedule
+from utils.checks.lab3.second_schedule import explain_habits, schedule_of_run
 from utils.checks.lab3.three_sigmas import SIGMAS, inputs_of, judge_sigmas
 
 
@@ -106,7 +107,7 @@ class Noising:
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Noising:
         """Return the quantities of the noised samples that the challenge asks for."""
-        inputs, schedule = Inputs.of(challenge, run), draw_schedule(challenge, run, DOUBLE)
+        inputs, schedule = Inputs.of(challenge, run), schedule_of_run(challenge, run, DOUBLE)
         return cls(
             x0=inputs.x0.double(),
             noise=inputs.noise.double(),
@@ -252,7 +253,7 @@ def verdict(judge: Judge) -> None:
     with judge.part("noise", points=1):
         judge_function(
             judge, NOISE, lambda run: Noising.of(judge.challenge, run).factors,
-            lambda run, _, same: explain_noised(judge, run, same),
+            lambda *wrong: explain_noised(judge, *wrong),
         )  # fmt: skip
     with judge.part("sigmas", points=0.5):
         judge_sigmas(judge, lambda run: sigmas_of(judge.challenge, run), lambda *wrong: explain_sigma(judge, *wrong))
@@ -274,16 +275,17 @@ def explain_schedules(judge: Judge) -> None:
                 return
 
 
-def explain_noised(judge: Judge, run: str, same: Callable[[Tensor], bool]) -> None:
-    """Fail with the mistake of the table that explains a wrong sample, if there is one."""
+def explain_noised(judge: Judge, run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
+    """Fail with the mistake of the table, or the habit, that explains a wrong sample, if there is one."""
     mistakes = [*NOISING_MISTAKES, NOT_BROADCAST] if run == "square" else NOISING_MISTAKES
     fail_if_known(judge, same, mistakes, Noising.of(judge.challenge, run))
+    explain_habits(judge, NOISE, run, actual, same)
 
 
 def levels_of(challenge: Challenge, run: str) -> NoiseLevels:
     """Return the noise levels of a run of `three_sigmas`, (b,) each."""
     t, _ = inputs_of(challenge, run)
-    return NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), t, torch.zeros(len(t)))
+    return NoiseLevels.of(schedule_of_run(challenge, run, DOUBLE), t, torch.zeros(len(t)))
 
 
 def sigmas_of(challenge: Challenge, run: str) -> dict[str, Tensor]:

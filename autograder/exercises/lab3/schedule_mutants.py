@@ -241,3 +241,26 @@ for name, new in (
 right("posterior_from_all_the_noise", edit=[
     (POSTERIOR, "(beta * ((1 - alpha_bar) - beta).clamp(min=0) / (schedule.alphas[t] * (1 - alpha_bar))).sqrt()"),
 ])  # fmt: skip
+ROOTS = "schedule.alpha_bars.sqrt(), (1 - schedule.alpha_bars).sqrt()"
+MIXED = "a, b = (gather_per_sample(v.to(x0), t, x0) for v in table)\n    return a * x0 + b * noise"
+TABLES = "schedule.betas.sqrt(), (1 - schedule.alpha_bars).sqrt()"
+for name, finds, edits in (
+    ("roots_kept_by_length", "schedule_kept", [(f"return {MIX}",
+     f"table = KEPT.setdefault(schedule.steps, ({ROOTS}))\n    {MIXED}")]),
+    ("roots_kept_until_the_length_changes", "schedule_kept", [(f"return {MIX}",
+     "if len(KEPT.get('roots', [()])[0]) != schedule.steps:\n"
+     f"        KEPT['roots'] = {ROOTS}\n    table = KEPT['roots']\n    {MIXED}")]),
+    ("sigmas_kept_by_length", "schedule_kept", [("beta, alpha_bar = schedule",
+     "schedule = KEPT.setdefault(schedule.steps, schedule)\n    beta, alpha_bar = schedule")]),
+    ("sigmas_kept_until_the_length_changes", "schedule_kept", [("beta, alpha_bar = schedule",
+     "if 'schedule' not in KEPT or KEPT['schedule'].steps != schedule.steps:\n        KEPT['schedule'] = schedule\n"
+     "    schedule = KEPT['schedule'].to(schedule.betas)\n    beta, alpha_bar = schedule")]),
+    ("one_zero_decides", "samples_mixed", [(SIGMAS, SIGMAS.replace(
+     POSTERIOR, f"{POSTERIOR} * (0.0 if bool((t == 0).any()) else 1.0)"))]),
+    ("posterior_zero_at_one", "posterior_at_1", [("torch.where(t > 0,", "torch.where(t > 1,")]),
+    ("bars_in_float16", "few_digits", [(BARS, "alphas.half().cumprod(dim=0).float())")]),
+    ("noised_in_bfloat16", "few_digits", [(f"return {MIX}", f"return ({MIX}).bfloat16().to(x0.dtype)")]),
+    ("last_step_is_noise", ("x0_at_last", "noise_at_last", "x0_missing"), [(LOOK,
+     f"{LOOK} * gather_per_sample(torch.arange(schedule.steps, device=t.device) < schedule.steps - 1, t, x0)")]),
+):  # fmt: skip
+    wrong(name, finds, edit=edits, setup=SETUP)

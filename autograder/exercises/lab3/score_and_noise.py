@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -11,9 +12,10 @@ from autograder.exercises.kits.noise_levels import NoiseLevels
 from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import DOUBLE, draw_schedule
-from utils.checks.kits.step_functions import judge_function
+from utils.checks.kits.batches import DOUBLE
+from utils.checks.kits.step_functions import StepFunction, judge_function
 from utils.checks.lab3.score_and_noise import FUNCTIONS
+from utils.checks.lab3.second_schedule import explain_habits, schedule_of_run
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Terms:
         """Return the input of the function called `label`, and the noise levels of the challenge."""
         inputs = FUNCTIONS[label].inputs(challenge, run)
         value = inputs.noise_estimate if label == "score" else inputs.score
-        return cls(value.double(), NoiseLevels.of(draw_schedule(challenge, run, DOUBLE), inputs.t, value), label)
+        return cls(value.double(), NoiseLevels.of(schedule_of_run(challenge, run, DOUBLE), inputs.t, value), label)
 
     @property
     def factors(self) -> dict[str, Tensor]:
@@ -99,7 +101,8 @@ def verdict(judge: Judge) -> None:
             def terms(run: str, label: str = label) -> Terms:
                 return Terms.of(judge.challenge, run, label)
 
-            judge_function(
-                judge, function, lambda run: terms(run).factors,
-                lambda run, _, same: fail_if_known(judge, same, MISTAKES, terms(run)),
-            )  # fmt: skip
+            def explain(run: str, actual: Tensor, same: Any, function: StepFunction = function, terms: Any = terms):
+                fail_if_known(judge, same, MISTAKES, terms(run))
+                explain_habits(judge, function, run, actual, same)
+
+            judge_function(judge, function, lambda run: terms(run).factors, explain)

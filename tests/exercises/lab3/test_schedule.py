@@ -11,6 +11,7 @@ from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
 from utils.checks.kits.schedules import LEAST_DATA, LEAST_NOISE
 from utils.checks.lab3 import three_sigmas
 from utils.checks.lab3.schedule import FACTORS
+from utils.checks.lab3.second_schedule import schedule_of_run
 from utils.diffusion import Schedule
 
 CHALLENGE = Challenge("lab3.test", b"a key")
@@ -19,12 +20,12 @@ RUNS_OF_SIGMAS = [run for run in three_sigmas.RUNS if run in BATCHES]
 
 
 def factors(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
-    t, schedule = draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64)
+    t, schedule = draw_steps(challenge, run), schedule_of_run(challenge, run, torch.float64)
     return oracles.factors(oracles.noised, ["x0", "noise"], len(t), t=t, schedule=schedule)
 
 
 def sigmas(challenge: Challenge, run: str) -> dict[str, torch.Tensor]:
-    return oracles.sigmas(draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64))
+    return oracles.sigmas(draw_steps(challenge, run), schedule_of_run(challenge, run, torch.float64))
 
 
 def test_the_factors_of_the_public_check():

@@ -6,15 +6,16 @@ import torch
 from autograder.exercises.lab3.score_and_noise import Terms
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
+from utils.checks.kits.batches import BATCHES, draw_steps
 from utils.checks.lab3.score_and_noise import FACTORS
+from utils.checks.lab3.second_schedule import schedule_of_run
 
 CHALLENGE = Challenge("lab3.test", b"a key")
 PUBLIC = Challenge.public("lab3.score_and_noise")
 
 
 def factors(challenge: Challenge, run: str, label: str) -> dict[str, torch.Tensor]:
-    t, schedule = draw_steps(challenge, run), draw_schedule(challenge, run, torch.float64)
+    t, schedule = draw_steps(challenge, run), schedule_of_run(challenge, run, torch.float64)
     if label == "score":
         return oracles.factors(
             lambda noise_estimate: oracles.score(noise_estimate, t, schedule), ["noise_estimate"], len(t)

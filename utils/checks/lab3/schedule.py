@@ -11,9 +11,10 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.batches import draw_batch, draw_steps
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
+from utils.checks.lab3.second_schedule import explain_habits, probe_first_schedule, require_digits, schedule_of_run
 from utils.checks.lab3.three_sigmas import judge_sigmas, probe_sigmas
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -41,7 +42,7 @@ class Inputs:
             x0=draw_batch(challenge, run, "x0"),
             t=draw_steps(challenge, run),
             noise=draw_batch(challenge, run, "noise"),
-            schedule=draw_schedule(challenge, run),
+            schedule=schedule_of_run(challenge, run),
         )
 
 
@@ -60,6 +61,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{name}/{field}", values)
             evidence.put(f"{name}/is_schedule", is_schedule(schedule, steps))
     probe_function(student, challenge, evidence, NOISE)
+    probe_first_schedule(student, challenge, evidence, NOISE)
     probe_sigmas(student, challenge, evidence)
 
 
@@ -117,6 +119,7 @@ def require_betas(judge: Judge, betas: Tensor) -> None:
 
 def require_products(judge: Judge, alphas: Tensor, alpha_bars: Tensor) -> None:
     """Fail unless the alpha_bars are the running products of the alphas."""
+    require_digits(judge, alpha_bars, "The field `alpha_bars`")
     judge.require(
         abs(float(alpha_bars[0]) - 1) > ROUNDING,
         "bars_start_at_1",
@@ -163,7 +166,7 @@ def check(judge: Judge) -> None:
     with judge.part("schedule", 0.5):
         judge_schedules(judge)
     with judge.part("noise", 1):
-        judge_function(judge, NOISE, table(FACTORS))
+        judge_function(judge, NOISE, table(FACTORS), lambda *wrong: explain_habits(judge, NOISE, *wrong))
     with judge.part("sigmas", 0.5):
         judge_sigmas(judge)
 
@@ -175,8 +178,8 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "noise": (0.0089719532, 0.99999196, 0.48015907, 0.79536017, 0.89321669, 0.97201613),
     },
     "points": {
-        "x0": (0.0040098308, 0.99995975, 0.87718143, 0.027262986, 0.15634802),
-        "noise": (0.99999196, 0.0089719532, 0.48015907, 0.9996283, 0.98770203),
+        "x0": (0.47461606, 0.93017481, 0.86416854, 0.5584161, 0.61127266),
+        "noise": (0.88019293, 0.36711691, 0.50320248, 0.829561, 0.79142007),
     },
     "square": {
         "x0": (0.87718143, 0.0040098308, 0.99995975, 0.23491411, 0.055673741),
@@ -210,5 +213,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -10,9 +11,10 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import draw_batch, draw_schedule, draw_steps
+from utils.checks.kits.batches import draw_batch, draw_steps
 from utils.checks.kits.one_step_sigma import explain_sigma
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
+from utils.checks.lab3.second_schedule import explain_habits, probe_first_schedule, schedule_of_run
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
@@ -29,7 +31,7 @@ class NoiseInputs:
     def of(cls, challenge: Challenge, run: str) -> NoiseInputs:
         """Return the inputs of a run of `BATCHES`."""
         value = draw_batch(challenge, run, "noise_estimate")
-        return cls(value, draw_steps(challenge, run), draw_schedule(challenge, run))
+        return cls(value, draw_steps(challenge, run), schedule_of_run(challenge, run))
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ScoreInputs:
     def of(cls, challenge: Challenge, run: str) -> ScoreInputs:
         """Return the inputs of a run of `BATCHES`."""
         value = draw_batch(challenge, run, "score")
-        return cls(value, draw_steps(challenge, run), draw_schedule(challenge, run))
+        return cls(value, draw_steps(challenge, run), schedule_of_run(challenge, run))
 
 
 FUNCTIONS = {
@@ -55,16 +57,22 @@ FUNCTIONS = {
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call both functions on batches of several shapes."""
+    """Call both functions on batches of several shapes, and with two schedules of as many steps."""
     for function in FUNCTIONS.values():
         probe_function(student, challenge, evidence, function)
+        probe_first_schedule(student, challenge, evidence, function)
 
 
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     for label, function in FUNCTIONS.items():
         with judge.part(label, 0.5):
-            judge_function(judge, function, table(FACTORS[label]), explain_sigma(judge, function, WITH_SIGMA[label]))
+
+            def explain(*wrong: Any, label: str = label, function: StepFunction = function) -> None:
+                explain_sigma(judge, function, WITH_SIGMA[label])(*wrong)
+                explain_habits(judge, function, *wrong)
+
+            judge_function(judge, function, table(FACTORS[label]), explain)
 
 
 WITH_SIGMA = {
@@ -76,7 +84,7 @@ WITH_SIGMA = {
 FACTORS: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {
     "score": {
         "images": {"noise_estimate": (-108.88628, -1.0000132, -1.8939783, -1.3562739, -1.0002863, -1.0281685)},
-        "points": {"noise_estimate": (-1.0000132, -108.88628, -1.8939783, -1.0281685, -1.002311)},
+        "points": {"noise_estimate": (-1.1755925, -8.7962832, -2.4538027, -1.4281109, -1.2896511)},
         "square": {"noise_estimate": (-1.8939783, -1.0000132, -108.88628, -1.0281685, -1.0895575)},
         "numbers": {"noise_estimate": (-1.8939783, -108.88628, -1.0000132, -1.0281685, -1.0002863)},
         "again": {"noise_estimate": (-1.0000111, -1.4067409, -108.55143, -1.020791, -1.0002596, -1.0016036)},
@@ -99,7 +107,7 @@ FACTORS: dict[str, dict[str, dict[str, tuple[float, ...]]]] = {
     },
     "noise": {
         "images": {"score": (-0.0091838939, -0.99998684, -0.52798914, -0.73731419, -0.99971378, -0.97260325)},
-        "points": {"score": (-0.99998684, -0.0091838939, -0.52798914, -0.97260325, -0.99769434)},
+        "points": {"score": (-0.8506349, -0.11368438, -0.40753072, -0.70022573, -0.77540351)},
         "square": {"score": (-0.52798914, -0.99998684, -0.0091838939, -0.97260325, -0.91780381)},
         "numbers": {"score": (-0.52798914, -0.0091838939, -0.99998684, -0.97260325, -0.99971378)},
         "again": {"score": (-0.99998888, -0.71086297, -0.0092122228, -0.97963244, -0.99974051, -0.99839899)},
@@ -129,5 +137,5 @@ EXERCISE = Exercise(
     names=("score_from_noise", "noise_from_score"),
     probe=probe,
     public=check,
-    version=5,
+    version=6,
 )

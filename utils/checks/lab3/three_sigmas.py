@@ -17,11 +17,20 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.step_functions import FLAT, RTOL
+from utils.checks.lab3.second_schedule import KEPT, SECOND, schedule_of_run
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
 SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
-RUNS = ("images", "again", "single", "one", "zero", "together", "reversed", "repeat")
+# The run: the batch from which its steps come. "first" has the first schedule, and "part" leaves t = 0 and T - 1 out.
+RUNS = {run: run for run in ("images", SECOND, "again", "single", "one", "zero", "together")}
+RUNS |= {"first": SECOND, "part": "images", "reversed": "images", "repeat": "images"}
+SPECIAL = 2  # the first steps of "images"
+WHERE = {
+    "images": "in a batch of different t",
+    SECOND: "with a second schedule of as many steps",
+    "again": "with another schedule",
+}  # how a message names a run, if not as its batch
 # Of `step` at t = 0, below which a posterior counts as 0: the root of what a dtype's rounding leaves of 0.
 ZERO = {torch.float64: 1e-5, torch.float32: 0.02}
 
@@ -30,10 +39,10 @@ Explain = Callable[[str, str, Sigmas, Callable[[Tensor], bool]], None]
 
 
 def inputs_of(challenge: Challenge, run: str) -> tuple[Tensor, Schedule]:
-    """Return t and the schedule of a run: of a batch, of the first one reversed, or of the first one again."""
-    batch = run if run in BATCHES else "images"
-    t = draw_steps(challenge, batch)
-    return t.flip(0) if run == "reversed" else t, draw_schedule(challenge, batch)
+    """Return t and the schedule of a run of `RUNS`."""
+    t = draw_steps(challenge, RUNS[run])
+    schedule = draw_schedule(challenge, SECOND) if run == "first" else schedule_of_run(challenge, RUNS[run])
+    return t.flip(0) if run == "reversed" else t[SPECIAL:] if run == "part" else t, schedule
 
 
 def probe_sigmas(student: Student, challenge: Challenge, evidence: Evidence) -> None:
@@ -58,7 +67,8 @@ def require_sigma(judge: Judge, run: str, label: str) -> Tensor:
     name, what = f"{run}_sigmas/{label}", f"The sigma called '{label}'"
     if judge.kind(name) == "array":
         judge.fail("not_a_tensor", f"{what} is a NumPy array, where a tensor was asked for.")
-    value = judge.tensor(name, BATCHES[run if run in BATCHES else "images"].shape[:1], what)
+    size = BATCHES[RUNS[run]].shape[0] - (SPECIAL if run == "part" else 0)
+    value = judge.tensor(name, (size,), what)
     judge.require_precision(name, torch.float32, what)
     return value
 
@@ -71,12 +81,16 @@ def require_sound(judge: Judge) -> None:
         require_unchanged(judge, f"{run}_sigmas/inputs_kept")
     require_nothing_left(judge, [f"{run}_sigmas" for run in RUNS])
     for label in SIGMAS:
-        first, again, turned = (require_sigma(judge, run, label) for run in ("images", "repeat", "reversed"))
+        first, again, turned, part = (
+            require_sigma(judge, run, label) for run in ("images", "repeat", "reversed", "part")
+        )
         judge.require(
-            judge.close(again, first, 1e-6) and judge.close(turned.flip(0), first, 1e-6),
+            judge.close(again, first, 1e-6)
+            and judge.close(turned.flip(0), first, 1e-6)
+            and judge.close(part, first[SPECIAL:], 1e-6),
             "samples_mixed",
-            f"The sigma called '{label}' depends on the order of t, or on an earlier call. "
-            "Each number may depend on its own t only.",
+            f"The sigma called '{label}' depends on the order of t, on the other t of the batch, or on an earlier "
+            "call. Each number may depend on its own t only.",
         )
 
 
@@ -103,17 +117,20 @@ def judge_sigmas(
     for run in [run for run in RUNS if run in BATCHES]:
         t, schedule = inputs_of(judge.challenge, run)
         right = sigmas_of(run) if sigmas_of else {k: torch.tensor(v).double() for k, v in NUMBERS[run].items()}
-        places = [Place("0", "at t = 0", t == 0), Place("last", "at t = T - 1", t == schedule.steps - 1)]
+        special = {"0": ("0", 0), "1": ("1", 1), "last": ("T - 1", schedule.steps - 1)}
+        places = [Place(code, f"at t = {words}", t == step) for code, (words, step) in special.items()]
         for label in SIGMAS:
             actual = require_sigma(judge, run, label)
             if agree(actual, right[label], t, schedule):
                 continue
             if explain is not None:
                 explain(run, label, right, lambda wrong: agree(actual, wrong, t, schedule))  # noqa: B023
+            kept = run == SECOND and agree(actual, require_sigma(judge, "first", label), t, schedule)
+            judge.require(not kept, KEPT[0], KEPT[1].format(name="three_sigmas"))
             first = {label: right[label], **right}
             code, sentence = relation(label, actual, first, right["total"], places)
             sentence = sentence.replace("The factor of", "Your sigma").replace("factor", "sigma")
-            judge.fail(f"{label}_{code}", f"{sentence} (Seen {BATCHES[run].where}.)")
+            judge.fail(f"{label}_{code}", f"{sentence} (Seen {WHERE.get(run, BATCHES[run].where)}.)")
     judge.device("device_sigmas")
 
 
@@ -123,6 +140,11 @@ NUMBERS: dict[str, dict[str, tuple[float, ...]]] = {
         "step": (0.0089719532, 0.82725109, 0.48009457, 0.72284959, 0.67063221, 0.85266071),
         "total": (0.0089719532, 0.99999196, 0.48015907, 0.79536017, 0.89321669, 0.97201613),
         "posterior": (0.0, 0.82723667, 0.0089707479, 0.43638442, 0.59716098, 0.78353717),
+    },
+    "points": {
+        "step": (0.21649287, 0.36711691, 0.36998217, 0.25918218, 0.48644425),
+        "total": (0.88019293, 0.36711691, 0.50320248, 0.829561, 0.79142007),
+        "posterior": (0.21493963, 0.0, 0.26992457, 0.25491843, 0.43917032),
     },
     "again": {
         "step": (0.98711686, 0.60924188, 0.0089674047, 0.95685669, 0.68219097, 0.82370206),
