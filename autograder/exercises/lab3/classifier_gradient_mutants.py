@@ -159,7 +159,7 @@ for name, finds, old, new in (
     ("half", ("wrong_dtype", "not_finite"), "    return gradient", "    return gradient.half()"),
     ("numpy_out", "not_a_tensor", "    return gradient", "    return gradient.cpu().numpy()"),
     ("flattened", "wrong_shape", "    return gradient", "    return gradient.flatten(1)"),
-    ("scaled_time", "time_differs", "classifier(x, t)", "classifier(x, t / 1000)"),
+    ("scaled_time", "raised", "classifier(x, t)", "classifier(x, t / 1000)"),
     ("next_time", "time_differs", "classifier(x, t)", "classifier(x, t + 1)"),
     ("noisy_x", ("other_x", "not_repeatable"), "classifier(x, t)", "classifier(x + 0.01 * torch.randn_like(x), t)"),
     ("cut_x", ("other_x", "not_repeatable"), "classifier(x, t)", "classifier(x.clamp(-1, 1), t)"),
@@ -249,3 +249,43 @@ for name, same, x in (
      "and torch.equal(MEMORY['x'], x) and torch.equal(MEMORY['y'], y)", "x.detach().clone()"),
 ):  # fmt: skip
     wrong(name, finds="time_ignored", source="MEMORY = {}\n\n\n" + function(HEAD, KEPT.format(same=same, x=x)))
+IN_A_MODE = """
+was = getattr(classifier, "training", False)
+before = classifier.eval if isinstance(classifier, nn.Module) else list
+before()
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    logs = torch.log_softmax(classifier(z, t), 1).gather(1, y[:, None])
+    (gradient,) = torch.autograd.grad(logs.sum(), z)
+if isinstance(classifier, nn.Module):
+    classifier.train(MODE)
+return gradient
+"""
+for name, finds, source in (
+    # the lab's classifier is in evaluation mode, and a network may have parts in another mode than its own
+    ("trains_afterwards", "mode_left", IN_A_MODE.replace("MODE", "True")),
+    ("restores_its_own_mode_only", "mode_left", IN_A_MODE.replace("MODE", "was")),
+    ("train_left", "mode_left", BODY.replace("classifier_before", "getattr(classifier, 'train', list)()")),
+    ("clears_parameters", "gradient_cleared", BODY.replace(
+        "classifier_before", "[setattr(p, 'grad', None) for p in getattr(classifier, 'parameters', list)()]")),
+    # what the lab's networks refuse
+    ("float_time", "raised", BODY.replace("classifier_before", "t = t.float()")),
+    ("double_x", "raised", BODY.replace("classifier_before", "x = x.double()")),
+    ("log_odds", ("wrong_length", "wrong_gradient", "not_finite"), BODY.replace("classifier_before", "").replace(
+        "logs.gather(1, y[:, None])", "(logs - (-logs.exp()).log1p()).gather(1, y[:, None])")),
+    ("label_zero_ignored", ("wrong_length", "wrong_gradient"), BODY.replace("classifier_before", "").replace(
+        "logs.gather(1, y[:, None])", "(logs.gather(1, y[:, None]) * (y > 0)[:, None])")),
+):  # fmt: skip
+    wrong(name, finds, source=function(HEAD, source))
+right("restores_all_modes", source=function(HEAD, """
+modules = list(classifier.modules()) if isinstance(classifier, nn.Module) else []
+modes = [module.training for module in modules]
+for module in modules:
+    module.training = False
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(classifier(z, t).log_softmax(1).gather(1, y[:, None]).sum(), z)
+for module, mode in zip(modules, modes):
+    module.training = mode
+return gradient
+"""))  # fmt: skip

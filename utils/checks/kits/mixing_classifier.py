@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
-from utils.checks.stubs import StubClassifier
+from utils.checks.kits.mixed_modes import add_parts
+from utils.checks.stubs import StubClassifier, bind
 
 TIME_SCALE = 100
 
@@ -15,6 +16,7 @@ class MixingClassifier(StubClassifier):
     """Logits that depend on all numbers of a sample, and one parameter, `gain`, equal to 1.
 
     Calls with ordinary tensors are recorded. Inside `vmap` or `grad` of `torch.func` no numbers can be kept.
+    As for the lab's networks, t must be integers, and x must not have more digits than the parameters.
 
     Args:
         challenge: Fixes its coefficients.
@@ -31,6 +33,7 @@ class MixingClassifier(StubClassifier):
         super().__init__(challenge, classes, dtype, amplitude=amplitude)
         self.mixing = challenge.randn(f"mixing {classes}", (size, classes), dtype)
         self.shift = shift
+        add_parts(self)
 
     def compute(self, x: Tensor, t: Tensor) -> Tensor:
         """Return the logits, (b, classes), unrecorded."""
@@ -38,10 +41,23 @@ class MixingClassifier(StubClassifier):
         return self.gain * (values @ self.mixing.to(values.dtype)) + self.shift * values.sum(1, keepdim=True)
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
-        """Return the logits, (b, classes), and record the call if its tensors have memory of their own."""
+        """Return the logits, (b, classes), and record the call if its tensors have memory of their own.
+
+        Raises:
+            TypeError: t or x has a dtype that the lab's networks refuse.
+        """
+        require_dtypes(*bind(("x", "t"), inputs, named), self.gain.dtype)
         if all(has_memory(value) for value in (*inputs, *named.values())):
             return self.record(*inputs, **named)
         return self.compute(*inputs, **named)
+
+
+def require_dtypes(x: object, t: object, weights: torch.dtype) -> None:
+    """Raise the error of a network if t or x has a dtype that it refuses."""
+    if isinstance(t, Tensor) and t.is_floating_point():
+        raise TypeError(f"the classifier was called with t in {t.dtype}, but steps are integers")
+    if isinstance(x, Tensor) and torch.promote_types(x.dtype, weights) != weights:
+        raise TypeError(f"the classifier was called with x in {x.dtype}, but its parameters are in {weights}")
 
 
 def has_memory(tensor: Tensor) -> bool:

@@ -13,6 +13,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.mixed_modes import mix_modes
 from utils.checks.kits.mixing_classifier import MixingClassifier
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.projections import require_projection
@@ -117,7 +118,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call the function with gradients on and off, and record the traces that a call leaves."""
     classifier_gradient = student.function("classifier_gradient", "classifier", "x", "t", "y")
     copies: list[Tensor]  # of the call before, until the next one
-    for name, run in RUNS.items():
+    for number, (name, run) in enumerate(RUNS.items()):
         inputs = Inputs.of(challenge, name)
         given = inputs.x, inputs.t, inputs.y
         if name == LATER:
@@ -129,6 +130,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             copies[0].requires_grad_()
             copies[0].grad = torch.ones_like(copies[0])
         classifier = inputs.classifier
+        mix_modes(classifier, number)
+        classifier.gain.grad = torch.ones_like(classifier.gain)  # which an optimiser may hold
         passed = classifier if run.module else (lambda x, t, model=classifier: model(x, t))
         with evidence.attempt(name), torch.set_grad_enabled(not run.no_grad):
             with watching(evidence, name, classifier=classifier, x=copies[0]):
@@ -313,7 +316,7 @@ def along(challenge: Challenge, gradient: Tensor) -> Tensor:
 def require_rows(judge: Judge, gradient: Tensor) -> None:
     """Fail unless the gradient of each sample in the run "plain" has the right direction and length."""
     right = torch.tensor(ROWS, dtype=torch.float64)
-    own = along(judge.challenge, gradient)
+    inputs, own = Inputs.of(judge.challenge, "plain"), along(judge.challenge, gradient)
     ratio = (own * right).sum(1) / right.square().sum(1)
     parallel = bool(((own - ratio[:, None] * right).abs().amax(1) < 1e-3 * own.abs().amax(1) + 1e-9).all())
     low, high = float(ratio.min()), float(ratio.max())
@@ -324,12 +327,20 @@ def require_rows(judge: Judge, gradient: Tensor) -> None:
         "wrong_sign" if high < 0 else "wrong_ratio",
         f"Your gradient is {high:.3g} times the right one, in every sample.",
     )
+    probability = inputs.classifier.compute(inputs.x, inputs.t).detach().softmax(1).gather(1, inputs.y[:, None])[:, 0]
     judge.require(
-        abs(low - 1) < 1e-3 and abs(high - 1) < 1e-3,
-        "wrong_length",
-        f"Your gradient has the right direction, but its length is between {low:.3g} and {high:.3g} times the right "
-        "one, by sample. Is it the gradient of the probability, or of its logarithm?",
+        not judge.close(ratio, probability, 1e-3),
+        "probability",
+        "Your gradient has the right direction, but in each sample it is p(y | x, t) times as long as the right one. "
+        "Is it the gradient of the probability, or of its logarithm?",
     )
+    wrong = ratio[(ratio - 1).abs() >= 1e-3]
+    if len(wrong):
+        judge.fail(
+            "wrong_length",
+            f"Your gradient has the right direction, but not the right length in {len(wrong)} of {len(ratio)} samples: "
+            f"there it is between {float(wrong.min()):.3g} and {float(wrong.max()):.3g} times the right one.",
+        )
 
 
 # From the oracle in tests/exercises/lab3: central differences.
@@ -363,5 +374,5 @@ EXERCISE = Exercise(
     names=("classifier_gradient",),
     probe=probe,
     public=check,
-    version=9,
+    version=10,
 )
