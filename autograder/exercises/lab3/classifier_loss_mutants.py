@@ -175,3 +175,22 @@ for name, finds, new in (
     ("noised_again", "noised_twice", f"{X}\n        {X}"),
 ):
     wrong(name, finds, edit=(X, new))
+OFFSET = "torch.randn(batch_size, *[1] * (x0.dim() - 1), device=x0.device)"
+SEEDED = "torch.randn(x0.shape, generator=torch.Generator().manual_seed(int({}))).to(x0)"
+for name, finds, old, new in (
+    ("time_squeezed", "time_shape", TIME, f"{TIME.replace('(batch_size,)', '(batch_size, 1)')}.squeeze()"),
+    ("squeezed_for_the_model", "time_shape", "self.model(x, t)", "self.model(x, t.squeeze())"),
+    ("offset_noise", "noise_depends", shared.NOISE, f"{shared.NOISE} + 0.1 * {OFFSET}"),
+    ("noise_seeded_by_the_first_step", "seeded", shared.NOISE, SEEDED.format("t[0]")),
+    ("noise_seeded_by_the_last_step", "seeded", shared.NOISE, SEEDED.format("t[-1]")),
+    ("at_most_128_steps", "time_distribution", "torch.randint(self.schedule.steps",
+     "torch.randint(min(self.schedule.steps, 128)"),
+    ("remainder_of_a_byte", "time_distribution", TIME,
+     "torch.randint(256, (batch_size,), device=x0.device) % self.schedule.steps"),
+    ("weighted_by_the_data_left", ("wrong_loss", "not_the_mean"), shared.CE,
+     f"({shared.EACH} * self.schedule.alpha_bars[t]).sum() / self.schedule.alpha_bars[t].sum()"),
+    ("first_half_only", ("wrong_loss", "not_the_mean"), shared.CE, f"{shared.EACH}[: batch_size // 2 + 1].mean()"),
+    ("label_zero_ignored", ("wrong_loss", "not_the_mean", "not_finite"), shared.CE,
+     shared.CE.replace(", y)", ", y, ignore_index=0)")),
+):  # fmt: skip
+    wrong(name, finds, edit=(old, new))

@@ -23,6 +23,7 @@ from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import RandomField, Recorder, StubClassifier, forget_repeats
 
 CLASSES = 3
+OFFSET_LEVEL = 2e-8  # chance that the sums of right noise look too large or too small
 LARGE = 64.0  # samples of this size show limits; a power of two keeps them float32 numbers
 TOLERANCE = 1e-4  # relative; float32 is accurate to about 1e-6 here
 
@@ -70,7 +71,7 @@ def sessions(shape: tuple[int, ...], long: tuple[int, ...], single: tuple[int, .
     return {
         "main": Session(shape, double, MAIN, knobs["main"]),
         "crowd": Session(crowd, double, CROWD, knobs["crowd"]),
-        "long": Session(long, double, (8, 5), knobs["long"], LARGE),
+        "long": Session(long, double, (48, 16), knobs["long"], LARGE),
         "single": Session(single, torch.float32, (16, 7), knobs["single"]),
     }
 
@@ -141,8 +142,8 @@ def probe_loss(trainer: type, loss: ClassifierLoss, challenge: Challenge, eviden
         trainer: The student's class.
         loss: The exercise.
         challenge: Fixes the data and the stubs.
-        evidence: Receives `CALL/loss`, `CALL/grad`, `CALL/noising/…`, `CALL/model/…`, `CALL/dealt` and
-            `CALL/data_kept`.
+        evidence: Receives `CALL/loss`, `CALL/grad`, `CALL/noising/…`, `CALL/model/…`, `CALL/dealt`,
+            `CALL/time_without_axis` and `CALL/data_kept`.
     """
     for name, session in loss.sessions.items():
         probe_session(trainer, loss, challenge, evidence, name, session)
@@ -186,6 +187,8 @@ def probe_session(
         forget_repeats(noising)
         noising.report(evidence, f"{call}/noising", "x")
         model.record.report(evidence, f"{call}/model")
+        times = [made[0][1] for recorder in (noising, model.record) for made in recorder.calls if len(made[0]) > 1]
+        evidence.put(f"{call}/time_without_axis", any(isinstance(t, Tensor) and t.dim() == 0 for t in times))
         evidence.put(f"{call}/dealt", [first, data.next])
         evidence.put(f"{call}/data_kept", data.kept())
 
@@ -207,8 +210,29 @@ def require_calls(judge: Judge, loss: ClassifierLoss) -> list[Call]:
     judge_noise(judge, torch.stack([call.noise for call in crowd]))
     require_new_numbers(judge, main)
     require_tails(judge, torch.stack([call.noise for call in crowd]))
+    require_no_offset(judge, found["long"])
     require_independence(judge, *crowd)
     return [call for calls in found.values() for call in calls]
+
+
+def require_no_offset(judge: Judge, calls: list[Call]) -> None:
+    """Fail if the numbers of a long sample share a part of their noise: the sum of each sample is then too large.
+
+    Args:
+        judge: The judge of the exercise.
+        calls: Calls with samples of one shape. Their noise is standard normal, number by number.
+    """
+    from scipy import special
+
+    noise = torch.cat([call.noise for call in calls]).flatten(1)
+    count, size = noise.shape
+    squares = float((noise.sum(1) / size**0.5).square().sum())  # of so many standard normal numbers
+    judge.require(
+        2 * min(special.chdtr(count, squares), special.chdtrc(count, squares)) >= judge.spend_alpha(OFFSET_LEVEL),
+        "noise_depends",
+        f"The mean of the noise of a sample with {size} numbers varies by {(squares / count / size) ** 0.5:.2g}. "
+        f"With independent numbers it varies by {size**-0.5:.2g}, so yours depend on each other.",
+    )
 
 
 def require_call(judge: Judge, loss: ClassifierLoss, call: str, name: str, batch: int) -> Call:
@@ -303,6 +327,11 @@ def require_time(judge: Judge, loss: ClassifierLoss, call: str, batch: int, sess
     judge.require(
         t.shape == shape, "time_shape", f"t has shape {tuple(t.shape)}, expected {shape}: one time for each sample."
     )
+    judge.require(
+        not judge.value(f"{call}/time_without_axis", bool),
+        "time_shape",
+        f"In a batch of {batch} your t has no axis, expected the shape {shape}: one time for each sample.",
+    )
     if loss.require_time is not None:
         loss.require_time(judge, t, session.knob)
     return t
@@ -367,9 +396,9 @@ def require_same_time(judge: Judge, loss: ClassifierLoss, call: str, t: Tensor, 
     )
 
 
-def require_scalar_loss(judge: Judge, call: str) -> Tensor:
-    """Return the loss of a call, a tensor with one number; fail if it still has an axis."""
-    loss = judge.tensor(f"{call}/loss", what="The loss")
+def require_scalar_loss(judge: Judge, call: str, finite: bool = True) -> Tensor:
+    """Return the loss of a call, a tensor with one number; fail if it still has an axis, or if it must be finite."""
+    loss = judge.tensor(f"{call}/loss", what="The loss", finite=finite)
     if loss.numel() > 1:
         judge.fail("no_reduction", f"Your loss has shape {tuple(loss.shape)}. Average it over the batch to one number.")
     judge.require(
@@ -385,8 +414,10 @@ def check_loss(judge: Judge, loss: ClassifierLoss, points: float) -> None:
     """Run all requirements on the public challenge, and look at losses that are known beforehand."""
     with judge.part("properties", points):
         require_calls(judge, loss)
-        for call in loss.calls:
-            require_scalar_loss(judge, call)
+        for call, (_, batch) in loss.calls.items():
+            require_scalar_loss(judge, call, finite=batch > 1)  # the known losses show why a single sample has none
             require_gradient(judge, f"{call}/loss")
         require_known_losses(judge, loss.sessions["main"].shape, CLASSES)
+        for call in loss.calls:
+            require_scalar_loss(judge, call)
         judge.device()

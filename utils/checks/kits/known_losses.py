@@ -42,7 +42,7 @@ class Case:
 
 CASES = {
     "clueless": Case(),
-    "clueless_one": Case(batch=1),
+    "clueless_one": Case(batch=1, label=1),
     "shifted": Case(shift=3.0),
     "one_class": Case(sure=SURE, label=2),
     "certain": Case(sure=SURE, batch=63),  # odd, for an answer that treats such batches differently
@@ -175,7 +175,7 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         "not_the_mean",
         f"A classifier gives a logit of {SURE:g} to the right class, but not where the label is 0 ({share:.0%}): "
         f"there a wrong class gets it. Its loss is {share * SURE:.4g}, but yours is {losses['partly']:.4g}. "
-        "Each sample counts equally.",
+        "Each sample of the batch counts equally.",
     )
     for name, expected, which in (("very_sure", VERY_SURE, "a wrong"), ("ruled_out", ruled_out(classes), "the right")):
         judge.require(

@@ -13,9 +13,11 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.classifier_loss import CLASSES, ClassifierLoss, Stubs, check_loss, probe_loss, sessions
 from utils.checks.kits.dealt_data import DealtData
+from utils.checks.kits.draws import repeats_a_call, require_separate_rows
 from utils.checks.kits.left_behind import watching
 from utils.checks.kits.places import require_alike_places, require_separate_places
-from utils.checks.kits.schedules import MADE_UP_STEPS, hard_schedule, made_up_schedule
+from utils.checks.kits.schedules import LAB_STEPS, MADE_UP_STEPS, hard_schedule, made_up_schedule
+from utils.checks.kits.statistics import is_uniform
 from utils.checks.stubs import Recorder, StubClassifier, as_batch, forget_repeats
 from utils.checks.student import Student
 
@@ -23,6 +25,9 @@ from utils.checks.student import Student
 KNOBS = {"main": MADE_UP_STEPS, "crowd": MADE_UP_STEPS, "long": 7, "single": 12}
 ARRANGED_LEVEL = 1e-9  # chance that independent steps look arranged, in one of two ways
 PLACES, PLACE_BATCH = 24, 4  # calls with small batches that show how each place of a batch is treated
+LAB_BATCH = 10_000  # of one call with as many steps as the lab has
+LAB_LEVEL = 1e-8  # chance that right steps of that call look uneven
+DRAWS = {"places": (MADE_UP_STEPS, (PLACE_BATCH,) * PLACES), "lab": (LAB_STEPS, (LAB_BATCH,))}  # T, batch sizes
 LAB_LIKE = KNOBS["single"]  # this schedule reaches as little noise and as little data as the lab's own
 
 
@@ -89,13 +94,36 @@ def require_uniform_steps(judge: Judge, session: str, times: list[Tensor]) -> No
         f"{counts[-1] / t.numel():.1%}, the lower half {(t < steps // 2).double().mean():.1%}. Each step should come "
         f"{1 / steps:.1%} of the time.",
     )
+    require_many_steps(judge)
+
+
+def require_many_steps(judge: Judge) -> None:
+    """Fail unless steps are also uniform on as many as the lab has: limits and remainders of small numbers show."""
+    t = judge.tensor("lab/t", (LAB_BATCH,), "The t of a large call")
+    require_steps(judge, t, LAB_STEPS)
+    level = judge.spend_alpha(LAB_LEVEL) / 10  # steps change the statistic by 1 / (2 T): tenfold
+    judge.require(
+        is_uniform((t.double() + 0.5) / LAB_STEPS, level),
+        "time_distribution",
+        f"With T = {LAB_STEPS} your t are not uniform on 0 to T - 1. In {LAB_BATCH:,} draws they run from "
+        f"{int(t.min())} to {int(t.max())}, with a mean of {float(t.double().mean()):.0f}.",
+    )
 
 
 def require_places(judge: Judge, steps: int) -> None:
-    """Fail if a sample of a batch has another's step, or draws it otherwise than the rest."""
+    """Fail if a sample has another's step or noise, or draws its step otherwise than the rest of the batch."""
     t = judge.tensor("places/t", (PLACES * PLACE_BATCH,), "The t of many calls").reshape(PLACES, PLACE_BATCH)
     require_alike_places(judge, (t.double() + 0.5) / steps)
     require_separate_places(judge, t, steps)
+    noise = judge.tensor("places/noise", (PLACES * PLACE_BATCH, 1, 1, CLASSES), "The noise of many calls")
+    noise = noise.reshape(PLACES, PLACE_BATCH, CLASSES)
+    judge.require(
+        not repeats_a_call(noise),
+        "seeded",
+        f"Two of {PLACES} calls with small batches used the same noise. Draw new noise in every call, and do not seed "
+        "it with something that comes again.",
+    )
+    require_separate_rows(judge, noise)
 
 
 def require_unarranged(judge: Judge, t: Tensor, steps: int) -> None:
@@ -135,7 +163,7 @@ def other_times(t: Tensor, steps: float) -> Mistakes:
 LOSS = ClassifierLoss(
     trainer="NoisyClassifierTrainer",
     build=build,
-    sessions=sessions(shape=(1, 4, 2), long=(11,), single=(3, 2, 2), knobs=KNOBS),
+    sessions=sessions(shape=(1, 4, 2), long=(512,), single=(3, 2, 2), knobs=KNOBS),
     time_axes=(),
     require_times=require_uniform_steps,
     other_times=other_times,
@@ -144,18 +172,26 @@ LOSS = ClassifierLoss(
 
 
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
-    """Call `get_train_loss` with recording stubs, and many times with small batches."""
+    """Call `get_train_loss` with recording stubs, many times with small batches, and with many steps."""
     Trainer = student.method(LOSS.trainer, "get_train_loss", "batch_size")
     probe_loss(Trainer, LOSS, challenge, evidence)
-    with evidence.attempt("places"), watching(evidence, "places"):
+    for name in DRAWS:
+        probe_draws(Trainer, challenge, evidence, name)
+
+
+def probe_draws(trainer: type, challenge: Challenge, evidence: Evidence, name: str) -> None:
+    """Record the steps and the noise of the calls of `DRAWS`."""
+    steps, batches = DRAWS[name]
+    with evidence.attempt(name), watching(evidence, name):
         noising = Recorder(lambda x0, t, noise: x0, ("x0", "t", "noise"))
-        data = DealtData(challenge, "places", (1, 1, CLASSES), CLASSES, torch.float64, 4 * PLACES * PLACE_BATCH)
+        data = DealtData(challenge, name, (1, 1, CLASSES), CLASSES, torch.float64, 4 * sum(batches))
         model = StubClassifier(challenge, CLASSES, data.points.dtype)
-        trainer: Any = build(Trainer, Stubs(challenge, data.points.dtype, model, data, noising, MADE_UP_STEPS))
-        for _ in range(PLACES):
-            trainer.get_train_loss(batch_size=PLACE_BATCH)
+        built: Any = build(trainer, Stubs(challenge, data.points.dtype, model, data, noising, steps))
+        for batch in batches:
+            built.get_train_loss(batch_size=batch)
         forget_repeats(noising)
-        evidence.put("places/t", torch.cat([as_batch(call[0][1]) for call in noising.calls]))
+        for place, label in enumerate(("t", "noise"), start=1):
+            evidence.put(f"{name}/{label}", torch.cat([as_batch(call[0][place]) for call in noising.calls]))
 
 
 def check(judge: Judge) -> None:
@@ -167,7 +203,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=1,
     title="A classifier that can read noise",
-    version=8,
+    version=9,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
