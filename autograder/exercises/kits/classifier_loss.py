@@ -140,15 +140,19 @@ def judge_classifier_loss(judge: Judge, exercise: ClassifierLoss, points: float)
     """
     with judge.part("loss", points=points):
         model = StubClassifier(judge.challenge, CLASSES, torch.float64)
+        terms = {}
         for call in require_calls(judge, exercise):
             logits = model.compute(call.x, call.t.double()).detach()
-            judge_cross_entropy(judge, call.name, Terms(logits, call.y, call.t.double()))
+            terms[call.name] = Terms(logits, call.y, call.t.double())
+            judge_cross_entropy(judge, call.name, terms[call.name])
         require_known_losses(judge, exercise.sessions["main"].shape, CLASSES)
+        for name, of_call in terms.items():  # last, because a small mistake in the value may show in the gradient alone
+            judge_gradient(judge, name, of_call)
         judge.device()
 
 
 def judge_cross_entropy(judge: Judge, run: str, terms: Terms) -> None:
-    """Compare the loss of a call, and its gradient, with the mean of -log p(y | x, t)."""
+    """Compare the loss of a call with the mean of -log p(y | x, t)."""
     actual, expected = require_scalar_loss(judge, run), terms.each.mean()
     ratio = float(actual) / float(expected)
     compare(
@@ -165,6 +169,10 @@ def judge_cross_entropy(judge: Judge, run: str, terms: Terms) -> None:
         TOLERANCE,
     )
     require_gradient(judge, f"{run}/loss")
+
+
+def judge_gradient(judge: Judge, run: str, terms: Terms) -> None:
+    """Compare the gradient of the loss of a call with that of the cross-entropy."""
     # d loss / d gain at gain = 1, where the logits are gain times the stub's output.
     # The terms cancel, so it is their size that sets the tolerance.
     parts = (terms.probs - terms.one_hot) * terms.logits
