@@ -185,7 +185,7 @@ DRAWS = [
         NOISE,
         f"(lambda e: e - e.flatten(1).mean(1).reshape(-1, *[1] * (e.dim() - 1)))({NOISE})",
     ),
-    ("noise_of_signs", "noise_discrete", NOISE, f"{NOISE}.sign()"),
+    ("noise_of_signs", ("noise_discrete", "seeded"), NOISE, f"{NOISE}.sign()"),
     ("noise_with_the_sign_of_the_data", "noise_mean", NOISE, f"{NOISE}.abs() * x0.sign()"),
     ("noise_kept", "seeded", NOISE, kept("noise", NOISE)),
     (

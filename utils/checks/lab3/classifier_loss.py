@@ -13,7 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.classifier_loss import CLASSES, ClassifierLoss, Stubs, check_loss, probe_loss, sessions
 from utils.checks.kits.dealt_data import DealtData
-from utils.checks.kits.draws import repeats_a_call, require_separate_rows
+from utils.checks.kits.draws import repeats_a_call, require_continuous, require_separate_rows
 from utils.checks.kits.left_behind import watching
 from utils.checks.kits.places import require_alike_places, require_separate_places
 from utils.checks.kits.schedules import LAB_STEPS, MADE_UP_STEPS, hard_schedule, made_up_schedule
@@ -123,6 +123,7 @@ def require_places(judge: Judge, steps: int) -> None:
         f"Two of {PLACES} calls with small batches used the same noise. Draw new noise in every call, and do not seed "
         "it with something that comes again.",
     )
+    require_continuous(judge, noise.flatten(0, 1))  # a few values come again by chance
     require_separate_rows(judge, noise)
 
 
