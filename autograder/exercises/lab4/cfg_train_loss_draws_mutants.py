@@ -183,6 +183,14 @@ wrong(
 )
 wrong("unfrozen", finds="requires_grad_left", source=plain((MEAN, "self.model.requires_grad_()\n" + MEAN)))
 wrong(
+    "times_in_the_order_of_labels",
+    finds="time_tied_to_label",
+    source=plain(
+        (MASK, f"labels = y\n{MASK}"),
+        (TIME, f"{TIME}\nt = t.flatten().sort().values[labels.argsort().argsort()].reshape(-1, 1, 1, 1)"),
+    ),
+)
+wrong(
     "time_of_the_last_call_moved",
     finds="times_depend",
     source=plain(

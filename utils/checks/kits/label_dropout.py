@@ -179,6 +179,22 @@ def require_unrelated_coins(judge: Judge, null: Tensor, t: Tensor, y: Tensor) ->
     )
 
 
+def require_unrelated_times(judge: Judge, t: Tensor, y: Tensor) -> None:
+    """Fail if samples with small labels have other times than those with large ones.
+
+    Args:
+        judge: The judge of the exercise.
+        t: The times, (calls, b).
+        y: The samples' own labels, (calls, b).
+    """
+    small = y < y.double().quantile(0.5)
+    judge.require(
+        is_same_distribution(t[small], t[~small], judge.spend_alpha(LEVEL)),
+        "time_tied_to_label",
+        "Samples with small labels have other times than those with large ones. Draw times without a look at the data.",
+    )
+
+
 def require_edge(judge: Judge, null: Tensor, eta: float) -> None:
     """Fail unless eta = 0 drops no label and eta = 1 drops all of them.
 

@@ -326,6 +326,7 @@ def require_draws(judge: Judge, calls: Mapping[str, Call], edges: Mapping[str, C
     dropout.require_independent_coins(judge, null)
     dropout.require_every_label_dropped(judge, at_one.null, at_one.y)
     dropout.require_unrelated_coins(judge, null, t, y)
+    dropout.require_unrelated_times(judge, t, y)
     dropout.require_drop_rate(judge, many_null, at_zero.null, eta)
     judge_time_independence(judge, t)
     judge.require(
