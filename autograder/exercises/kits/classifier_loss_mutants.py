@@ -75,7 +75,12 @@ VALUES = [
     ("focal", "wrong_loss", CE, f"(lambda e: ((1 - (-e).exp()) ** 2 * e).mean())({EACH})"),
     ("logits_penalised", "wrong_loss", CE, f"{CE} + 0.01 * self.model(x, t).square().mean()"),
     ("temperature", "wrong_loss", "self.model(x, t), y)", "self.model(x, t) / 0.5, y)"),
-    ("logits_clamped_at_50", "logits_limited", "self.model(x, t), y)", "self.model(x, t).clamp(-50, 50), y)"),
+    (
+        "logits_clamped_at_50",
+        ("logits_limited", "wrong_loss"),
+        "self.model(x, t), y)",
+        "self.model(x, t).clamp(-50, 50), y)",
+    ),
     ("logits_clamped_from_below", "logits_limited", "self.model(x, t), y)", "self.model(x, t).clamp(min=-99), y)"),
     ("logits_clamped", ("wrong_loss", "sure_and_wrong"), "self.model(x, t), y)", "self.model(x, t).clamp(-15, 15), y)"),
     (
