@@ -12,7 +12,7 @@ from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import DOUBLE
-from utils.checks.kits.second_schedule import require_given_schedule, schedule_of_run
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import judge_function
 from utils.checks.lab3.ddim_step import STEP, Inputs
 from utils.diffusion import gather_per_sample
@@ -172,7 +172,6 @@ MISTAKES = [
 def verdict(judge: Judge) -> None:
     """Judge each run by its value."""
     with judge.part("step", points=2):
-        require_given_schedule(judge, STEP, lambda run: Jump.of(judge.challenge, run).factors)
         judge_function(
             judge, STEP, lambda run: Jump.of(judge.challenge, run).factors,
             lambda run, _, same: fail_if_known(judge, same, MISTAKES, Jump.of(judge.challenge, run)),

@@ -16,7 +16,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import DOUBLE
 from utils.checks.kits.factors import Tensors
-from utils.checks.kits.second_schedule import require_given_schedule, schedule_of_run
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import judge_function
 from utils.checks.lab3.guided_ddpm_step import GUIDED, STEP, GuidanceInputs, StepInputs, explain_step
 
@@ -297,10 +297,8 @@ def verdict(judge: Judge) -> None:
         fail_if_known(judge, same, STEP_MISTAKES, Step.of(judge.challenge, run))
 
     with judge.part("guided", points=1):
-        require_given_schedule(judge, GUIDED, guided_factors)
         judge_function(judge, GUIDED, guided_factors, lambda *wrong: explain_guidance(judge, *wrong))
     with judge.part("step", points=1):
-        require_given_schedule(judge, STEP, step_factors)
         judge_function(judge, STEP, step_factors, explain_new_x)
 
 

@@ -14,9 +14,10 @@ from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Failure, Judge
 from utils.checks.kits.batches import DOUBLE
+from utils.checks.kits.requirements import require_float32_digits
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import judge_function
 from utils.checks.lab3.schedule import LENGTHS, NOISE, Inputs, judge_schedules, require_schedule
-from utils.checks.lab3.second_schedule import explain_habits, schedule_of_run
 from utils.checks.lab3.three_sigmas import SIGMAS, inputs_of, judge_sigmas
 
 
@@ -276,10 +277,10 @@ def explain_schedules(judge: Judge) -> None:
 
 
 def explain_noised(judge: Judge, run: str, actual: Tensor, same: Callable[[Tensor], bool]) -> None:
-    """Fail with the mistake of the table, or the habit, that explains a wrong sample, if there is one."""
+    """Fail with the mistake of the table, or the few digits, that explain a wrong sample, if there is one."""
     mistakes = [*NOISING_MISTAKES, NOT_BROADCAST] if run == "square" else NOISING_MISTAKES
     fail_if_known(judge, same, mistakes, Noising.of(judge.challenge, run))
-    explain_habits(judge, NOISE, run, actual, same)
+    require_float32_digits(judge, actual, "The result of `add_noise`")
 
 
 def levels_of(challenge: Challenge, run: str) -> NoiseLevels:

@@ -245,14 +245,14 @@ ROOTS = "schedule.alpha_bars.sqrt(), (1 - schedule.alpha_bars).sqrt()"
 MIXED = "a, b = (gather_per_sample(v.to(x0), t, x0) for v in table)\n    return a * x0 + b * noise"
 TABLES = "schedule.betas.sqrt(), (1 - schedule.alpha_bars).sqrt()"
 for name, finds, edits in (
-    ("roots_kept_by_length", "schedule_kept", [(f"return {MIX}",
+    ("roots_kept_by_length", "schedule_not_read", [(f"return {MIX}",
      f"table = KEPT.setdefault(schedule.steps, ({ROOTS}))\n    {MIXED}")]),
-    ("roots_kept_until_the_length_changes", "schedule_kept", [(f"return {MIX}",
+    ("roots_kept_until_the_length_changes", "schedule_not_read", [(f"return {MIX}",
      "if len(KEPT.get('roots', [()])[0]) != schedule.steps:\n"
      f"        KEPT['roots'] = {ROOTS}\n    table = KEPT['roots']\n    {MIXED}")]),
-    ("sigmas_kept_by_length", "schedule_kept", [("beta, alpha_bar = schedule",
+    ("sigmas_kept_by_length", "schedule_not_read", [("beta, alpha_bar = schedule",
      "schedule = KEPT.setdefault(schedule.steps, schedule)\n    beta, alpha_bar = schedule")]),
-    ("sigmas_kept_until_the_length_changes", "schedule_kept", [("beta, alpha_bar = schedule",
+    ("sigmas_kept_until_the_length_changes", "schedule_not_read", [("beta, alpha_bar = schedule",
      "if 'schedule' not in KEPT or KEPT['schedule'].steps != schedule.steps:\n        KEPT['schedule'] = schedule\n"
      "    schedule = KEPT['schedule'].to(schedule.betas)\n    beta, alpha_bar = schedule")]),
     ("one_zero_decides", "samples_mixed", [(SIGMAS, SIGMAS.replace(

@@ -13,9 +13,10 @@ from autograder.exercises.kits.step_functions import fail_if_known
 from utils.checks.challenge import Challenge
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import DOUBLE
+from utils.checks.kits.requirements import require_float32_digits
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function
 from utils.checks.lab3.score_and_noise import FUNCTIONS
-from utils.checks.lab3.second_schedule import explain_habits, schedule_of_run
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,6 @@ def verdict(judge: Judge) -> None:
 
             def explain(run: str, actual: Tensor, same: Any, function: StepFunction = function, terms: Any = terms):
                 fail_if_known(judge, same, MISTAKES, terms(run))
-                explain_habits(judge, function, run, actual, same)
+                require_float32_digits(judge, actual, f"The result of `{function.name}`")
 
             judge_function(judge, function, lambda run: terms(run).factors, explain)

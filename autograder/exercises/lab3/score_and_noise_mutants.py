@@ -163,11 +163,11 @@ right(
 TABLE = "(1 - schedule.alpha_bars).sqrt()"
 DIVIDED = "-noise_estimate / gather_per_sample(table.to(noise_estimate), t, noise_estimate)"
 for name, finds, before, result in (
-    ("table_kept_by_length", "schedule_kept", f"table = KEPT.setdefault(schedule.steps, {TABLE})", DIVIDED),
-    ("table_kept_until_the_length_changes", "schedule_kept", f"""if len(KEPT.get('table', ())) != schedule.steps:
+    ("table_kept_by_length", "schedule_not_read", f"table = KEPT.setdefault(schedule.steps, {TABLE})", DIVIDED),
+    ("table_kept_until_the_length_changes", "schedule_not_read", f"""if len(KEPT.get('table', ())) != schedule.steps:
         KEPT['table'] = {TABLE}
     table = KEPT['table']""", DIVIDED),
-    ("last_step_is_noise", "noise_estimate_at_last", f"table = {TABLE}\n    table[-1] = 1.0", DIVIDED),
+    ("last_step_is_noise", "schedule_not_read", f"table = {TABLE}\n    table[-1] = 1.0", DIVIDED),
     ("score_in_bfloat16", "few_digits", f"table = {TABLE}", f"({DIVIDED}).bfloat16().to(noise_estimate.dtype)"),
 ):  # fmt: skip
     wrong(name, finds, edit=(f"return {SCORE}", f"{before}\n    return {result}"), setup=SETUP)

@@ -7,8 +7,8 @@ from autograder.exercises.lab3.score_and_noise import Terms
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
 from utils.checks.kits.batches import BATCHES, draw_steps
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.lab3.score_and_noise import FACTORS
-from utils.checks.lab3.second_schedule import schedule_of_run
 
 CHALLENGE = Challenge("lab3.test", b"a key")
 PUBLIC = Challenge.public("lab3.score_and_noise")

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from utils.checks.challenge import Challenge
-from utils.checks.kits.schedules import LAB_STEPS, hard_schedule
-from utils.diffusion import Schedule
+from utils.checks.kits.schedules import LAB_STEPS
 
 DOUBLE, SINGLE = torch.float64, torch.float32
 SCHEDULES = {"short": 10, "other": 7, "lab": LAB_STEPS}  # name: its number of steps
@@ -57,12 +56,6 @@ BATCHES = {
     "zero": Batch((1, 2, 4), DOUBLE, "short", (0,), "on a batch of one, at t = 0"),
     "together": Batch((3, 2, 4), DOUBLE, "short", (0, 0, 0), "on a batch whose samples are all at t = 0"),  # as the lab
 }
-
-
-def draw_schedule(challenge: Challenge, run: str, dtype: torch.dtype | None = None) -> Schedule:
-    """Return the schedule of a run, in its dtype or in another one."""
-    batch = BATCHES[run]
-    return hard_schedule(challenge, batch.schedule, batch.steps, dtype or batch.dtype)
 
 
 def draw_steps(challenge: Challenge, run: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Call lab 3's step functions with two schedules of the same length, one after the other.
+"""Give lab 3's functions two schedules of the same length, one after the other.
 
 A table that is kept from an earlier call shows, and so does a number that is assumed of a schedule, such as pure noise
 at its end.
@@ -6,71 +6,69 @@ at its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
 from utils.checks.challenge import Challenge
-from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES, draw_schedule
-from utils.checks.kits.copies import copied
-from utils.checks.kits.factors import Tensors, agree, combination, sizes
-from utils.checks.kits.schedules import made_up_schedule
-from utils.checks.kits.step_functions import StepFunction, require_result
+from utils.checks.kits.batches import BATCHES
+from utils.checks.kits.schedules import hard_schedule, made_up_schedule
 from utils.diffusion import Schedule
 
-FIRST, SECOND = "images", "second"  # two runs with the same inputs but for the schedule
-AT_0 = "together"  # the run that shows most of what is wrong at t = 0
-
-
-def batch_of(run: str) -> str:
-    """Return the batch whose tensors a run has: a key of `BATCHES`."""
-    return FIRST if run == SECOND else run
+FIRST, SECOND = "images", "points"  # two runs of as many steps, one directly after the other
 
 
 def schedule_of_run(challenge: Challenge, run: str, dtype: torch.dtype | None = None) -> Schedule:
-    """Return the schedule of a run, in its dtype or in another one.
+    """Return the schedule of a run of `BATCHES`.
 
     That of `SECOND` has as many steps as that of `FIRST`, much noise at t = 0 and much of the data at t = T - 1.
+
+    Args:
+        challenge: Fixes the numbers and the device.
+        run: A key of `BATCHES`.
+        dtype: The dtype, if not the run's own.
     """
-    if run != SECOND:
-        return draw_schedule(challenge, run, dtype)
-    return made_up_schedule(challenge, dtype or BATCHES[FIRST].dtype, BATCHES[FIRST].steps)
+    batch = BATCHES[run]
+    if run == SECOND:
+        return made_up_schedule(challenge, dtype or batch.dtype, batch.steps)
+    return hard_schedule(challenge, batch.schedule, batch.steps, dtype or batch.dtype)
 
 
-def probe_second(student: Any, challenge: Challenge, evidence: Evidence, function: StepFunction) -> None:
-    """Call a function with the schedule of `FIRST`, and then with that of `SECOND`."""
-    name = f"{SECOND}_{function.label}"
-    with evidence.attempt(name):
-        inputs = [vars(function.inputs(challenge, run)) for run in (FIRST, SECOND)]
-        graded = student.function(function.name, *inputs[0])
-        calls = [[copied(value) for value in each.values()] for each in inputs]
-        for *others, schedule in calls:
-            # Each schedule is freed after its call, so that the next one can have the same id.
-            value = graded(*others, Schedule(*schedule))
-        evidence.put(f"{name}/value", value)
+def call_with_schedules(graded: Callable, challenge: Challenge, run: str, arguments: Iterable[Any]) -> Any:
+    """Return the result of a function; in the run `SECOND`, call it with the schedule of `FIRST` before.
+
+    Args:
+        graded: The student's function.
+        challenge: Fixes the schedules.
+        run: The run.
+        arguments: Those of the run; the last one is its schedule.
+    """
+    *others, schedule = arguments
+    schedules = [schedule_of_run(challenge, FIRST), schedule] if run == SECOND else [schedule]
+    for values in schedules:
+        given = Schedule(*values)
+        result = graded(*others, given)
+        del given  # freed after its call, so that the next one can have the same id
+    return result
 
 
-def require_given_schedule(judge: Judge, function: StepFunction, factors_of: Callable[[str], Tensors]) -> None:
-    """Fail if a function is right with the first schedule and wrong with the second one.
+def require_given_schedule(
+    judge: Judge, name: str, run: str, runs: Iterable[str], is_right: Callable[[str], bool]
+) -> None:
+    """Fail if a run that is wrong is the one with the second schedule, and all others are right.
 
     Args:
         judge: The judge of the exercise.
-        function: The graded function.
-        factors_of: Returns the right factors of a run, (b,) each, by the names of the terms.
+        name: The name of the graded function.
+        run: The run whose result is wrong.
+        runs: All runs.
+        is_right: Returns whether the result of a run is right.
     """
-
-    def is_right(run: str) -> bool:
-        inputs, factors = function.inputs(judge.challenge, run), factors_of(run)
-        tensors = {name: getattr(inputs, name).double() for name in function.terms}
-        actual, size = require_result(judge, function, run), sizes(tensors, factors)
-        return agree(actual, combination(tensors, factors), size, function.rtol(inputs))
-
     judge.require(
-        not (is_right(FIRST) and is_right(AT_0)) or is_right(SECOND),
+        run != SECOND or not all(is_right(other) for other in runs if other != SECOND),
         "schedule_not_read",
-        f"`{function.name}` is right with one schedule, and wrong with the next one of the same length. Read every "
+        f"`{name}` is right with one schedule, and wrong with the next one of the same length. Read every "
         "number from the schedule that is given: keep none from an earlier call, and assume none.",
     )

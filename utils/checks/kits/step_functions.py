@@ -18,6 +18,7 @@ from utils.checks.kits.factors import Place, Tensors, agree, combination, findin
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.second_schedule import call_with_schedules, require_given_schedule
 
 RTOL = 1e-4  # float32 rounds a sum to 1e-6 of its largest term; a constant of 1e-6 beside a sigma is let through, too
 # float32 rounds 1 - alpha_bar to this. So a sigma loses digits where hardly any noise is, and so does each factor of a
@@ -83,7 +84,7 @@ def probe_function(student: Any, challenge: Challenge, evidence: Evidence, funct
                 copies[function.terms[0]].requires_grad_()
             tensors = {key: value for key, value in copies.items() if isinstance(value, Tensor)}
             with watching(evidence, name, **tensors):
-                evidence.put(f"{name}/value", graded(*copies.values()))
+                evidence.put(f"{name}/value", call_with_schedules(graded, challenge, run, copies.values()))
             evidence.put(f"{name}/inputs_kept", unchanged(copies.values(), arguments.values()))
 
     name = f"device_{function.label}"
@@ -138,6 +139,13 @@ def places_of(inputs: Inputs) -> list[Place]:
     return places
 
 
+def is_right(judge: Judge, function: StepFunction, run: str, factors: Tensors) -> bool:
+    """Return whether the result of a run has the right factors, (b,) each."""
+    inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
+    actual, size = require_result(judge, function, run), sizes(tensors, factors)
+    return agree(actual, combination(tensors, factors), size, function.rtol(inputs))
+
+
 def judge_function(
     judge: Judge,
     function: StepFunction,
@@ -156,11 +164,11 @@ def judge_function(
     require_sound(judge, function)
     weak: dict[str, str] = {}  # findings that another batch may replace by one that says more
     for run in function.batches:
-        inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
-        actual, factors = require_result(judge, function, run), factors_of(run)
-        size, rtol = sizes(tensors, factors), function.rtol(inputs)
-        if agree(actual, combination(tensors, factors), size, rtol):
+        factors = factors_of(run)
+        if is_right(judge, function, run, factors):
             continue
+        inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
+        actual, size, rtol = require_result(judge, function, run), sizes(tensors, factors), function.rtol(inputs)
         if explain is not None:
 
             def same(wrong: Tensor, actual: Tensor = actual, size: Tensor = size, rtol: Any = rtol) -> bool:
@@ -168,6 +176,9 @@ def judge_function(
                 return wrong.shape == actual.shape and agree(actual, wrong, largest, 2 * rtol)
 
             explain(run, actual, same)
+        require_given_schedule(
+            judge, function.name, run, function.batches, lambda run: is_right(judge, function, run, factors_of(run))
+        )
         require_no_effect(judge, run, actual, tensors, factors)
         finding = finding_of(actual, tensors, factors, places_of(inputs), BATCHES[run].where)
         if finding[0] not in WEAK:

@@ -11,7 +11,7 @@ from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import BATCHES, draw_batch, draw_steps
-from utils.checks.kits.second_schedule import batch_of, probe_second, require_given_schedule, schedule_of_run
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -44,14 +44,13 @@ class Inputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
-        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
-        batch = batch_of(run)
-        t = draw_steps(challenge, batch)
+        """Return the inputs of a run of `BATCHES`."""
+        t = draw_steps(challenge, run)
         return cls(
-            x=draw_batch(challenge, batch, "x"),
+            x=draw_batch(challenge, run, "x"),
             t=t,
-            t_prev=draw_landings(challenge, batch, t),
-            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
+            t_prev=draw_landings(challenge, run, t),
+            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
             schedule=schedule_of_run(challenge, run),
         )
 
@@ -79,13 +78,11 @@ STEP = StepFunction("step", "ddim_step", ("x", "noise_estimate"), Inputs.of, "Th
 def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call the function on batches of several shapes, and with two schedules of one length."""
     probe_function(student, challenge, evidence, STEP)
-    probe_second(student, challenge, evidence, STEP)
 
 
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("step", 2):
-        require_given_schedule(judge, STEP, table(FACTORS))
         judge_function(judge, STEP, table(FACTORS))
 
 
@@ -96,8 +93,8 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "noise_estimate": (-0.0089821659, -192.52895, -0.59764613, -95.206165, -0.9919512, -24.036504),
     },
     "points": {
-        "x": (192.52378, 1.0000403, 1.1696269, 2.6545484, 6.4537462),
-        "noise_estimate": (-192.51221, -0.0089821659, -0.60665241, -2.4589891, -5.6561695),
+        "x": (2.1513964, 1.1241375, 1.2067751, 1.3309614, 1.3844172),
+        "noise_estimate": (-1.5020724, -0.51350279, -0.67550435, -0.8783269, -0.53190727),
     },
     "square": {
         "x": (1.1696269, 164.60937, 1.0000403, 10.825871, 2.2695685),
@@ -134,10 +131,6 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "x": (1.0000403, 1.0000403, 1.0000403),
         "noise_estimate": (-0.0089821659, -0.0089821659, -0.0089821659),
     },
-    "second": {
-        "x": (1.1241375, 2.4184653, 1.073512, 2.2031517, 1.1390816, 1.498188),
-        "noise_estimate": (-0.51350279, -2.2020387, -0.14411188, -1.9631295, -0.19623512, -0.68839808),
-    },
 }
 
 EXERCISE = Exercise(
@@ -147,5 +140,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

@@ -15,7 +15,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.batches import draw_batch, draw_steps
 from utils.checks.kits.factors import Tensors, combination
 from utils.checks.kits.one_step_sigma import explain_sigma
-from utils.checks.kits.second_schedule import batch_of, probe_second, require_given_schedule, schedule_of_run
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, require_result, table
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -41,13 +41,12 @@ class GuidanceInputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> GuidanceInputs:
-        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
-        batch = batch_of(run)
+        """Return the inputs of a run of `BATCHES`."""
         return cls(
-            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
-            gradient=draw_batch(challenge, batch, "gradient"),
-            t=draw_steps(challenge, batch),
-            w=SCALES[batch],
+            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
+            gradient=draw_batch(challenge, run, "gradient"),
+            t=draw_steps(challenge, run),
+            w=SCALES[run],
             schedule=schedule_of_run(challenge, run),
         )
 
@@ -64,13 +63,12 @@ class StepInputs:
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> StepInputs:
-        """Return the inputs of a run of `BATCHES`, or of the run with a second schedule."""
-        batch = batch_of(run)
+        """Return the inputs of a run of `BATCHES`."""
         return cls(
-            x=draw_batch(challenge, batch, "x"),
-            t=draw_steps(challenge, batch),
-            noise_estimate=draw_batch(challenge, batch, "noise_estimate"),
-            noise=draw_batch(challenge, batch, "noise") * (LOUD if run == "together" else 1),
+            x=draw_batch(challenge, run, "x"),
+            t=draw_steps(challenge, run),
+            noise_estimate=draw_batch(challenge, run, "noise_estimate"),
+            noise=draw_batch(challenge, run, "noise") * (LOUD if run == "together" else 1),
             schedule=schedule_of_run(challenge, run),
         )
 
@@ -85,7 +83,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call both functions on batches of several shapes, with several scales and two schedules of one length."""
     for function in (GUIDED, STEP):
         probe_function(student, challenge, evidence, function)
-        probe_second(student, challenge, evidence, function)
 
 
 def guided_with(inputs: GuidanceInputs, sigma: Tensor) -> Tensor:
@@ -146,10 +143,8 @@ def explain_step(
 def check(judge: Judge) -> None:
     """Judge the public challenge by the factors below."""
     with judge.part("guided", 1):
-        require_given_schedule(judge, GUIDED, table(GUIDED_FACTORS))
         judge_function(judge, GUIDED, table(GUIDED_FACTORS), explain_guided(judge))
     with judge.part("step", 1):
-        require_given_schedule(judge, STEP, table(STEP_FACTORS))
         judge_function(judge, STEP, table(STEP_FACTORS), explain_step(judge, table(STEP_FACTORS)))
 
 
@@ -162,7 +157,7 @@ GUIDED_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     },
     "points": {
         "noise_estimate": (1.0, 1.0, 1.0, 1.0, 1.0),
-        "gradient": (-0.9999854, -0.0096586226, -0.51169114, -0.94488026, -0.98057526),
+        "gradient": (-0.83772388, -0.24123381, -0.48288897, -0.57598767, -0.59128335),
     },
     "square": {"noise_estimate": (1.0, 1.0, 1.0, 1.0, 1.0), "gradient": (0.0, 0.0, 0.0, 0.0, 0.0)},
     "numbers": {
@@ -193,10 +188,6 @@ GUIDED_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
     "one": {"noise_estimate": (1.0,), "gradient": (-249.99637,)},
     "zero": {"noise_estimate": (1.0,), "gradient": (-0.03863449,)},
     "together": {"noise_estimate": (1.0, 1.0, 1.0), "gradient": (-0.03863449, -0.03863449, -0.03863449)},
-    "second": {
-        "noise_estimate": (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
-        "gradient": (-0.72370142, -2.5131716, -1.4486669, -2.0841979, -1.77385, -2.3637936),
-    },
 }
 
 STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
@@ -206,9 +197,9 @@ STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "noise": (0.0, 0.96334517, 0.51162384, 0.80671709, 0.80070112, 0.84967309),
     },
     "points": {
-        "x": (3.7276581, 1.0000466, 1.1638604, 1.7522831, 1.6692706),
-        "noise_estimate": (-3.4594436, -0.0096590731, -0.59538043, -1.2505278, -1.0914069),
-        "noise": (0.96334517, 0.0, 0.51162384, 0.82116973, 0.80070112),
+        "x": (1.1275774, 1.0304317, 1.1082419, 1.008689, 1.013633),
+        "noise_estimate": (-0.28735037, -0.24857496, -0.4264165, -0.030040684, -0.045803039),
+        "noise": (0.4620438, 0.0, 0.43104574, 0.13097333, 0.16345741),
     },
     "square": {
         "x": (1.1638604, 3.7276581, 1.0000466, 1.6922253, 1.8964183),
@@ -251,11 +242,6 @@ STEP_FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
         "noise_estimate": (-0.0096590731, -0.0096590731, -0.0096590731),
         "noise": (0.0, 0.0, 0.0),
     },
-    "second": {
-        "x": (1.0304317, 1.1275774, 1.1082419, 1.0341352, 1.013633, 1.0768877),
-        "noise_estimate": (-0.24857496, -0.28735037, -0.4264165, -0.096646762, -0.045803039, -0.18819628),
-        "noise": (0.0, 0.4620438, 0.43104574, 0.25480846, 0.16345741, 0.37107737),
-    },
 }
 
 EXERCISE = Exercise(
@@ -265,5 +251,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

@@ -13,8 +13,9 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import draw_batch, draw_steps
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.requirements import require_float32_digits
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
-from utils.checks.lab3.second_schedule import explain_habits, probe_first_schedule, require_digits, schedule_of_run
 from utils.checks.lab3.three_sigmas import judge_sigmas, probe_sigmas
 from utils.checks.student import Student
 from utils.diffusion import Schedule
@@ -61,7 +62,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
                 evidence.put(f"{name}/{field}", values)
             evidence.put(f"{name}/is_schedule", is_schedule(schedule, steps))
     probe_function(student, challenge, evidence, NOISE)
-    probe_first_schedule(student, challenge, evidence, NOISE)
     probe_sigmas(student, challenge, evidence)
 
 
@@ -119,7 +119,7 @@ def require_betas(judge: Judge, betas: Tensor) -> None:
 
 def require_products(judge: Judge, alphas: Tensor, alpha_bars: Tensor) -> None:
     """Fail unless the alpha_bars are the running products of the alphas."""
-    require_digits(judge, alpha_bars, "The field `alpha_bars`")
+    require_float32_digits(judge, alpha_bars, "The field `alpha_bars`")
     judge.require(
         abs(float(alpha_bars[0]) - 1) > ROUNDING,
         "bars_start_at_1",
@@ -166,7 +166,10 @@ def check(judge: Judge) -> None:
     with judge.part("schedule", 0.5):
         judge_schedules(judge)
     with judge.part("noise", 1):
-        judge_function(judge, NOISE, table(FACTORS), lambda *wrong: explain_habits(judge, NOISE, *wrong))
+        judge_function(
+            judge, NOISE, table(FACTORS),
+            lambda run, actual, same: require_float32_digits(judge, actual, "The result of `add_noise`"),
+        )  # fmt: skip
     with judge.part("sigmas", 0.5):
         judge_sigmas(judge)
 
@@ -213,5 +216,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

@@ -13,8 +13,9 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import draw_batch, draw_steps
 from utils.checks.kits.one_step_sigma import explain_sigma
+from utils.checks.kits.requirements import require_float32_digits
+from utils.checks.kits.second_schedule import schedule_of_run
 from utils.checks.kits.step_functions import StepFunction, judge_function, probe_function, table
-from utils.checks.lab3.second_schedule import explain_habits, probe_first_schedule, schedule_of_run
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
@@ -60,7 +61,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
     """Call both functions on batches of several shapes, and with two schedules of as many steps."""
     for function in FUNCTIONS.values():
         probe_function(student, challenge, evidence, function)
-        probe_first_schedule(student, challenge, evidence, function)
 
 
 def check(judge: Judge) -> None:
@@ -68,9 +68,11 @@ def check(judge: Judge) -> None:
     for label, function in FUNCTIONS.items():
         with judge.part(label, 0.5):
 
-            def explain(*wrong: Any, label: str = label, function: StepFunction = function) -> None:
-                explain_sigma(judge, function, WITH_SIGMA[label])(*wrong)
-                explain_habits(judge, function, *wrong)
+            def explain(
+                run: str, actual: Tensor, same: Any, label: str = label, function: StepFunction = function
+            ) -> None:
+                explain_sigma(judge, function, WITH_SIGMA[label])(run, actual, same)
+                require_float32_digits(judge, actual, f"The result of `{function.name}`")
 
             judge_function(judge, function, table(FACTORS[label]), explain)
 
@@ -137,5 +139,5 @@ EXERCISE = Exercise(
     names=("score_from_noise", "noise_from_score"),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )

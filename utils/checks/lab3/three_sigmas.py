@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,21 +11,21 @@ from torch import Tensor
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
-from utils.checks.kits.batches import BATCHES, draw_schedule, draw_steps
+from utils.checks.kits.batches import BATCHES, draw_steps
 from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.factors import Place, relation
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.kits.second_schedule import SECOND, require_given_schedule, schedule_of_run
 from utils.checks.kits.step_functions import FLAT, RTOL
-from utils.checks.lab3.second_schedule import KEPT, SECOND, schedule_of_run
 from utils.checks.student import Student
 from utils.diffusion import Schedule
 
 SIGMAS = ("step", "total", "posterior")  # as `three_sigmas` returns them
-# The run: the batch from which its steps come. "first" has the first schedule, and "part" leaves t = 0 and T - 1 out.
+# The run: the batch from which its steps come. "part" leaves t = 0 and T - 1 out.
 RUNS = {run: run for run in ("images", SECOND, "again", "single", "one", "zero", "together")}
-RUNS |= {"first": SECOND, "part": "images", "reversed": "images", "repeat": "images"}
+RUNS |= {"part": "images", "reversed": "images", "repeat": "images"}
 SPECIAL = 2  # the first steps of "images"
 WHERE = {
     "images": "in a batch of different t",
@@ -40,8 +41,7 @@ Explain = Callable[[str, str, Sigmas, Callable[[Tensor], bool]], None]
 
 def inputs_of(challenge: Challenge, run: str) -> tuple[Tensor, Schedule]:
     """Return t and the schedule of a run of `RUNS`."""
-    t = draw_steps(challenge, RUNS[run])
-    schedule = draw_schedule(challenge, SECOND) if run == "first" else schedule_of_run(challenge, RUNS[run])
+    t, schedule = draw_steps(challenge, RUNS[run]), schedule_of_run(challenge, RUNS[run])
     return t.flip(0) if run == "reversed" else t[SPECIAL:] if run == "part" else t, schedule
 
 
@@ -103,6 +103,11 @@ def agree(actual: Tensor, expected: Tensor, t: Tensor, schedule: Schedule) -> bo
     return bool(((actual - expected).abs() <= (RTOL + 2 * FLAT / least) * expected + near_zero).all())
 
 
+def public_sigmas(run: str) -> Sigmas:
+    """Return the right sigmas of a run of the public challenge, (b,) each."""
+    return {label: torch.tensor(values).double() for label, values in NUMBERS[run].items()}
+
+
 def judge_sigmas(
     judge: Judge, sigmas_of: Callable[[str], Sigmas] | None = None, explain: Explain | None = None
 ) -> None:
@@ -113,20 +118,25 @@ def judge_sigmas(
         sigmas_of: Returns the right sigmas of a run, (b,) each; without it, the public ones.
         explain: Fails with a known mistake that explains a wrong sigma, if there is one.
     """
+    sigmas_of = sigmas_of or public_sigmas
+
+    def is_right(run: str, label: str) -> bool:
+        return agree(require_sigma(judge, run, label), sigmas_of(run)[label], *inputs_of(judge.challenge, run))
+
     require_sound(judge)
-    for run in [run for run in RUNS if run in BATCHES]:
+    runs = [run for run in RUNS if run in BATCHES]
+    for run in runs:
         t, schedule = inputs_of(judge.challenge, run)
-        right = sigmas_of(run) if sigmas_of else {k: torch.tensor(v).double() for k, v in NUMBERS[run].items()}
+        right = sigmas_of(run)
         special = {"0": ("0", 0), "1": ("1", 1), "last": ("T - 1", schedule.steps - 1)}
         places = [Place(code, f"at t = {words}", t == step) for code, (words, step) in special.items()]
         for label in SIGMAS:
             actual = require_sigma(judge, run, label)
-            if agree(actual, right[label], t, schedule):
+            if is_right(run, label):
                 continue
             if explain is not None:
                 explain(run, label, right, lambda wrong: agree(actual, wrong, t, schedule))  # noqa: B023
-            kept = run == SECOND and agree(actual, require_sigma(judge, "first", label), t, schedule)
-            judge.require(not kept, KEPT[0], KEPT[1].format(name="three_sigmas"))
+            require_given_schedule(judge, "three_sigmas", run, runs, partial(is_right, label=label))
             first = {label: right[label], **right}
             code, sentence = relation(label, actual, first, right["total"], places)
             sentence = sentence.replace("The factor of", "Your sigma").replace("factor", "sigma")
