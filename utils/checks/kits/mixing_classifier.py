@@ -46,14 +46,15 @@ class MixingClassifier(StubClassifier):
         Raises:
             TypeError: t or x has a dtype that the lab's networks refuse.
         """
-        require_dtypes(*bind(("x", "t"), inputs, named), self.gain.dtype)
+        require_dtypes(bind(("x", "t"), inputs, named), self.gain.dtype)
         if all(has_memory(value) for value in (*inputs, *named.values())):
             return self.record(*inputs, **named)
         return self.compute(*inputs, **named)
 
 
-def require_dtypes(x: object, t: object, weights: torch.dtype) -> None:
-    """Raise the error of a network if t or x has a dtype that it refuses."""
+def require_dtypes(values: list[object], weights: torch.dtype) -> None:
+    """Raise the error of a network if x or t, the first two values, has a dtype that it refuses."""
+    x, t = (*values, None, None)[:2]
     if isinstance(t, Tensor) and t.is_floating_point():
         raise TypeError(f"the classifier was called with t in {t.dtype}, but steps are integers")
     if isinstance(x, Tensor) and torch.promote_types(x.dtype, weights) != weights:
