@@ -25,7 +25,7 @@ from utils.reference import real_features
 from utils.runtime import current_device, seed_everything
 from utils.training import CHECKPOINTS, load_weights
 
-MARKS = tuple(round(212 * 2 ** (-k / 2)) for k in reversed(range(4)))  # seconds of training
+MARKS = tuple(round(424 * 2 ** (-k / 2)) for k in reversed(range(6)))  # seconds of training
 PATCHES = {"pixels": 1, "patches": 2}
 SETTINGS = {
     "batch": 64, "lr": 2e-3, "warm-up steps": 100, "ema": 0.999, "seed": 0, "w": 2.0, "images": 200, "euler steps": 8,
