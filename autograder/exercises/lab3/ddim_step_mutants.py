@@ -225,7 +225,6 @@ KEPT_CODES = ("schedule_not_read", "raised", "not_repeatable", "samples_mixed", 
 for name, key, forget in (
     ("kept_by_length", "schedule.steps", ""),
     ("kept_until_the_length_changes", "schedule.steps", "if schedule.steps not in BARS: BARS.clear()"),
-    ("kept_by_id", "id(schedule)", ""),
     ("kept_for_ever", "0", ""),
 ):
     wrong(name, KEPT_CODES, source=KEPT.replace("KEY", key).replace("FORGET", forget))
