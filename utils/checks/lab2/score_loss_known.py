@@ -184,8 +184,8 @@ def require_extremes(judge: Judge) -> None:
         judge,
         rare,
         "rare_not_zero",
-        "Every atom was pushed forward by 9 sigma, and the model returned -9. Your loss is {loss:.3g}, not 0, though at "
-        "2 sigma it is right. Limit no target.",
+        "Every atom was pushed forward by 9 sigma, and the model returned -9. Your loss is {loss:.3g}, not 0, "
+        "though at 2 sigma it is right. Limit no target.",
     )
     judge.require(
         abs(outlier / LARGE_LOSS - 1) < ROUNDING,
