@@ -559,7 +559,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Per step, pixels do better. Per second, patches do, until after five minutes both are alike.
+Per step pixels do better, per second patches, in the first five minutes.
 
 Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer` and `FourierFeatures`. Then answer:
 
