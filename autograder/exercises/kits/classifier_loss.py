@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from autograder.exercises.kits.mistakes import Mistake, compare
 from utils.checks.judging import Judge
-from utils.checks.kits.classifier_loss import CLASSES, TOLERANCE, ClassifierLoss, require_calls, require_scalar_loss
+from utils.checks.kits.classifier_loss import TOLERANCE, require_calls, require_scalar_loss
+from utils.checks.kits.classifier_loss_sessions import CLASSES, ClassifierLoss
 from utils.checks.kits.known_losses import require_known_losses
 from utils.checks.kits.requirements import require_gradient
 from utils.checks.stubs import StubClassifier

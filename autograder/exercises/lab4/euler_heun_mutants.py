@@ -129,21 +129,9 @@ wrong(
     finds="wrong_step",
     edit=(E, "return (x + h * self.ode.drift_coefficient(x, t, **kwargs)).clamp(-1, 1)"),
 )
-wrong(
-    "euler_labels_only",
-    finds="keywords_lost",
-    edit=(
-        E,
-        E.replace("**kwargs", "y=kwargs.get('y')")
-        if False
-        else E.replace("**kwargs", "**{k: v for k, v in kwargs.items() if k == 'y'}"),
-    ),
-)
-wrong(
-    "heun_labels_only",
-    finds="keywords_lost",
-    edit=(T, T.replace("**kwargs", "**{k: v for k, v in kwargs.items() if k == 'y'}")),
-)
+LABELS_ONLY = "**{k: v for k, v in kwargs.items() if k == 'y'}"
+wrong("euler_labels_only", finds="keywords_lost", edit=(E, E.replace("**kwargs", LABELS_ONLY)))
+wrong("heun_labels_only", finds="keywords_lost", edit=(T, T.replace("**kwargs", LABELS_ONLY)))
 wrong(
     "euler_slope_kept",
     finds=("drift_calls", "kept_from_earlier_call"),

@@ -9,7 +9,8 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
-from utils.checks.kits.classifier_loss import ClassifierLoss, Stubs, check_loss, probe_loss, sessions
+from utils.checks.kits.classifier_loss import check_loss, probe_loss
+from utils.checks.kits.classifier_loss_sessions import ClassifierLoss, Stubs, sessions
 from utils.checks.kits.statistics import is_binomial
 from utils.checks.kits.time_draws import judge_times
 from utils.checks.student import Student

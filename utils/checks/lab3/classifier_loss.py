@@ -11,7 +11,8 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge, Mistakes
-from utils.checks.kits.classifier_loss import CLASSES, ClassifierLoss, Stubs, check_loss, probe_loss, sessions
+from utils.checks.kits.classifier_loss import check_loss, probe_loss
+from utils.checks.kits.classifier_loss_sessions import CLASSES, ClassifierLoss, Stubs, sessions
 from utils.checks.kits.dealt_data import DealtData
 from utils.checks.kits.draws import repeats_a_call, require_continuous, require_separate_rows
 from utils.checks.kits.left_behind import watching

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,21 +15,17 @@ from utils.checks.kits.copies import copied, unchanged
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.lab3.sampler_guidance import Guidance, read_guidance
 from utils.checks.lab3.spot_the_bugs_inputs import (
     RUNS,
     STEPS,
     Inputs,
     SamplerStubs,
     as_function,
-    stub_gradient,
-    stub_model,
-    stub_step,
 )
 from utils.checks.student import Student
 
 ORDER = torch.arange(STEPS - 1, -1, -1)
-READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
-LARGE = 0.05  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
 SINGLE = 1e-5  # relative: x may go through float32
 ALIGNED = 0.8  # the least cosine from which guidance that is no multiple of the gradient has a sign
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
@@ -69,90 +64,6 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         stubs = SamplerStubs(there, "main")
         put_device(evidence, sample("main", Inputs.of(there, "main"), stubs))
         evidence.put("device/model_calls", len(stubs.model.calls))
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """How a sampler moves x along the classifier's gradient: all steps, the noisiest first."""
-
-    moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
-    inside: bool  # the noise estimate is guided
-    size: float  # the largest number of x after a step, and of the noise estimates
-    clamped: bool  # x is cut off
-    bound: float  # where x is cut off, if it is
-    nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
-    factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
-    readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
-    beside: float  # how much of the guidance is no multiple of the gradient, relative to it
-    alignment: float  # the cosine of the angle between the guidance and the gradient, over all steps
-    limit: float | None  # where the noise estimates are cut off; None if they are not
-
-    @property
-    def rtol(self) -> float:
-        """The precision of the factor: guidance after the step is blurred by a clamp, so only its size is known."""
-        return 0.3 if self.clamped and not self.inside else 1e-6
-
-
-def read_guidance(judge: Judge, run: str) -> Guidance:
-    """Compute the guidance from the recorded calls and the stubs' outputs."""
-    form, challenge = RUNS[run], judge.challenge
-    shape = (STEPS, *form.shape)
-    estimates = judge.tensor(f"{run}/steps/noise_estimate", form.all_steps, "The noise estimates of all steps")
-    x = judge.tensor(f"{run}/steps/x", form.all_steps, "The x of all steps")
-    t = judge.tensor(f"{run}/steps/t", form.all_steps[:1], "The t of all steps")
-    used = judge.tensor(f"{run}/steps/noise", form.all_steps, "The noise of all steps")
-    value = judge.tensor(f"{run}/value", form.shape, "The sample")
-    shift = (estimates - stub_model(challenge)(x, t)).reshape(shape)
-    gradient = stub_gradient(challenge, run)(x, t, Inputs.of(challenge, run).y.repeat(STEPS)).reshape(shape)
-    results = stub_step(challenge)(x, t, estimates, used).reshape(shape)
-    after = torch.cat([x.reshape(shape)[1:], value[None]])
-    moved = after - results
-    inside = float(shift.abs().max()) > form.blur
-    only_cut, bound = is_only_cut_off(results, after, form.blur)
-    clamped = only_cut or float(after.abs().max()) <= 1 + 1e-9
-    limit = where_cut_off(estimates)
-    along = -shift if inside else moved  # a lower noise estimate is a higher x
-    along = torch.where(along.abs() > form.blur / 3, along, 0.0)  # the rest is rounding
-    free = torch.ones_like(after)  # 1 where nothing is cut off
-    if inside and limit is not None:
-        free = (estimates.reshape(shape).abs() < limit - 1e-6).double()
-    elif not inside and (end := where_cut_off(after)) is not None:
-        free = (after.abs() < end - 1e-6).double()
-    weight = (gradient.square() * free).flatten(1).sum(1)
-    # the median, because what cuts off an estimate changes few numbers, and those a lot
-    sizes = gradient.abs() * free
-    told = sizes > LARGE * sizes.flatten(1).amax(1).reshape(-1, *[1] * (len(shape) - 1))
-    factor = torch.where(told, along / gradient, torch.nan).flatten(1).nanmedian(1).values.nan_to_num()
-    rest = along - factor.reshape(-1, *[1] * (len(shape) - 1)) * gradient
-    if not inside:
-        along, rest = along * free, rest * free
-    size = float(along.abs().max())
-    beside = float(rest.abs().max()) / size if size > form.blur else 0.0
-    alignment = float(torch.cosine_similarity(along.flatten(), (gradient * free).flatten(), dim=0))
-    size_of_numbers = max(float(after.abs().max()), float(estimates.abs().max()))
-    nowhere = not inside and (only_cut or float(moved.abs().max()) <= form.blur)
-    return Guidance(
-        moved, inside, size_of_numbers, clamped, bound, nowhere, factor, weight > READABLE, beside, alignment,
-        limit,
-    )  # fmt: skip
-
-
-def where_cut_off(values: Tensor) -> float | None:
-    """Return where the numbers of all steps are cut off, or None: then no two steps have the same largest number."""
-    sizes = values.reshape(STEPS, -1).abs().amax(1)
-    largest = float(sizes.max())
-    again = int((sizes >= largest - 1e-9).sum()) > 1
-    return largest if again else 1.0 if largest <= 1 + 1e-9 else None
-
-
-def is_only_cut_off(results: Tensor, after: Tensor, blur: float) -> tuple[bool, float]:
-    """Return whether cutting off is all that happens to x after a step, and at which size that is (1 if it is not)."""
-    changed = (after - results).abs() > blur
-    if not bool(changed.any()):
-        return False, 1.0
-    kept, bound = after[changed].abs(), float(after[changed].abs().max())
-    only_cut = float(kept.min()) > bound - blur and bool((results[changed].abs() > kept).all())
-    return only_cut, bound if only_cut else 1.0
 
 
 def require_flow(judge: Judge, run: str) -> Guidance:
