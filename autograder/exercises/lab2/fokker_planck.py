@@ -16,9 +16,7 @@ from utils.checks.lab2.fokker_planck import (
     CALLS,
     PARTLY_DETACHED,
     ROUNDING,
-    WAVES,
     WRONG_VALUES,
-    Inputs,
     require_late_toys,
     require_residual,
     require_solution,
@@ -26,6 +24,7 @@ from utils.checks.lab2.fokker_planck import (
     require_trainable,
 )
 from utils.checks.lab2.fokker_planck_fields import TOYS, StubSigma, Waves
+from utils.checks.lab2.fokker_planck_inputs import WAVES, Inputs
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from tests.exercises.lab2 import oracles
 from utils.atoms import SIGMA_D
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab2.fokker_planck import PUBLIC_GRADIENTS, PUBLIC_RESIDUALS, TOY_RESIDUALS, WAVES, Inputs, directions
+from utils.checks.lab2.fokker_planck import PUBLIC_GRADIENTS, PUBLIC_RESIDUALS, TOY_RESIDUALS, directions
 from utils.checks.lab2.fokker_planck_fields import LATE_TOYS, TOYS, toy_sigma, twice_the_noise
+from utils.checks.lab2.fokker_planck_inputs import WAVES, Inputs
 
 
 @pytest.mark.parametrize("time", [0.0, 0.2, 0.5, 0.8, 1.0])
