@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.exercises.lab4.oracles import velocity
+from utils.checks.lab4.cfg_train_loss_inputs import END, toy_error
 from utils.distributions import GaussianClasses
 from utils.paths import LinearAlpha, LinearBeta
 
@@ -34,3 +35,8 @@ def test_the_floor_of_the_blobs_is_the_one_in_the_text(lab):
     u = sum(weights[:, k : k + 1] * velocity(x, t, means[k], std) for k in range(3))
     floor = 0.9 * math.pi / 2 * std + 0.1 * ((z - noise - u) ** 2).mean().item()
     assert floor == pytest.approx(lab["TOY_FLOOR"], abs=2e-3)
+
+
+def test_a_time_at_the_threshold_has_the_same_error_in_float32_and_in_float64():
+    times = torch.tensor([END, 1 - END], dtype=torch.float32).reshape(2, 1, 1, 1)
+    assert torch.equal(toy_error("ends", times, (1, 1, 2)), toy_error("ends", times.double(), (1, 1, 2)))

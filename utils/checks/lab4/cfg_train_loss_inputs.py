@@ -226,6 +226,7 @@ class OffsetModel(nn.Module):
 def toy_error(run: str, t: Tensor, shape: torch.Size | tuple[int, ...]) -> Tensor:
     """Return the error of the toy model at times t, (b, 1, 1, 1), whose sign alternates from pixel to pixel."""
     _, offset, slope = TOY_RUNS[run]
+    t = t.double()  # in float32 a time next to END is on its other side, and the grader computes in float64
     pixels = torch.arange(math.prod(shape))
     sizes = (0.5 + pixels / len(pixels) if slope else torch.ones(len(pixels))).double()
     height = offset * ((t < END) | (t > 1 - END)) if run == "ends" else torch.full_like(t, offset)
