@@ -74,6 +74,7 @@ right("mask_by_full_like", source=plain((MASK, "y = torch.where(drop, torch.full
 right("int_labels", source=plain((MODEL, "self.model(x, t, y.int())")))
 right("numpy_coins", source=plain((DROP, "torch.from_numpy(np.random.rand(batch_size) < self.eta).to(z.device)")))
 right("coins_the_other_way", source=plain((DROP, "~(torch.rand(batch_size, device=z.device) >= self.eta)")))
+right("coins_at_most_eta", source=plain((DROP, "torch.rand(batch_size, device=z.device) <= self.eta")))
 right("coins_from_above", source=plain((DROP, "torch.rand(batch_size, device=z.device) > 1 - self.eta")))
 right("mean_of_means", source=plain((MEAN, "return (error**2).flatten(1).mean(dim=1).mean()")))
 right("error_by_einsum", source=plain((MEAN, "return torch.einsum('bchw,bchw->', error, error) / error.numel()")))

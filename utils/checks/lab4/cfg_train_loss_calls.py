@@ -287,10 +287,12 @@ def require_rates(judge: Judge) -> None:
     """Fail unless labels are dropped with probability eta, also where eta is very small or large."""
     for number, eta in enumerate(RATES):
         null = judge.tensor(f"rate{number}/null", (RATE_BATCH,), "The labels that the model sees in a large batch")
+        dropped, level = int(null.sum()), judge.spend_alpha(RATE_LEVEL)
         judge.require(
-            is_binomial(int(null.sum()), RATE_BATCH, eta, judge.spend_alpha(RATE_LEVEL)),
+            # A float32 number of a generator may be 0, so some are at most eta = 0: three of 6,000 in 1e-11 of batches.
+            is_binomial(dropped, RATE_BATCH, eta, level) or (eta == 0 and dropped <= 2),
             "other_rate",
-            f"With eta = {eta:g} the model saw the null label in {int(null.sum()):,} of {RATE_BATCH:,} samples; about "
+            f"With eta = {eta:g} the model saw the null label in {dropped:,} of {RATE_BATCH:,} samples; about "
             f"{eta * RATE_BATCH:,.0f} were expected. Use eta as it is, however small or large.",
         )
 
