@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.listing import shorten
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, stub_sample
 from utils.checks.stubs import Recorder
@@ -73,11 +73,6 @@ def as_number(scale: object) -> float:
         return float(scale)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError):
         return math.nan
-
-
-def shorten(numbers: Sequence[float]) -> str:
-    """Return the first numbers of a list, for a message."""
-    return ", ".join(f"{number:g}" for number in numbers[:6]) + (", …" if len(numbers) > 6 else "")
 
 
 def require_accuracies(judge: Judge, run: str, inputs: Inputs) -> dict[float, float]:

@@ -13,6 +13,7 @@ from utils.checks.exercise import Exercise
 from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
+from utils.checks.kits.listing import shorten
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import alike, require_alike
@@ -288,7 +289,7 @@ def wrong_drift(challenge: Challenge, wrong: list[str]) -> tuple[str, str]:
     if right:
         return (
             "wrong_drift",
-            f"The drift is right in some calls, at w = {shorten(right)}, and wrong in others, at w = {shorten(bad)}. "
+            f"The drift is right in some calls, at w = {in_words(right)}, and wrong in others, at w = {in_words(bad)}. "
             "One formula holds for every w and for every sample.",
         )
     return (
@@ -298,10 +299,9 @@ def wrong_drift(challenge: Challenge, wrong: list[str]) -> tuple[str, str]:
     )
 
 
-def shorten(scales: Iterable[float]) -> str:
+def in_words(scales: Iterable[float]) -> str:
     """Return the first of some scales, in order, for a message."""
-    ordered = sorted(set(scales))
-    return ", ".join(f"{w:.3g}" for w in ordered[:4]) + (", …" if len(ordered) > 4 else "")
+    return shorten(sorted(set(scales)), most=4, form=".3g")
 
 
 EXERCISE = Exercise(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from utils.checks.judging import Judge
+from utils.checks.kits.listing import shorten
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.lab4.cfg_drift_inputs import SAME_INPUT, Inputs
 from utils.checks.stubs import RandomField
@@ -41,7 +42,7 @@ def require_labels_alike(judge: Judge, wrong: Mapping[str, Tensor]) -> None:
         judge.fail(
             "label_not_heard",
             f"At w = {inputs.w:.3g} the drift is wrong for the samples with label "
-            f"{', '.join(map(str, bad[:3].tolist()))}{', …' if len(bad) > 3 else ''}, and right for all others. "
+            f"{shorten(bad.tolist(), most=3)}, and right for all others. "
             f"All labels are treated alike, but for self.null_label, which is {inputs.null_label} here.",
         )
 
