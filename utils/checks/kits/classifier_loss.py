@@ -74,7 +74,6 @@ def probe_session(
         call = f"{name}{index}"
         first, model.record.calls, noising.calls = data.next, [], []
         mix_modes(model, index)
-        model.gain.grad = torch.ones_like(model.gain)  # of an earlier step, as an optimiser may hold it
         with evidence.attempt(call), watching(evidence, call, model=model):
             if built is None:
                 built = loss.build(trainer, Stubs(challenge, session.dtype, model, data, noising, session.knob))

@@ -23,9 +23,8 @@ NEARER = 100  # another x of this run is so much nearer to 0 than the first one
 NUDGE = 1e-7  # float64 resolves it a million times over, and float32 hardly
 SMOOTH = 1e-4  # of a step's change, two equal steps may differ by this share; in float64 they differ by 3e-6
 FARTHEST = 100.0  # so large an x can be
-HALFWAY = (
-    1e-4  # an x between the two letters of a spin: at T_MIN both are about as likely, so every error of sigma shows
-)
+# An x between the two letters of a spin: at T_MIN both are about as likely, so every error of sigma shows.
+HALFWAY = 1e-4
 WHERE = WHERE_ELSEWHERE | {"equal": "where b and all sizes of the setting are 6"}
 
 # Runs in which every density underflows to 0, so that the logarithms must be kept to the end.

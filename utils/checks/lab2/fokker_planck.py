@@ -59,14 +59,12 @@ def probe_run(residual_of: Callable, challenge: Challenge, evidence: Evidence, r
     places = Places(given.field, given.sigma, given.x, given.t)
     score = places if run in AS_MODULE else places.forward  # a method, as in the lab
     places.train(AS_MODULE.get(run, True))
-    given.field.gain.grad = torch.full_like(given.field.gain, 0.5)  # as if another loss was accumulated before
     with evidence.attempt(run):
         with watching(evidence, run, x=given.x, t=given.t, **{"the network": places}):
             residual = residual_of(score, given.x, given.t, places.sigma)
         evidence.put(f"{run}/residual", residual)
     evidence.put(f"{run}/farthest", places.farthest)
     evidence.put(f"{run}/inputs_kept", same_tensors(given, inputs))
-    given.field.gain.grad = None
     with evidence.attempt(f"{run}_backward"):
         if run not in evidence.errors and isinstance(residual, Tensor) and residual.requires_grad:
             residual.square().mean().backward()  # through all that the residual depends on, as training does

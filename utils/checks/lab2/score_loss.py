@@ -83,12 +83,11 @@ def probe_call(trainer, inputs: Inputs, evidence: Evidence, run: str, batch: int
     for recorder in (data.record, schedule.add_noise, schedule.sigma, model.record):
         recorder.calls = []
     before, first = data.states.clone(), data.next
-    model.gain.grad = torch.full_like(model.gain, 0.5)  # as if another loss was accumulated before
     with evidence.attempt(run):
         with watching(evidence, run, model=model):
             loss = trainer.get_train_loss(batch_size=batch)
         evidence.put(f"{run}/loss", loss)
-    model.gain.grad = None
+    model.gain.grad = None  # of the call before
     with evidence.attempt(f"{run}_backward"):
         if run not in evidence.errors and isinstance(loss, Tensor) and loss.requires_grad and loss.numel() == 1:
             loss.backward()

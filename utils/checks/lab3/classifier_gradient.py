@@ -128,10 +128,8 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             copies = [value.clone() for value in given]
         if run.attached:
             copies[0].requires_grad_()
-            copies[0].grad = torch.ones_like(copies[0])
         classifier = inputs.classifier
         mix_modes(classifier, number)
-        classifier.gain.grad = torch.ones_like(classifier.gain)  # which an optimiser may hold
         passed = classifier if run.module else (lambda x, t, model=classifier: model(x, t))
         with evidence.attempt(name), torch.set_grad_enabled(not run.no_grad):
             with watching(evidence, name, classifier=classifier, x=copies[0]):

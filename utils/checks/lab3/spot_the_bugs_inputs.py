@@ -98,13 +98,12 @@ def stub_step(challenge: Challenge) -> Callable[..., Tensor]:
 
 
 class StubModule(nn.Module):
-    """A module in place of a function, with a parameter that has a gradient, and with parts in two modes."""
+    """A module in place of a function, with a parameter, and with parts in two modes."""
 
     def __init__(self, function: Callable[..., object]):
         super().__init__()
         self.function = function
         self.weight = nn.Parameter(torch.ones(1))
-        self.weight.grad = torch.ones(1)
         add_parts(self)
         mix_modes(self, 0)
 
