@@ -52,7 +52,7 @@ Parts 1 to 7 say where you are on the course's map:
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
-at once what is right and what is not. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them. The set-up has imported
+at once what is right and what is not. Your functions must work on any device, set no seed, and leave inputs, models (mode and gradients) and global settings as they found them. The set-up has imported
 `math`, `torch`, `nn`, `Tensor`, `alpha`, `beta`, `sigma` and `T_MIN`.
 """
 
@@ -100,7 +100,7 @@ We use three worlds, `NOISY`, `FM` and `DOWN`. Both classes have prior probabili
 
 1. **noisy / noisy**: in both classes every spin is a fair coin. Nothing distinguishes the classes.
 2. **FM / noisy**: class 0 is all down or all up, either clean or with each spin flipped with probability 0.1 (four components, a quarter
-   each). Class 1 is fair coins. (FM stands for *ferromagnet*, but neighbours do not interact.)
+   each). Class 1 is fair coins. (FM: *ferromagnet*.)
 3. **down / noisy or up**: class 0 is down, clean or flipped (half each). Class 1 is fair coins (half), or up, clean or flipped (a
    quarter each).
 
@@ -125,7 +125,7 @@ r"""
 >     return torch.bernoulli(torch.full((n, sites), ratio), generator=generator).long()
 > ```
 >
-> Copy it into a new cell and print `majority_down(1000, 36, 0.8, torch.Generator().manual_seed(0)).float().mean()`. Find the bug, and write the function correctly below; it returns integers. It takes its random numbers from `generator`, too.
+> Copy it into a new cell and print `majority_down(1000, 36, 0.8, torch.Generator().manual_seed(0)).float().mean()`. Find the bug, and write the function correctly below; it returns integers, drawn with `generator`.
 
 <details><summary>A nudge</summary>
 
@@ -171,8 +171,7 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-No classifier is without error, though ten lattices cannot show it: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3. In world 1
-every classifier is a coin toss.
+No classifier is without error, though ten lattices cannot show it: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3.
 
 The same function draws words of letters. A row is a word, a colour a letter. From left to right:
 
@@ -263,7 +262,7 @@ and so does a posterior.
 
 > data → **noise (you are here)** → score → sampler → guidance
 
-Which class does a noisy $x_t$ come from? Bayes' rule answers:
+Bayes' rule answers:
 
 $$p(y \mid x_t) = \frac{p(y)\, p_t(x_t \mid y)}{\sum_{y'} p(y')\, p_t(x_t \mid y')} .$$
 
@@ -358,7 +357,7 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 
 # %% [markdown]
 r"""
-Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window: **guidance can act only there** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
+Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window, where the class is decided: **there guidance matters most** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
 
@@ -425,7 +424,7 @@ def conditional_score(
 
 # %% [markdown]
 r"""
-What does the best guess look like? Solve Tweedie's formula for it: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/\alpha$. The figure shows six noisy lattices of
+Solve Tweedie's formula for the best guess: $\mathbb E[x_0\mid x, y] = (\sigma^2 s + x)/\alpha$. The figure shows six noisy lattices of
 world 2 at four times, and below each your best guess if it came from class 0. **Predict, then run.**
 """
 
@@ -467,7 +466,7 @@ drawn(lambda: lab1.draw_three_arrows(class_posterior, both_scores), "1.3 and 1.4
 
 # %% [markdown]
 r"""
-The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point the lower left corner, nearly three times as probable, wins over the nearer lower right one. The push leads to where class 0 is more probable.
+The score pulls towards the data near by, of *either* class, weighted by probability: at the lower point it leans left, to the corner that is nearly three times as probable, not to the nearer one. The push leads to where class 0 is more probable.
 
 Automatic differentiation of your posterior from 1.3 must agree with the difference of scores from 1.4:
 """
@@ -583,7 +582,7 @@ drawn(learn, "1.1 to 1.5")
 # %% [markdown]
 r"""
 Compare the last two panels. **Near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient. Where the class is obvious, $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn, and the network's own error remains.
+asked for a gradient. Where the true class is obvious, its $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn, and the network's own error remains.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -680,7 +679,7 @@ drawn(
 
 # %% [markdown]
 r"""
-The distances fall towards the column *by chance* as the steps become smaller. With exact scores and enough steps (about 400), the sampler returns the right distribution at $w = 0$ and $w = 1$.
+The distances fall towards the column *by chance* as the steps become smaller. With exact scores and enough steps (about 400; the CPU table stops at 120), the sampler returns the right distribution at $w = 0$ and $w = 1$.
 
 ## Then beyond
 
@@ -709,7 +708,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine spins up are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine spins up are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is ± two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -746,9 +745,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-The learned gradient makes almost no difference, although it is poor near the data: there guidance has nothing to do. In the window of part 3, where the class is decided, the classifier is good.
-
-And as a film, in world 2:
+In this number the learned gradient makes almost no difference, although it is poor near the data: in the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact gradient: 0.5 %), because near the data it cannot push them back.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"
@@ -771,7 +768,7 @@ r"""
 
 ## Open exercise: the world in which guidance errs most
 
-*No points.* In the world below guidance is right. Change it: in which world of 36 spins are the samples at $w = 3$ as far from the tilted distribution as possible, also with more steps (`4 * STEPS`)? `ups[c]` is the probability of "up" in component `c`, and each row
+*No points.* In the world below the samples follow the tilted distribution. Change it: in which world of 36 spins are the samples at $w = 3$ as far from the tilted distribution as possible, also with more steps (`4 * STEPS`)? `ups[c]` is the probability of "up" in component `c`, and each row
 of `weights` holds one class. Why does your world fool guidance?
 """
 

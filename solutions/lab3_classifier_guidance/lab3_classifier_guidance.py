@@ -18,7 +18,7 @@ noisy digits, changes each of these steps. This is **classifier guidance**.
 **The map:** data → noise (part 1) → score (2) → guidance (3 to 5) → sampler (5 to 7). Parts 8 and 9 measure what guidance does, and what it does *not* sample.
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. Your functions work on any device, and leave inputs, models (mode and gradients), and the global seed and settings as they found them.
+reports what is right, as often as you like. Your functions must work on any device, set no seed, and leave inputs, models (mode and gradients) and global settings as they found them.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -96,7 +96,7 @@ A step of noise shrinks the picture a little and adds a little noise, so that a 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
 The data come first, then the samples at steps $0, 1, \ldots, T-1$: at $t = 0$ read $x_{t-1}$ as the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once. The shrinking factors multiply,
-and the sum of independent Gaussian noises is again Gaussian; its variance is their sum, because $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
+and the sum of independent Gaussian noises is again Gaussian; its variance is the sum of theirs, because $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
 
@@ -202,7 +202,7 @@ drawn(draw_noising, "3.1")
 
 # %% [markdown]
 r"""
-At $t = 600$ no digit can be recognised. `step` and `posterior` are nearly equal, except near $t = 0$. `total` is seven to ten times larger over most of the range. Mistake `step` for `total`, and part 5's guidance is seven to ten times too weak, with no error to warn you.
+At $t = 600$ the eye finds no digit. `step` and `posterior` are nearly equal, except near $t = 0$. `total` is seven to ten times larger over most of the range.
 
 > **Remember:** $x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\varepsilon$. Parts 2, 3 and 6 start from it.
 
@@ -259,7 +259,7 @@ def noise_from_score(
 # %% [markdown]
 r"""
 First a problem with known answers: three round clouds in the plane (`utils/mixture.py`). The perfect noise network and the perfect classifier
-are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. (Each panel has its own scale of lengths.) **Predict, then run.**
+are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. (Each panel has its own scale.) **Predict, then run.**
 """
 
 # %%
@@ -311,7 +311,7 @@ So add noise to the pictures, and tell the network how much.
 >
 > Complete `get_train_loss(self, batch_size)`, the **mean** over a batch of $-\log p(y\mid x, t)$, for noisy images $x$ at random steps.
 >
-> | available | what it does |
+> | use these | what it does |
 > |---|---|
 > | `self.data.sample(batch_size)` | draws images and labels, `x0, y` |
 > | `self.add_noise(x0, t, noise, self.schedule)` | adds noise |
@@ -389,7 +389,7 @@ def train_a_moment():
     figures.draw_classifier_loss(of_class.history)
     plt.show()
     first, last = (np.mean(part) for part in (of_noise.history[:5], of_noise.history[-5:]))
-    print(f"noise network, from random weights: loss {first:.2f}, after {len(of_noise.history):,} steps {last:.2f}")
+    print(f"noise network, from random weights: loss {first:.2f} (far below 1: its output starts at a rescaled x), after {len(of_noise.history):,} steps {last:.2f}")
 
 
 drawn(train_a_moment, "3.1 and 3.3")
@@ -441,7 +441,7 @@ r"""
 On MNIST the ordinary classifier fails between $t = 50$ and $150$, where you read every digit easily, and the noise-aware one reads nearly nine of ten at $t = 400$.
 
 **A common mistake: time that enters too late.** The gradient is $\nabla\log p_y = \nabla\ell_y - \sum_k p_k\nabla\ell_k$, with the logits $\ell_k$. A popular recipe appends an embedding of $t$ to the features just before the last *linear* layer: $\ell = W\,[f(x);\ e(t)] + c$. Differentiate with respect to $x$: the part with $e(t)$ drops out. So **only the weights $p_k$ depend on $t$; the directions $\nabla\ell_k$ do not**.
-`NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs.
+`NoisyDigitClassifier` feeds $t$ into every level instead. The next cell compares both designs, with random weights.
 """
 
 # %% role="illustration" hidden="Compare two ways to use the time"
@@ -546,7 +546,7 @@ drawn(draw_gradients, "3.1 and 3.4")
 
 # %% [markdown]
 r"""
-Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles the average digit of the class, minus the average of all.
+Near the data the gradient is a *correction*: close this gap, remove that stroke. Deep in the noise it resembles the average digit of the class, minus the average of all: $g = \frac{\sqrt{\bar\alpha_t}}{1-\bar\alpha_t}\,\big(\mathbb E[x_0\mid x_t, y] - \mathbb E[x_0\mid x_t]\big)$.
 
 Near the data the gradient towards 3 is almost zero, because the classifier is already sure. On MNIST, all gradients are weak at $t = 800$, where it knows almost nothing, and in the row of the three the largest is at $t = 500$, where the class is *being decided*.
 
@@ -703,7 +703,7 @@ and the point with the same data and the same noise at any *earlier* step $t'$ i
 
 <details><summary>Hint: where to start</summary>
 
-In Python, `alpha_bars[-1]` is the *last* element: the noisiest step, and no error is raised.
+In Python, `alpha_bars[-1]` is the *last* element: the noisiest step.
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
@@ -782,7 +782,7 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 
 # %% [markdown]
 r"""
-Fifty steps are nearly as good as a thousand here. With ten the clouds are too narrow and too near the middle, and some points lie between them. With two, all points end at the mean of the data.
+Fifty steps are nearly as good as a thousand here. With ten the clouds are too narrow and too near the middle; some points lie between them. With two, all points end at the mean of the data.
 
 > **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
 
@@ -792,7 +792,7 @@ Fifty steps are nearly as good as a thousand here. With ten the clouds are too n
 *Map: data → noise → score → guidance → **sampler***
 
 This guided sampler raises no error, but its pictures are bad. The two functions that it receives,
-`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.** Some are linked: judge a sign where its term stands now.
+`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.** Some are linked: if you move a term, judge its sign anew.
 """
 
 # %% role="definitions"
@@ -955,7 +955,7 @@ animation
 
 # %% [markdown]
 r"""
-At first every estimate is nearly the same blur, the mean of all digits. Near $t = 750$ the columns begin to part; most show their digit near 600.
+At first every estimate is nearly one blur, the mean of all digits. Near $t = 750$ the columns begin to part; most show their digit near 600.
 
 ## The cost
 
@@ -995,7 +995,7 @@ drawn(measure_cost, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The classifier is six times smaller than the noise network, so a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
+The classifier is six times smaller than the noise network, and a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
 because the larger network sets it.
 
 ## The gain and the price
@@ -1039,9 +1039,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves (your digits are too few); then the distance falls, and rises again. 3.9 asks you why.
+In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. (Your hundred digits are too few to show this.) 3.9 asks you why.
 
-By Bayes' rule $w = 1$ is the conditional distribution, yet at $w = 1$ three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. (More steps do not help.)
+At $w = 1$, by Bayes' rule the conditional distribution, three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. More steps do not help; how much each network contributes we have not measured.
 
 ---
 # 9 · What guidance does not sample
@@ -1059,7 +1059,7 @@ How large is the error? Take an example in one dimension. All data: $p(x) = \mat
 
 $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau} .$$
 
-It belongs to the variance $1/\lambda(\tau)$; the noised claim would have $1/\lambda(0) + \tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ these are 0.91 and 1.4.
+It belongs to the variance $1/\lambda(\tau)$. Noise would have added $\tau$ to the claim's. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ the two are 0.91 and 1.4.
 
 Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, an *ordinary* differential equation: `ode`) and with the noisy one (DDPM, *stochastic*: `sde`) it obeys
 
@@ -1146,8 +1146,8 @@ drawn(compare_variances, "3.1, 3.2, 3.5, 3.6 and 3.8")
 
 # %% [markdown]
 r"""
-At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Guidance narrows more than the
-claim says, and how much depends on the sampler.* DDPM's fresh noise lets the width adapt to each step's density, so it ends nearer to the claim.
+At $w = 0$ and $1$ all agree to about one per cent, so the samplers are right. At $w = 3$ the noise-free one ends with a sixth of the claimed variance. More steps would not help: `ode` and `sde` describe infinitely many. *Above $w = 1$ guidance narrows more than the
+claim says, between 0 and 1 less, and how much depends on the sampler.* DDPM's fresh noise lets the width adapt to each step's density, so it ends nearer to the claim.
 
 Take two clouds on a line, at $+1$ and $-1$, both with standard deviation $0.5$, and ask for the right one. **Predict, then run.**
 """
@@ -1209,7 +1209,7 @@ r"""
 > ### Exercise 3.9 · Quality against diversity (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 30 minutes
 >
-> From your grid, the stored table and your formulas, in six to ten sentences: (a) what do quality and diversity do as $w$ rises, and in which numbers do you see each? Why is the distance not monotone? (b) What does a guided sampler *not* sample from, and why not? Use the example with the
+> From your picture of digits, the stored table and your formulas, in six to ten sentences: (a) what do quality and diversity do as $w$ rises, and in which numbers do you see each? Why is the distance not monotone? (b) What does a guided sampler *not* sample from, and why not? Use the example with the
 > three variances. (c) Would you use the same $w$ for making training data and for making one picture to show?
 """
 
@@ -1234,7 +1234,7 @@ r"""
 # Open exercise · A guidance interval of your own (no points)
 
 Kynkäänniemi and others (2024) guide only in the middle of sampling and get better images. Find your own $w(t)$: change `my_scale` and run the cell.
-The score is the Fréchet distance, lower is better, if the accuracy is at least 0.95. To share it, post the last line that the cell prints, with your function, where your class keeps its board. Compare only scores with the same number of images.
+The score is the Fréchet distance, lower is better, if the accuracy is at least 0.95. To share it, post the cell's last line and your function on your class's board. Compare only scores with the same number of images.
 """
 
 # %% role="illustration"

@@ -69,11 +69,12 @@ CATALOGUE = {
             "lab2",
             "Predictor and corrector, one step at a time",
             "Walk from noise to the crystal. Time runs from the middle of the disc to its rim, where the atoms end.",
-            "The predictor goes to a lower noise level: it follows the score and adds a little less noise than it "
+            "The predictor goes to a lower noise level: it follows the score and adds about half as much noise as it "
             "removes. The corrector stays at its level: a small step along the score and noise that balances it. "
-            "Together they bring the two atoms half a ring apart, as far as the last noise level allows.",
+            "Together they bring the two atoms half a ring apart, as near as the spread of the data allows.",
             "The first 30 of 63 steps of two atoms on a ring, drawn as two curves that leave the middle of a disc "
-            "and come to lie half a ring apart. Beside it, the distance to the crystal falls with the noise level.",
+            "and come to lie half a ring apart. Beside it, the distance to the crystal falls with the noise level, "
+            "to about 0.01, the spread of the data.",
         ),
         Explorable(
             "particle_cloud",

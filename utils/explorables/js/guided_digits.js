@@ -75,7 +75,7 @@ start("guided_digits", (frame) => {
     }
     ten.draw(parts);
     const words = t === 0 ? "At the start there is only noise, the same for every label."
-      : SCALES[w] === 0 ? "Without guidance the label has no effect: the noise alone decides."
+      : SCALES[w] === 0 ? "At w = 0 the label has no effect: the noise alone decides."
       : SCALES[w] === 1 ? "This is the conditional model: the label decides, and the noise gives each digit its own hand."
       : SCALES[w] < 10 ? "The label is exaggerated: strokes are clearer, and the four digits resemble each other more."
       : "Too much: strokes grow heavy, and the four digits look alike.";
