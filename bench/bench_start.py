@@ -1,7 +1,8 @@
 """What there is to wait for at the start, in CPU seconds beside `import torch`: `python -m bench.bench_start`.
 
 Measured in turns, each in a process of its own: a sandbox until its template is ready, `autograder grade-one` on a
-solved lab 4 whose own work is small, and in a student's notebook the set-up cell of each lab and the first `check`.
+solved lab 4 whose own work is small, and in a student's notebook the set-up cell of each lab. Then, once, the first
+`check` of each exercise in a new kernel, which reads and computes what later ones have ready.
 """
 
 from __future__ import annotations
@@ -26,25 +27,20 @@ from bench.cpu_clock import CpuClock
 RESULTS = Path(__file__).parent / "results" / "start.json"
 
 
-def cells_before_check(lab: Lab) -> tuple[str, str, str]:
-    """Return a lab's set-up cell, the code from there to the first exercise's solved answer, and the exercise."""
-    setup, more = "", []
+def programs_of(lab: Lab) -> tuple[str, dict[str, str]]:
+    """Return a lab's set-up cell and, by exercise, a program that prints the CPU seconds of the first check of it."""
+    setup, code, programs = "", [], {}
     for cell in read_source(lab).cells:
         role = role_of(cell)
         if role == "setup":
             setup = cell.source
-        elif role in ("definitions", "answer"):
-            more.append(cell.source)
-        if role == "answer":
-            return setup, "\n".join(more), named_exercise_of(cell)
-    raise ValueError(f"{lab.name} has no exercise")
-
-
-def programs_of(lab: Lab) -> tuple[str, str]:
-    """Return a lab's set-up cell, and a program that prints the CPU seconds of the first check in its notebook."""
-    setup, more, exercise = cells_before_check(lab)
-    timed = f"import time\nbefore = time.process_time()\ncheck({exercise!r})\nprint(time.process_time() - before)"
-    return setup, f"{setup}\n{more}\n{timed}"
+        elif role in ("definitions", "answer") and cell.cell_type == "code":
+            code.append(cell.source)
+        if role == "answer" and cell.cell_type == "code":
+            exercise = named_exercise_of(cell)
+            timed = f"import time\nstart = time.process_time()\ncheck({exercise!r})\nprint(time.process_time() - start)"
+            programs[exercise] = "\n".join([setup, *code, timed])
+    return setup, programs
 
 
 def printed_seconds(program: str, folder: Path, environment: dict[str, str]) -> float:
@@ -70,14 +66,15 @@ def measure(clock: CpuClock, rounds: int) -> dict[str, float]:
             "template": [*python, "from autograder.running.sandbox import Sandbox\nwith Sandbox():\n    pass"],
             "grade-one": [sys.executable, "-m", "autograder", "grade-one", str(notebook)],
         }
-        programs = {lab.short: programs_of(lab) for lab in labs()}
-        commands |= {f"set-up cell of {short}": [*python, setup] for short, (setup, _) in programs.items()}
+        notebooks = {lab.short: programs_of(lab) for lab in labs()}
+        commands |= {f"set-up cell of {short}": [*python, setup] for short, (setup, _) in notebooks.items()}
         for turn in tqdm(range(rounds + 1), unit="round"):  # the first one reads the files
             for name, command in commands.items():
                 seconds, _ = clock.time(command, folder, environment)
                 took[name] += [seconds] * bool(turn)
-            for short, (_, check) in programs.items():
-                took[f"first check of {short}"] += [printed_seconds(check, folder, environment)] * bool(turn)
+        checks = {name: program for _, programs in notebooks.values() for name, program in programs.items()}
+        for exercise, program in tqdm(checks.items(), unit="check"):
+            took[f"first check of {exercise}"].append(printed_seconds(program, folder, environment))
     return {name: statistics.median(seconds) for name, seconds in took.items()}
 
 
@@ -92,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         clock.close()
     times = {name: took / seconds[beside(name)] for name, took in seconds.items() if beside(name)}
+    slowest = max((name for name in seconds if name.startswith("first check")), key=seconds.__getitem__)
+    times["the slowest first check"] = seconds[slowest] / seconds["torch"]
     print("\nCPU seconds")
     for name, took in seconds.items():
         print(f"  {took:6.2f}  {name}" + (f": {times[name]:.2f} times {beside(name)}" if name in times else ""))
