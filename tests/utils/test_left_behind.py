@@ -18,6 +18,12 @@ from utils.checks.student import pinned
 
 CHALLENGE = Challenge.public("lab4.cfg_drift")
 
+
+def set_gpu_precision(precision):
+    """Set one backend by the new interface, after which torch has no single name for the precision."""
+    torch.backends.cuda.matmul.fp32_precision = precision
+
+
 RUDE = {
     "eval": (lambda model, x: model.eval(), "mode_left"),
     "eval of a part": (lambda model, x: model[1].eval(), "mode_left"),
@@ -34,6 +40,10 @@ RUDE = {
     "default device": (lambda model, x: torch.set_default_device("meta"), "setting_left"),
     "gradients off": (lambda model, x: torch.set_grad_enabled(False), "setting_left"),
     "anomaly": (lambda model, x: torch.autograd.set_detect_anomaly(True), "setting_left"),
+    "matrix products": (lambda model, x: torch.set_float32_matmul_precision("medium"), "setting_left"),
+    "matrix products on a GPU": (lambda model, x: set_gpu_precision("tf32"), "setting_left"),
+    "cudnn": (lambda model, x: setattr(torch.backends.cudnn, "benchmark", True), "setting_left"),
+    "numpy's errors": (lambda model, x: np.seterr(all="ignore"), "setting_left"),
 }
 
 

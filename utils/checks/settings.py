@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+
+MIXED = "mixed"  # the precision of matrix products, where both old and new functions of torch have set it
 
 
 def default_device() -> torch.device | None:
@@ -17,6 +20,18 @@ def default_device() -> torch.device | None:
         return torch.get_default_device()
     except (RuntimeError, AssertionError):
         return None
+
+
+def matmul_precision() -> str:
+    """Return torch's precision of matrix products in float32.
+
+    Returns:
+        "highest", "high" or "medium"; `MIXED` if torch has no single name for it.
+    """
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return MIXED
 
 
 def settings() -> dict[str, object]:
@@ -33,6 +48,9 @@ def settings() -> dict[str, object]:
         "anomaly detection": torch.is_anomaly_enabled(),
         "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch's number of threads": torch.get_num_threads(),
+        "torch's precision of matrix products": matmul_precision(),
+        "torch.backends.cudnn.benchmark": torch.backends.cudnn.benchmark,
+        "NumPy's error handling": np.geterr(),
     }
 
 
@@ -45,6 +63,16 @@ def set_default_device(device: str) -> None:
     torch.set_default_device(None if device in ("cpu", "None") else device)
 
 
+def set_matmul_precision(precision: str) -> None:
+    """Set torch's precision of matrix products in float32. No single function sets `MIXED`, so it does nothing.
+
+    Args:
+        precision: what `matmul_precision` returned.
+    """
+    if precision != MIXED:
+        torch.set_float32_matmul_precision(precision)
+
+
 SETTERS: dict[str, Callable] = {
     "torch's default dtype": lambda name: torch.set_default_dtype(getattr(torch, name.removeprefix("torch."))),
     "torch's default device": set_default_device,
@@ -52,6 +80,9 @@ SETTERS: dict[str, Callable] = {
     "anomaly detection": torch.autograd.set_detect_anomaly,
     "deterministic algorithms": torch.use_deterministic_algorithms,  # imports torch's compiler, which takes a second
     "torch's number of threads": torch.set_num_threads,
+    "torch's precision of matrix products": set_matmul_precision,
+    "torch.backends.cudnn.benchmark": lambda on: setattr(torch.backends.cudnn, "benchmark", on),
+    "NumPy's error handling": lambda handling: np.seterr(**handling),
 }
 
 
