@@ -255,8 +255,15 @@ wrong("step_inside", finds="parameter_changed", source=plain(
     (FIRST, "with torch.no_grad():\n    [p.mul_(0.9) for p in self.model.parameters()]\n" + FIRST)))  # fmt: skip
 wrong("frozen", finds="requires_grad_left", source=plain((MEAN, "self.model.requires_grad_(False)\n" + MEAN)))
 wrong("default_dtype", finds="setting_left", source=plain((FIRST, "torch.set_default_dtype(torch.float64)\n" + FIRST)))
+wrong("gradients_off_and_on", finds="setting_left", source=plain(
+    ("offsets = (x", "torch.set_grad_enabled(False)\noffsets = (x"),
+    ("error = self", "torch.set_grad_enabled(True)\nerror = self")))  # fmt: skip
+wrong("numpy_errors_ignored", finds="setting_left", source=plain((FIRST, "np.seterr(all='ignore')\n" + FIRST)))
 
 # --- other wrong formulas
+
+wrong("mean_of_both_orders", finds="model_sees_more_states", source=plain(
+    (MODEL, f"({MODEL} + self.model(x.flip(1), t).flip(1)) / 2")))  # fmt: skip
 
 wrong(
     "sigma_floor",
@@ -394,3 +401,6 @@ for name, finds, edit in score_loss_answers.WRONG:
     wrong(name, finds=finds, source=plain(edit))
 for name, edit in score_loss_answers.RIGHT:
     right(name, source=plain(edit))
+right("device_of_the_data", source=plain(
+    (TIME, "t = torch.rand(batch_size, 1, device=self.data.centres.device, dtype=self.data.centres.dtype)"),
+    (FIRST, "assert self.data.sigma_d >= 0\n" + FIRST)))  # fmt: skip

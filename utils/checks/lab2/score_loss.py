@@ -35,6 +35,7 @@ TRAINERS = {
 }
 RUNS = {run: (trainer, batch) for trainer, (_, batches) in TRAINERS.items() for run, batch in batches.items()}
 BUILT = tuple(f"built_{trainer}" for trainer in TRAINERS)
+NO_GRAD = "without_gradients"  # one more call, of which only what it leaves behind is kept
 STATES = 3200  # of the dataset, three times as many as all calls of a trainer need
 
 
@@ -72,9 +73,20 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs = Inputs.of(challenge, "double", 3 * MANY)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=MANY)
         inputs.schedule.add_noise.report(evidence, "many/noised")
+    probe_without_gradients(Trainer, challenge, evidence)
     with other_device(evidence, challenge) as there:
         inputs = Inputs.of(there, "single", 512)
         Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=4)
+
+
+def probe_without_gradients(Trainer, challenge: Challenge, evidence: Evidence) -> None:
+    """Call the loss inside of `torch.no_grad()`, as the lab does, to see whether gradient recording stays off.
+
+    The exercise does not say that it works there, so an error is no mistake.
+    """
+    inputs = Inputs.of(challenge, "double", 6)
+    with evidence.attempt(f"{NO_GRAD}_call"), torch.no_grad(), watching(evidence, NO_GRAD):
+        Trainer(schedule=inputs.schedule, model=inputs.model, data=inputs.data).get_train_loss(batch_size=2)
 
 
 def probe_call(trainer, inputs: Inputs, evidence: Evidence, run: str, batch: int) -> None:
@@ -107,7 +119,7 @@ def require_properties(judge: Judge) -> dict[str, Call]:
     for built in BUILT:
         judge.attempt(built)
     if not any(run in judge.evidence.errors for run in RUNS):
-        require_nothing_left(judge, [*BUILT, *RUNS])
+        require_nothing_left(judge, [*BUILT, *RUNS, NO_GRAD])
     calls = require_calls(judge, stubs, ALIKE)
     require_new_draws(judge, calls["one"], calls["one_again"])
     require_many_draws(judge, "many", MANY)
@@ -133,5 +145,5 @@ EXERCISE = Exercise(
     names=("ScoreTrainer",),
     probe=probe,
     public=check,
-    version=9,
+    version=10,
 )

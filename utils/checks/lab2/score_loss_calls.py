@@ -26,13 +26,13 @@ MANY_LEVEL = 5e-8  # chance that one of the tests of a large batch rejects right
 SAME_TIME = 1.2e-7  # more than the chance of 2**-23 that two right times are equal in float32
 
 STUBS = {
-    "data": ("data_not_sampled", "Your loss never calls `self.data.sample`."),
+    "data": ("data_not_sampled", "In one call of your loss, `self.data.sample` was not called."),
     "noised": (
         "schedule_not_used",
-        "Your loss never calls `self.schedule.add_noise`. The schedule decides how noise is added, and it need "
-        "not be the one from 2.2.",
+        "In one call of your loss, `self.schedule.add_noise` was not called. The schedule decides how noise is added, "
+        "and it need not be the one from 2.2.",
     ),
-    "model": ("model_not_called", "Your loss never calls `self.model`."),
+    "model": ("model_not_called", "In one call of your loss, `self.model` was not called."),
 }
 KEPT = ("batch_kept", "Your loss uses states of an earlier call. Draw new states in every call.")
 
@@ -71,7 +71,7 @@ class Noised:
 def require_call(judge: Judge, run: str, stubs: Stubs) -> Call:
     """Return one call of the loss. Fails unless data, noised state and time reach the model as the exercise says."""
     require_stubs_used(judge, run, stubs.batch)
-    x_model = judge.tensor(f"{run}/model/x", (stubs.batch, 2), "The x that the model sees")
+    x_model = require_x_of_model(judge, run, stubs.batch)
     noised = require_noised(judge, run, stubs)
     call = require_noised_x(judge, x_model, noised, stubs)
     require_states_of_data(judge, run, call.x0, stubs)
@@ -94,6 +94,19 @@ def require_stubs_used(judge: Judge, run: str, batch: int) -> None:
     )
     judge.attempt(run)
     regression.require_called(judge, run, STUBS)
+
+
+def require_x_of_model(judge: Judge, run: str, batch: int) -> Tensor:
+    """Return the x that the model saw in one call of the loss, (b, 2). Fails if it saw more or fewer states."""
+    name, what = f"{run}/model/x", "The x that the model sees"
+    x = judge.tensor(name, None, what)
+    judge.require(
+        x.dim() != 2 or x.shape[1] != 2 or len(x) <= batch,
+        "model_sees_more_states",
+        f"In one call of your loss, with a batch of {batch}, the model was evaluated at {len(x)} states. The loss "
+        "contains its output at the noised x of each sample, and at nothing else.",
+    )
+    return judge.tensor(name, (batch, 2), what)
 
 
 def require_noised(judge: Judge, run: str, stubs: Stubs) -> Noised:

@@ -320,6 +320,8 @@ def fail_by_ratio(judge: Judge, ratio: float) -> None:
         f"Every atom was pushed forward by 2 sigma, where sigma is 0.01. Your target is {ratio:.6g} times the right one"
     )
     power = "Look at the power of sigma in front of the mean offset."
+    if not any(math.isclose(ratio, 0.01**-exponent, rel_tol=1e-3) for exponent in (0.5, 1, 2, 3)):
+        power = "Look at the factors in front of the mean offset, and at the sum of the shares of its copies."
     if ratio < 0:
         judge.fail("target_sign", f"{seen}: its sign is wrong. In which direction is the density higher?")
     if ratio > 1:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from utils.atoms import SIGMA_MIN
+from utils.atoms import SIGMA_MIN, TwoAtoms
 from utils.checks.challenge import Challenge
 from utils.checks.kits.ring import on_ring
 from utils.checks.stubs import RandomField, Recorder, per_sample
@@ -16,14 +16,17 @@ REACH = 2.5  # times the mixed noise
 LARGEST_SIGMA = 0.5  # the largest noise for which the lab's periodic copies are enough
 
 
-class StubAtoms:
-    """Random states. `sample` returns views of its own storage, so that a state changed in place shows.
+class StubAtoms(TwoAtoms):
+    """Random states, with the attributes of the lab's dataset.
+
+    `sample` returns views of its own storage, so that a state changed in place shows.
 
     Attributes:
         record: The recorder of all calls.
     """
 
     def __init__(self, challenge: Challenge, run: str, dtype: torch.dtype, size: int = 512):
+        super().__init__(device=challenge.device, dtype=dtype)
         self.states = challenge.rand(f"{run} states", (size, 2), dtype=dtype)
         self.next = 0
         self.record = Recorder(self.draw, ("n",))
