@@ -170,3 +170,6 @@ wrong("sigma_kept_for_all_schedules", finds="wrong_sigma", edit=(
 for module, seed in (("numpy", "np.random.seed(0)"), ("python", "__import__('random').seed(0)")):
     wrong(f"sigma_seeds_{module}", finds="seed_left", edit=(SIGMA, f"{seed}\n        {SIGMA}"))
     wrong(f"add_noise_seeds_{module}", finds="seed_left", edit=(ADD, f"{seed}\n        {ADD}"))
+for name, line in (("sigma", SIGMA), ("add_noise", ADD)):
+    wrong(f"{name}_records_gradients", finds="setting_left", edit=(
+        line, f"torch.set_grad_enabled(True)\n        {line}"))  # fmt: skip

@@ -27,7 +27,7 @@ RUNS = {
     "main": ((40, 2), torch.float64),
     "again": ((40, 2), torch.float64),
     "wide": ((5, 5), torch.float64),  # as many samples as atoms
-    "lab": ((12, 2), torch.float64),  # with the lab's own noise levels
+    "lab": ((12, 2), torch.float64),  # with the lab's own noise levels, inside of `torch.no_grad()` as in its sampler
     "largest": ((9, 2), torch.float64),  # with its largest
     "shared": ((11, 2), torch.float64),  # one time for all, expanded, and states that are not contiguous
     "one": ((1, 2), torch.float64),
@@ -88,6 +88,11 @@ def levels_of(challenge: Challenge) -> tuple[float, float]:
     return challenge.number("sigma_min", 0.004, 0.02), challenge.number("sigma_max", 0.5, 0.9)
 
 
+def recording(run: str) -> torch.set_grad_enabled:
+    """Return a context in which gradients are recorded, but in the run `lab`."""
+    return torch.set_grad_enabled(run != "lab")
+
+
 def with_stub_sigma(Noise: type) -> type:
     """Return the student's class with another sigma(t), for a notebook in which `sigma` fails."""
     return type("Noise", (Noise,), {"sigma": lambda self, t: self.sigma_min + (self.sigma_max - self.sigma_min) * t**2})
@@ -106,10 +111,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         inputs, given = Inputs.of(challenge, run), shared.filled(Inputs.of(challenge, run))
         levels = inputs.sigma_min, inputs.sigma_max
         watched = {"t": given.t, "x0": given.x0, "noise": given.noise}
-        with evidence.attempt(f"{run}_sigma"), watching(evidence, f"{run}_sigma", **watched):
+        with evidence.attempt(f"{run}_sigma"), recording(run), watching(evidence, f"{run}_sigma", **watched):
             evidence.put(f"{run}_sigma/value", objects.setdefault(levels, Noise(*levels)).sigma(given.t))
         failed = f"{run}_sigma" in evidence.errors
-        with evidence.attempt(f"{run}_noised"), watching(evidence, f"{run}_noised", **watched):
+        with evidence.attempt(f"{run}_noised"), recording(run), watching(evidence, f"{run}_noised", **watched):
             noise = with_stub_sigma(Noise)(*levels) if failed else objects[levels]
             returned[run] = noise.add_noise(given.x0, given.t, given.noise)
             evidence.put(f"{run}_noised/value", returned[run])
@@ -322,5 +327,5 @@ EXERCISE = Exercise(
     names=("ExponentialNoise",),
     probe=probe,
     public=check,
-    version=8,
+    version=9,
 )
