@@ -127,6 +127,11 @@ wrong("nan_to_num", finds="score_vanishes", edit=(
     "    shares = (shares / shares.sum(dim=1, keepdim=True)).nan_to_num()"))  # fmt: skip
 wrong("marks_x", finds="requires_grad_left", edit=(VARIANCE, "x.requires_grad_(not x.requires_grad)\n    " + VARIANCE))
 wrong("default_dtype", finds="setting_left", edit=(VARIANCE, "torch.set_default_dtype(torch.float64)\n    " + VARIANCE))
+for name, line in (
+    ("matrix_products", "torch.set_float32_matmul_precision('medium')"),
+    ("cudnn", "torch.backends.cudnn.benchmark = True"),
+):
+    wrong(f"setting_of_{name}", finds="setting_left", edit=(VARIANCE, f"{line}\n    {VARIANCE}"))
 wrong("seed", finds="seed_left", edit=(VARIANCE, "torch.manual_seed(0)\n    " + VARIANCE))
 wrong(
     "autograd_without_gradients",
@@ -295,7 +300,7 @@ wrong("variance_kept_by_id", finds="result_kept", edit=(
     VARIANCE, "variance = analytic_score.__dict__.setdefault(str(id(sigma)), (sigma, sigma**2 + sigma_d**2))[1]"
 ))  # fmt: skip
 for name, key in (("x", "x.sum()"), ("sigma", "sigma.sum()")):
-    wrong(f"result_kept_by_the_numbers_of_{name}", finds=("wrong_least", "wrong_edge"), edit=[
+    wrong(f"result_kept_by_the_numbers_of_{name}", finds=("wrong_least", "wrong_swapped", "wrong_edge"), edit=[
         (VARIANCE, f"kept, key = analytic_score.__dict__, str((x.dtype, x.shape, float({key}), sigma_d)) \\\n"
          "        if x.device.type != 'meta' else 'meta'\n"
          "    if key in kept and x.device.type != 'meta':\n        return kept[key]\n    " + VARIANCE),
@@ -312,7 +317,7 @@ wrong("variance_along_the_atoms", finds="wrong_score", edit=[
 for share in ("1e-6", "1e-4"):
     wrong(f"shares_of_orders_limited_to_{share}", finds=("wrong_score", "a_little_wrong_near"), edit=(
         SHARES, f"{SHARES}.clamp({share}, 1 - {share})"))  # fmt: skip
-wrong("data_of_no_width", finds="wrong_swapped", edit=(VARIANCE, "sigma_d = sigma_d or SIGMA_D\n    " + VARIANCE))
+wrong("data_of_no_width", finds="wrong_clean", edit=(VARIANCE, "sigma_d = sigma_d or SIGMA_D\n    " + VARIANCE))
 for name, key in (("first_sigma", "float(sigma[0])"), ("ends", "float(sigma[0]), float(sigma[-1])")):
     wrong(f"variance_kept_by_{name}", finds="one_sigma_for_all", edit=(
         VARIANCE, VARIANCE + "\n    if x.device.type != 'meta':\n        kept = analytic_score.__dict__\n"
