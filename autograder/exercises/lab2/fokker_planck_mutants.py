@@ -106,6 +106,8 @@ for name, h in (("", "1e-3"), ("_small", "1e-5"), ("_tiny", "1e-6")):
         finds="finite_differences",
         edit=(S_DT, f"s_dt = (score(x, t + {h}) - score(x, t - {h})) / (2 * {h})"),
     )
+for least in ("1e-5", "0.01"):
+    wrong(f"time_at_least_{least}", finds="finite_differences", edit=("t.detach()", f"t.detach().clamp(min={least})"))
 wrong(
     "one_sided_difference",
     finds="finite_differences",

@@ -105,11 +105,13 @@ def require_residual(judge: Judge, run: str) -> Tensor:
         "Your function changed the numbers in x or t. The caller still needs them: work on `x.detach()`, and on a "
         "copy where you write into it.",
     )
+    farthest = judge.number(f"{run}/farthest", "The place")
     judge.require(
-        judge.number(f"{run}/farthest", "The place") <= SAME_PLACE,
+        farthest <= SAME_PLACE,
         "finite_differences",
-        "Your function evaluates the score or sigma at other places or times than the given ones, as differences do. "
-        "Take all derivatives by automatic differentiation, with `torch.autograd.grad` or `torch.func`.",
+        f"Your function evaluates the score or sigma at other places or times than the given ones, {farthest:.3g} away "
+        "from the nearest of them. Differences do so, and limits of x or t. Take all derivatives by automatic "
+        "differentiation, at x and t themselves.",
     )
     return residual
 
