@@ -139,6 +139,12 @@ WRONG = [
         "noise_shared",
         (RANDN, f"{RANDN}.repeat_interleave(2, 0)[:batch_size]"),
     ),
+    ("numpy_errors_ignored", "setting_left", (SIGMA, f"np.seterr(all='ignore')\n{SIGMA}")),
+    (
+        "mean_of_both_orders",
+        "model_sees_more_states",
+        ("self.model(x, t)", "(self.model(x, t) + self.model(x.flip(1), t).flip(1)) / 2"),
+    ),
 ]
 
 RIGHT = [
@@ -150,5 +156,12 @@ RIGHT = [
     (
         "mean_of_means",
         (MEAN, "return torch.stack([column.square().mean() for column in error.unbind(1)]).mean()"),
+    ),
+    (
+        "attributes_of_the_data",
+        (
+            "t = torch.rand(batch_size, 1, device=x0.device, dtype=x0.dtype)",
+            "assert self.data.sigma_d >= 0\nt = torch.rand(batch_size, 1).to(self.data.centres)",
+        ),
     ),
 ]

@@ -258,12 +258,8 @@ wrong("default_dtype", finds="setting_left", source=plain((FIRST, "torch.set_def
 wrong("gradients_off_and_on", finds="setting_left", source=plain(
     ("offsets = (x", "torch.set_grad_enabled(False)\noffsets = (x"),
     ("error = self", "torch.set_grad_enabled(True)\nerror = self")))  # fmt: skip
-wrong("numpy_errors_ignored", finds="setting_left", source=plain((FIRST, "np.seterr(all='ignore')\n" + FIRST)))
 
 # --- other wrong formulas
-
-wrong("mean_of_both_orders", finds="model_sees_more_states", source=plain(
-    (MODEL, f"({MODEL} + self.model(x.flip(1), t).flip(1)) / 2")))  # fmt: skip
 
 wrong(
     "sigma_floor",
@@ -401,6 +397,3 @@ for name, finds, edit in score_loss_answers.WRONG:
     wrong(name, finds=finds, source=plain(edit))
 for name, edit in score_loss_answers.RIGHT:
     right(name, source=plain(edit))
-right("device_of_the_data", source=plain(
-    (TIME, "t = torch.rand(batch_size, 1, device=self.data.centres.device, dtype=self.data.centres.dtype)"),
-    (FIRST, "assert self.data.sigma_d >= 0\n" + FIRST)))  # fmt: skip
