@@ -21,6 +21,8 @@ wrong("booleans", finds="not_integers", edit=(DOWN, "torch.rand((n, sites), gene
 wrong(
     "lattices_alike", finds="samples_tied", edit=(DOWN, DOWN.replace("(n, sites)", "(1, sites)") + ".expand(n, sites)")
 )
+for name, side in (("majority_of_whole_rows", "int(sites**0.5)"), ("majority_of_a_square", "math.ceil(sites**0.5)")):
+    wrong(name, finds="wrong_shape", edit=(f"return {DOWN}", f"sites = {side} ** 2\n    return {DOWN}"))
 right("spins_in_int8", edit=(DOWN, "torch.rand((n, sites), generator=generator).ge(ratio).to(torch.int8)"))
 
 for name, finds, majority in (

@@ -371,6 +371,16 @@ for name, change in (
     wrong(name, finds="input_altered", edit=(f"component = {DRAW}", f"{change}\n    component = {DRAW}"))
 wrong("at_most_four_letters", finds=("site_frequencies", "raised"), edit=("probs.flatten", "probs[..., :4].flatten"))
 wrong(
+    "two_letters_only",
+    finds="letter_never_drawn",
+    edit=(SITES, "torch.bernoulli(probs[..., 1], generator=generator).long()"),
+)
+wrong(
+    "compared_with_letter_zero_only",
+    finds="letter_never_drawn",
+    edit=(SITES, "(torch.rand(n, setting.sites, generator=generator) > probs[..., 0]).long()"),
+)
+wrong(
     "weights_transposed_where_square",
     finds="not_the_word",
     edit=(

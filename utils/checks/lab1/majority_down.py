@@ -16,7 +16,7 @@ from utils.checks.kits.words_together import rows_agree_by_chance
 from utils.checks.lab1.sample_ensemble_inputs import WIDE_SAMPLES, WIDE_SITES
 from utils.checks.student import Student
 
-MAJORITY_SITES, MAJORITY_SAMPLES = 9, 4000
+MAJORITY_SITES, MAJORITY_SAMPLES = 10, 4000  # no square number, unlike the lab's 36
 MINORITY = 0.25  # a ratio with which most spins point up
 RARE = 0.9993  # a ratio with which hardly any spin points up; whole percents, and parts of 255, are far from it
 GROUPS, GROUP_SIZE, EVEN = 100, 8, 0.6  # calls, lattices of each, and their ratio

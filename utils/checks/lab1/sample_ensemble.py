@@ -188,6 +188,8 @@ def require_frequencies(
         return
     if diagnose is not None:
         diagnose(judge, inputs, actual)
+    if bool((letters != letters[:1]).any()):  # one and the same word lacks letters for another reason
+        require_every_letter(judge, run, expected, actual)
     judge.require(
         float((actual - actual.mean(0)).abs().max()) > SITES_DIFFER,
         "sites_alike",
@@ -203,6 +205,25 @@ def require_frequencies(
         f"probability is {expected[site, letter]:.1%} (seen {WHERE[run]}). Each component of the class has a share in "
         "that probability.",
     )
+
+
+def require_every_letter(judge: Judge, run: str, expected: Tensor, actual: Tensor) -> None:
+    """Fail if a letter is missing at all sites. It only names what `require_frequencies` has found.
+
+    Args:
+        judge: The judge of the exercise.
+        run: The run.
+        expected: The probability of each letter at each site, (sites, letters).
+        actual: Its share among the samples, (sites, letters).
+    """
+    for letter in range(expected.shape[1]):
+        site = int(expected[:, letter].argmax())
+        judge.require(
+            bool(actual[:, letter].any()),
+            "letter_never_drawn",
+            f"Letter {letter} appears at no site of your samples, but in this class its probability at site {site} is "
+            f"{expected[site, letter]:.1%} (seen {WHERE[run]}). Among how many letters does your code draw?",
+        )
 
 
 def require_components(judge: Judge, inputs: Inputs, actual: Tensor) -> None:
@@ -305,7 +326,7 @@ EXERCISE = Exercise(
     "lab1.sample_ensemble",
     points=2,
     title="Draw from a mixture of independent sites",
-    version=8,
+    version=9,
     names=("sample_ensemble", "majority_down"),
     probe=probe,
     public=check,
