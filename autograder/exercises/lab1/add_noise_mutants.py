@@ -32,6 +32,13 @@ for name, finds, new in (
     ("in_place", ("input_altered",), "noise.mul_(sigma(t)).add_(alpha(t) * x0)"),
     ("rounded", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).float()"),
     ("dtype_of_x0", ("wrong_dtype",), "(alpha(t) * x0 + sigma(t) * noise).to(x0.dtype)"),
+    ("always_float64", ("wrong_dtype",), "alpha(t) * x0.double() + sigma(t) * noise"),
+    ("time_in_float64", ("wrong_dtype",), "alpha(t.double()) * x0 + sigma(t.double()) * noise"),
+    (
+        "dtype_of_x0_unless_integers",
+        ("wrong_dtype",),
+        "(alpha(t) * x0 + sigma(t) * noise).to(x0.dtype if x0.is_floating_point() else noise.dtype)",
+    ),
     (
         "memory",
         ("memory_layout", "raised"),
@@ -67,7 +74,7 @@ def add_noise(x0, t, noise):
 """,
 )
 right("clone", edit=(MIX, "noise.clone().mul_(sigma(t)).add_(alpha(t) * x0)"))
-right("by_definition", edit=(MIX, "alpha(t) * x0 + torch.sqrt(1 - alpha(t).double() ** 2) * noise"))
+right("by_definition", edit=(MIX, "alpha(t) * x0 + torch.sqrt(1 - alpha(t).double() ** 2).to(t.dtype) * noise"))
 right("lerp_like", edit=(MIX, "torch.addcmul(alpha(t) * x0, sigma(t).expand_as(noise), noise)"))
 right("loop", edit=(MIX, "torch.stack([alpha(s) * z + sigma(s) * e for s, z, e in zip(t, x0, noise)])"))
 right(

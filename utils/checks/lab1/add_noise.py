@@ -29,7 +29,10 @@ from utils.vp import T_MIN
 
 @dataclass(frozen=True)
 class Sizes:
-    """The shape of x0 in one run, the type of t and noise, and what x0 holds: `spins`, `letters` or `integers`."""
+    """The shape of x0 in one run, what x0 holds, and the type of t and noise.
+
+    x0 holds `spins` or `letters` in that type, letters as `integers`, or letters in `float32`.
+    """
 
     shape: tuple[int, int, int]
     kind: str
@@ -48,7 +51,7 @@ RUNS = {
     "one": Sizes((1, 4, 1), "spins"),
     "integers": Sizes((8, 6, 3), "integers"),
     "single": Sizes((6, 4, 1), "spins", torch.float32),
-    "equal": Sizes((6, 6, 6), "letters"),
+    "equal": Sizes((6, 6, 6), "float32"),
 }
 
 
@@ -69,7 +72,7 @@ class Inputs:
         else:
             corners = torch.eye(shape[2], dtype=torch.int64, device=challenge.device)
             x0 = corners[challenge.randint(f"{run} x0", 0, shape[2], shape[:2])]
-            x0 = x0 if kind == "integers" else x0.to(dtype)
+            x0 = x0.to({"integers": torch.int64, "float32": torch.float32}.get(kind, dtype))
         t = challenge.rand(f"{run} t", (shape[0], 1, 1), T_MIN, 1.0, dtype=dtype)
         if shape[0] > 2:
             t[0], t[1], t[2] = T_MIN, 1.0, 0.3
@@ -121,10 +124,21 @@ def require_sample(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     judge.attempt(run)
     require_nothing_left(judge, [run])
     sample = judge.tensor(f"{run}/value", shape, "The noised sample")
-    judge.require_precision(f"{run}/value", RUNS[run].dtype, "The noised sample")
+    require_shared_dtype(judge, run, inputs)
     if run == "spins":
         require_given_noise(judge, sample, judge.tensor("again/value", shape, "The noised sample"))
     return sample
+
+
+def require_shared_dtype(judge: Judge, run: str, inputs: Inputs) -> None:
+    """Fail unless the noised sample of a run has the dtype of t and noise."""
+    actual = judge.evidence.tensors[f"{run}/value"].dtype
+    x0, shared, returned = (str(d).removeprefix("torch.") for d in (inputs.x0.dtype, inputs.noise.dtype, actual))
+    judge.require(
+        actual == inputs.noise.dtype,
+        "wrong_dtype",
+        f"x0 is {x0}, and t and noise are {shared}, but the noised sample came back as {returned}.",
+    )
 
 
 def check(judge: Judge) -> None:
@@ -238,7 +252,7 @@ EXERCISE = Exercise(
     "lab1.add_noise",
     points=2,
     title="Noise that forgets slowly",
-    version=8,
+    version=9,
     names=("add_noise",),
     probe=probe,
     public=check,
