@@ -56,7 +56,9 @@ RUNS = {
 
 
 ALIKE = 1, 2  # rows of the lab's first step and of its last one, of which batches of copies are made
+LARGE = 30_000.0  # a score: at t = 0.001, sigma² is 0.00011
 SIZE = 0.3  # of what is not 0 in TERMS: a number that half precision rounds
+KICKS_AT = {"unguided_kick": 0.0, "conditional_kick": 1.0, "guided_kick": 2.5}  # name in TERMS: w
 # name: x, both scores and the noise in units of SIZE, and what to look at
 TERMS = {
     "drift": (
@@ -71,11 +73,14 @@ TERMS = {
         (0.0, 1.0, 0.0),
         f"Set x and the noise to 0, and both scores to {SIZE}: the guided score is {SIZE}, too.",
     ),
-    "guided_kick": (
-        (0.0, 0.0, 1.0),
-        f"Set w to 2.5, x and both scores to 0, and the noise to {SIZE}: what is left is the step's noise. At w = 0.5 "
-        "yours is right.",
-    ),
+    **{
+        name: (
+            (0.0, 0.0, 1.0),
+            f"Set w to {w:g}, x and both scores to 0, and the noise to {SIZE}: what is left is the step's noise. "
+            "At w = 0.5 yours is right.",
+        )
+        for name, w in KICKS_AT.items()
+    },
     "last_kick": (
         (0.0, 0.0, 1.0),
         f"In the lab's last step, from t = 0.0015 to t = 0.001, set x and both scores to 0, and the noise to {SIZE}: "
@@ -86,10 +91,16 @@ TERMS = {
         f"In one step from t = 1 to t = 0, set x and both scores to 0, and the noise to {SIZE}: "
         "what is left is the step's noise.",
     ),
+    "large_pull": (
+        (0.0, LARGE / SIZE, 0.0),
+        f"In the lab's last step, from t = 0.0015 to t = 0.001, set x and the noise to 0, and both scores to "
+        f"{LARGE:g}: the guided score is as large. Near the data scores have such sizes.",
+    ),
 }
 TERMS_AT = {  # t, h and w, where they are not 0.3, 0.05 and 0.5
-    "guided_kick": (0.3, 0.05, 2.5),
+    **{name: (0.3, 0.05, w) for name, w in KICKS_AT.items()},
     "last_kick": (0.0015, 0.0005, 0.5),
+    "large_pull": (0.0015, 0.0005, 0.5),
     "whole_kick": (1.0, 1.0, 0.5),
 }
 
@@ -280,9 +291,12 @@ PUBLIC_TERMS = {
     "drift": 0.045525,
     "kick": 0.165272502,
     "pull": 0.09105,
+    "unguided_kick": 0.165272502,
+    "conditional_kick": 0.165272502,
     "guided_kick": 0.165272502,
     "last_kick": 0.00241728153,
     "whole_kick": 1.34164079,
+    "large_pull": 1.94775,
 }
 
 # The mean of the new x times random directions on the public challenge. An oracle writes down drift and diffusion of
@@ -305,7 +319,7 @@ EXERCISE = Exercise(
     "lab1.guided_step",
     points=3,
     title="One guided step towards the data",
-    version=9,
+    version=10,
     names=("guided_step",),
     probe=probe,
     public=check,
