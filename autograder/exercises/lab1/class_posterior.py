@@ -27,6 +27,7 @@ from utils.checks.lab1.class_posterior import (
     is_normalised,
     require_finite_posterior,
     require_gradient_of_posterior,
+    require_letters,
     require_linear_odds,
     require_width,
     wrong_posterior,
@@ -173,12 +174,15 @@ def verdict(judge: Judge) -> None:
     """Compare every run with Bayes' rule in float64, and its derivative with the difference of two scores."""
     with judge.part("posterior", points=4):
         require_nothing_left(judge, RUNS)
+        mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
+        require_letters(
+            judge, lambda run, posterior: judge.close(posterior, mixtures[run].posterior(), 0.0, accuracy(run))
+        )
         posteriors = {run: require_finite_posterior(judge, run) for run in RUNS}
         for run in RUNS:  # first, because a world that was changed gives wrong numbers, too
             require_unchanged(judge, f"{run}/inputs_kept")
         require_digits(judge)
         require_linear_odds(judge)
-        mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
         otherwise = simplest_failure(judge, posteriors, mixtures)
         for run in sorted(RUNS, key=SIMPLE.__contains__):
             posterior, expected = posteriors[run], mixtures[run].posterior()
@@ -227,8 +231,9 @@ def simplest_failure(
 
 
 def grows_too_little(judge: Judge) -> bool:
-    """Return whether the odds grow where there is hardly any noise, but less than they must: no density is 0 there."""
-    return 0.99 < early_growth(judge, finite=False) < EARLY_RATIO
+    """Return whether the odds are 0 where there is hardly any noise, or grow, but less than they must."""
+    growth = early_growth(judge, finite=False)
+    return growth == 0 or 0.99 < growth < EARLY_RATIO
 
 
 def is_off_by_the_prior(posterior: Tensor, mixture: NoisedMixture) -> bool:

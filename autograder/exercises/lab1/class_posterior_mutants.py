@@ -101,7 +101,7 @@ for name, finds, old, new in (
     ("in_place", "input_altered", "    return torch", "    x.zero_()\n    return torch"),
 ):
     codes: tuple[str, ...] = (finds,) if isinstance(finds, str) else finds
-    codes += ("near_the_data", "impossible_words", "odds_limited") if "underflow" in codes else ()
+    codes += ("near_the_data", "impossible_words", "odds_limited", "odds_vanish") if "underflow" in codes else ()
     codes += ("odds_wrong", "wrong_letters") if "wrong_posterior" in codes else ()
     if name == "sites_before_components":
         wrong(
@@ -278,4 +278,13 @@ wrong("weights_transposed_if_square", "wrong_posterior", edit=(LOG_WEIGHTS, TRAN
 wrong("letters_transposed_if_square", "wrong_posterior", edit=(LOGS, f"{TRANSPOSED.format('setting.probs')} -"))
 for name, epsilon in (("variance_plus_1e-8", "1e-8"), ("variance_plus_1e-10", "1e-10")):
     wrong(name, ("width_limited", "limited", "odds_wrong"), edit=(WIDTH, f"(2 * (sigma(t) ** 2 + {epsilon}))"))
+
+# Densities underflow, and what becomes of them is replaced by a number.
+PRODUCTS = "log_sites.exp().sum(-1).prod(-1).log()"
+SILENCED = f"torch.nan_to_num({RETURN}, nan=1 / setting.classes)"
+wrong("products_without_nan", "odds_vanish", edit=[(COMPONENTS, PRODUCTS), (RETURN, SILENCED)])
+wrong("densities_plus_1e-300", "odds_vanish", edit=(COMPONENTS, "(log_sites.exp().sum(-1) + 1e-300).log().sum(-1)"))
+wrong("exponent_within_700", "odds_vanish", edit=(f"(distance / {WIDTH})", f"(distance / {WIDTH}).clamp(max=700)"))
+wrong("exponent_within_3000", "odds_vanish", edit=(f"(distance / {WIDTH})", f"(distance / {WIDTH}).clamp(max=3000)"))
+wrong("two_letters_only", "wrong_letters", edit=(COMPONENTS, "log_sites[..., :2].logsumexp(-1).sum(-1)"))
 right("variance_plus_1e-13", edit=(WIDTH, "(2 * (sigma(t) ** 2 + 1e-13))"))

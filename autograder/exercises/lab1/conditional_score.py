@@ -14,7 +14,12 @@ from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.noised_words import RUNS, Inputs, require_digits, require_samples_apart
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
-from utils.checks.lab1.conditional_score import require_closed_form, require_finite_score, wrong_score
+from utils.checks.lab1.conditional_score import (
+    require_closed_form,
+    require_finite_score,
+    require_letters,
+    wrong_score,
+)
 
 
 def mean_of_sites(m: NoisedMixture) -> Tensor:
@@ -149,20 +154,16 @@ def verdict(judge: Judge) -> None:
     with judge.part("score", points=2):
         require_nothing_left(judge, RUNS)
         inputs = {run: Inputs.of(judge.challenge, run) for run in RUNS}
+        mixtures = {run: NoisedMixture(inputs[run]) for run in RUNS}
+        require_letters(judge, lambda run, score: is_close(judge, run, score, mixtures[run].score()))
         scores = {run: require_finite_score(judge, run, inputs[run]) for run in RUNS}
         for run in RUNS:  # first, because a world or a label that was changed gives wrong numbers, too
             require_unchanged(judge, f"{run}/inputs_kept")
         require_closed_form(judge)
         require_digits(judge)
-        mixtures = {run: NoisedMixture(inputs[run]) for run in RUNS}
         expected = {run: mixture.score() for run, mixture in mixtures.items()}
-        # scores near the data are thousands of times larger, so each sample is compared by its own size
-        sizes = {run: score.abs().amax((1, 2), keepdim=True) for run, score in expected.items()}
-        wrong = [
-            run
-            for run in RUNS
-            if not judge.close(scores[run] / sizes[run], expected[run] / sizes[run], accuracy(run), 0.0)
-        ]
+        sizes = {run: size_of(score) for run, score in expected.items()}
+        wrong = [run for run in RUNS if not is_close(judge, run, scores[run], expected[run])]
         named = explaining(judge, wrong, scores, mixtures, sizes)
         for run in sorted(RUNS, key=SIMPLE.__contains__):
             judge.compare(
@@ -188,6 +189,19 @@ ALREADY_WRONG = (
 def accuracy(run: str) -> float:
     """Return the relative tolerance of a run."""
     return 1e-6 if RUNS[run].dtype == torch.float64 else 2e-3
+
+
+def size_of(score: Tensor) -> Tensor:
+    """Return the size of each sample's score, (b, 1, 1). Near the data scores are thousands of times larger."""
+    return score.abs().amax((1, 2), keepdim=True)
+
+
+def is_close(judge: Judge, run: str, score: Tensor, expected: Tensor) -> bool:
+    """Return whether the score of a run is right, each sample compared by its own size."""
+    if score.shape != expected.shape:
+        return False
+    size = size_of(expected)
+    return judge.close(score / size, expected / size, accuracy(run), 0.0)
 
 
 def scaled_mistakes(mixture: NoisedMixture, size: Tensor, named: set[str]) -> Mistakes:

@@ -289,6 +289,8 @@ for name, old, new in (
     ),
 ):
     wrong(name, "wrong_score", edit=(old, new))
+wrong("two_letters_only", "wrong_letters", edit=("    shares =", "    log_sites[..., 2:] = -math.inf\n    shares ="))
+wrong("divided_by_two_variances", "pull_wrong", edit=(BEST, f"{BEST} / 2"))
 wrong(
     "sorted_by_class",
     "pull_wrong",

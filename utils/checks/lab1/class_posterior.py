@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from utils.checks.kits.noised_words import (
     probe_words,
     require_digits,
     require_samples_apart,
+    shows_for_one_letter,
 )
 from utils.checks.kits.projections import TOLERANCE, project, require_projection
 from utils.checks.kits.requirements import require_unchanged
@@ -129,8 +132,8 @@ WRONG = {
     "letter": (
         "wrong_letters",
         "Your posterior is wrong for words of one letter, with one component a class. It is right for one spin that "
-        "each class fixes, with equal priors. New here are letters with several coordinates, probabilities between 0 "
-        "and 1, a third class, and an uneven prior.",
+        "each class fixes, with equal priors. New here are a third letter, letters with several coordinates, "
+        "probabilities between 0 and 1, a third class, and an uneven prior.",
     ),
     "word": (
         "wrong_sites",
@@ -212,7 +215,7 @@ def wrong_odds(posterior: Tensor, inputs: Inputs) -> tuple[str, str]:
 
 
 def early_growth(judge: Judge, finite: bool = True) -> float:
-    """Return the ratio of the log odds of one spin at T_MIN and at 2 T_MIN; 0 if the second is 0.
+    """Return the ratio of the log odds of one spin at T_MIN and at 2 T_MIN; 0 if one of them is 0.
 
     Args:
         judge: The judge of the exercise.
@@ -229,6 +232,13 @@ def require_width(judge: Judge) -> None:
     """
     ratio = early_growth(judge)
     judge.require(
+        bool(ratio),
+        "odds_vanish",
+        f"Take one spin that is -1 in class 0 and +1 in class 1, at x = {EARLY_X:g}. Your "
+        f"log p(1 | x) - log p(0 | x) is right at t = 0.013, but exactly 0 at t = {2 * T_MIN:g} or at t = {T_MIN:g}. "
+        "How small are the two densities there, and what becomes of them in your code?",
+    )
+    judge.require(
         abs(ratio / EARLY_RATIO - 1) < EARLY_RTOL,
         "width_limited",
         f"Take one spin that is -1 in class 0 and +1 in class 1, at x = {EARLY_X:g}. From t = {2 * T_MIN:g} to "
@@ -241,6 +251,7 @@ def check(judge: Judge) -> None:
     """Check that the results are probabilities, the prior at t = 1, and the public numbers."""
     with judge.part("posterior", 4):
         require_nothing_left(judge, RUNS)
+        require_letters(judge, lambda run, posterior: has_public_number(judge, run, posterior))
         for run in RUNS:
             posterior = require_finite_posterior(judge, run)
             judge.require(
@@ -250,14 +261,13 @@ def check(judge: Judge) -> None:
             require_unchanged(judge, f"{run}/inputs_kept")
         require_digits(judge)
         require_linear_odds(judge)
-        for run, number in PUBLIC_NUMBERS.items():
+        for run in PUBLIC_NUMBERS:
             posterior = judge.tensor(f"{run}/value")
             if run == "odds":
                 require_odds(judge, posterior, Inputs.of(judge.challenge, run))
                 require_width(judge)
                 require_prior(judge)
-            error = abs(project(judge.challenge, run, posterior) - number)
-            judge.require(error < (TOLERANCE if run in ROUNDED else EXACT), *wrong_posterior(run))
+            judge.require(has_public_number(judge, run, posterior), *wrong_posterior(run))
         gradient = require_gradient_of_posterior(judge)
         require_nothing_left(judge, ["gradient"])
         finding = ("wrong_gradient", "The values of your posterior are right, but its derivative is not.")
@@ -265,6 +275,24 @@ def check(judge: Judge) -> None:
         require_layout_ignored(judge, "letters")
         require_samples_apart(judge, "class_posterior")
         judge.device()
+
+
+def has_public_number(judge: Judge, run: str, posterior: Tensor) -> bool:
+    """Return whether the posterior of a run has the right shape and the right mean on the public challenge."""
+    if posterior.shape != (RUNS[run].batch, RUNS[run].classes):
+        return False
+    error = abs(project(judge.challenge, run, posterior) - PUBLIC_NUMBERS[run])
+    return error < (TOLERANCE if run in ROUNDED else EXACT)
+
+
+def require_letters(judge: Judge, is_right: Callable[[str, Tensor], bool]) -> None:
+    """Fail with what is wrong for one letter, if the posterior contains NaN elsewhere.
+
+    Args:
+        judge: The judge of the exercise.
+        is_right: Returns whether the posterior of a run is right.
+    """
+    judge.require(not shows_for_one_letter(judge, is_right), *wrong_posterior("letter"))
 
 
 def require_odds(judge: Judge, posterior: Tensor, inputs: Inputs) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from utils.checks.kits.noised_words import (
     probe_words,
     require_digits,
     require_samples_apart,
+    shows_for_one_letter,
 )
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -25,6 +28,7 @@ from utils.checks.student import Student
 from utils.vp import alpha, sigma
 
 CLOSE = 0.15  # a best guess of x_0 that is nearer to the mean counts as near; at t = 0.9 x moves it less
+SAME_TIME = 4  # the first rows of the run `odds` have four x at one time
 CLOSE_AT_THE_END = 0.03  # the same near t = 1, where x moves the best guess by 0.002
 
 
@@ -61,6 +65,16 @@ def require_finite_score(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     )
     judge.require_precision(f"{run}/value", RUNS[run].dtype, "The score")
     return score
+
+
+def require_letters(judge: Judge, is_right: Callable[[str, Tensor], bool]) -> None:
+    """Fail with what is wrong for one letter, if the score contains NaN elsewhere.
+
+    Args:
+        judge: The judge of the exercise.
+        is_right: Returns whether the score of a run is right.
+    """
+    judge.require(not shows_for_one_letter(judge, is_right), *wrong_score("letter"))
 
 
 def require_closed_form(judge: Judge) -> None:
@@ -123,6 +137,12 @@ def best_guess(score: Tensor, inputs: Inputs) -> Tensor:
 def wrong_mean_of_letter(score: Tensor, inputs: Inputs) -> tuple[str, str] | None:
     """Return code and message for a wrong mean of one letter, if a special time or x shows what is wrong with it."""
     guess, mean = best_guess(score, inputs), inputs.setting.probs.double()[:, 0] @ inputs.setting.points.double()
+    if bool((guess - inputs.setting.embed(inputs.setting.read(guess))).abs().max() < 1e-6):
+        return (
+            "letter_certain",
+            "Already for words of one letter your score is wrong. The best guess of x_0 that it contains, "
+            "(sigma² s + x) / alpha, is one letter in each of our samples, as if x left no doubt.",
+        )
     first = (inputs.y == inputs.y[0]).nonzero()[:, 0]
     if len(first) > 1 and bool((guess[first] - guess[first[0]]).abs().max() < 1e-6):
         return (
@@ -242,6 +262,13 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
             "pull_negative",
             f"{start}{where}Is it the sign alone, or does another class count, or a letter that is impossible?",
         )
+    ratios = (score / expected).flatten()[:SAME_TIME]
+    if bool((ratios / ratios[0] - 1).abs().max() < 1e-6):
+        return (
+            "pull_scaled",
+            f"{start}{where}The ratio is the same for every x at this time, so the distance from x to the centre is "
+            "right. What do you multiply it with, or divide it by?",
+        )
     if first < 0.5:
         return "pull_too_weak", f"{start}{where}What does a score subtract, and what is it divided by?"
     return "pull_wrong", f"{start}{where}Where is the Gaussian centred?"
@@ -251,21 +278,29 @@ def check(judge: Judge) -> None:
     """Check the requirements and the public numbers."""
     with judge.part("score", 2):
         require_nothing_left(judge, RUNS)
+        require_letters(judge, lambda run, score: has_public_number(judge, run, score))
         for run in RUNS:
             require_finite_score(judge, run, Inputs.of(judge.challenge, run))
             require_unchanged(judge, f"{run}/inputs_kept")
         require_digits(judge)
-        for run, number in PUBLIC_NUMBERS.items():
+        for run in PUBLIC_NUMBERS:
             score = judge.tensor(f"{run}/value")
-            tolerance = 1e-4 if run in ROUNDED else 1e-6
-            actual = float((score * directions(judge.challenge, run)).mean())
-            right = abs(actual - number) < tolerance * max(1.0, abs(number))
-            if not right or (run == "odds" and not is_pulled(score, Inputs.of(judge.challenge, run))):
+            if not has_public_number(judge, run, score):
                 judge.fail(*explained(judge, run, score))
         require_closed_form(judge)
         require_layout_ignored(judge, "letters")
         require_samples_apart(judge, "conditional_score")
         judge.device()
+
+
+def has_public_number(judge: Judge, run: str, score: Tensor) -> bool:
+    """Return whether the score of a run has the right shape and the right mean on the public challenge."""
+    inputs, number = Inputs.of(judge.challenge, run), PUBLIC_NUMBERS[run]
+    if score.shape != inputs.x.shape:
+        return False
+    actual = float((score * directions(judge.challenge, run)).mean())
+    near = abs(actual - number) < (1e-4 if run in ROUNDED else 1e-6) * max(1.0, abs(number))
+    return near and (run != "odds" or is_pulled(score, inputs))
 
 
 # The mean of the score times `directions` on the public challenge: the derivative of the log of a sum over all words.
