@@ -74,6 +74,7 @@ VALUES = [
     ),
     ("focal", "wrong_loss", CE, f"(lambda e: ((1 - (-e).exp()) ** 2 * e).mean())({EACH})"),
     ("logits_penalised", "wrong_loss", CE, f"{CE} + 0.01 * self.model(x, t).square().mean()"),
+    ("temperature_of_two", "wrong_loss", "self.model(x, t), y)", "self.model(x, t) / 2, y)"),
     ("temperature", "wrong_loss", "self.model(x, t), y)", "self.model(x, t) / 0.5, y)"),
     (
         "logits_clamped_at_50",
@@ -110,6 +111,12 @@ VALUES = [
 ]
 INPUTS = [
     ("clean", ("model_sees_clean", "not_noised"), "self.model(x, t)", "self.model(x0, t)"),
+    (
+        "clean_too",
+        "model_called_again",
+        CE,
+        f"{CE} + 0.1 * {CE.replace('(x, t)', '(x0, 0 * t)')}",
+    ),
     ("clamped", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-1, 1), t)"),
     ("clamped_at_3", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-3, 3), t)"),
     ("clamped_at_20", "model_sees_other_x", "self.model(x, t)", "self.model(x.clamp(-20, 20), t)"),
@@ -133,6 +140,7 @@ INPUTS = [
 DRAWS = [
     ("noise_uniform", "noise_mean", NOISE, "torch.rand_like(x0)"),
     ("noise_uniform_standardised", "noise_law", NOISE, "(torch.rand_like(x0) - 0.5) * 12**0.5"),
+    ("noise_of_36_sites", "noise_shape", NOISE, "torch.randn(len(x0), 36, *x0.shape[2:]).to(x0)"),
     ("noise_shared", "noise_shared", NOISE, "torch.randn_like(x0[:1]).expand_as(x0)"),
     ("noise_repeated", "noise_shared", NOISE, "torch.randn_like(x0[..., :1]).expand_as(x0)"),
     ("noise_scaled", "noise_size", NOISE, f"2 * {NOISE}"),

@@ -206,6 +206,12 @@ def require_noised_input(judge: Judge, call: str, batch: int, session: Session) 
     x = judge.tensor(f"{call}/model/x", what="The x that the model sees")
     expected = (batch, *session.shape)
     judge.require(
+        count == 1 or len(x) <= batch,
+        "model_called_again",
+        f"For a batch of {batch} samples your loss calls the model {count} times, with {len(x)} samples in all. "
+        "Each sample of the batch reaches the model once, with its noise.",
+    )
+    judge.require(
         x.shape == expected, "wrong_shape", f"The model sees x of shape {tuple(x.shape)}, expected {expected}."
     )
     if session.dtype == torch.float32:

@@ -164,6 +164,13 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         f"is {losses['mistaken']:.4g}. Use the logits as the model returns them, and add no other term.",
     )
     judge.require(
+        near(losses["mistaken"], SURE) or not near(losses["very_sure"], VERY_SURE / SURE * losses["mistaken"]),
+        "too_flat",
+        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, and with "
+        f"{VERY_SURE:g} one of {VERY_SURE:g}, but yours are {losses['mistaken']:.4g} and {losses['very_sure']:.4g}. "
+        "Use the logits as the model returns them.",
+    )
+    judge.require(
         near(losses["mistaken"], SURE),
         "sure_and_wrong",
         f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
@@ -229,7 +236,7 @@ def require_labels_count(judge: Judge, losses: dict[str, float]) -> None:
     judge.require(
         one_class < ACCURACY,
         "certain_not_zero",
-        f"{sure}, but yours is {one_class:.3g}. Does your formula expect logits, or probabilities?",
+        f"{sure}, but yours is {one_class:.3g}. Which probability does your loss take the logarithm of?",
     )
     judge.require(
         certain < ACCURACY,

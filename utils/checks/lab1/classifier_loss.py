@@ -75,7 +75,7 @@ EXERCISE = Exercise(
     "lab1.classifier_loss",
     points=3,
     title="The loss of a classifier that knows about noise",
-    version=9,
+    version=10,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
