@@ -188,14 +188,14 @@ def require_frequencies(
         return
     if diagnose is not None:
         diagnose(judge, inputs, actual)
-    if bool((letters != letters[:1]).any()):  # one and the same word lacks letters for another reason
-        require_every_letter(judge, run, expected, actual)
     judge.require(
         float((actual - actual.mean(0)).abs().max()) > SITES_DIFFER,
         "sites_alike",
         "Your samples show each letter equally often at all sites, but `setting.probs[c, i]` differs from site to "
         f"site (seen {WHERE[run]}).",
     )
+    if bool((letters != letters[:1]).any()):  # one and the same word lacks letters for another reason
+        require_every_letter(judge, run, expected, actual)
     if run == "marked":
         require_components(judge, inputs, actual[0])
     site, letter = divmod(int((actual - expected).abs().argmax()), inputs.setting.letters)
