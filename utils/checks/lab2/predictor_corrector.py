@@ -252,13 +252,14 @@ KNOWN_FACTORS = {
 }
 
 
-# Factors that are a standard deviation instead of a variance, the other way round, or made from a difference of widths.
+# Factors that are a standard deviation instead of a variance, or the other way round.
 WIDTH_OR_VARIANCE = {
-    ("predictor", "drift"): (0.4, 0.2, 0.04),
-    ("predictor", "width"): (0.2, 0.16),
+    ("predictor", "drift"): (0.4,),
+    ("predictor", "width"): (0.16,),
     ("corrector", "drift"): (0.4, math.sqrt(0.08)),
     ("corrector", "width"): (0.16, 0.08),
 }
+DIFFERENCE_OF_WIDTHS = (0.2, 0.04)  # and its square, in the predictor
 DERIVATION = {
     ("predictor", "drift"): "Derive the mean of the state before the noise, and compare.",
     ("predictor", "width"): "How much noise was added between the two levels?",
@@ -273,6 +274,8 @@ def hint(name: str, run: str, factor: float) -> str:
         return "In a larger step it is right."
     if any(math.isclose(factor, wrong, rel_tol=1e-3) for wrong in WIDTH_OR_VARIANCE[name, run]):
         return "Is its factor a variance or a standard deviation?"
+    if name == "predictor" and any(math.isclose(factor, wrong, rel_tol=1e-3) for wrong in DIFFERENCE_OF_WIDTHS):
+        return "Which may be subtracted, variances or standard deviations?"
     return DERIVATION[name, run]
 
 
@@ -295,7 +298,7 @@ def require_term(judge: Judge, name: str, run: str) -> None:
     )
     judge.fail(
         f"{name}_{run}_{code}",
-        f"{seen}your {name} moves the atoms by {ratio:.6g} times the right way. {hint(name, run, moved / size)}",
+        f"{seen}your {name} moves the atoms by {ratio:.6g} times the right distance. {hint(name, run, moved / size)}",
     )
 
 

@@ -205,7 +205,7 @@ EXERCISE = Exercise(
     "lab3.classifier_loss",
     points=1,
     title="A classifier that can read noise",
-    version=9,
+    version=10,
     names=(LOSS.trainer,),
     probe=probe,
     public=check,
