@@ -215,7 +215,7 @@ def require_sense(judge: Judge, losses: dict[str, float], again: float) -> None:
         "changes_with_batch",
         f"A classifier that gives all classes the same logit has the same loss for every batch size, but yours is "
         f"{one:.4g} for 1 sample and {clueless:.4g} for {CASES['clueless'].batch}. "
-        "What in it depends on the batch size, or rounds?",
+        "What in it depends on the batch size, or is rounded?",
     )
     judge.require(
         near(losses["shifted"], clueless),
