@@ -56,7 +56,6 @@ wrong("result_on_the_cpu", finds="hard_coded_device", edit=(S, f"return ({S[7:]}
 wrong(
     "made_of_numbers", finds="hard_coded_device", edit=(N, f"t = torch.tensor(t.tolist(), dtype=x.dtype)\n        {N}")
 )
-right("small_constant", edit=(N, "noise = (x - self.alpha(t) * z) / (self.beta(t) + 1e-8)"))
 right(
     "collected_terms",
     edit=(
@@ -210,7 +209,6 @@ wrong("flattened", finds="wrong_shape", edit=(U, U.replace("return ", "return ("
 
 # --- more right answers
 
-right("tiny_constant", edit=(S, S.replace("self.beta(t) ** 2", "(self.beta(t) ** 2 + 1e-12)")))
 right("field_in_float32", edit=(N, "x, z, t = x.float(), z.float(), t.float()\n        " + N))
 right("score_in_float32", edit=(S, "x, z, t = x.float(), z.float(), t.float()\n        " + S))
 right(
@@ -261,6 +259,36 @@ right(
     ),
 )
 wrong("millionth_added_to_beta", finds="wrong_near_the_data", edit=(N, N + " * self.beta(t) / (self.beta(t) + 1e-6)"))
+for name, beta in (
+    ("and_1e_8", "(self.beta(t) + 1e-8)"),
+    ("and_1e_12", "(self.beta(t) + 1e-12)"),
+    ("from_1e_4", "self.beta(t).clamp(min=1e-4)"),
+    ("from_1e_5", "torch.maximum(self.beta(t), torch.full_like(t, 1e-5))"),
+    ("from_1e_12", "self.beta(t).clamp(min=1e-12)"),
+):
+    wrong(f"beta_{name}", finds="wrong_near_the_data", edit=(N, N.replace("self.beta(t)", beta)))
+for name, variance in (
+    ("and_1e_10", "(self.beta(t) ** 2 + 1e-10)"),
+    ("and_1e_12", "(self.beta(t) ** 2 + 1e-12)"),
+    ("and_1e_20", "(self.beta(t) ** 2 + 1e-20)"),
+    ("from_1e_8", "(self.beta(t) ** 2).clamp(min=1e-8)"),
+    ("from_1e_10", "(self.beta(t) ** 2).clamp(min=1e-10)"),
+):
+    wrong(f"variance_{name}", finds="wrong_near_the_data", edit=(S, S.replace("self.beta(t) ** 2", variance)))
+wrong("noise_drawn_anew", finds="not_repeatable", edit=(N, "noise = torch.randn_like(x)"))
+wrong("score_of_new_noise", finds="not_repeatable", edit=(S, "return -torch.randn_like(x) / self.beta(t)"))
+wrong("field_in_half_precision", finds="wrong_field", edit=(U, f"return ({U[7:]}).half().to(x.dtype)"))
+right("score_divided_twice", edit=(S, S.replace(" ** 2", " / self.beta(t)")))
+right("score_by_logarithms", edit=(S, "return (self.alpha(t) * z - x) * torch.exp(-2 * torch.log(self.beta(t)))"))
+right(
+    "collected_terms_in_float32",
+    edit=(
+        U,
+        "dtype, x, z, t = x.dtype, x.float(), z.float(), t.float()\n"
+        "        rate = self.beta.dt(t) / self.beta(t)\n"
+        "        return (rate * x + (self.alpha.dt(t) - rate * self.alpha(t)) * z).to(dtype)",
+    ),
+)
 right("one_sample_at_a_time", edit=(S, "rows = zip(x.split(1), z.split(1), t.split(1))\n"
       "        return torch.cat([(self.alpha(t) * z - x) / self.beta(t) ** 2 for x, z, t in rows])"))  # fmt: skip
 wrong("start_without_noise", finds="wrong_field", edit=(

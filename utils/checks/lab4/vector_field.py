@@ -20,6 +20,7 @@ from utils.checks.lab4.vector_field_inputs import CHANGED, LAST, RUNS, WHERE, In
 from utils.checks.student import Student
 
 NEAR_DATA = 0.01  # at this beta, rounding errors are twice as large as far from the data
+ORDINARY = 6.0  # hardly any number of an ordinary x, z or noise is larger
 FAR_AWAY = "Your result is right for ordinary points, and wrong for points that lie far from the image. Limit nothing."
 KEPT = "The first call of an object is right, and a later one with other inputs is not. Keep nothing between calls."
 METHODS = {"field": "conditional_vector_field", "score": "conditional_score"}
@@ -43,7 +44,10 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
             before = {name: tensor.detach().clone() for name, tensor in given.items()}
             with evidence.attempt(f"{run}_{part}"), watching(evidence, f"{run}_{part}", **given):
                 path = path or inputs.path(Path)
-                evidence.put(f"{run}_{part}/value", getattr(path, METHODS[part])(*given.values()))
+                method = getattr(path, METHODS[part])
+                evidence.put(f"{run}_{part}/value", method(*given.values()))
+                if run == "one":
+                    evidence.put(f"{run}_{part}/repeated", method(*given.values()))
             altered = [name for name, then in before.items() if not torch.equal(given[name], then)]
             evidence.put(f"{run}_{part}/altered", ", ".join(altered))
             given |= {name: before[name] for name in altered}  # the other method gets them as they were
@@ -55,7 +59,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 
 
 def require_results(judge: Judge, part: str) -> dict[str, Tensor]:
-    """Return the recorded fields or scores of all runs; fail if a shape or dtype is wrong, or anything is left behind.
+    """Return the recorded fields or scores of all runs; fail if one is malformed or random, or leaves anything behind.
 
     Args:
         judge: The judge of the exercise.
@@ -63,7 +67,8 @@ def require_results(judge: Judge, part: str) -> dict[str, Tensor]:
     """
     what, results = {"field": "The vector field", "score": "The score"}[part], {}
     for run, (shape, _, batch, _) in RUNS.items():
-        results[run] = judge.tensor(f"{run}_{part}/value", (batch, *shape), what)
+        # what overflows half precision far away is too inexact elsewhere, which says more than infinity
+        results[run] = judge.tensor(f"{run}_{part}/value", (batch, *shape), what, finite=run != "far")
         judge.require_precision(f"{run}_{part}/value", torch.float32, what)
         altered = judge.value(f"{run}_{part}/altered", str)
         judge.require(
@@ -72,23 +77,30 @@ def require_results(judge: Judge, part: str) -> dict[str, Tensor]:
             f"`{METHODS[part]}` changes its argument {altered} in place. The caller still needs it: build new tensors.",
         )
     require_nothing_left(judge, [f"{run}_{part}" for run in RUNS])
+    repeated = judge.tensor(f"one_{part}/repeated", results["one"].shape, what)
+    judge.require(
+        judge.close(repeated, results["one"], ROUNDING),
+        "not_repeatable",
+        f"Your {part} is random, or depends on earlier calls: the same call twice gives two results. "
+        "It follows from x, z and t alone, and so does ε.",
+    )
     return results
 
 
-def in_noise_units(inputs: Inputs, part: str, value: Tensor) -> Tensor:
-    """Return a field or a score in units of the error that rounding to float32 may cause; the shape of value.
+def tolerance(inputs: Inputs, part: str) -> Tensor:
+    """Return the error of a field or a score that rounding to float32 may cause, (b, 1, …, 1).
 
-    A score is large where beta is small, so it is multiplied by beta. The noise in x is then a small difference of
-    large numbers, and rounding errors grow like 1 / beta.
+    The noise in x is its distance from the image, so the rounding errors of x and of the image are divided by beta.
     """
-    beta, noise = inputs.beta(inputs.t).double(), inputs.noise.double()
-    scale = (beta if part == "score" else 1) / (ROUNDING * (1 + NEAR_DATA / beta))
-    return value * scale / (noise.abs().max() + 3)
+    beta, speed = inputs.beta(inputs.t).double(), inputs.beta.dt(inputs.t).double().abs()
+    size = inputs.noise.double().abs().max() + 3
+    noise = ROUNDING * (size + NEAR_DATA * ORDINARY / beta)
+    return noise / beta if part == "score" else speed * noise + ROUNDING * ORDINARY
 
 
 def agree(inputs: Inputs, part: str, actual: Tensor, expected: Tensor) -> bool:
     """Return whether two fields or scores agree to float32's precision."""
-    return bool(in_noise_units(inputs, part, actual - expected).abs().max() <= 1)
+    return bool(((actual - expected).abs() <= tolerance(inputs, part)).all())
 
 
 def check(judge: Judge) -> None:
@@ -101,19 +113,23 @@ def check(judge: Judge) -> None:
             judge.device(f"device_{part}")
 
 
-def velocity(inputs: Inputs, h: float = 1e-5) -> Tensor:
-    """Return the velocity of the points of the path for z and noise held fixed, by a difference quotient."""
+def velocity(inputs: Inputs, h: float = 1e-8) -> Tensor:
+    """Return the velocity of the points of the path for z and noise held fixed, by a difference quotient.
+
+    The step is short against 1 - t, with whose fourth power a steep beta falls.
+    """
     return (inputs.point(h) - inputs.point(-h)) / (2 * h)
 
 
 def slope(inputs: Inputs) -> Tensor:
     """Return the slope of the log density of the points for z held fixed, by a difference quotient in each pixel.
 
-    The log density is quadratic, so the quotient over a step of any size is exact.
+    The log density is quadratic, so the quotient over a step of any size is exact. Steps as long as the noise differ
+    from it by more than float64 rounds.
     """
     beta = inputs.beta(inputs.t)
-    density = torch.distributions.Normal(inputs.alpha(inputs.t) * inputs.z, beta)
-    return (density.log_prob(inputs.point() + beta) - density.log_prob(inputs.point() - beta)) / (2 * beta)
+    density, step = torch.distributions.Normal(inputs.alpha(inputs.t) * inputs.z, beta), beta * (1 + inputs.noise.abs())
+    return (density.log_prob(inputs.point() + step) - density.log_prob(inputs.point() - step)) / (2 * step)
 
 
 EXPECTED: dict[str, Callable[[Inputs], Tensor]] = {"field": velocity, "score": slope}
@@ -200,7 +216,7 @@ def only_later_calls(wrong: Collection[str]) -> bool:
 
 def fail_far_away(judge: Judge, far: Comparison, what: str) -> NoReturn:
     """Fail with a finding for results that are wrong only far from the image: near the data, or everywhere there."""
-    require_right_ends(judge, far, f"Far from the image {what}")
+    require_right_ends(judge, far, f"On a path whose beta falls to 1e-16, {what}")
     judge.fail("far_away", FAR_AWAY)
 
 
@@ -303,7 +319,7 @@ EXERCISE = Exercise(
     points=3,
     title="The velocity and the score of a Gaussian path",
     names=("GaussianConditionalPath",),
-    version=7,
+    version=8,
     probe=probe,
     public=check,
 )

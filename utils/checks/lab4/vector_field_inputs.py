@@ -21,7 +21,7 @@ RUNS = {
     "again": ((1, 3, 4), torch.float64, 24, "bent"),  # the score first
     "linear": ((1, 3, 4), torch.float64, 24, "linear"),
     "numbers": ((), torch.float64, 7, "bent"),
-    "far": ((3, 2), torch.float64, 7, "bent"),
+    "far": ((3, 2), torch.float64, 7, "steep"),
     "one": ((3, 2, 2), torch.float64, 1, "bent"),
     "start": ((3, 2), torch.float64, 5, "bent"),  # all samples at t = 0, as where a simulation starts
     "single": ((1, 2, 2), torch.float32, 6, "bent"),
@@ -35,7 +35,7 @@ WHERE = {  # what is special about a run, for messages
     "again": "in a fourth call of one object",
     "linear": "on the straight path",
     "numbers": "for x of one axis and one z for all samples",
-    "far": "far from the image",
+    "far": "far from the image, on a path whose beta falls to 1e-16",
     "one": "in a batch of one",
     "start": "where all samples are at t = 0",
     "single": "in float32",
@@ -46,7 +46,7 @@ WHERE = {  # what is special about a run, for messages
 # arguments, by their numbers or as objects, is wrong in one of them.
 CHANGED = {"other_z": "z", "other_x": "x", "again": "t"}
 BEFORE = {"other_z": "bent", "other_x": "other_z", "again": "other_x"}
-FAR = 1e8  # the noise of the run "far": "any x" has no limit, and float32 still holds the squares of these numbers
+FAR = 1e16  # the noise of the run "far": "any x" has no limit, and float32 still holds the squares of these numbers
 FAR_NOISE = 4.0  # of the late sample, so that what is limited or shifted near the data shows
 
 
@@ -78,6 +78,18 @@ class BentBeta(Beta):
     def dt(self, t: Tensor) -> Tensor:
         """Return the time derivative of beta, with the shape of t."""
         return -(1 + self.bend * t) + self.bend * (1 - t)
+
+
+class SteepBeta(Beta):
+    """(1 - t)⁴: so small near the data that a number added to it, or a limit of it, changes the result."""
+
+    def __call__(self, t: Tensor) -> Tensor:
+        """Return beta(t), with the shape of t."""
+        return (1 - t) ** 4
+
+    def dt(self, t: Tensor) -> Tensor:
+        """Return the time derivative of beta, with the shape of t."""
+        return -4 * (1 - t) ** 3
 
 
 @dataclass(frozen=True)
@@ -133,11 +145,12 @@ class Inputs:
         if run == "no_image":
             z, noise[1] = z * 0, FAR_NOISE * noise[1].sign()
         if run == "far":
-            noise[1] = FAR * FAR_NOISE * noise[1].sign()
+            noise[1] = FAR * FAR_NOISE * noise[1].sign()  # x is far from the image even where beta is 1e-16
+            t = t.float().to(dtype)  # float32 knows these times exactly, and so their small beta
         if kind == "linear":
             return cls(z, noise, t, LinearAlpha(), LinearBeta())
         bends = challenge.number("alpha", 0.4, 0.9), challenge.number("beta", 0.3, 0.8)
-        return cls(z, noise, t, BentAlpha(bends[0]), BentBeta(bends[1]))
+        return cls(z, noise, t, BentAlpha(bends[0]), SteepBeta() if kind == "steep" else BentBeta(bends[1]))
 
     def point(self, later: float = 0.0) -> Tensor:
         """Return the point x of the path, for the same z and noise at time t + later."""
