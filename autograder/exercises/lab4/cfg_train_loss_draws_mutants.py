@@ -141,6 +141,15 @@ wrong(
     finds="time_distribution",
     source=plain((TIME, TIME.replace("rand(", "randn(") + ".sigmoid()")),
 )
+for name, change in (
+    ("to_the_power_0_9", "t = t**0.9"),
+    ("shifted_to_the_data", "t = 1.15 * t / (1 + 0.15 * t)"),
+    ("shifted_to_the_noise", "t = t / (1.15 - 0.15 * t)"),
+    ("by_a_cosine_map", "t = 1 - 1 / (torch.tan(torch.pi / 2 * t) + 1)"),
+    ("with_a_weak_mode", "t = 1 - t - 0.3 * (torch.cos(torch.pi / 2 * t) ** 2 - 1 + t)"),
+    ("with_weight_at_the_ends", "t = torch.distributions.Beta(0.8, 0.8).sample(t.shape).to(t.device)"),
+):
+    wrong(f"times_{name}", finds="time_distribution", source=plain((TIME, f"{TIME}\n{change}")))
 wrong("times_in_hundredths", finds="time_discrete", source=plain((TIME, TIME + ".mul(100).round().div(100)")))
 wrong(
     "label_zero_never_dropped",
@@ -168,7 +177,7 @@ wrong(
     source=plain((DROP, "(torch.rand(100, device=z.device) < self.eta)[y]")),
 )
 wrong("eta_is_a_tenth", finds="eta_ignored", source=plain((DROP, DROP.replace("self.eta", "0.1"))))
-wrong("eta_and_a_bit", finds="eta_ignored", source=plain((DROP, DROP + " + 0.05")))
+wrong("eta_and_a_bit", finds=("eta_ignored", "dropped_too_often"), source=plain((DROP, DROP + " + 0.05")))
 wrong(
     "eta_rounded",
     finds=("dropped_too_rarely", "dropped_too_often", "never_dropped"),

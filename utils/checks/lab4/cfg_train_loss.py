@@ -242,7 +242,7 @@ EXERCISE = Exercise(
     "lab4.cfg_train_loss",
     points=4,
     title="The training loss of classifier-free guidance",
-    version=8,
+    version=9,
     names=("CFGTrainer",),
     probe=probe,
     public=check,

@@ -16,7 +16,7 @@ from utils.checks.kits.left_behind import require_nothing_left
 from utils.checks.kits.places import require_alike_places, require_separate_coins
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_gradient
-from utils.checks.kits.statistics import is_binomial, reaches_ends
+from utils.checks.kits.statistics import is_binomial, is_uniform, reaches_ends
 from utils.checks.kits.time_draws import judge_times
 from utils.checks.lab4.cfg_train_loss_inputs import (
     CALLS,
@@ -322,6 +322,12 @@ def require_draws(judge: Judge, calls: Mapping[str, Call], edges: Mapping[str, C
     judge_times(judge, t)
     dropout.require_some_dropped(judge, null, at_one.null, eta)
     many = judge.tensor("many/t", (MANY, 1, 1, 1), f"The time that the model sees in a batch of {MANY:,}")
+    judge.require(
+        is_uniform(many, judge.spend_alpha(LEVEL)),
+        "time_distribution",
+        f"The {MANY:,} times of a large batch are not uniform on [0, 1]: their mean is {many.mean():.3f} and their "
+        f"standard deviation {many.std():.3f} ({1 / 2:.3f} and {12**-0.5:.3f} expected).",
+    )
     many_null = judge.tensor("many/null", (MANY,), f"The label that the model sees in a batch of {MANY:,}")
     dropout.require_coins_within_labels(judge, null, y)
     require_drops_in_each_call(judge, null)

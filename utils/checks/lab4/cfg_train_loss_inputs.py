@@ -15,7 +15,7 @@ from utils.checks.kits import label_dropout as dropout
 from utils.checks.stubs import RandomField, Recorder
 from utils.paths import require_time_shape
 
-BATCH, MANY = 256, 18_000
+BATCH, MANY = 256, 30_000
 IMAGE = (1, 2, 3)
 CALLS = [f"call{i}" for i in range(8)]
 # run: image shape, dtype, batch size
@@ -25,7 +25,7 @@ SAME_TRAINER = {  # one trainer, called again and again as in training
     "one": (IMAGE, torch.float64, 1),
 }
 SPARE = 128  # images for an answer that draws some more and does not use them
-ALL_IMAGES = MANY + SPARE  # several times as many as the calls of `SAME_TRAINER` need
+ALL_IMAGES = 6000  # several times as many as the calls of `SAME_TRAINER` need
 RUNS = {
     **SAME_TRAINER,
     "wide": ((3, 4, 2), torch.float64, 8),
@@ -44,21 +44,21 @@ TOY_RUNS = {  # the toy model's share of the target, its error at t = 0, and how
     "far_off": (1.0, LARGE_OFFSET, 0.0),
     "ends": (1.0, OFFSET, 0.0),  # this error is 0 except at times near 0 or 1
 }
-END = 0.01  # times nearer to 0 or 1 than this are those of the run "ends"
+END, ENDS = 0.01, 4000  # times nearer to 0 or 1 than this are those of the run "ends", and its batch size
 IMAGE_SIZES = {"large": 300.0, "far_off": 300.0}  # so x, output and target are tens or hundreds; 1 in all other runs
 PLACES, PLACE_BATCH = 44, 4  # calls with small batches that show how each place of a batch is treated
 RATES, RATE_BATCH = (0.0, 0.0049, 0.7), 6000  # eta in large batches: 0, less than half a percent, and a large one
 EXTRA_RUNS = {
     "trainer": (IMAGE, torch.float64, 0),
     **{run: ((2, 2, 4), torch.float64, 32) for run in TOY_RUNS},
-    "ends": ((1, 1, 2), torch.float64, MANY),
+    "ends": ((1, 1, 2), torch.float64, ENDS),
     "places": ((1, 1, 2), torch.float64, PLACE_BATCH),
     "rates": ((1, 1, 2), torch.float64, RATE_BATCH),
     "device": ((1, 2, 2), torch.float32, 4),
 }
 EDGES = {"eta0": 0.0, "eta1": 1.0}  # runs in which chance decides nothing
 ETAS = {**EDGES, "off_null": 1.0, "places": 0.5}
-# Of n uniform times the smallest lies above 1 - (LEVEL / 2)^(1/n) with a chance of LEVEL / 2: for MANY, above 0.00097.
+# Of n uniform times the smallest lies above 1 - (LEVEL / 2)^(1/n) with a chance of LEVEL / 2: for MANY, above 0.00058.
 LEVEL = 5e-8
 
 
@@ -109,11 +109,14 @@ class Images:
         return torch.equal(points, self.points), torch.equal(labels, self.labels)
 
     def draw(self, n: int) -> tuple[Tensor, Tensor]:
-        """Return the next n images (n, ...) and their labels (n,), int64.
+        """Return the next n images (n, ...) and their labels (n,), int64; some several times if there are fewer.
 
         Raises:
             ValueError: There are not so many images left.
         """
+        if self.start_again and n > len(self.points):
+            several = torch.arange(n, device=self.labels.device) % len(self.points)
+            return self.points[several], self.labels[several]
         if self.start_again and self.next + n > len(self.points):
             self.next = 0
         rows = slice(self.next, self.next + n)
@@ -123,8 +126,32 @@ class Images:
         return self.points[rows], self.labels[rows]
 
 
-class StubPath(nn.Module):
-    """A random path with the interface of `GaussianPath`: x mixes z, t and noise; the target mixes x, z and t.
+class PathOfTable(nn.Module):
+    """A path that has the methods of the exercise's table, and none of the schedules of `GaussianPath`.
+
+    Args:
+        data: Where the images come from.
+    """
+
+    def __init__(self, data: Images):
+        super().__init__()
+        self.p_data = data
+
+    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
+        """Return n images (n, ...) and their labels (n,)."""
+        return self.p_data.sample(n)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute; the error for a missing one is read by students."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            words = f"the test's path has only the methods of the exercise's table, and no `{name}`"
+            raise AttributeError(words) from None
+
+
+class StubPath(PathOfTable):
+    """A random path: x mixes z, t and noise; the target mixes x, z and t.
 
     Args:
         challenge: Fixes all numbers.
@@ -133,18 +160,13 @@ class StubPath(nn.Module):
     """
 
     def __init__(self, challenge: Challenge, name: str, data: Images):
-        super().__init__()
-        self.p_data = data
+        super().__init__(data)
         self.mix = RandomField(challenge, "path x")
         self.noise = challenge.randn(f"{name} noise", (512, *data.points.shape[1:]), data.points.dtype)
         self.target = RandomField(challenge, "path target", amplitude=2.0)
         self.next = 0
         self.sample_conditional_path = Recorder(self.draw, ("z", "t"))
         self.conditional_vector_field = Recorder(self.regress, ("x", "z", "t"))
-
-    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
-        """Return n images (n, ...) and their labels (n,)."""
-        return self.p_data.sample(n)
 
     def draw(self, z: Tensor, t: Tensor) -> Tensor:
         """Return a noisy state for images z (b, ...) at times t (b, 1, ..., 1), with the shape of z."""
@@ -178,20 +200,8 @@ class Listener(nn.Module):
         return self.gain * x
 
 
-class PlainPath(nn.Module):
-    """A path without noise, whose target is the image: quick, where only times and labels are of interest.
-
-    Args:
-        data: Where the images come from.
-    """
-
-    def __init__(self, data: Images):
-        super().__init__()
-        self.p_data = data
-
-    def sample_conditioning_variable(self, n: int) -> tuple[Tensor, Tensor]:
-        """Return n images (n, ...) and their labels (n,)."""
-        return self.p_data.sample(n)
+class PlainPath(PathOfTable):
+    """A path without noise, whose target is the image: quick, where only times and labels are of interest."""
 
     def sample_conditional_path(self, z: Tensor, t: Tensor) -> Tensor:
         """Return t z, with the shape of z."""
@@ -258,7 +268,7 @@ class Inputs:
         # Far from whole tenths and their usual multiples: an eta that was rounded must differ by more than chance.
         eta = (0.255, 0.43)[challenge.integer("eta side", 0, 2)] + challenge.number("eta", 0.0, 0.012)
         eta = ETAS.get(run, eta)
-        count = ALL_IMAGES if batch in (0, MANY) else 4 * batch + SPARE
+        count = SPARE + (ALL_IMAGES if name == "trainer" else min(4 * batch, ALL_IMAGES))
         data = Images(challenge, name, shape, classes, null_label, dtype, count, IMAGE_SIZES.get(run, 1.0))
         return cls(shape, dtype, batch, null_label, eta, data, StubPath(challenge, name, data))
 
