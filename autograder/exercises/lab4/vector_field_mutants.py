@@ -275,6 +275,16 @@ for name, variance in (
     ("from_1e_10", "(self.beta(t) ** 2).clamp(min=1e-10)"),
 ):
     wrong(f"variance_{name}", finds="wrong_near_the_data", edit=(S, S.replace("self.beta(t) ** 2", variance)))
+wrong(
+    "derivative_by_a_small_difference",
+    finds="wrong_near_the_data",
+    edit=(
+        U,
+        "h = 1e-5\n"
+        "        db = (self.beta(t.double() + h) - self.beta(t.double() - h)) / (2 * h)\n"
+        "        return self.alpha.dt(t) * z + db.to(x.dtype) * noise",
+    ),
+)
 wrong("noise_drawn_anew", finds="not_repeatable", edit=(N, "noise = torch.randn_like(x)"))
 wrong("score_of_new_noise", finds="not_repeatable", edit=(S, "return -torch.randn_like(x) / self.beta(t)"))
 wrong("field_in_half_precision", finds="wrong_field", edit=(U, f"return ({U[7:]}).half().to(x.dtype)"))

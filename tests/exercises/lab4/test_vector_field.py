@@ -7,7 +7,7 @@ import torch
 
 from utils.checks.challenge import Challenge
 from utils.checks.kits.inputs import in_double
-from utils.checks.lab4.vector_field import slope
+from utils.checks.lab4.vector_field import slope, tolerance, velocity
 from utils.checks.lab4.vector_field_inputs import RUNS, Inputs
 from utils.distributions import GaussianClasses
 from utils.paths import CosineAlpha, CosineBeta, LinearAlpha, LinearBeta
@@ -46,3 +46,12 @@ def test_the_slope_in_the_check_is_the_gradient_of_the_log_density(run):
     log_density = torch.distributions.Normal(mean, std).log_prob(x).sum()
     (score,) = torch.autograd.grad(log_density, x)
     torch.testing.assert_close(slope(inputs), score, rtol=1e-7, atol=1e-7 * float(inputs.noise.abs().max()) + 1e-12)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_velocity_in_the_check_is_the_time_derivative_of_the_point(run):
+    """Forward-mode differentiation of the path's point with respect to t."""
+    inputs = in_double(Inputs.of(Challenge.public("lab4.vector_field"), run))
+    t, one = inputs.t.contiguous(), torch.ones_like(inputs.t)
+    _, field = torch.func.jvp(lambda t: inputs.alpha(t) * inputs.z + inputs.beta(t) * inputs.noise, (t,), (one,))
+    assert bool(((velocity(inputs) - field).abs() < 0.01 * tolerance(inputs, "field")).all())

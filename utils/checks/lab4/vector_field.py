@@ -225,7 +225,8 @@ def require_right_ends(judge: Judge, result: Comparison, found: str) -> None:
     judge.require(
         result.right or not result.right_until_late(),
         "wrong_near_the_data",
-        f"{found} is right early, and wrong near t = {LAST:g}. Add nothing to beta or its square, and limit nothing.",
+        f"{found} is right early, and wrong near t = {LAST:g}. Use beta and its derivative as they are: "
+        "add nothing to beta or its square, and limit nothing.",
     )
     judge.require(
         result.right or not result.right_after_the_start(),
