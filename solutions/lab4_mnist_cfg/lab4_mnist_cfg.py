@@ -240,7 +240,7 @@ $$\mathcal L(\theta) = \mathbb E\ \big\| u_\theta(x, t, \tilde y) - u_t(x \mid z
 > - Each sample has its own time, drawn independently and uniformly from $[0, 1]$, with `t` of shape `(b, 1, 1, 1)`. Do not cut times off near 1: those beyond the range of 4.1 are too rare to matter.
 > - Return the squared error **averaged over batch and pixels**, as a tensor without axes through which gradients flow.
 >
-> The check brings its own path, so a mistake in 4.1 costs nothing here.
+> The check brings its own path, which has only the three methods of this table: use them all. A mistake in 4.1 costs nothing here.
 
 <details><summary>Hint: useful functions</summary>
 
@@ -529,7 +529,7 @@ At $w = 0$ the colours mix, and about one in eight ends between the crosses. At 
 
 *Map: data → noise → **score** → sampler → guidance*
 
-For two numbers an MLP is enough. A network for images must know both *where* something is (is there a stroke at this pixel?) and *what
+A network for images must know both *where* something is (is there a stroke at this pixel?) and *what
 it is part of* (is this the loop of a six?). The **U-Net** computes on three grids. On the way down it halves the grid and adds
 channels, in the middle it sees the whole image at once, and on the way up it doubles the grid again. A *long skip* carries the detail of each finer grid across.
 """
@@ -597,7 +597,7 @@ r"""
 
 *Map: data → noise → **score** → sampler → guidance*
 
-Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes; its digits are legible. With a
+Without a GPU you train a smaller network on images of 16×16 pixels for one to three minutes. With a
 GPU you train the full network at 32×32, on patches. Both trainings keep a running mean of the weights (`ema`, exponential moving average), because
 single noisy batches disturb the last weights.
 """
