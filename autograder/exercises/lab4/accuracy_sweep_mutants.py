@@ -332,3 +332,24 @@ wrong(
 )
 wrong("all_or_nothing", finds=("never_a_hit", "wrong_accuracy"), edit=(
     MEAN_HIT, "accuracy[w] = float(torch.equal(predicted, labels))"))  # fmt: skip
+
+# --- other devices, and rows that are left out after the classification
+
+wrong("numpy_without_cpu", finds="hard_coded_device", edit=(
+    MEAN_HIT, "accuracy[w] = float((predicted.numpy() == labels.numpy()).mean())"))  # fmt: skip
+wrong("numpy_mean_without_cpu", finds="hard_coded_device", edit=(
+    MEAN_HIT, "accuracy[w] = float(np.asarray(predicted == labels).mean())"))  # fmt: skip
+wrong("labels_on_the_cpu", finds="hard_coded_device", edit=(
+    MEAN_HIT, MEAN_HIT.replace("== labels", "== torch.tensor(labels.tolist())")))  # fmt: skip
+wrong("weights_on_the_cpu", finds="hard_coded_device", edit=(
+    MEAN_HIT, "weight = torch.ones(len(labels))\n"
+    "        accuracy[w] = float(((predicted == labels) * weight).sum() / weight.sum())"))  # fmt: skip
+right("numpy_after_cpu", edit=(
+    MEAN_HIT, "accuracy[w] = float((predicted.cpu().numpy() == labels.cpu().numpy()).mean())"))  # fmt: skip
+right("labels_from_a_list", edit=(
+    MEAN_HIT, MEAN_HIT.replace("== labels", "== torch.tensor(labels.tolist(), device=labels.device)")))  # fmt: skip
+wrong("last_batch_not_counted", finds="wrong_rows", edit=(
+    MEAN_HIT, MEAN_HIT.replace("labels).", "labels)[: max(len(labels) // 32 * 32, 1)].")))  # fmt: skip
+wrong("first_fifty_counted", finds="wrong_rows", edit=(
+    MEAN_HIT, MEAN_HIT.replace("labels).", "labels)[:50].")))  # fmt: skip
+wrong("bfloat16_mean", finds="rounded", edit=(MEAN_HIT, MEAN_HIT.replace(".double()", ".bfloat16()")))

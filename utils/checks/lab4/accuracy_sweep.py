@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
@@ -14,16 +17,19 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.listing import shorten
+from utils.checks.kits.other_device import is_elsewhere, other_device
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, stub_sample
 from utils.checks.stubs import Recorder
 from utils.checks.student import Student
 
 SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e-8, and float16 to 2e-4
-DECIMALS = 4  # accuracies that are exact at so many decimals, or fewer, are rounded
+DECIMALS = range(1, 5)  # accuracies that are shares at so many decimals are rounded
 SAME_IMAGE = 1e-4  # relative: float32's precision is enough for an image, and 256 grey levels are not
 
+TO_NUMPY = "can't convert a tensor of another device to numpy"
 ALIKE = 0.8  # the cosine between a row of noise and what is left of it when its numbers are limited to 3, say
+DEVICE_SHARE = 0.25  # of the points, that code which works on the CPU alone loses
 UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be classified either way, by rounding
 
 # How many samples are classified as their label on the public challenge, for each scale in the order of the list.
@@ -65,6 +71,27 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         classifier.record.report(evidence, f"{run}/classify")
         evidence.put(f"{run}/used_scales", sorted({as_number(call[0][2]) for call in sampler.calls})[:64])
         evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
+    with other_device(evidence, challenge) as there, OnlyTheCPUForNumPy():
+        inputs = Inputs.of(there, "single")
+        conditional_accuracy(
+            lambda noise, labels, w: stub_sample(there, noise, labels, w),
+            StubClassifier(there, inputs.bias).compute,
+            inputs.labels,
+            inputs.scales,
+            inputs.noise,
+            inputs.null_label,
+        )
+
+
+class OnlyTheCPUForNumPy(TorchFunctionMode):
+    """Refuse to read a tensor on the other device as an array, as torch does."""
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        """Call a function of torch."""
+        kwargs = kwargs or {}
+        if func in (Tensor.numpy, Tensor.__array__) and is_elsewhere(args[0]) and not kwargs.get("force"):
+            raise TypeError(f"{TO_NUMPY}. Use Tensor.cpu() to copy the tensor to host memory first.")
+        return func(*args, **kwargs)
 
 
 def as_number(scale: object) -> float:
@@ -288,15 +315,10 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
         "Leave them out: they are no errors.",
     )
     judge.require(
-        any(abs(100 * value - round(100 * value)) > 1e-9 for value in values),
+        not are_rounded(values, rows),
         "rounded",
-        "Your accuracies are rounded to hundredths. Return them as they are.",
-    )
-    judge.require(
-        not are_rounded(values),
-        "rounded",
-        f"Your accuracies have few digits, and are no shares of {rows} samples. Compute the mean in float32 or "
-        "float64, and round nothing.",
+        f"Your accuracies are shares of {rows} samples, but rounded. Compute the mean in float32 or float64, and round "
+        "nothing.",
     )
     judge.fail(
         "wrong_rows",
@@ -305,11 +327,24 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     )
 
 
-def are_rounded(values: list[float]) -> bool:
-    """Return whether all numbers have few decimals, or all are numbers of a dtype with 16 bits."""
+def are_rounded(values: list[float], rows: int) -> bool:
+    """Return whether all numbers are shares of so many samples, rounded to decimals or to a dtype with 16 bits."""
     exact = torch.tensor(values, dtype=torch.float64)
-    few_decimals = bool((exact - exact.round(decimals=DECIMALS)).abs().max() < 1e-9)
-    return few_decimals or any(torch.equal(exact.to(short).double(), exact) for short in (torch.half, torch.bfloat16))
+    shares = (exact * rows).round() / rows  # the nearest ones
+    rounded = [shares.round(decimals=decimals) for decimals in DECIMALS]
+    rounded += [shares.to(short).double() for short in (torch.half, torch.bfloat16)]
+    return any(torch.allclose(exact, other, rtol=0, atol=1e-9) for other in rounded)
+
+
+def judge_device(judge: Judge) -> None:
+    """Add a finding if the code works on the CPU alone."""
+    if TO_NUMPY in str(judge.evidence.errors.get("device", {}).get("message")):
+        judge.note(
+            "hard_coded_device",
+            "Your code works on the CPU only: it reads a tensor as a NumPy array where it is, which fails on a GPU.",
+            DEVICE_SHARE,
+        )
+    judge.device(deduct=DEVICE_SHARE)
 
 
 def check(judge: Judge) -> None:
@@ -323,6 +358,7 @@ def check(judge: Judge) -> None:
             for w, count in zip(inputs.scales, hits, strict=True):
                 value = accuracies[run][w]
                 judge.require(abs(value * rows - count) < 1e-4 * rows, *wrong_accuracy(w, value))
+        judge_device(judge)
 
 
 def check_main(judge: Judge, accuracies: dict[float, float]) -> None:
@@ -366,6 +402,6 @@ EXERCISE = Exercise(
     title="Accuracy by guidance scale",
     names=("conditional_accuracy",),
     probe=probe,
-    version=9,
+    version=10,
     public=check,
 )
