@@ -11,7 +11,13 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.scales import other_scale
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.cfg_drift import explain_runs, require_drifts, require_samples_apart, wrong_drift
+from utils.checks.lab4.cfg_drift import (
+    explain_runs,
+    require_drifts,
+    require_samples_apart,
+    require_two_velocities,
+    wrong_drift,
+)
 from utils.checks.lab4.cfg_drift_inputs import NULL_FROM, RUNS, Inputs
 from utils.checks.lab4.cfg_drift_one_velocity import (
     NULL_ROWS,
@@ -115,6 +121,7 @@ def verdict(judge: Judge) -> None:
         drifts = require_drifts(judge)
         judge_drifts(judge, drifts)
         require_samples_apart(judge, drifts)
+        require_two_velocities(judge)
         judge.device()
 
 

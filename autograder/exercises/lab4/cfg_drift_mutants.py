@@ -382,3 +382,17 @@ wrong("scale_in_half_precision", finds="scale_altered", source=drift("w = float(
 wrong("gradients_cleared", finds="gradient_cleared", source=drift("self.net.zero_grad()\n" + BOTH))
 wrong("gradients_zeroed", finds="gradient_cleared", source=drift(
     "for p in self.net.parameters():\n    if p.grad is not None:\n        p.grad.zero_()\n" + BOTH))  # fmt: skip
+
+# --- channels, and how often the network is evaluated
+
+for channels in (1, 2, 3, 4, 5):  # as in DiT, whose other channels are a variance
+    wrong(f"first_{channels}_channels_guided", finds="wrong_for_channels", source=combine(
+        f"torch.cat([({RIGHT})[:, :{channels}], u_y[:, {channels}:]], 1)"))  # fmt: skip
+wrong("half_of_the_channels_guided", finds="wrong_for_channels", source=combine(
+    f"torch.cat([({RIGHT})[:, : -(-x.shape[1] // 2)], u_null[:, -(-x.shape[1] // 2) :]], 1)"))  # fmt: skip
+wrong("difference_of_the_mean_channel", finds="wrong_for_channels", source=combine(
+    "u_null + w * (u_y - u_null).mean(1, keepdim=True)"))  # fmt: skip
+wrong("null_velocity_twice", finds="too_many_evaluations", source=combine("u_null + w * (u_y - self.net(x, t, null))"))
+wrong("called_for_the_shape", finds="too_many_evaluations", source=drift(
+    "out = torch.empty_like(self.net(x, t, y))\nreturn out.copy_(\n"
+    "    (1 - w) * self.net(x, t, null) + w * self.net(x, t, y))"))  # fmt: skip

@@ -26,6 +26,7 @@ from utils.checks.lab4.cfg_drift_inputs import (
     OBJECTS,
     RUNS,
     SAME_INPUT,
+    WIDE,
     Inputs,
     changed,
 )
@@ -35,6 +36,7 @@ from utils.checks.student import Student
 
 WRONG_AT = {"w2": "wrong_beyond_one", "wlarge": "wrong_at_large_scale", "wnegative": "wrong_at_negative_scale"}
 MEAN_ROUNDING = 1e-5  # relative, of a mean of many numbers: float32's rounding errors are far smaller
+EVALUATIONS_SHARE = 0.25  # of the points, that more than two evaluations for a sample lose
 NEAR_END = 0.05  # times nearer to 0 or 1 may be changed by a clamp that others do not feel
 
 # The mean of drift times `drift_probe` on the public challenge. An oracle made the numbers: it guides the score of a
@@ -55,9 +57,9 @@ PUBLIC_DRIFTS = {
     "random": -0.0516162,
     "random_few": -0.4796110,
     "one": -1.0993347,
-    "wide": 0.2238700,
+    "wide": -0.3034651,
     "far": -8.5881830,
-    "labelled": -0.5716511,
+    "labelled": -0.5720177,
     "all_null": 0.1102536,
     "mostly_null": -0.2893094,
     "single": -0.4013190,
@@ -190,6 +192,20 @@ def require_samples_apart(judge: Judge, drifts: dict[str, Tensor]) -> None:
         require_alike(judge, f"alike{row}/drift", drifts["wlarge"], row, "drift_coefficient")
 
 
+def require_two_velocities(judge: Judge) -> None:
+    """Deduct points if the network was evaluated more than twice for each sample, in however many calls."""
+    for run, (_, _, batch) in RUNS.items():
+        images = len(judge.tensor(f"{run}/net/x"))
+        if images > 2 * batch:
+            judge.note(
+                "too_many_evaluations",
+                f"The drift of {batch} samples is right, but the network was evaluated at {images} images for it. "
+                "Two evaluations for each sample are enough.",
+                EVALUATIONS_SHARE,
+            )
+            return
+
+
 def check(judge: Judge) -> None:
     """Run all requirements, and compare the drift where only one of the two velocities counts."""
     with judge.part("properties", 2):
@@ -203,6 +219,7 @@ def check(judge: Judge) -> None:
         check_null_rows(judge, drifts)
         check_numbers(judge, wrong)
         require_samples_apart(judge, drifts)
+        require_two_velocities(judge)
         judge.device()
 
 
@@ -225,6 +242,7 @@ def explain_runs(judge: Judge, wrong: list[str]) -> None:
     if all(run.endswith(("_again", "_few")) for run in wrong):
         judge.fail(*KEPT)
     judge.require(wrong != ["far"], *FAR_AWAY)
+    judge.require(wrong != ["wide"], *CHANNELS)
     judge.require(wrong != ["labelled"], *NO_NULL_LABEL)
     judge.require(wrong != ["mostly_null"], *MOSTLY_NULL)
     without_null = {"labelled", "one"}
@@ -275,6 +293,11 @@ MOSTLY_NULL = (
     "The drift is right where one label of a batch is null, and wrong for a batch in which all but one are. "
     "The drift of a sample depends on its own label alone.",
 )
+CHANNELS = (
+    "wrong_for_channels",
+    f"The drift is right where x has one channel, and wrong where x has the shape (b, {', '.join(map(str, WIDE))}). "
+    "What holds for one channel and pixel holds for all of them.",
+)
 FAR_AWAY = (
     "wrong_far_away",
     f"The drift is right for ordinary x, and wrong where x is as large as {FAR:g}. Limit nothing.",
@@ -309,7 +332,7 @@ EXERCISE = Exercise(
     points=2,
     title="The guided velocity",
     names=("CFGVectorFieldODE",),
-    version=9,
+    version=10,
     probe=probe,
     public=check,
 )
