@@ -11,8 +11,15 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.kits.regression_loss import ROUNDING
-from utils.checks.lab4.euler_heun import KEPT, WRONG_STEP, require_exact, require_method, require_rest
-from utils.checks.lab4.euler_heun_inputs import LATER, Inputs, WalkInputs
+from utils.checks.lab4.euler_heun import (
+    WRONG_STEP,
+    explain_runs,
+    require_exact,
+    require_method,
+    require_rest,
+    require_small_steps,
+)
+from utils.checks.lab4.euler_heun_inputs import Inputs, WalkInputs
 from utils.checks.stubs import RandomField
 
 Drift = Callable[[Tensor, Tensor], Tensor]  # of x and t
@@ -126,6 +133,7 @@ def verdict(judge: Judge) -> None:
             judge_steps(judge, short, require_method(judge, short))
             judge_walk(judge, short)
             require_rest(judge, short)
+            require_small_steps(judge, short)
             judge.device(f"{short}_device")
 
 
@@ -142,8 +150,8 @@ def judge_steps(judge: Judge, short: str, states: dict[str, Tensor]) -> None:
     for mistake in MISTAKES[short]:
         explained = all(judge.close(states[run], mistake.formula(p), ROUNDING) for run, p in terms.items())
         judge.require(not explained, mistake.code, str(mistake.message))
-    judge.require(not set(wrong) <= LATER, *KEPT)
     require_exact(judge, [(states[run], getattr(terms[run], short), terms[run].x) for run in wrong])
+    explain_runs(judge, wrong)
     judge.fail(*WRONG_STEP)
 
 

@@ -21,6 +21,7 @@ from utils.checks.lab4.euler_heun_inputs import (
     LATER,
     PLAIN,
     RUNS,
+    SMALL,
     Growth,
     Inputs,
     StubODE,
@@ -45,8 +46,12 @@ KEPT = (
 )
 BACKWARDS = (
     "wrong_backwards",
-    "Steps with a positive h are right, and a step with a negative h is not. Use h with its sign: the state then moves "
-    "back along the drift.",
+    "Steps with a positive h are right, and steps with a negative h are not. One rule holds for both signs.",
+)
+TO_ZERO = (
+    "wrong_to_zero",
+    "Other steps with a negative h are right, and the step from t = 1 to t = 0 is not. One rule holds for all times, "
+    "the ends included.",
 )
 LABELS_LOST = (
     "The labels y do not reach every call of the drift. "
@@ -60,7 +65,8 @@ PUBLIC_STATES = {
         "main": -0.1788987,
         "again": 0.1253404,
         "one": 0.2244081,
-        "backwards": 0.0543069,
+        "backwards": 0.0587286,
+        "to_zero": -0.1152431,
         "numbers": 0.3358774,
         "single": 0.0058785,
         "far": -12.0934992,
@@ -70,7 +76,8 @@ PUBLIC_STATES = {
         "main": -0.1208442,
         "again": 0.1222068,
         "one": 0.1519578,
-        "backwards": 0.0019190,
+        "backwards": 0.0527882,
+        "to_zero": -0.0838858,
         "numbers": 0.3523024,
         "single": -0.0085574,
         "far": -12.0568701,
@@ -129,6 +136,7 @@ def probe_constant(Simulator: type, challenge: Challenge, evidence: Evidence, na
         evidence.put(f"{name}/slope_kept", torch.equal(ode.velocity, inputs.velocity))
         rest = simulator.step(inputs.x, inputs.t, 0 * inputs.h)
         evidence.put(f"{name}/rest", rest)
+        evidence.put(f"{name}/small", simulator.step(0 * inputs.x, inputs.t, SMALL * inputs.h))
         evidence.put(f"{name}/rest_is_new", rest.data_ptr() not in (inputs.x.data_ptr(), ode.velocity.data_ptr()))
 
 
@@ -154,6 +162,24 @@ def require_rest(judge: Judge, short: str) -> None:
     judge.require(judge.close(rest, x, ROUNDING), "moved_by_zero", "Where every h is 0, your step moves the state.")
 
 
+def require_small_steps(judge: Judge, short: str) -> None:
+    """Fail unless a small step from 0 in a constant field goes as far as h says."""
+    inputs = Inputs.of(judge.challenge, "main")
+    way = SMALL * inputs.h * inputs.velocity
+    state = judge.tensor(f"{short}_constant/small", way.shape, "The new state after a small step")
+    judge.require(
+        state.abs().max() > 0,
+        "small_steps_skipped",
+        f"Where every h is {SMALL:g} or less, your step does not move the state. Only h = 0 is no step.",
+    )
+    if not judge.close(state, way, ROUNDING, 0):
+        require_exact(judge, [(state, way, 0 * way)])
+        judge.fail(
+            "wrong_small_step",
+            f"In a constant field a step is right, and one in which every h is {SMALL:g} or less is not.",
+        )
+
+
 def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
     """Return the recorded state after one step; fail unless labels and times reached the drift as they should.
 
@@ -166,7 +192,7 @@ def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
     name = f"{short}_{run}"
     judge.attempt(name)
     require_unchanged(judge, f"{name}/inputs_kept")
-    require_keywords(judge, name)
+    require_keywords(judge, name, inputs)
     times = judge.evidence.tensors.get(f"{name}/drift/t")
     judge.require(
         times is None or times.shape[1:] == inputs.t.shape[1:],
@@ -179,8 +205,8 @@ def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
     return state
 
 
-def require_keywords(judge: Judge, name: str) -> None:
-    """Fail unless every evaluation of the drift got all keyword arguments."""
+def require_keywords(judge: Judge, name: str, inputs: Inputs) -> None:
+    """Fail unless every evaluation of the drift got all keyword arguments as they are."""
     if judge.value(f"{name}/drift/count", int) == 0:
         return
     states, labels, context = (judge.evidence.tensors.get(f"{name}/drift/{key}") for key in ("x", "y", "context"))
@@ -196,6 +222,11 @@ def require_keywords(judge: Judge, name: str) -> None:
         "keywords_changed",
         "Tensors among the keyword arguments reach the drift, but a number and `None` do not reach it as they are. "
         "Pass every argument on unchanged.",
+    )
+    judge.require(
+        labels.dtype == inputs.y.dtype and context.dtype == inputs.context.dtype,
+        "keywords_changed",
+        "A tensor among the keyword arguments reaches the drift with another dtype. Pass every argument on unchanged.",
     )
 
 
@@ -276,6 +307,7 @@ def check(judge: Judge) -> None:
         with judge.part(short, points):
             states = require_method(judge, short)
             check_constant(judge, short)
+            require_small_steps(judge, short)
             check_trial(judge, short)
             check_order(judge, short)
             check_states(judge, short, states)
@@ -370,9 +402,15 @@ def check_states(judge: Judge, short: str, states: dict[str, Tensor]) -> None:
     """Compare the new states with the oracle's numbers."""
     means = {run: float((state * state_probe(judge.challenge, run)).mean()) for run, state in states.items()}
     wrong = [run for run, number in PUBLIC_STATES[short].items() if not abs(means[run] - number) < ROUNDING]
-    judge.require(not wrong or not set(wrong) <= LATER, *KEPT)
-    judge.require(wrong != ["backwards"], *BACKWARDS)
+    explain_runs(judge, wrong)
     judge.require(not wrong, *WRONG_STEP)
+
+
+def explain_runs(judge: Judge, wrong: list[str]) -> None:
+    """Fail if the wrong runs, and the right ones, show which steps the code treats in another way."""
+    judge.require(not wrong or not set(wrong) <= LATER, *KEPT)
+    judge.require(set(wrong) != {"backwards", "to_zero"}, *BACKWARDS)
+    judge.require(wrong != ["to_zero"], *TO_ZERO)
 
 
 def state_probe(challenge: Challenge, run: str) -> Tensor:
@@ -386,6 +424,6 @@ EXERCISE = Exercise(
     title="Two ways to take a step",
     names=("EulerSimulator", "HeunSimulator"),
     probe=probe,
-    version=7,
+    version=8,
     public=check,
 )

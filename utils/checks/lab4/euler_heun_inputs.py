@@ -20,11 +20,13 @@ RUNS = {
     "single": ((1, 3, 2), torch.float32, 9, 1.0),
     "one": ((2, 2, 2), torch.float64, 1, 1.0),
     "backwards": ((1, 2, 2), torch.float64, 5, -1.0),
+    "to_zero": ((1, 2, 2), torch.float64, 3, -1.0),  # all samples go from 1 to 0
     "numbers": ((), torch.float64, 6, 1.0),
     "far": ((1, 2, 2), torch.float64, 8, 1.0),
     "even": ((1, 2, 2), torch.float64, 4, 1.0),  # all samples have one time and one step, as in a simulation
 }
 LATER = {"again", "single"}  # their shapes occurred in an earlier call of the same object
+SMALL = 1e-5  # of a step: in float16 so short a way has one digit
 FAR = 400.0  # guided with a large scale, the lab's states reach 60, and its slopes some hundreds
 EXACT_TIMES = 64  # multiples of 1/64 are exact in floating point
 WALK_POINTS = 8
@@ -44,9 +46,9 @@ class StubODE(ODE):
         self.plain: list[dict[str, object]] = []
 
     def drift_coefficient(self, x: Tensor, t: Tensor, **named: Any) -> Tensor:
-        """Return the drift, with the shape of x, and record the call."""
+        """Return the drift, with the shape and dtype of x, and record the call."""
         self.plain.append({name: named.pop(name) for name in PLAIN if name in named})
-        return self.record(x, t, **named)
+        return self.record(x, t, **named).to(x.dtype)
 
     def forget(self) -> None:
         """Forget all calls."""
@@ -87,7 +89,7 @@ class Growth(ODE):
 class Inputs:
     """The inputs of one step, all fixed by the challenge. Every sample has its own time and its own step size.
 
-    In batches of at least 5, one sample goes all the way in one step, the next one ends at 1 (or 0), and the next one
+    In batches of at least 5 forwards, one sample goes all the way in one step, the next one ends at 1, and the next one
     does not move; the labels 0 and 4 occur.
     """
 
@@ -95,7 +97,7 @@ class Inputs:
     t: Tensor  # (b, 1, …, 1)
     h: Tensor  # (b, 1, …, 1), negative in the run "backwards"; t + h stays in [0, 1]
     y: Tensor  # (b,)
-    context: Tensor  # (b,) the second keyword argument of the drift
+    context: Tensor  # (b,) float64, the second keyword argument of the drift
 
     @classmethod
     def of(cls, challenge: Challenge, run: str) -> Inputs:
@@ -110,10 +112,11 @@ class Inputs:
         t = challenge.rand(f"{run} t", (batch, *ones), low, high, dtype=dtype)
         h = sign * challenge.rand(f"{run} h", (batch, *ones), 0.1, 0.35, dtype=dtype)
         y = challenge.randint(f"{run} y", 0, 5, (batch,))
-        if batch > 4:
-            start, end = (0.0, 1.0) if sign > 0 else (1.0, 0.0)
+        if batch > 4 and sign > 0:
             i = 1 if run == "main" else 0
-            t[i], h[i], h[i + 1], h[i + 2], y[i], y[i + 1] = start, sign, end - t[i + 1], 0.0, 0, 4
+            t[i], h[i], h[i + 1], h[i + 2], y[i], y[i + 1] = 0.0, 1.0, 1 - t[i + 1], 0.0, 0, 4
+        if run == "to_zero":
+            t, h = torch.ones_like(t), -torch.ones_like(h)
         if run == "one":  # t + h is exactly 1, and the only sample knows it
             t = (t * EXACT_TIMES).round() / EXACT_TIMES
             h = 1 - t
@@ -122,7 +125,7 @@ class Inputs:
         if run == "far":  # as in the first step of a simulation
             x, t = FAR / 2 * x, 0 * t
             x[0], x[-1] = FAR, -FAR
-        return cls(x, t, h, y, challenge.randn(f"{run} context", (batch,), dtype))
+        return cls(x, t, h, y, challenge.randn(f"{run} context", (batch,), torch.float64))
 
     @property
     def velocity(self) -> Tensor:
