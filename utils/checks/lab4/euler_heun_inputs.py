@@ -26,7 +26,7 @@ RUNS = {
     "even": ((1, 2, 2), torch.float64, 4, 1.0),  # all samples have one time and one step, as in a simulation
 }
 LATER = {"again", "single"}  # their shapes occurred in an earlier call of the same object
-SMALL = 1e-5  # of a step: in float16 so short a way has one digit
+SMALL = 1e-5  # of a step: float16 keeps two digits of so short a way
 FAR = 400.0  # guided with a large scale, the lab's states reach 60, and its slopes some hundreds
 EXACT_TIMES = 64  # multiples of 1/64 are exact in floating point
 WALK_POINTS = 8
