@@ -9,7 +9,8 @@ from torch import Tensor
 
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
-from utils.checks.lab4.accuracy_sweep import UNSURE, judge_device, require_sweep, wrong_accuracy
+from utils.checks.lab4.accuracy_sweep import UNSURE, require_sweep, wrong_accuracy
+from utils.checks.lab4.accuracy_sweep_device import judge_device
 from utils.checks.lab4.accuracy_sweep_inputs import Inputs, StubClassifier, stub_sample
 
 RTOL = 1e-5  # an accuracy may be a float32

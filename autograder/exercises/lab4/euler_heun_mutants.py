@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from autograder.exercises.kits.mutants import mutants_of
+from autograder.exercises.lab4 import euler_heun_ends_mutants  # noqa: F401
+from autograder.exercises.lab4.euler_heun_sources import SLOPE, A, E, H, T
 
 right, wrong = mutants_of("lab4.euler_heun")
 
-E = "return x + h * self.ode.drift_coefficient(x, t, **kwargs)"
-H = "return x + h / 2 * (here + there)"
-T = "there = self.ode.drift_coefficient(x + h * here, t + h, **kwargs)"
 
 wrong("euler_increment", finds="only_the_increment", edit=(E, E.replace("x + h", "h")))
 wrong("euler_without_h", finds="no_step_size", edit=(E, E.replace("h * ", "")))
@@ -332,8 +331,6 @@ wrong("end_at_the_start_where_all_are_alike", finds="second_slope_at_t", edit=(
     T, "later = t if len(h) > 1 and bool((h == h[:1]).all()) else t + h\n"
     "        " + T.replace("t + h", "later")))  # fmt: skip
 
-A = "here = self.ode.drift_coefficient(x, t, **kwargs)"
-SLOPE = "self.ode.drift_coefficient(x, t, **kwargs)"
 wrong("euler_slope_scaled_in_place", finds="slope_altered", edit=(E, f"return {SLOPE}.mul_(h).add_(x)"))
 wrong("euler_slope_times_h_in_place", finds="slope_altered", edit=(
     E, f"slope = {SLOPE}\n        slope *= h\n        return x + slope"))  # fmt: skip
@@ -396,31 +393,3 @@ wrong("heun_slopes_in_bfloat16", finds="inexact", edit=(
 wrong("euler_with_little_noise", finds="inexact", edit=(E, E + " + 1e-3 * h.abs().sqrt() * torch.randn_like(x)"))
 right("no_keywords_at_rest", edit=(E, "if not kwargs:\n            return x + h * self.ode.drift_coefficient(x, t)\n"
     "        " + E))  # fmt: skip
-
-# --- ends of the time, small steps, and the dtype of keyword arguments
-
-EULER_HERE = "return x + h * here"
-for name, code, place in (
-    ("all_to_zero", "drift_calls", "bool((t + h == 0).all())"),
-    ("all_near_zero", "drift_calls", "torch.allclose(t + h, torch.zeros_like(t))"),
-    ("all_from_one", "drift_calls", "bool((t == 1).all())"),
-):
-    wrong(f"heun_euler_for_{name}", finds=code, edit=(T, f"if {place}:\n            {EULER_HERE}\n        {T}"))
-for name, place in (("to_zero", "t + h == 0"), ("from_one", "t >= 1")):
-    wrong(f"heun_euler_for_each_step_{name}", finds="wrong_to_zero", edit=(
-        H, f"return torch.where({place}, x + h * here, x + h / 2 * (here + there))"))  # fmt: skip
-wrong("heun_h_without_sign", finds="wrong_backwards", edit=(H, H.replace("h / 2", "h.abs() / 2")))
-for short, line in (("euler", E), ("heun", A)):
-    for name, least in (("hundredth", 1e-2), ("thousandth", 1e-3), ("ten_thousandth", 1e-4)):
-        wrong(f"{short}_steps_below_a_{name}_skipped", finds="small_steps_skipped", edit=(
-            line, f"if h.abs().max() < {least}:\n            return x.clone()\n        {line}"))  # fmt: skip
-    for name, cast in (
-        ("integers", "v.long()"), ("dtype_of_x", "v.to(x.dtype) if v.is_floating_point() else v"), ("int32", "v.int()")
-    ):  # fmt: skip
-        wrong(f"{short}_keywords_as_{name}", finds="keywords_changed", edit=(
-            line, f"kwargs = {{k: ({cast}) if torch.is_tensor(v) else v for k, v in kwargs.items()}}\n"
-            f"        {line}"))  # fmt: skip
-wrong("euler_way_in_float16", finds="inexact", edit=(E, f"return x + (h * {SLOPE}).half().to(x.dtype)"))
-wrong("heun_way_in_bfloat16", finds="inexact", edit=(
-    H, "return x + (h / 2 * (here + there)).bfloat16().to(x.dtype)"))  # fmt: skip
-right("heun_way_in_float32", edit=(H, "return x + (h / 2 * (here + there)).float().to(x.dtype)"))

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
@@ -17,8 +14,8 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.listing import shorten
-from utils.checks.kits.other_device import is_elsewhere, other_device
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.lab4.accuracy_sweep_device import judge_device, probe_device
 from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, stub_sample
 from utils.checks.stubs import Recorder
 from utils.checks.student import Student
@@ -27,9 +24,7 @@ SHARE = 1e-5  # how far an accuracy may be from a share: float32 rounds it to 6e
 DECIMALS = range(1, 5)  # accuracies that are shares at so many decimals are rounded
 SAME_IMAGE = 1e-4  # relative: float32's precision is enough for an image, and 256 grey levels are not
 
-TO_NUMPY = "can't convert a tensor of another device to numpy"
 ALIKE = 0.8  # the cosine between a row of noise and what is left of it when its numbers are limited to 3, say
-DEVICE_SHARE = 0.25  # of the points, that code which works on the CPU alone loses
 UNSURE = 1e-4  # a sample whose two largest logits are nearer than this may be classified either way, by rounding
 
 # How many samples are classified as their label on the public challenge, for each scale in the order of the list.
@@ -71,27 +66,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         classifier.record.report(evidence, f"{run}/classify")
         evidence.put(f"{run}/used_scales", sorted({as_number(call[0][2]) for call in sampler.calls})[:64])
         evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
-    with other_device(evidence, challenge) as there, OnlyTheCPUForNumPy():
-        inputs = Inputs.of(there, "single")
-        conditional_accuracy(
-            lambda noise, labels, w: noise.clone(),
-            lambda images: images.flatten(1),  # the logits are the pixels
-            inputs.labels,
-            inputs.scales[:1],
-            inputs.noise,
-            inputs.null_label,
-        )
-
-
-class OnlyTheCPUForNumPy(TorchFunctionMode):
-    """Refuse to read a tensor on the other device as an array, as torch does."""
-
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        """Call a function of torch."""
-        kwargs = kwargs or {}
-        if func in (Tensor.numpy, Tensor.__array__) and is_elsewhere(args[0]) and not kwargs.get("force"):
-            raise TypeError(f"{TO_NUMPY}. Use Tensor.cpu() to copy the tensor to host memory first.")
-        return func(*args, **kwargs)
+    probe_device(conditional_accuracy, challenge, evidence)
 
 
 def as_number(scale: object) -> float:
@@ -334,17 +309,6 @@ def are_rounded(values: list[float], rows: int) -> bool:
     rounded = [shares.round(decimals=decimals) for decimals in DECIMALS]
     rounded += [shares.to(short).double() for short in (torch.half, torch.bfloat16)]
     return any(torch.allclose(exact, other, rtol=0, atol=1e-9) for other in rounded)
-
-
-def judge_device(judge: Judge) -> None:
-    """Add a finding if the code works on the CPU alone."""
-    if TO_NUMPY in str(judge.evidence.errors.get("device", {}).get("message")):
-        judge.note(
-            "hard_coded_device",
-            "Your code works on the CPU only: it reads a tensor as a NumPy array where it is, which fails on a GPU.",
-            DEVICE_SHARE,
-        )
-    judge.device(deduct=DEVICE_SHARE)
 
 
 def check(judge: Judge) -> None:

@@ -17,6 +17,7 @@ from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.regression_loss import ROUNDING
 from utils.checks.kits.requirements import require_unchanged
+from utils.checks.lab4.euler_heun_calls import ORDERS, SAME_TIME, require_keywords, require_slopes
 from utils.checks.lab4.euler_heun_inputs import (
     LATER,
     PLAIN,
@@ -32,9 +33,7 @@ from utils.checks.stubs import RandomField
 from utils.checks.student import Student
 
 SIMULATORS = {"euler": "EulerSimulator", "heun": "HeunSimulator"}
-ORDERS = {"euler": 1, "heun": 2}  # the order of a method, and the slopes that its step needs
 ORDER_STEPS = (16, 32)
-SAME_TIME = 1e-5  # the drift's time may have gone through float32, and may not be changed more
 WRONG_STEP = (
     "wrong_step",
     "For this drift, one step leads to another state. Draw the step on paper: "
@@ -52,10 +51,6 @@ TO_ZERO = (
     "wrong_to_zero",
     "Other steps with a negative h are right, and the step from t = 1 to t = 0 is not. One rule holds for all times, "
     "the ends included.",
-)
-LABELS_LOST = (
-    "The labels y do not reach every call of the drift. "
-    "Pass all keyword arguments on: `drift_coefficient(x, t, **kwargs)`."
 )
 
 # The mean of the new state times `state_probe` on the public challenge. An oracle made the numbers, in float64 and one
@@ -203,93 +198,6 @@ def require_state(judge: Judge, short: str, run: str, inputs: Inputs) -> Tensor:
     judge.require_precision(f"{name}/state", torch.float32, "The new state")
     require_slopes(judge, short, run, inputs)
     return state
-
-
-def require_keywords(judge: Judge, name: str, inputs: Inputs) -> None:
-    """Fail unless every evaluation of the drift got all keyword arguments as they are."""
-    if judge.value(f"{name}/drift/count", int) == 0:
-        return
-    states, labels, context = (judge.evidence.tensors.get(f"{name}/drift/{key}") for key in ("x", "y", "context"))
-    rows = len(states) if states is not None and states.dim() else 0
-    judge.require(labels is not None and labels.numel() >= rows, "labels_lost", LABELS_LOST)
-    judge.require(
-        context is not None and context.numel() >= rows,
-        "keywords_lost",
-        "The labels reach the drift, but another keyword argument does not. Pass all of them on with `**kwargs`.",
-    )
-    judge.require(
-        judge.value(f"{name}/drift/plain_kept", bool),
-        "keywords_changed",
-        "Tensors among the keyword arguments reach the drift, but a number and `None` do not reach it as they are. "
-        "Pass every argument on unchanged.",
-    )
-    judge.require(
-        labels.dtype == inputs.y.dtype and context.dtype == inputs.context.dtype,
-        "keywords_changed",
-        "A tensor among the keyword arguments reaches the drift with another dtype. Pass every argument on unchanged.",
-    )
-
-
-def require_slopes(judge: Judge, short: str, run: str, inputs: Inputs) -> None:
-    """Fail unless a step evaluates enough slopes, each with its labels and at a time that belongs to the method."""
-    name, slopes = f"{short}_{run}", ORDERS[short]
-    calls = judge.value(f"{name}/drift/count", int)
-    judge.require(
-        calls >= slopes,
-        "drift_calls",
-        f"One step needs {slopes} slope(s), but yours evaluates the drift {calls} times.",
-    )
-    times = judge.tensor(f"{name}/drift/t", what="The time that reaches the drift")
-    labels = judge.tensor(f"{name}/drift/y", what="The labels that reach the drift").reshape(-1)
-    states = judge.tensor(f"{name}/drift/x", what="The state that reaches the drift")
-    batch = len(inputs.x)
-    if len(times) != calls * batch or len(labels) != len(times) or len(states) != len(times):
-        return  # evaluated in parts: the new state will tell
-    judge.require(torch.equal(labels, inputs.y.repeat(len(times) // batch)), "labels_lost", LABELS_LOST)
-    t, h = inputs.t.double(), inputs.h.double()
-    slots = [t] if short == "euler" else [t, t + h]
-    parts = [part.double() for part in times.split(batch)]
-    wrong = [part for part in parts if not any(bool(((part - slot).abs() < SAME_TIME).all()) for slot in slots)]
-    if wrong and short == "euler":
-        judge.require(
-            len(parts) == 1,
-            "one_slope",
-            "Euler's step has one slope, at the time where the step starts. Yours evaluates the drift at another time, "
-            "too.",
-        )
-        judge.fail(
-            "other_time",
-            "Euler's slope belongs to the point and the time where the step starts. Yours was evaluated at another "
-            "time.",
-        )
-    if wrong:
-        middle = bool(((wrong[0] - t - h / 2).abs() < SAME_TIME).all())
-        judge.require(
-            not middle,
-            "midpoint",
-            "Your second slope belongs to the middle of the step. This is the midpoint method, not Heun's.",
-        )
-        judge.fail("slope_between", "A slope is evaluated at a time that is neither the start nor the end of the step.")
-    if short == "heun":
-        require_look_ahead(judge, parts, [part.double() for part in states.split(batch)], inputs)
-
-
-def require_look_ahead(judge: Judge, times: list[Tensor], states: list[Tensor], inputs: Inputs) -> None:
-    """Fail unless Heun's step evaluates the drift at the end of the step, and at another place than the start."""
-    x, t, end = inputs.x.detach().double(), inputs.t.double(), (inputs.t + inputs.h).double()
-    ends = [i for i, time in enumerate(times) if bool(((time - end).abs() < SAME_TIME).all())]
-    starts = [i for i, time in enumerate(times) if bool(((time - t).abs() < SAME_TIME).all())]
-    judge.require(
-        ends,
-        "second_slope_at_t",
-        "All slopes are evaluated at time t. The second one belongs to the end of the trial step, also in time.",
-    )
-    judge.require(starts, "first_slope_missing", "No slope is evaluated at time t, where the step starts.")
-    judge.require(
-        any(not judge.close(states[i], x, SAME_TIME) for i in ends),
-        "second_slope_at_x",
-        "The second slope is evaluated at the end of the step in time, but still at the old state x.",
-    )
 
 
 def require_method(judge: Judge, short: str) -> dict[str, Tensor]:
