@@ -157,25 +157,7 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         f"A classifier that gives all {classes} classes the same logit has the loss log {classes} = {expected:.3f}, "
         f"but yours is {clueless:.4g}, which is {clueless / expected:.3g} times as much.",
     )
-    judge.require(
-        losses["mistaken"] < (1 + ACCURACY) * SURE,
-        "too_steep",
-        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
-        f"is {losses['mistaken']:.4g}. Use the logits as the model returns them, and add no other term.",
-    )
-    judge.require(
-        near(losses["mistaken"], SURE) or not near(losses["very_sure"], VERY_SURE / SURE * losses["mistaken"]),
-        "too_flat",
-        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, and with "
-        f"{VERY_SURE:g} one of {VERY_SURE:g}, but yours are {losses['mistaken']:.4g} and {losses['very_sure']:.4g}. "
-        "Use the logits as the model returns them.",
-    )
-    judge.require(
-        near(losses["mistaken"], SURE),
-        "sure_and_wrong",
-        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
-        f"is {losses['mistaken']:.4g}. Is the logarithm that of the probability, with nothing added or limited?",
-    )
+    require_steepness(judge, losses)
     share = judge.number("partly/wrong")
     judge.require(
         near(losses["partly"], share * SURE),
@@ -195,6 +177,29 @@ def require_known_losses(judge: Judge, shape: tuple[int, ...], classes: int) -> 
         near(judge.number("mistaken/grad", "The gradient of the model's parameter"), SURE),
         "wrong_gradient",
         "The value of your loss is right, but its gradient is not that of the cross-entropy. Did you detach something?",
+    )
+
+
+def require_steepness(judge: Judge, losses: dict[str, float]) -> None:
+    """Fail unless a classifier that is sure, and wrong, has the loss of its logit."""
+    judge.require(
+        losses["mistaken"] < (1 + ACCURACY) * SURE,
+        "too_steep",
+        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
+        f"is {losses['mistaken']:.4g}. Use the logits as the model returns them, and add no other term.",
+    )
+    judge.require(
+        near(losses["mistaken"], SURE) or not near(losses["very_sure"], VERY_SURE / SURE * losses["mistaken"]),
+        "too_flat",
+        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, and with "
+        f"{VERY_SURE:g} one of {VERY_SURE:g}, but yours are {losses['mistaken']:.4g} and {losses['very_sure']:.4g}. "
+        "Use the logits as the model returns them.",
+    )
+    judge.require(
+        near(losses["mistaken"], SURE),
+        "sure_and_wrong",
+        f"A classifier that gives a wrong class a logit of {SURE:g} and the others 0 has a loss of {SURE:g}, but yours "
+        f"is {losses['mistaken']:.4g}. Is the logarithm that of the probability, with nothing added or limited?",
     )
 
 

@@ -234,24 +234,7 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
             f"{start}all its numbers are right, but some are in the rows of other samples. In which order are they?",
         )
     if abs(first - 1) < 1e-3:
-        ratios = (score / expected).flatten()
-        worst = int((ratios - 1).abs().argmax())
-        if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
-            guess = float(best_guess(score, inputs).flatten()[worst])
-            own = float(inputs.setting.points[inputs.y].flatten()[worst])
-            return (
-                "other_components",
-                f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
-                f"x_0 that it contains, (sigma² s + x) / alpha, is once {guess:.3g}, but its class has only {own:.3g}. "
-                "Which components, and which letters, does your code count for a class, and how?",
-            )
-        t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
-        return (
-            "right_for_some",
-            f"{start}it is nearly right for the first sample. At t = {t:.2g} and x = {x:.3g} for class "
-            f"{int(inputs.y[worst])} it is {float(ratios[worst]):.9g} times what is right. "
-            "Does your code add a constant, limit a number, or treat a class or a time differently?",
-        )
+        return wrong_after_the_first(score, expected, inputs, start)
     where = f"at t = {float(inputs.t[0]):.2g} and x = {float(inputs.x[0]):.3g} it is {first:.4g} times what is right. "
     if first == 0:
         return "no_pull", f"{start}{where}What cancels there?"
@@ -272,6 +255,28 @@ def wrong_pull(score: Tensor, inputs: Inputs) -> tuple[str, str]:
     if first < 0.5:
         return "pull_too_weak", f"{start}{where}What does a score subtract, and what is it divided by?"
     return "pull_wrong", f"{start}{where}Where is the Gaussian centred?"
+
+
+def wrong_after_the_first(score: Tensor, expected: Tensor, inputs: Inputs, start: str) -> tuple[str, str]:
+    """Return code and message, which begins with `start`, for a score that is right for the first sample alone."""
+    ratios = (score / expected).flatten()
+    worst = int((ratios - 1).abs().argmax())
+    if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
+        guess = float(best_guess(score, inputs).flatten()[worst])
+        own = float(inputs.setting.points[inputs.y].flatten()[worst])
+        return (
+            "other_components",
+            f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
+            f"x_0 that it contains, (sigma² s + x) / alpha, is once {guess:.3g}, but its class has only {own:.3g}. "
+            "Which components, and which letters, does your code count for a class, and how?",
+        )
+    t, x = float(inputs.t.flatten()[worst]), float(inputs.x.flatten()[worst])
+    return (
+        "right_for_some",
+        f"{start}it is nearly right for the first sample. At t = {t:.2g} and x = {x:.3g} for class "
+        f"{int(inputs.y[worst])} it is {float(ratios[worst]):.9g} times what is right. "
+        "Does your code add a constant, limit a number, or treat a class or a time differently?",
+    )
 
 
 def check(judge: Judge) -> None:
