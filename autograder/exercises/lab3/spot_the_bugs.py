@@ -12,6 +12,7 @@ from utils.checks.judging import Judge
 from utils.checks.kits.schedules import hard_schedule
 from utils.checks.lab3.spot_the_bugs import (
     ORDER,
+    RTOL,
     guidance_with_a_size,
     judge_glue,
     require_readable_factor,
@@ -19,8 +20,6 @@ from utils.checks.lab3.spot_the_bugs import (
 )
 from utils.checks.lab3.spot_the_bugs_inputs import RUNS, STEPS, Inputs
 from utils.diffusion import Schedule
-
-RTOL = 1e-4  # float32 rounds a factor to 1e-6
 
 
 def schedule_in_float64(challenge: Challenge, run: str) -> Schedule:
@@ -93,14 +92,14 @@ def verdict(judge: Judge) -> None:
         for run, guidance in guidance_with_a_size(judge):
             factors = Factors.of(judge.challenge, run, guidance.readable)
             actual = guidance.factor.abs()[guidance.readable]
-            rtol, blur = max(guidance.rtol, RTOL), RUNS[run].blur
+            blur = RUNS[run].blur
             # Guidance after the step loses the part `inside`, or makes the shift that right guidance makes. Its factor
             # may be the sigma, that shift, or the one of published code, which moves the mean by beta.
             if not guidance.inside:
                 known = [factors.expected, factors.shift, factors.w * factors.beta]
-                closest = next((size for size in known if judge.close(actual, size, rtol)), factors.expected)
+                closest = next((size for size in known if judge.close(actual, size, RTOL)), factors.expected)
                 factors = replace(factors, expected=closest)
-            if not judge.close(actual, factors.expected, rtol, blur):
+            if not judge.close(actual, factors.expected, RTOL, blur):
                 require_readable_factor(judge, guidance)
                 if factors.w > 0:
                     require_same_in_all_steps(judge, guidance, actual / factors.expected)
@@ -108,5 +107,5 @@ def verdict(judge: Judge) -> None:
                 judge, actual, factors.expected, MISTAKES, factors,
                 ("wrong_sigma", f"The factor before the gradient (at w = {RUNS[run].w:g}) differs from the one in your "
                  "`guided_noise`. Compare the two."),
-                rtol, blur,
+                RTOL, blur,
             )  # fmt: skip

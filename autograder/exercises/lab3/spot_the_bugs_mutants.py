@@ -183,3 +183,18 @@ wrong("result_by_scale_and_shape", ("result_kept", "wrong_number_of_calls"), edi
     ("    for step in", "    key = w, x.shape, schedule.steps\n    if key in DONE: return DONE[key]\n    for step in"),
     ("    return x", "    DONE[key] = x\n    return x"),
 ])  # fmt: skip
+right("zeros_as_noise_at_0", edit=[("noises[step]", "(noises[step] if step > 0 else torch.zeros_like(x))")])
+right("no_noise_at_0", edit=[("noises[step]", "(noises[step] if step > 0 else 0)")])
+right("no_gradient_at_scale_0", edit=[(GRADIENT, f"{GRADIENT} if w != 0 else torch.zeros_like(x)")])
+wrong("start_scaled", "other_start", edit=[("    for step in", "    x = x / x.std()\n    for step in")])
+# Each loses the points of the clamp alone: tests/exercises/lab3.
+for name, edit in (
+    ("cut_before_the_first_step", ("    for step in", "    x = x.clamp(-1, 1)\n    for step in")),
+    ("cut_in_the_last_step", ("    return x", "    return x.clamp(-1, 1)")),
+    ("cut_wide_in_the_last_step", ("    return x", "    return x.clamp(-3, 3)")),
+    ("cut_but_in_the_last_step", ("    return x", "        x = x.clamp(-1, 1) if step > 0 else x\n    return x")),
+    ("cut_to_positive", ("    return x", "        x = x.clamp(0, 1)\n    return x")),
+    ("cut_below", ("    return x", "        x = x.clamp(min=-1)\n    return x")),
+):
+    wrong(name, "clamped", edit=[edit])
+    wrong(f"{name}_and_shifted", "clamped", edit=[(INSIDE, "model(x, t)"), (NEXT, SHIFTED), edit])

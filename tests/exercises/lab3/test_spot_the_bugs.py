@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from autograder.exercises.kits.mutants import load
 from autograder.exercises.lab3.spot_the_bugs import Factors, schedule_in_float64
+from autograder.validation.kill_matrix import namespace_of, solved_lab, verdicts
 from tests.exercises.lab3 import oracles
 from utils.checks.challenge import Challenge
-from utils.checks.lab3.spot_the_bugs import FACTORS, ORDER
+from utils.checks.lab3.spot_the_bugs import EXERCISE, FACTORS, ORDER
 from utils.checks.lab3.spot_the_bugs_inputs import RUNS
 
 
@@ -30,3 +32,13 @@ def test_the_factors_of_the_grader(run):
     expected = factors(challenge, run, abs(RUNS[run].w)).values()
     for actual, values in zip((graded.expected, graded.shift), expected, strict=True):
         assert torch.allclose(actual, values, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [m for m in load("lab3") if m.exercise == EXERCISE.name and m.name.startswith("cut_")],
+    ids=lambda m: m.name,
+)
+def test_a_clamp_costs_its_own_points_only(mutant):
+    for verdict in verdicts(EXERCISE, namespace_of(solved_lab("lab3"), mutant), 5):
+        assert (verdict.points, [finding.code for finding in verdict.findings]) == (1.5, ["clamped"])

@@ -11,6 +11,7 @@ from utils.checks.judging import Judge
 from utils.checks.lab3.spot_the_bugs_inputs import RUNS, STEPS, Inputs, stub_gradient, stub_model, stub_step
 
 READABLE = 0.05  # the least sum of squares of the gradient from which its factor is read
+CHANGED = 0.01  # what cuts off x changes some number by more, and rounding changes none by more
 LARGE = 0.05  # only gradients of this share of the step's largest tell the factor: beside small ones, rounding counts
 
 
@@ -21,19 +22,15 @@ class Guidance:
     moved: Tensor  # (STEPS, b, …) what is added to x after the DDPM step
     inside: bool  # the noise estimate is guided
     size: float  # the largest number of x after a step, and of the noise estimates
-    clamped: bool  # x is cut off
-    bound: float  # where x is cut off, if it is
+    clamped: bool  # x is cut off after a step
+    ends: tuple[float, ...]  # where x is cut off, if nothing else happens to it after a step
+    start_ends: tuple[float, ...]  # where x is cut off before the first step
     nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
     readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
     beside: float  # how much of the guidance is no multiple of the gradient, relative to it
     alignment: float  # the cosine of the angle between the guidance and the gradient, over all steps
     limit: float | None  # where the noise estimates are cut off; None if they are not
-
-    @property
-    def rtol(self) -> float:
-        """The precision of the factor: guidance after the step is blurred by a clamp, so only its size is known."""
-        return 0.3 if self.clamped and not self.inside else 1e-6
 
 
 def read_guidance(judge: Judge, run: str) -> Guidance:
@@ -49,18 +46,19 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     gradient = stub_gradient(challenge, run)(x, t, Inputs.of(challenge, run).y.repeat(STEPS)).reshape(shape)
     results = stub_step(challenge)(x, t, estimates, used).reshape(shape)
     after = torch.cat([x.reshape(shape)[1:], value[None]])
-    moved = after - results
+    ends = ends_of_cut(results, after, form.blur)
+    start_ends = ends_of_cut(Inputs.of(challenge, run).x.double(), x.reshape(shape)[0], form.blur)
+    moved = torch.zeros_like(after) if ends else after - results
     inside = float(shift.abs().max()) > form.blur
-    only_cut, bound = is_only_cut_off(results, after, form.blur)
-    clamped = only_cut or float(after.abs().max()) <= 1 + 1e-9
+    clamped = bool(ends) or float(after.abs().max()) <= 1 + 1e-9
     limit = where_cut_off(estimates)
     along = -shift if inside else moved  # a lower noise estimate is a higher x
     along = torch.where(along.abs() > form.blur / 3, along, 0.0)  # the rest is rounding
     free = torch.ones_like(after)  # 1 where nothing is cut off
     if inside and limit is not None:
         free = (estimates.reshape(shape).abs() < limit - 1e-6).double()
-    elif not inside and (end := where_cut_off(after)) is not None:
-        free = (after.abs() < end - 1e-6).double()
+    elif not inside:
+        free = is_single(after).double()
     weight = (gradient.square() * free).flatten(1).sum(1)
     # the median, because what cuts off an estimate changes few numbers, and those a lot
     sizes = gradient.abs() * free
@@ -73,10 +71,10 @@ def read_guidance(judge: Judge, run: str) -> Guidance:
     beside = float(rest.abs().max()) / size if size > form.blur else 0.0
     alignment = float(torch.cosine_similarity(along.flatten(), (gradient * free).flatten(), dim=0))
     size_of_numbers = max(float(after.abs().max()), float(estimates.abs().max()))
-    nowhere = not inside and (only_cut or float(moved.abs().max()) <= form.blur)
+    nowhere = not inside and float(moved.abs().max()) <= form.blur
     return Guidance(
-        moved, inside, size_of_numbers, clamped, bound, nowhere, factor, weight > READABLE, beside, alignment,
-        limit,
+        moved, inside, size_of_numbers, clamped, ends, start_ends, nowhere, factor, weight > READABLE, beside,
+        alignment, limit,
     )  # fmt: skip
 
 
@@ -88,11 +86,22 @@ def where_cut_off(values: Tensor) -> float | None:
     return largest if again else 1.0 if largest <= 1 + 1e-9 else None
 
 
-def is_only_cut_off(results: Tensor, after: Tensor, blur: float) -> tuple[bool, float]:
-    """Return whether cutting off is all that happens to x after a step, and at which size that is (1 if it is not)."""
-    changed = (after - results).abs() > blur
-    if not bool(changed.any()):
-        return False, 1.0
-    kept, bound = after[changed].abs(), float(after[changed].abs().max())
-    only_cut = float(kept.min()) > bound - blur and bool((results[changed].abs() > kept).all())
-    return only_cut, bound if only_cut else 1.0
+def is_single(values: Tensor) -> Tensor:
+    """Return where a number has a size that no other number has: what is cut off has the size of the end."""
+    _, size, count = values.abs().unique(return_inverse=True, return_counts=True)
+    return count[size] == 1
+
+
+def ends_of_cut(before: Tensor, after: Tensor, blur: float) -> tuple[float, ...]:
+    """Return the numbers at which x is cut off, the lower one first; none if anything else happens to it, or nothing.
+
+    Args:
+        before: x before.
+        after: x afterwards, in the same shape.
+        blur: A difference that rounding can make.
+    """
+    raised, lowered = after[after - before > blur], after[before - after > blur]
+    ends = [values for values in (raised, lowered) if len(values)]
+    only_cut = all(bool((values == values[0]).all()) for values in ends)
+    only_cut = only_cut and float((after - before).abs().max()) > CHANGED
+    return tuple(float(values[0]) for values in ends) if only_cut else ()

@@ -27,6 +27,7 @@ from utils.checks.student import Student
 
 ORDER = torch.arange(STEPS - 1, -1, -1)
 SINGLE = 1e-5  # relative: x may go through float32
+RTOL = 1e-4  # of a factor: float32 rounds it to 1e-6
 ALIGNED = 0.8  # the least cosine from which guidance that is no multiple of the gradient has a sign
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
@@ -76,7 +77,8 @@ def require_flow(judge: Judge, run: str) -> Guidance:
         "In a later call with other inputs your sampler calls no model, and returns a result of an earlier call. "
         "Keep nothing from call to call.",
     )
-    for stub, words in STUBS.items():
+    stubs = stubs_of(judge, run)
+    for stub, words in stubs.items():
         count = judge.value(f"{run}/{stub}/count", int)
         judge.require(
             count == STEPS,
@@ -90,7 +92,7 @@ def require_flow(judge: Judge, run: str) -> Guidance:
         "wrong_order",
         "Your steps do not go from t = T - 1 down to t = 0, one by one.",
     )
-    for stub in STUBS:
+    for stub in stubs:
         judge.require(
             not judge.tensor(f"{run}/{stub}/t").is_floating_point(),
             "time_not_integer",
@@ -105,44 +107,57 @@ def require_flow(judge: Judge, run: str) -> Guidance:
     )
     require_unchanged(judge, f"{run}/inputs_kept")
     require_given_tensors(judge, run, x, t)
-    return read_guidance(judge, run)
+    guidance = read_guidance(judge, run)
+    judge.require(
+        guidance.start_ends or judge.close(x[0], Inputs.of(judge.challenge, run).x),
+        "other_start",
+        "Your first step starts from another x than the given one.",
+    )
+    return guidance
+
+
+def stubs_of(judge: Judge, run: str) -> dict[str, str]:
+    """Return the functions that a step has to call in a run: at w = 0 a sampler may do without the gradient."""
+    idle = RUNS[run].w == 0 and judge.value(f"{run}/gradients/count", int) == 0
+    return {stub: words for stub, words in STUBS.items() if stub != "gradients" or not idle}
 
 
 def require_given_tensors(judge: Judge, run: str, x: Tensor, t: Tensor) -> None:
-    """Fail unless all functions of a step receive its noise, the labels, and the same x and t."""
+    """Fail unless all functions of a step receive its noise, the labels, and the same x and t.
+
+    The noise at t = 0 may be any, because a DDPM step does not use it there.
+    """
     form, inputs = RUNS[run], Inputs.of(judge.challenge, run)
     shape = (STEPS, *form.shape)
     used = judge.tensor(f"{run}/steps/noise", form.all_steps, "The noise of the steps").reshape(shape)
     judge.require(
-        judge.close(used, inputs.noises[ORDER]),
+        judge.close(used[:-1], inputs.noises[ORDER[:-1]]),
         "wrong_noise",
         "Your steps use other noise than the given one. Step t has to use `noises[t]`.",
     )
-    judge.require(
-        torch.equal(judge.tensor(f"{run}/gradients/y", form.all_steps[:1], "The labels"), inputs.y.repeat(STEPS)),
-        "wrong_labels",
-        "classifier_gradient receives other labels than y.",
-    )
-    x_of_gradients = judge.tensor(f"{run}/gradients/x", form.all_steps, "The x of classifier_gradient").reshape(shape)
-    x_of_model = judge.tensor(f"{run}/model/x", form.all_steps, "The x of the model").reshape(shape)
-    judge.require(
-        judge.close(x_of_gradients, x_of_model) and judge.close(x_of_model[0], inputs.x) and judge.close(x_of_model, x),
-        "other_x",
-        "The model, classifier_gradient and ddpm_step do not receive the same x in the same step.",
-    )
-    for stub in ("model", "gradients"):
+    for stub in stubs_of(judge, run):
+        judge.require(
+            judge.close(judge.tensor(f"{run}/{stub}/x", form.all_steps, f"The x of {STUBS[stub]}").reshape(shape), x),
+            "other_x",
+            "The model, classifier_gradient and ddpm_step do not receive the same x in the same step.",
+        )
         judge.require(
             torch.equal(judge.tensor(f"{run}/{stub}/t", form.all_steps[:1]).reshape(t.shape), t),
             "other_t",
             "The model, classifier_gradient and ddpm_step do not receive the same t in the same step.",
         )
+        judge.require(
+            stub != "gradients" or torch.equal(judge.tensor(f"{run}/gradients/y"), inputs.y.repeat(STEPS)),
+            "wrong_labels",
+            "classifier_gradient receives other labels than y.",
+        )
 
 
 def is_equivalent(judge: Judge, guidance: Guidance, shift: Tensor, blur: float) -> bool:
     """Return whether guidance after the step moves x exactly as far as right guidance in the noise estimate does."""
-    exact = guidance.clamped or guidance.beside < NOISE_MATTERS
     seen = guidance.readable
-    return exact and judge.close(guidance.factor[seen], shift[seen], max(guidance.rtol, 1e-4), blur)
+    exact = guidance.beside < NOISE_MATTERS
+    return exact and judge.close(guidance.factor[seen], shift[seen], RTOL, blur)
 
 
 def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
@@ -166,11 +181,16 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
             judge.require(
                 not guidance.clamped,
                 "clamped",
-                "x is still cut off at -1 and 1 after a step. Sampling starts from pure noise, "
+                "x is still kept between -1 and 1 after a step. Sampling starts from pure noise, "
                 "and a third of its pixels lie outside."
-                if guidance.bound == 1
-                else f"x is cut off at -{guidance.bound:g} and {guidance.bound:g} after a step. "
-                "Leave x as ddpm_step returns it.",
+                if guidance.ends in ((), (-1, 1))
+                else f"x is cut off at {in_words(guidance.ends)} after a step. Leave x as ddpm_step returns it.",
+            )
+            judge.require(
+                not guidance.start_ends,
+                "clamped",
+                f"x is cut off at {in_words(guidance.start_ends)} before the first step. "
+                "Sampling starts from pure noise: leave it as it is given.",
             )
     with judge.part("sign", 0.5):
         for run, form in RUNS.items():
@@ -191,6 +211,11 @@ def judge_glue(judge: Judge, shifts: Callable[[str], Tensor]) -> None:
                 if run != "negative"
                 else "At a negative w your guidance still moves towards the class. Use w with its sign.",
             )
+
+
+def in_words(ends: tuple[float, ...]) -> str:
+    """Return where x is cut off, as a message says it."""
+    return " and ".join(f"{end:.3g}" for end in ends)
 
 
 def is_unguided(run: str, guidance: Guidance) -> bool:
@@ -298,11 +323,11 @@ def public_factors(run: str) -> dict[str, Tensor]:
 def judge_sigma(judge: Judge, run: str, guidance: Guidance) -> None:
     """Fail unless the size of the factor in a run is the one of the table, or for x the one of published code."""
     w, per_unit = abs(RUNS[run].w), public_factors(run)
-    seen, rtol = guidance.readable, max(guidance.rtol, 1e-4)
+    seen = guidance.readable
     betas = Inputs.of(judge.challenge, run).schedule.betas.double()[ORDER]
     known = [per_unit["inside"]] if guidance.inside else [*per_unit.values(), betas]
     factor = guidance.factor.abs()[seen]
-    if any(judge.close(factor, w * numbers[seen], rtol, RUNS[run].blur) for numbers in known):
+    if any(judge.close(factor, w * numbers[seen], RTOL, RUNS[run].blur) for numbers in known):
         return
     require_readable_factor(judge, guidance)
     judge.require(w > 0, "guided_at_0", "At w = 0 the gradient still changes your samples.")
@@ -354,5 +379,5 @@ EXERCISE = Exercise(
     names=("guided_sampler",),
     probe=probe,
     public=check,
-    version=6,
+    version=7,
 )
