@@ -289,3 +289,16 @@ for module, mode in zip(modules, modes):
     module.training = mode
 return gradient
 """))  # fmt: skip
+PICK_CUT = """
+with torch.enable_grad():
+    z = x.detach().requires_grad_()
+    p = classifier(z, t).softmax(1).gather(1, y[:, None])
+    gradient = torch.autograd.grad(LOG.sum(), z)[0]
+return RESULT
+"""
+for name, log, result in (  # 0 where p rounds to 0: no class is followed there
+    ("log_above_tiny", "p.clamp(min=torch.finfo(p.dtype).tiny).log()", "gradient"),
+    ("log_plus_1e_30", "(p + 1e-30).log()", "gradient"),
+    ("nan_to_0", "p.log()", "torch.nan_to_num(gradient)"),
+):
+    wrong(name, "wrong_gradient", source=function(HEAD, PICK_CUT.replace("LOG", log).replace("RESULT", result)))

@@ -137,7 +137,7 @@ class NoisyClassifierTrainer(Trainer):
 )
 wrong(
     "time_dealt_out",
-    ("time_stratified", "times_kept"),
+    "time_stratified",
     edit=(TIME, "torch.randperm(batch_size, device=x0.device) % self.schedule.steps"),
 )
 wrong(
@@ -194,3 +194,5 @@ for name, finds, old, new in (
      shared.CE.replace(", y)", ", y, ignore_index=0)")),
 ):  # fmt: skip
     wrong(name, finds, edit=(old, new))
+SHIFTED_GRID = """torch.rand(1, device=x0.device) + torch.arange(batch_size, device=x0.device) / batch_size"""
+wrong("time_low_discrepancy", "time_stratified", edit=(TIME, f"(({SHIFTED_GRID}) % 1 * self.schedule.steps).long()"))

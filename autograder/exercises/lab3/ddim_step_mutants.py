@@ -221,13 +221,12 @@ def ddim_step(x, t, t_prev, noise_estimate, schedule):
     x0 = (x - (1 - now).sqrt() * noise_estimate) / now.sqrt()
     return then.sqrt() * x0 + (1 - then).sqrt() * noise_estimate
 """
-KEPT_CODES = ("schedule_not_read", "raised", "not_repeatable", "samples_mixed", "x_only_at_0", *small("x"))
 for name, key, forget in (
     ("kept_by_length", "schedule.steps", ""),
     ("kept_until_the_length_changes", "schedule.steps", "if schedule.steps not in BARS: BARS.clear()"),
     ("kept_for_ever", "0", ""),
 ):
-    wrong(name, KEPT_CODES, source=KEPT.replace("KEY", key).replace("FORGET", forget))
+    wrong(name, ("schedule_not_read", "raised"), source=KEPT.replace("KEY", key).replace("FORGET", forget))
 wrong("end_assumed", "schedule_not_read", edit=(
     f"{BAR}\n", f"{BAR}\n    end = (t == schedule.steps - 1).reshape(alpha_bar.shape)\n"
     "    alpha_bar = torch.where(end, alpha_bar.clamp(max=5e-5), alpha_bar)\n"))  # fmt: skip
@@ -238,3 +237,14 @@ now, then = (gather_per_sample(with_data(schedule), step, x) for step in (t, t_p
 x0 = (x - (1 - now).sqrt() * noise_estimate) / now.sqrt()
 return then.sqrt() * x0 + (1 - then).sqrt() * noise_estimate
 """))  # fmt: skip
+OWN = "torch.linspace(1e-4, 0.02, 1000, device=x.device)"
+wrong("own_schedule", "schedule_not_read", edit=("    alpha_bar =", f"    betas = {OWN}\n"
+      "    schedule = Schedule(betas, 1 - betas, (1 - betas).cumprod(0))\n    alpha_bar ="))  # fmt: skip
+AT_DATA = "(t_prev < 0).reshape(alpha_bar.shape)"
+for name, old, new in (  # wrong at t_prev = -1, in all of these samples or in some
+    ("data_only_from_0", LAST, "torch.where((t == 0).reshape(alpha_bar.shape), 1.0, "
+     "gather_per_sample(schedule.alpha_bars, t_prev, x))"),
+    ("x_as_data", f"return {BACK}", f"return torch.where({AT_DATA}, x, {BACK})"),
+    ("same_noise_as_data", LAST, f"torch.where({AT_DATA}, alpha_bar, {LAST})"),
+):  # fmt: skip
+    wrong(name, "wrong_at_data", edit=(old, new))

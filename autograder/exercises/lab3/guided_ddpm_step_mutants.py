@@ -273,15 +273,13 @@ wrong("negative_scale_is_0", finds="scale_altered", edit=("- w *", "- max(w, 0.0
 wrong("scale_0_is_1", finds=("gradient_not_0", "twice", "one_more", "sigma_missing", "scale_altered"),
       edit=("- w *", "- (w or 1.0) *"))  # fmt: skip
 # A table that is kept from an earlier call, and a schedule's end that is assumed.
-KEPT_CODES = ("schedule_not_read", "raised", "not_repeatable", "samples_mixed", "gradient_only_at_last",
-              "gradient_size", *small("gradient"), *small("x"), "x_size")  # fmt: skip
 ONE_SLOT = "    global LAST\n    LAST = LAST if LAST is not None and LAST.steps == schedule.steps else schedule\n"
 for name, start in (("guided", "    return noise_estimate"), ("step", "    beta, alpha")):
-    wrong(f"{name}_table_until_the_length_changes", KEPT_CODES, edit=[
+    wrong(f"{name}_table_until_the_length_changes", "schedule_not_read", edit=[
         ("def guided_noise(", "LAST = None\n\n\ndef guided_noise("),
         (start, f"{ONE_SLOT}    schedule = LAST.to(schedule.betas)\n{start}"),
     ])  # fmt: skip
-wrong("guided_table_by_length", KEPT_CODES, edit=[
+wrong("guided_table_by_length", "schedule_not_read", edit=[
     ("def guided_noise(", "TABLES = {}\n\n\ndef guided_noise("),
     (SIGMA, "gather_per_sample(TABLES.setdefault(schedule.steps, (1 - schedule.alpha_bars).sqrt()), t, gradient)"),
 ])  # fmt: skip
@@ -294,3 +292,11 @@ for name, finds, old, new in (
     ("least_t_for_all", "noise_missing_beside_0", MOVING, "float(t.min() > 0)"),
 ):
     wrong(name, finds, edit=(old, new))
+wrong("own_schedule", "schedule_not_read", edit=(
+    "    beta, alpha, ", "    betas = torch.linspace(1e-4, 0.02, 1000, device=x.device)\n"
+    "    schedule = Schedule(betas, 1 - betas, (1 - betas).cumprod(0))\n    beta, alpha, "))  # fmt: skip
+for name, finds, moving in (
+    ("noise_at_other_end", "noise_at_0_and_last", "(t < schedule.steps - 1)"),
+    ("noise_at_0_only", "noise_only_where_0", "(t == 0)"),
+):
+    wrong(name, finds, edit=("gather_per_sample(t > 0,", f"gather_per_sample({moving},"))

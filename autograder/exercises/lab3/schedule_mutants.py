@@ -105,8 +105,7 @@ for name, finds, old, new in (
     ("four_axes", ("wrong_shape", "raised"), LOOK, "schedule.alpha_bars[t][:, None, None, None]"),
     ("gather_on_cpu", "hard_coded_device", LOOK,
      "schedule.alpha_bars.gather(-1, t.cpu()).reshape(-1, *[1] * (x0.dim() - 1))"),
-    ("own_schedule", ("x0_full", "x0_too_large", "x0_size",
-     "raised"), LOOK, "gather_per_sample(linear_schedule(1000).alpha_bars, t, x0)"),
+    ("own_schedule", "schedule_not_read", LOOK, "gather_per_sample(linear_schedule(1000).alpha_bars.to(x0), t, x0)"),
     ("step_by_step_once", ("alpha_for_alpha_bar", "x0_too_large"), MIX,
      "gather_per_sample(schedule.alphas, t, x0).sqrt() * x0 + gather_per_sample(schedule.betas, t, x0).sqrt() * noise"),
     # sigmas

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 SAME = 1e-3  # relative: a difference in a factor that is worth a word
+EXACT = 1e-5  # relative: two factors that are one formula differ by rounding alone
 RESIDUAL = 1e-3  # relative: what is not explained by factors
 Tensors = Mapping[str, Tensor]
 
@@ -46,8 +47,8 @@ def sizes(inputs: Tensors, factors: Tensors) -> Tensor:
     return torch.stack(terms).amax(0)
 
 
-def agree(actual: Tensor, expected: Tensor, size: Tensor, rtol: Tensor | float) -> bool:
-    """Return whether each sample of two tensors agrees.
+def agreeing(actual: Tensor, expected: Tensor, size: Tensor, rtol: Tensor | float) -> Tensor:
+    """Return which samples of two tensors agree, (b,).
 
     Args:
         actual: (b, …).
@@ -56,7 +57,12 @@ def agree(actual: Tensor, expected: Tensor, size: Tensor, rtol: Tensor | float) 
         rtol: Tolerance relative to that size, a number or (b,).
     """
     error = (rows_of(actual) - rows_of(expected)).abs().amax(1)
-    return bool((error <= rtol * size + 1e-12).all())
+    return error <= rtol * size + 1e-12
+
+
+def agree(actual: Tensor, expected: Tensor, size: Tensor, rtol: Tensor | float) -> bool:
+    """Return whether all samples of two tensors agree; arguments as for `agreeing`."""
+    return bool(agreeing(actual, expected, size, rtol).all())
 
 
 def measured(actual: Tensor, inputs: Tensors) -> tuple[Tensors, Tensor] | None:
@@ -126,9 +132,9 @@ def factors_of(names: Sequence[str], what: str) -> str:
     return f" The factor{'s' * (len(names) > 1)} of {' and '.join(names)} {'are' if len(names) > 1 else 'is'} {what}."
 
 
-def near(one: Tensor, other: Tensor, size: Tensor) -> Tensor:
+def near(one: Tensor, other: Tensor, size: Tensor, rtol: float = SAME) -> Tensor:
     """Return where two factors, (b,), are the same; size, (b,), is that of the sample's largest factor."""
-    return (one - other).abs() <= SAME * other.abs() + 1e-5 * size
+    return (one - other).abs() <= rtol * (other.abs() + 0.01 * size)
 
 
 def relation(name: str, own: Tensor, factors: Tensors, size: Tensor, places: Sequence[Place]) -> tuple[str, str]:
@@ -142,22 +148,39 @@ def relation(name: str, own: Tensor, factors: Tensors, size: Tensor, places: Seq
         places: Groups of samples that may be special.
     """
     right = factors[name]
+    own = torch.where(own.abs() < 1e-9 * size, 0.0, own)  # the rest is rounding
     if bool(near(own, 0 * right, size).all()):
         return "missing", f"Your result does not contain `{name}`."
     if bool(near(own, -right, size).all()):
         return "sign", f"`{name}` has the wrong sign in your result."
     wrong = ~near(own, right, size)
-    for place in places:
-        some = bool(place.rows.any()) and not bool(place.rows.all())
-        if some and bool((wrong == place.rows).all()):
-            return f"at_{place.code}", (
-                f"The factor of `{name}` is right except {place.words}, {ratio_at(own, right, place.rows)}."
-            )
+    if found := whole_places(wrong, places):
+        code = "_and_".join(place.code for place in found)
+        there = ", and ".join(f"{place.words}, {ratio_at(own, right, place.rows)}" for place in found)
+        return f"at_{code}", f"The factor of `{name}` is right except {there}."
     for code, words, other in known_relations(name, factors):
-        if bool(near(own.abs(), other.abs(), size).all()):
+        if bool(near(own.abs(), other.abs(), size, EXACT).all()):
             sign = "" if bool((own * other >= -1e-12).all()) else ", with the wrong sign"
             return code, f"The factor of `{name}` is {words}{sign}."
-    return by_ratio(name, own, right, size, places)
+    code, sentence = by_ratio(name, own, right, size, places)
+    zero = next((place for place in places if bool((wrong & place.rows & (right == 0)).any())), None)
+    return code, sentence + (f" It should be 0 {zero.words}, and is not." if zero else "")
+
+
+def whole_places(wrong: Tensor, places: Sequence[Place]) -> list[Place]:
+    """Return the places that hold all wrong samples of a batch and no other; none if there are no such places.
+
+    Args:
+        wrong: (b,) bool.
+        places: Groups of samples that may be special, most special first.
+    """
+    found: list[Place] = []
+    covered = torch.zeros_like(wrong)
+    for place in places:
+        if bool((place.rows & ~covered).any()) and bool(wrong[place.rows].all()):
+            found.append(place)
+            covered = covered | place.rows
+    return found if torch.equal(covered, wrong) and not bool(wrong.all()) else []
 
 
 def known_relations(name: str, factors: Tensors) -> list[tuple[str, str, Tensor]]:
@@ -179,6 +202,8 @@ def by_ratio(name: str, own: Tensor, right: Tensor, size: Tensor, places: Sequen
     """Return code and sentence from the ratio of the factor to the right one; arguments as for `relation`."""
     there = right.abs() > 1e-9
     ratios = own[there] / right[there]
+    if not bool(ratios.any()):
+        return "only_where_0", f"The factor of `{name}` is 0 wherever it should not be."
     if bool(((ratios / ratios[0] - 1).abs() < SAME).all()) and bool(near(own, ratios[0] * right, size).all()):
         code = "multiplied" if float(ratios[0]) > 1 else "ratio"
         return code, f"The factor of `{name}` is {float(ratios[0]):.3g} times the right one, in every sample."

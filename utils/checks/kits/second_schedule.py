@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from utils.checks.challenge import Challenge
+from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import BATCHES
 from utils.checks.kits.schedules import hard_schedule, made_up_schedule
@@ -36,19 +37,36 @@ def schedule_of_run(challenge: Challenge, run: str, dtype: torch.dtype | None = 
     return hard_schedule(challenge, batch.schedule, batch.steps, dtype or batch.dtype)
 
 
-def call_with_schedules(graded: Callable, challenge: Challenge, run: str, arguments: Iterable[Any]) -> Any:
+def call_with_schedules(
+    graded: Callable, challenge: Challenge, run: str, arguments: Iterable[Any], evidence: Evidence, name: str
+) -> Any:
     """Return the result of a function; in the run `SECOND`, call it with the schedule of `FIRST` before.
+
+    `name/other` is the result of that call.
 
     Args:
         graded: The student's function.
         challenge: Fixes the schedules.
         run: The run.
         arguments: Those of the run; the last one is its schedule.
+        evidence: Takes the result of the call before.
+        name: The attempt's name.
     """
     *others, schedule = arguments
     if run == SECOND:
-        graded(*others, schedule_of_run(challenge, FIRST))
+        evidence.put(f"{name}/other", graded(*others, schedule_of_run(challenge, FIRST)))
     return graded(*others, schedule)
+
+
+def ignores_schedule(judge: Judge, name: str) -> bool:
+    """Return whether a function gave the same result with two schedules.
+
+    Args:
+        judge: The judge of the exercise.
+        name: The attempt of the run `SECOND`.
+    """
+    value, other = (judge.evidence.tensors.get(f"{name}/{label}") for label in ("value", "other"))
+    return value is not None and other is not None and judge.close(value, other)
 
 
 def require_given_schedule(

@@ -14,17 +14,19 @@ from utils.checks.evidence import Evidence
 from utils.checks.judging import Judge
 from utils.checks.kits.batches import BATCHES
 from utils.checks.kits.copies import copied, unchanged
-from utils.checks.kits.factors import Place, Tensors, agree, combination, finding_of, rows_of, sizes
+from utils.checks.kits.factors import Place, Tensors, agree, agreeing, combination, finding_of, rows_of, sizes
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.other_device import other_device, put_device
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.kits.second_schedule import call_with_schedules, require_given_schedule
+from utils.checks.kits.second_schedule import SECOND, call_with_schedules, ignores_schedule, require_given_schedule
 
 RTOL = 1e-4  # float32 rounds a sum to 1e-6 of its largest term; a constant of 1e-6 beside a sigma is let through, too
 # float32 rounds 1 - alpha_bar to this. So a sigma loses digits where hardly any noise is, and so does each factor of a
 # step that is written with the posterior mean, as in published code.
 FLAT = 1e-7
 WEAK = ("imprecise", "wrong_here")  # codes of findings that say little, the better one first
+NO_FACTORS = ("not_a_sum", "clamped")  # codes of findings that say more than at which step a result is wrong
+NO_SCHEDULE = ("_full", "_missing")  # ends of codes that say more than that the schedule is not read
 
 Inputs = Any  # a dataclass with the arguments of a function, in their order; it has `t` and `schedule`
 
@@ -84,7 +86,9 @@ def probe_function(student: Any, challenge: Challenge, evidence: Evidence, funct
                 copies[function.terms[0]].requires_grad_()
             tensors = {key: value for key, value in copies.items() if isinstance(value, Tensor)}
             with watching(evidence, name, **tensors):
-                evidence.put(f"{name}/value", call_with_schedules(graded, challenge, run, copies.values()))
+                evidence.put(
+                    f"{name}/value", call_with_schedules(graded, challenge, run, copies.values(), evidence, name)
+                )
             evidence.put(f"{name}/inputs_kept", unchanged(copies.values(), arguments.values()))
 
     name = f"device_{function.label}"
@@ -139,11 +143,36 @@ def places_of(inputs: Inputs) -> list[Place]:
     return places
 
 
-def is_right(judge: Judge, function: StepFunction, run: str, factors: Tensors) -> bool:
-    """Return whether the result of a run has the right factors, (b,) each."""
+def right_samples(judge: Judge, function: StepFunction, run: str, factors: Tensors) -> Tensor:
+    """Return which samples of a run have the right factors, (b,) each."""
     inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
     actual, size = require_result(judge, function, run), sizes(tensors, factors)
-    return agree(actual, combination(tensors, factors), size, function.rtol(inputs))
+    return agreeing(actual, combination(tensors, factors), size, function.rtol(inputs))
+
+
+def require_right_elsewhere(
+    judge: Judge, function: StepFunction, factors_of: Callable[[str], Tensors], found: str
+) -> None:
+    """Fail if all wrong samples of all runs are at one special step, and the finding of one run does not name it.
+
+    Args:
+        judge: The judge of the exercise.
+        function: The graded function.
+        factors_of: Returns the right factors of a run.
+        found: The code of that finding.
+    """
+    wrong = torch.cat([~right_samples(judge, function, run, factors_of(run)) for run in function.batches])
+    of_runs = [places_of(function.inputs(judge.challenge, run)) for run in function.batches]
+    places = [Place(p[0].code, p[0].words, torch.cat([place.rows for place in p])) for p in zip(*of_runs)]
+    around = [place for place in places if not bool((wrong & ~place.rows).any())]
+    if around:
+        place = min(around, key=lambda place: int(place.rows.sum()))
+        judge.require(
+            any(found.endswith(f"_at_{named.code}") and not bool((named.rows & ~place.rows).any()) for named in places),
+            f"wrong_at_{place.code}",
+            f"`{function.name}` is right except {place.words}: there it is wrong in {int(wrong.sum())} of "
+            f"{int(place.rows.sum())} samples.",
+        )
 
 
 def judge_function(
@@ -165,7 +194,7 @@ def judge_function(
     weak: dict[str, str] = {}  # findings that another batch may replace by one that says more
     for run in function.batches:
         factors = factors_of(run)
-        if is_right(judge, function, run, factors):
+        if bool(right_samples(judge, function, run, factors).all()):
             continue
         inputs, tensors = function.inputs(judge.challenge, run), function.tensors(judge.challenge, run)
         actual, size, rtol = require_result(judge, function, run), sizes(tensors, factors), function.rtol(inputs)
@@ -177,11 +206,21 @@ def judge_function(
 
             explain(run, actual, same)
         require_given_schedule(
-            judge, function.name, run, function.batches, lambda run: is_right(judge, function, run, factors_of(run))
-        )
+            judge, function.name, run, function.batches,
+            lambda run: bool(right_samples(judge, function, run, factors_of(run)).all()),
+        )  # fmt: skip
         require_no_effect(judge, run, actual, tensors, factors)
         finding = finding_of(actual, tensors, factors, places_of(inputs), BATCHES[run].where)
+        judge.require(
+            finding[0].endswith(NO_SCHEDULE) or not ignores_schedule(judge, f"{SECOND}_{function.label}"),
+            "schedule_not_read",
+            f"With another schedule of the same length, `{function.name}` gives the same result. "
+            "The right result depends on the numbers of the given schedule: neither make a schedule, nor keep one from "
+            "an earlier call.",
+        )
         if finding[0] not in WEAK:
+            if finding[0] not in NO_FACTORS:
+                require_right_elsewhere(judge, function, factors_of, finding[0])
             judge.fail(*finding)
         weak.setdefault(*finding)
     for code in WEAK:

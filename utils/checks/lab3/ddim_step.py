@@ -140,5 +140,5 @@ EXERCISE = Exercise(
     names=("ddim_step",),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

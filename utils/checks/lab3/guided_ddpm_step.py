@@ -251,5 +251,5 @@ EXERCISE = Exercise(
     names=("guided_noise", "ddpm_step"),
     probe=probe,
     public=check,
-    version=8,
+    version=9,
 )

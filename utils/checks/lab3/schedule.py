@@ -216,5 +216,5 @@ EXERCISE = Exercise(
     names=("linear_schedule", "add_noise", "three_sigmas"),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )

@@ -139,5 +139,5 @@ EXERCISE = Exercise(
     names=("score_from_noise", "noise_from_score"),
     probe=probe,
     public=check,
-    version=7,
+    version=8,
 )
