@@ -164,7 +164,7 @@ def relation(name: str, own: Tensor, factors: Tensors, size: Tensor, places: Seq
             return code, f"The factor of `{name}` is {words}{sign}."
     code, sentence = by_ratio(name, own, right, size, places)
     zero = next((place for place in places if bool((wrong & place.rows & (right == 0)).any())), None)
-    return code, sentence + (f" It should be 0 {zero.words}, and is not." if zero else "")
+    return code, f"{sentence[:-1]}; {zero.words} it should be 0, and is not." if zero else sentence
 
 
 def whole_places(wrong: Tensor, places: Sequence[Place]) -> list[Place]:
