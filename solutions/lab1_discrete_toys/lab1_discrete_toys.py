@@ -47,7 +47,7 @@ Parts 1 to 7 say where you are on the course's map:
 | | |
 |---|---|
 | Points | 18 |
-| Time | about 6 hours without the ungraded parts, reading included. Split it after part 4 |
+| Time | 5 to 6 hours without the ungraded parts, reading included. Split it after part 4 |
 | GPU | not needed |
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
@@ -436,7 +436,7 @@ drawn(lambda: lab1.draw_best_guess(FM, sample_ensemble, add_noise, conditional_s
 
 # %% [markdown]
 r"""
-At $t = 1$ it is grey: the mean of up and down. This is an *average*, not a sample. So a sampler takes a small step, evaluates the score again, and so on.
+At $t = 1$ it is grey: the mean of up and down. This is an *average*, not a sample. So a sampler takes a small step, then evaluates the score again.
 
 **The push** $g$. Guidance needs the direction in which the class becomes more probable. Differentiate the logarithm of Bayes' rule:
 

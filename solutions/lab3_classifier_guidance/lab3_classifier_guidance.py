@@ -44,7 +44,7 @@ from utils.nets import MLP, DigitClassifier, FourierFeatures, NoiseUNet, NoisyDi
 from utils.peak_memory import peak_memory
 from utils.predictions import predict
 from utils.reference import real_features
-from utils.runtime import fast_bf16, setup
+from utils.runtime import fast_bf16, progress, setup
 from utils.training import CHECKPOINTS, Trainer, load_weights
 from utils.uncertainty import with_error
 
@@ -426,7 +426,7 @@ def draw_accuracy():
     ordinary = DigitClassifier().to(device)
     load_weights(ordinary, CHECKPOINTS / "reference_classifier.safetensors")
     aware, clean = [], []
-    for t in levels:
+    for t in progress(levels, "noise levels"):
         x = add_noise(x0, every(t, x0), noise, schedule)
         aware.append(float((classifier(x, every(t, x)).argmax(1) == y).double().mean()))
         clean.append(float((ordinary(x).argmax(1) == y).double().mean()))
@@ -906,7 +906,7 @@ SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
 def sample_digits(net, classifier, noise, labels, w, count: int, schedule: Schedule, film: list | None = None) -> Tensor:
     """Return digits by guided DDIM in `count` steps. w is a number or a function of t; `film` collects the estimates of the data."""
     x, labels, times = noise.to(device), labels.to(device), few_times(count)
-    for now, then in zip(times, times[1:]):
+    for now, then in progress(list(zip(times, times[1:])), "sampling"):
         t, scale = every(now, x), w(now) if callable(w) else w
         with torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device)):
             estimate = net(x, t).float()

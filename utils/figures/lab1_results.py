@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from utils import simplex
 from utils.board import print_board
 from utils.experiments.film import save_gif
 from utils.figures.lab1 import Function, draw_rows, lattices, short_name
+from utils.runtime import progress
 from utils.toy_data import FreshWords, StoredWords, generator
 from utils.toy_problems import ToyProblem
 from utils.uncertainty import share_error, with_error
@@ -107,12 +108,11 @@ def print_convergence(problems: Sequence[ToyProblem], sample_guided: Sample, n: 
         steps: the numbers of steps.
     """
     lines = [f"{'':<20}{'by chance':>12}" + "".join(f"{count:>12} steps" for count in steps)]
-    for problem in problems:
-        for w in (0.0, 1.0):
-            exact = tilted_pmf(problem, 0, w)
-            runs = [histogram(count_up(sample_guided(problem, 0, n, w, count)), problem.sites) for count in steps]
-            cells = "".join(f"{total_variation(run, exact):>18.3f}" for run in runs)
-            lines.append(f"{short_name(problem)}, w = {w:<5g}{chance_distance(exact, n):>15.3f}{cells}")
+    for problem, w in progress(list(product(problems, (0.0, 1.0))), "sampling"):
+        exact = tilted_pmf(problem, 0, w)
+        runs = [histogram(count_up(sample_guided(problem, 0, n, w, count)), problem.sites) for count in steps]
+        cells = "".join(f"{total_variation(run, exact):>18.3f}" for run in runs)
+        lines.append(f"{short_name(problem)}, w = {w:<5g}{chance_distance(exact, n):>15.3f}{cells}")
     print(f"total variation between {n} samples and the exact distribution of the number of up spins, class 0\n")
     print("\n".join(lines))
 
@@ -134,14 +134,13 @@ def print_against_tilted(problems: Sequence[ToyProblem], sample_guided: Sample, 
         + "".join(f"{f'{m} steps':<18}" for m in numbers)
         + f"total variation, {steps} steps"
     ]
-    for problem in problems:
-        for w in (1.0, 3.0, 8.0):
-            tilted = tilted_pmf(problem, 0, w)
-            runs = [histogram(count_up(sample_guided(problem, 0, n, w, m)), problem.sites) for m in numbers]
-            shares = [float(pmf[0]) for pmf in runs]
-            cells = "".join(f"{with_error(p, share_error(p, n)):<18}" for p in shares)
-            name = f"{short_name(problem)}, w = {w:g}"
-            lines.append(f"{name:<18}{float(tilted[0]):<10.3f}{cells}{total_variation(runs[-1], tilted):.2f}")
+    for problem, w in progress(list(product(problems, (1.0, 3.0, 8.0))), "sampling"):
+        tilted = tilted_pmf(problem, 0, w)
+        runs = [histogram(count_up(sample_guided(problem, 0, n, w, m)), problem.sites) for m in numbers]
+        shares = [float(pmf[0]) for pmf in runs]
+        cells = "".join(f"{with_error(p, share_error(p, n)):<18}" for p in shares)
+        name = f"{short_name(problem)}, w = {w:g}"
+        lines.append(f"{name:<18}{float(tilted[0]):<10.3f}{cells}{total_variation(runs[-1], tilted):.2f}")
     print("\n".join(lines))
 
 
@@ -161,7 +160,7 @@ def clean_share(
     fine = torch.linspace(min(scales), max(scales), 81)
     curves = {"tilted, exact": (fine, torch.tensor([float(tilted_pmf(problem, 0, w)[0]) for w in fine.tolist()]))}
     for name, sample in samples.items():
-        shares = [float((count_up(sample(w)) == 0).double().mean()) for w in scales]
+        shares = [float((count_up(sample(w)) == 0).double().mean()) for w in progress(scales, f"sampling, {name}")]
         curves[name] = torch.tensor(scales), torch.tensor(shares)
     return curves
 
