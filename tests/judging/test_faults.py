@@ -16,6 +16,7 @@ from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
 from utils.checks.exercise import find, run_probe
 from utils.checks.judging import Judge, judge_with
+from utils.checks.lab4.cfg_train_loss_inputs import PathOfTable
 
 ENTRY = find("lab4.cfg_drift")
 CHALLENGE = Challenge.public(ENTRY.name)
@@ -70,6 +71,18 @@ def test_a_mistake_in_the_students_cell_is_the_students(monkeypatch):
     assert finding.message == (
         "Your code raised NameError: name 'undefined' is not defined. The line is `return undefined + x`."
     )
+
+
+def test_what_an_object_of_the_test_lacks_is_told_without_its_class(monkeypatch):
+    def probe(student, challenge, evidence):
+        with evidence.attempt("probe"):
+            student["answer"](PathOfTable(None))
+
+    namespace: dict = {}
+    execute_source("def answer(path):\n    return path.alpha(3)", namespace)
+    (finding,) = judged(probe, namespace, monkeypatch).findings
+    assert finding.code == "raised" and "PathOfTable" not in finding.message
+    assert "the test's own object has what the text of the exercise names, but no `alpha`" in finding.message
 
 
 def test_a_result_that_the_probe_cannot_use_is_told_as_that(monkeypatch):

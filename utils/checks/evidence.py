@@ -192,7 +192,7 @@ def describe(error: BaseException) -> dict[str, object]:
         if "ipython-input" in frame.filename or "ipykernel" in frame.filename or frame.filename.startswith("<"):
             line = (frame.line or "").strip()[:TEXT_LIMIT] or line
     try:
-        words = str(error)[:TEXT_LIMIT]
+        words = message_of(error)[:TEXT_LIMIT]
     except Exception:
         words = ""
     document: dict[str, object] = {
@@ -202,6 +202,20 @@ def describe(error: BaseException) -> dict[str, object]:
         "line": line,
     }
     return document if isinstance(error, (MissingName, WrongSignature)) else document | trace_to_probe(error)
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an exception. If an object of the test lacks an attribute, say so without its class.
+
+    Args:
+        error: the exception.
+
+    Returns:
+        The message.
+    """
+    if isinstance(error, AttributeError) and type(error.obj).__module__.startswith("utils.checks."):
+        return f"the test's own object has what the text of the exercise names, but no `{error.name}`"
+    return str(error)
 
 
 def safe_key(key: object, index: int) -> str:

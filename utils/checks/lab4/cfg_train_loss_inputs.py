@@ -141,14 +141,6 @@ class PathOfTable(nn.Module):
         """Return n images (n, ...) and their labels (n,)."""
         return self.p_data.sample(n)
 
-    def __getattr__(self, name: str) -> Any:
-        """Return an attribute; the error for a missing one is read by students."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            words = f"the test's path has only the methods of the exercise's table, and no `{name}`"
-            raise AttributeError(words) from None
-
 
 class StubPath(PathOfTable):
     """A random path: x mixes z, t and noise; the target mixes x, z and t.

@@ -34,8 +34,9 @@ def require_keywords(judge: Judge, name: str, inputs: Inputs) -> None:
         "Tensors among the keyword arguments reach the drift, but a number and `None` do not reach it as they are. "
         "Pass every argument on unchanged.",
     )
+    given = {"y": inputs.y, "context": inputs.context}
     judge.require(
-        labels.dtype == inputs.y.dtype and context.dtype == inputs.context.dtype,
+        all(judge.evidence.tensors[f"{name}/drift/{key}"].dtype == tensor.dtype for key, tensor in given.items()),
         "keywords_changed",
         "A tensor among the keyword arguments reaches the drift with another dtype. Pass every argument on unchanged.",
     )
