@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ from autograder.course.source import read_source
 from autograder.errors import BuildError
 
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "utils.checks.graded")
+FINISHED_BAR = re.compile(r" {40,}\r\Z")  # the line of spaces that a progress bar leaves
 
 
 def build_lab(lab: Lab, check: bool = False) -> list[Path]:
@@ -149,10 +151,12 @@ def execute(lab: Lab) -> tuple[Path, str]:
         raise BuildError(f"{lab.name}: {error}") from error
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":  # what is left of a finished progress bar is a line of spaces
-            cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("execution", None)
+            if output.output_type == "stream":
+                output.text = FINISHED_BAR.sub("", output.text)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
     notebook.metadata = read_source(lab).metadata
     lab.solution.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     return lab.solution, os.environ["LAB_BUDGET"]
