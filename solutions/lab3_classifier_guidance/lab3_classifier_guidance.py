@@ -96,7 +96,7 @@ A step of noise shrinks the picture a little and adds a little noise, so that a 
 $$x_t = \sqrt{\alpha_t}\; x_{t-1} + \sqrt{\beta_t}\;\varepsilon_t,\qquad \alpha_t = 1-\beta_t .$$
 
 The data come first, then the samples at steps $0, 1, \ldots, T-1$: at $t = 0$ read $x_{t-1}$ as the data. After a thousand steps nothing of the picture is left. Training needs $x_{500}$ at once. The shrinking factors multiply,
-and the sum of independent Gaussian noises is again Gaussian; its variance is the sum of theirs, because $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
+and the sum of independent Gaussian noises is again Gaussian; their variances add: $\alpha_t(1-\bar\alpha_{t-1}) + \beta_t = 1-\bar\alpha_t$:
 
 $$x_t = \sqrt{\bar\alpha_t}\; x_0 + \sqrt{1-\bar\alpha_t}\;\varepsilon,\qquad \bar\alpha_t = \prod_{r\leq t}\alpha_r .$$
 
@@ -259,7 +259,7 @@ def noise_from_score(
 # %% [markdown]
 r"""
 First a problem with known answers: three round clouds in the plane (`utils/mixture.py`). The perfect noise network and the perfect classifier
-are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. (Each panel has its own scale.) **Predict, then run.**
+are formulas. *Your* `score_from_noise` turns the perfect estimate of the noise into arrows. The dots are data under *your* noise. (Each panel has its own arrow scale.) **Predict, then run.**
 """
 
 # %%
@@ -558,7 +558,7 @@ Near the data the gradient towards 3 is almost zero, because the classifier is a
 *Map: data → noise → score → **guidance → sampler***
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Our network estimates noise, so translate the guided score into noise.
-Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less near $t = 0$).
+Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less near $t = 0$ where the data hardly vary).
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
@@ -782,7 +782,7 @@ drawn(draw_samplers, "3.1, 3.5 and 3.6")
 
 # %% [markdown]
 r"""
-Fifty steps are nearly as good as a thousand here. With ten the clouds are too narrow and too near the middle; some points lie between them. With two, all points end at the mean of the data.
+Fifty steps are nearly as good as a thousand here. With ten the clouds are too narrow and too near the middle; some points lie between them. With two, here $t = 999$ and $0$, all points end at the mean of the data.
 
 > **Remember:** $x_t \to \hat x_0 \to x_{t'}$, with the same $\hat\varepsilon$. Part 8 draws digits with it.
 
@@ -958,8 +958,6 @@ r"""
 At first every estimate is nearly one blur, the mean of all digits. Near $t = 750$ the columns begin to part; most show their digit near 600.
 
 ## The cost
-
-Every guided step runs the classifier forwards and backwards.
 """
 
 # %% role="illustration" hidden="Measure time and memory"
@@ -995,7 +993,7 @@ drawn(measure_cost, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The classifier is six times smaller than the noise network, and a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
+The classifier is six times smaller than the noise network, and on this CPU a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
 because the larger network sets it.
 
 ## The gain and the price
@@ -1039,9 +1037,9 @@ plt.show()
 
 # %% [markdown]
 r"""
-In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. (Your hundred digits are too few to show this.) 3.9 asks you why.
+In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. (Up to $w = 1$ your hundred digits are too few to judge.) 3.9 asks you why.
 
-At $w = 1$, by Bayes' rule the conditional distribution, three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. More steps do not help; how much each network contributes we have not measured.
+At $w = 1$, by Bayes' rule the conditional distribution, three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. How much each network contributes we have not measured.
 
 ---
 # 9 · What guidance does not sample

@@ -286,12 +286,6 @@ Three blobs in the plane, $\mathcal N(m_y, \sigma^2 I)$ with $\sigma = 0.3$, are
 their smallest possible loss is known: the mean variance of $u_t(x\mid z)$ given $x$, and given the label if it is kept. It is the dashed line of the next figure, for $\eta = 0.1$.
 
 **Predict, then run.**
-
-<details><summary>Derivation: where π/2 comes from</summary>
-
-For one Gaussian class (mean 0, say), $A = z - \varepsilon$ and $B = x_t$ are jointly Gaussian, with $\mathrm{Var} A = \sigma^2 + 1$, $\mathrm{Var} B = t^2\sigma^2 + (1-t)^2$ and $\mathrm{Cov}(A, B) = t\sigma^2 - (1-t)$.
-So $\mathrm{Var}(A\mid B) = \mathrm{Var} A - \mathrm{Cov}(A, B)^2/\mathrm{Var} B = \sigma^2 / (t^2 \sigma^2 + (1-t)^2)$. Integrate over $t$ from 0 to 1 with $v = t\sigma/(1-t)$: the integrand becomes $\sigma\,\mathrm dv/(1+v^2)$, which gives $\frac{\pi}{2} \sigma$.
-</details>
 """
 
 # %%
@@ -321,12 +315,20 @@ plt.show()
 
 # %% [markdown]
 r"""
-With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.755 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$. Where does your curve end?
+With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.755 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
+
+<details><summary>Derivation: where π/2 comes from</summary>
+
+For one Gaussian class (mean 0, say), $A = z - \varepsilon$ and $B = x_t$ are jointly Gaussian, with $\mathrm{Var} A = \sigma^2 + 1$, $\mathrm{Var} B = t^2\sigma^2 + (1-t)^2$ and $\mathrm{Cov}(A, B) = t\sigma^2 - (1-t)$.
+So $\mathrm{Var}(A\mid B) = \mathrm{Var} A - \mathrm{Cov}(A, B)^2/\mathrm{Var} B = \sigma^2 / (t^2 \sigma^2 + (1-t)^2)$. Integrate over $t$ from 0 to 1 with $v = t\sigma/(1-t)$: the integrand becomes $\sigma\,\mathrm dv/(1+v^2)$, which gives $\frac{\pi}{2} \sigma$.
+</details>
+
+Where does your curve end?
 
 | the curve ends … | your code |
 |---|---|
-| within three hundredths of the line | is right |
-| above that, perhaps outside the picture | draws something twice, scales something, or drops labels too often |
+| within five hundredths of the line | is right |
+| above that | draws something twice, scales something, or drops labels too often |
 | well below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
 
 > **Remember:** the best prediction in mean square is the conditional mean, so least squares on $u_t(x\mid z)$ learns $u_t(x)$. Part 3 combines the two velocities
@@ -519,7 +521,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 0$ the colours mix, and about one in eight ends between the crosses. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
+At $w = 0$ the colours mix; the roughly one in eight between the crosses is the network's error. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
 **past** the crosses, away from the other classes: the middle of each cluster lies more than one standard deviation of the data beyond its cross.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use; the open exercise adds Heun.
@@ -731,7 +733,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 1$ the sevens differ in slant, bar and stroke, and a few are malformed. At $w = 8$ nearly all are bold and plain; only slants still vary.
+At $w = 1$ the sevens differ in slant, bar and stroke, and a few are malformed. At $w = 8$ nearly all are bold and plain; mainly slants still vary.
 
 Move the scale and the time of one digit. Then a film shows the way from noise to digits (its column "null" is $\varnothing$).
 """
@@ -852,7 +854,7 @@ distance compares sets.
 
 ## Labs 3 and 4 side by side
 
-These are stored results, each at its best $w > 1$. The last row is what as many real digits score. The counts differ, so neither they nor their ratios say which lab draws better.
+These are stored results, each at its best $w > 1$. The last row is what as many real digits score. The counts differ, so neither the distances nor their ratios say which lab draws better.
 """
 
 # %% role="illustration" hidden="Print the comparison"
