@@ -258,6 +258,11 @@ wrong(
     finds="wrong_accuracy",
     edit=(PREDICT, PREDICT.replace(".argmax(dim=1)", "[:, :null_label].argmax(dim=1)")),
 )
+wrong(
+    "rounded_to_one_decimal",
+    finds="rounded",
+    edit=(MEAN_HIT, MEAN_HIT.replace("= (", "= round((").replace(".item()", ".item(), 1)")),
+)
 wrong("half_precision", finds="rounded", edit=(MEAN_HIT, MEAN_HIT.replace(".double()", ".half()")))
 right("by_counting", edit=(MEAN_HIT, "accuracy[w] = int((predicted == labels).sum()) / len(labels)"))
 wrong(

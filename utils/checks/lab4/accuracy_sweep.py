@@ -284,7 +284,7 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     if are_shares_of(rows):
         return
     judge.require(
-        not are_shares_of(everything),
+        are_rounded(values, rows) or not are_shares_of(everything),
         "null_rows_counted",
         f"Your accuracies are shares of all {everything} samples. Those whose label is `null_label` ask for no class. "
         "Leave them out: they are no errors.",

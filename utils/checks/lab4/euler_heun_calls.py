@@ -31,7 +31,7 @@ def require_keywords(judge: Judge, name: str, inputs: Inputs) -> None:
     judge.require(
         judge.value(f"{name}/drift/plain_kept", bool),
         "keywords_changed",
-        "Tensors among the keyword arguments reach the drift, but a number and `None` do not reach it as they are. "
+        "Tensors among the keyword arguments reach the drift, but a number or `None` does not reach it as it is. "
         "Pass every argument on unchanged.",
     )
     given = {"y": inputs.y, "context": inputs.context}
