@@ -36,7 +36,7 @@ lab2.draw_opening()
 
 # %% [markdown]
 r"""
-A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows (darker is stronger). Left is the exact score, which you will write down. In the middle is
+A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows. Left is the exact score, which you will write down. In the middle is
 the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
 This lab covers every stage of the course's map but guidance.
@@ -201,7 +201,7 @@ explorables.show("ring_field")
 r"""
 At small noise the score is **large far from the peaks**: the pull is the distance to the nearer peak over $S^2$. *On* a line half-way between two peaks the pulls across the line cancel, and on its two sides they have opposite signs.
 
-> **Remember:** the score of a mixture is the average of the pulls, weighted by their shares. Parts 3 and 5 use the same rule.
+> **Remember:** the score of a mixture is the average of the pulls, weighted by their shares.
 
 ---
 # 2 · Noise on a ring
@@ -353,7 +353,7 @@ lab2.draw_training(history, or_precomputed(exact, lambda: 0.469, "The exact scor
 
 # %% [markdown]
 r"""
-The loss comes close to the dashed line. **Do not trust the loss too much**: it tests the network only where noisy data *are*.
+The loss comes close to the dashed line; below it is chance. **Do not trust the loss too much**: it tests the network only where noisy data *are*.
 
 > **Remember:** $\nabla_x \log p_t(x) = \mathbb E\big[\nabla_x \log K(x - x_0; \sigma) \mid x\big]$.
 
@@ -617,7 +617,7 @@ show_or_say(show_tautology, "2.1 to 2.4 and 2.6")
 
 # %% [markdown]
 r"""
-**One step says nothing**: it returns the network's own number, up to chance (the number after ± is one standard error). Longer walks come closer to the exact value, because they end where the network is better. Where the network
+**One step says nothing**: it returns the network's own number, up to chance (the number after ± is one standard error). Longer walks come closer to the exact value here: the target averages the network's scores along the way, where they are better. Where the network
 is wrong all along the walk, so is the target.
 
 <details><summary>The computation</summary>
@@ -673,10 +673,10 @@ plt.show()
 r"""
 <details><summary>Compare with your own reading, when you have one</summary>
 
-- **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$: 0.1 at $t = 0$, 0.3 at $t = 0.2$, nearly 1 from 0.6 to 0.9. At most times plain score matching
+- **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. At most times plain score matching
   is the best where the states are.
 - **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, even with the exact guide: the error anywhere hardly changes, and where the states are it mostly grows. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes it worse.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, even with the exact guide: the error anywhere hardly changes, and where the states are it mostly grows (at $t = 0.05$ above that of returning 0). (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes it worse.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -823,7 +823,7 @@ not, and a fix that works: a larger $\sigma_{\max}$, or another start (½). "The
 
 # %% [markdown]
 r"""
-> **Remember:** check that the noise reaches the distribution from which you start. In lab 1 it does: at the last time, 0.007 of the data is left.
+> **Remember:** check that the noise reaches the distribution from which you start. In lab 1 it does.
 
 ---
 # Beyond (not graded)

@@ -292,6 +292,23 @@ for name, old, new in (
 wrong("two_letters_only", "wrong_letters", edit=("    shares =", "    log_sites[..., 2:] = -math.inf\n    shares ="))
 wrong("divided_by_two_variances", "pull_wrong", edit=(BEST, f"{BEST} / 2"))
 wrong(
+    "densities_and_a_floor",
+    "pull_wrong",
+    source=function(
+        "conditional_score(x, t, y, setting)",
+        """
+        variance = sigma(t) ** 2
+        squares = (x[:, :, None, :] - alpha(t)[..., None] * setting.points).square().sum(-1)
+        joint = setting.probs * torch.exp(-squares / (2 * variance))[:, None]
+        sites = joint.sum(-1)
+        shares = setting.weights[y] * sites.prod(-1)
+        shares = shares / (shares.sum(-1, keepdim=True) + 1e-30)
+        guess = torch.einsum("bc,bcld->bld", shares, joint / (sites[..., None] + 1e-30) @ setting.points)
+        return (alpha(t) * guess - x) / variance
+        """,
+    ),
+)
+wrong(
     "sorted_by_class",
     "pull_wrong",
     edit=(f"return {BEST}", f"score = {BEST}\n    return torch.cat([score[y == label] for label in y.unique()])"),

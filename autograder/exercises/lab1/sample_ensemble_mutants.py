@@ -27,7 +27,7 @@ for name, finds, old, new in (
     ("majority_up", "majority_up", "1 - ratio", "ratio"),
     (
         "majority_whole_lattice",
-        ("sites_tied", "majority_share"),
+        "sites_tied",
         f"torch.bernoulli({DOWN})",
         "torch.bernoulli(torch.full((n, 1), 1 - ratio), generator=generator).expand(n, sites)",
     ),

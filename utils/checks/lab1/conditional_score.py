@@ -264,6 +264,13 @@ def wrong_after_the_first(score: Tensor, expected: Tensor, inputs: Inputs, start
     if (missed := int(((ratios - 1).abs() > 1e-3).sum())) > len(ratios) / 8:
         guess = float(best_guess(score, inputs).flatten()[worst])
         own = float(inputs.setting.points[inputs.y].flatten()[worst])
+        if abs(guess) < 1e-3:
+            return (
+                "no_guess",
+                f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "
+                "x_0 that it contains, (sigma² s + x) / alpha, is once 0, as if no letter were possible. "
+                "Do the densities become 0 in your code?",
+            )
         return (
             "other_components",
             f"{start}it is right for the first sample, and wrong for {missed} of {len(ratios)}. The best guess of "

@@ -83,13 +83,13 @@ def require_majority(judge: Judge) -> None:
         f"In every one of your lattices {int(ups[0])} of {MAJORITY_SITES} spins point up. "
         "Draw each site independently: then that number varies.",
     )
-    require_majority_share(judge, spins)
     judge.require(
-        ups.numel() > 2,
+        ups.numel() != 2,  # with one number all spins are alike, and the share is wrong
         "sites_tied",
         "In each of your lattices all sites agree, or the number of up spins hardly varies. "
         "Draw each site independently.",
     )
+    require_majority_share(judge, spins)
     require_ends(judge)
     require_minority(judge)
     ratio = majority_ratio(judge.challenge)
