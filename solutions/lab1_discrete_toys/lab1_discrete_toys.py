@@ -198,7 +198,7 @@ r"""
 > data → **noise (you are here)** → score → sampler → guidance
 
 A sampler that starts from noise changes its state in small steps, but a spin cannot move from $-1$ to $-0.99$. So we add Gaussian noise. In every short time $\mathrm dt$, the process shrinks $x$ a little and adds a
-little noise $\mathrm dW$, whose variance is $\mathrm dt$. Such a process is a *diffusion*; this one is called *variance preserving*:
+little noise $\sqrt\beta\,\mathrm dW$, where $\mathrm dW$ has the variance $\mathrm dt$. Such a process is a *diffusion*; this one is called *variance preserving*:
 
 $$\mathrm dx = -\tfrac12 \beta(t)\, x\, \mathrm dt + \sqrt{\beta(t)}\ \mathrm dW, \qquad \beta(t) = 0.1 + 19.9\, t .$$
 
@@ -357,7 +357,7 @@ drawn(lambda: lab1.draw_posterior([FM, DOWN], class_posterior, add_noise, sample
 
 # %% [markdown]
 r"""
-Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window, where the class is decided: **there guidance matters most** (part 6). (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
+Up to about $t = 0.2$ the class is nearly always certain. In world 2 almost nothing is known at $t = 0.7$, in world 3 at $t = 0.9$. In between lies the shaded window, where the class is decided: **there guidance matters most**. (One lattice in each panel has so many flipped spins that it is in doubt from the start.)
 
 > **Remember:** $p(y \mid x_t) \propto p(y) \sum_c \omega_{c \mid y} \prod_i \sum_k \cdots$, in logarithms. Its gradient is what guides in part 6.
 
@@ -400,7 +400,7 @@ You have the logarithms of everything from 1.3. Each of the two weights is a `so
 <details><summary>The shape of the answer</summary>
 
 From 1.3 you need the log of probability times Gaussian, *before* its `logsumexp`, and the log densities of the
-components. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over
+components plus $\log\omega_{c\mid y}$. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over
 components with these shares.
 </details>
 """
@@ -490,7 +490,7 @@ drawn(compare_with_autograd, "1.1 to 1.4")
 
 # %% [markdown]
 r"""
-> **Remember:** $s(x \mid y) = \big(\alpha\, \mathbb E[x_0 \mid x, y] - x\big)/\sigma^2$. In labs 2 and 3 a network learns the score.
+> **Remember:** $s(x \mid y) = \big(\alpha\, \mathbb E[x_0 \mid x, y] - x\big)/\sigma^2$.
 
 ---
 # 5 · A classifier that has to learn it
@@ -581,8 +581,8 @@ drawn(learn, "1.1 to 1.5")
 
 # %% [markdown]
 r"""
-Compare the last two panels. **Near the data the gradient is poor, although the accuracy is perfect**. The loss never
-asked for a gradient. Where the true class is obvious, its $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine even falls below 0 at large $t$: there almost nothing is left to learn, and the network's own error remains.
+Compare the last two panels. **Near the data the gradient is poor, although the accuracy is almost perfect**. The loss never
+asked for a gradient. Where noise leaves every spin certain, $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine is lost at large $t$ (here even below 0): there almost nothing is left to learn, and the network's own error remains.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -708,7 +708,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine spins up are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is ± two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine flipped spins are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is ± two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -745,7 +745,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-In this number the learned gradient makes almost no difference, although it is poor near the data: in the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact gradient: 0.5 %), because near the data it cannot push them back.
+In world 3 the learned gradient makes almost no difference to this number, although it is poor near the data: in the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact gradient: 0.5 %), because near the data it cannot push them back.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"

@@ -676,7 +676,7 @@ r"""
 - **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. At most times plain score matching
   is the best where the states are.
 - **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, even with the exact guide: the error anywhere hardly changes, and where the states are it mostly grows (at $t = 0.05$ above that of returning 0). (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes it worse.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, even with the exact guide: the error anywhere hardly changes, and where the states are it mostly grows. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes it worse.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
