@@ -39,7 +39,12 @@ for name, finds, old, new in (
         TIME,
         f"self.t_min + (1 - self.t_min) * ({UNIT}.logit() / 2).sigmoid()",
     ),
-    ("time_cosine", "time_distribution", TIME, f"self.t_min + (1 - self.t_min) * torch.sin(math.pi / 2 * {UNIT}) ** 2"),
+    (
+        "time_cosine",
+        ("time_distribution", "time_ends"),
+        TIME,
+        f"self.t_min + (1 - self.t_min) * torch.sin(math.pi / 2 * {UNIT}) ** 2",
+    ),
     ("time_uneven", "time_distribution", TIME, f"self.t_min * (1 / self.t_min) ** {UNIT}"),
     (
         "time_in_100_steps",

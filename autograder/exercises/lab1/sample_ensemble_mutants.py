@@ -369,17 +369,16 @@ for name, change in (
     ("prior_in_place", "setting.prior.mul_(2)"),
 ):
     wrong(name, finds="input_altered", edit=(f"component = {DRAW}", f"{change}\n    component = {DRAW}"))
-wrong("at_most_four_letters", finds=("site_frequencies", "raised"), edit=("probs.flatten", "probs[..., :4].flatten"))
 wrong(
-    "two_letters_only",
-    finds="letter_never_drawn",
-    edit=(SITES, "torch.bernoulli(probs[..., 1], generator=generator).long()"),
+    "at_most_four_letters",
+    finds=("site_frequencies", "raised", "letter_never_drawn"),
+    edit=("probs.flatten", "probs[..., :4].flatten"),
 )
-wrong(
-    "compared_with_letter_zero_only",
-    finds="letter_never_drawn",
-    edit=(SITES, "(torch.rand(n, setting.sites, generator=generator) > probs[..., 0]).long()"),
-)
+for name, sites in (
+    ("two_letters_only", "torch.bernoulli(probs[..., 1], generator=generator).long()"),
+    ("compared_with_letter_zero_only", "(torch.rand(n, setting.sites, generator=generator) > probs[..., 0]).long()"),
+):
+    wrong(name, finds="letter_never_drawn", edit=(SITES, sites))
 wrong(
     "weights_transposed_where_square",
     finds="not_the_word",

@@ -277,7 +277,7 @@ wrong("three_images_nearest_first", finds="few_images", edit=[
     (IMAGES, IMAGES.replace("IMAGES", "range(-1, 2)")),
 ])  # fmt: skip
 wrong("moved_off_the_diagonal", finds="wrong_score", edit=(
-    VARIANCE, "x = torch.where(x[:, :1] == x[:, 1:], x + 1e-4, x)\n    " + VARIANCE))  # fmt: skip
+    VARIANCE, "x = torch.where(x[:, :1] == x[:, 1:], x + 0.01, x)\n    " + VARIANCE))  # fmt: skip
 wrong(
     "sigma_floored_a_little",
     finds="wrong_score",

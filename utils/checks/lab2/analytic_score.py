@@ -198,7 +198,7 @@ TOLERANCES = {  # of these numbers, at least five times what float32's rounding 
     "single_tiny": 1e-4,
 }
 KNOWN_TOLERANCE = 1e-4
-LITTLE = 0.02  # relative: nearer to the known score, a mistake is something small
+LITTLE = 0.02  # of the known score, and at `copies` of the width: nearer to it, a mistake is something small
 FAINT = "edge", "far"  # where the density is so small that what keeps it away from 0 shows
 ROUNDED_COPIES = 2e-3  # at `copies`, where the pulls of float32 cancel to a thousandth
 PULL_OF_THE_OTHER_ORDER = 0.2 / 0.0017  # on the second atom at `edge`, which is 0.2 from 0.25
@@ -258,8 +258,10 @@ def require_known(judge: Judge, run: str) -> None:
         "copies": "With less noise it was right.",
     }
     little = run == "near" and judge.close(actual, expected, LITTLE)
+    if run == "copies":
+        little = float((actual - expected).abs().max()) < LITTLE
     if little:
-        words["near"] = "Is a share or a density kept away from 0?"
+        words |= {"near": "Is a share or a density kept away from 0?", "copies": "Are there enough copies?"}
     judge.fail(
         f"a_little_wrong_{run}" if little else f"wrong_{run}",
         f"{seen}There your score is ({float(actual[0]):.6g}, {float(actual[1]):.6g}), "
