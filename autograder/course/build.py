@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from pathlib import Path
 
 import nbformat
@@ -21,7 +20,6 @@ from autograder.course.source import read_source
 from autograder.errors import BuildError
 
 FORBIDDEN = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN", "END HIDDEN", "utils.checks.graded")
-FINISHED_BAR = re.compile(r" {40,}\r\Z")  # the line of spaces that a progress bar leaves
 
 
 def build_lab(lab: Lab, check: bool = False) -> list[Path]:
@@ -153,8 +151,8 @@ def execute(lab: Lab) -> tuple[Path, str]:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("metadata", {}).pop("execution", None)
-            if output.output_type == "stream":
-                output.text = FINISHED_BAR.sub("", output.text)
+            if output.output_type == "stream" and output.text.endswith("\r"):
+                output.text = output.text.rstrip(" \r")  # the line of spaces that a finished progress bar leaves
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.output_type != "stream" or o.text.strip()]
     notebook.metadata = read_source(lab).metadata
