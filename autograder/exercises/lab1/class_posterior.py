@@ -15,6 +15,7 @@ from utils.checks.kits.noised_words import (
     WHERE,
     Inputs,
     require_digits,
+    require_letters,
     require_samples_apart,
 )
 from utils.checks.kits.requirements import require_unchanged
@@ -27,7 +28,6 @@ from utils.checks.lab1.class_posterior import (
     is_normalised,
     require_finite_posterior,
     require_gradient_of_posterior,
-    require_letters,
     require_linear_odds,
     require_width,
     wrong_posterior,
@@ -176,7 +176,9 @@ def verdict(judge: Judge) -> None:
         require_nothing_left(judge, RUNS)
         mixtures = {run: NoisedMixture(Inputs.of(judge.challenge, run)) for run in RUNS}
         require_letters(
-            judge, lambda run, posterior: judge.close(posterior, mixtures[run].posterior(), 0.0, accuracy(run))
+            judge,
+            lambda run, posterior: judge.close(posterior, mixtures[run].posterior(), 0.0, accuracy(run)),
+            wrong_posterior("letter"),
         )
         posteriors = {run: require_finite_posterior(judge, run) for run in RUNS}
         for run in RUNS:  # first, because a world that was changed gives wrong numbers, too

@@ -11,13 +11,12 @@ from autograder.exercises.kits.mistakes import Mistake, evaluated
 from autograder.exercises.kits.noised_mixture import NoisedMixture, possible
 from utils.checks.judging import Judge, Mistakes
 from utils.checks.kits.left_behind import require_nothing_left
-from utils.checks.kits.noised_words import RUNS, Inputs, require_digits, require_samples_apart
+from utils.checks.kits.noised_words import RUNS, Inputs, require_digits, require_letters, require_samples_apart
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
 from utils.checks.lab1.conditional_score import (
     require_closed_form,
     require_finite_score,
-    require_letters,
     wrong_score,
 )
 
@@ -155,7 +154,9 @@ def verdict(judge: Judge) -> None:
         require_nothing_left(judge, RUNS)
         inputs = {run: Inputs.of(judge.challenge, run) for run in RUNS}
         mixtures = {run: NoisedMixture(inputs[run]) for run in RUNS}
-        require_letters(judge, lambda run, score: is_close(judge, run, score, mixtures[run].score()))
+        require_letters(
+            judge, lambda run, score: is_close(judge, run, score, mixtures[run].score()), wrong_score("letter")
+        )
         scores = {run: require_finite_score(judge, run, inputs[run]) for run in RUNS}
         for run in RUNS:  # first, because a world or a label that was changed gives wrong numbers, too
             require_unchanged(judge, f"{run}/inputs_kept")

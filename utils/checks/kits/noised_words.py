@@ -274,20 +274,20 @@ def probe_words(evidence: Evidence, challenge: Challenge, call) -> None:
         put_device(evidence, call(Inputs.of(there, "single")))
 
 
-def shows_for_one_letter(judge: Judge, is_right: Callable[[str, Tensor], bool]) -> bool:
-    """Return whether results contain NaN in some run, and are wrong already, but finite, for words of one letter.
+def require_letters(judge: Judge, is_right: Callable[[str, Tensor], bool], finding: tuple[str, str]) -> None:
+    """Fail if results contain NaN in some run, and are wrong already, but finite, for words of one letter.
 
     Then the NaN has a simpler reason: in `letter` there are three letters, but hardly any zero.
 
     Args:
         judge: The judge of the exercise.
         is_right: Returns whether the result of a run, `odds` or `letter`, is right.
+        finding: Code and message of what is wrong for one letter.
     """
     results = {run: judge.tensor(f"{run}/value", finite=False) for run in RUNS}
     broken = [run for run, result in results.items() if not bool(result.isfinite().all())]
-    if not broken or broken[0] in ("odds", "letter"):
-        return False
-    return is_right("odds", results["odds"]) and not is_right("letter", results["letter"])
+    if broken and broken[0] not in ("odds", "letter"):
+        judge.require(not is_right("odds", results["odds"]) or is_right("letter", results["letter"]), *finding)
 
 
 def last_rows(y: Tensor) -> list[int]:

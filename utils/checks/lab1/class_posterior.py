@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -19,8 +17,8 @@ from utils.checks.kits.noised_words import (
     Inputs,
     probe_words,
     require_digits,
+    require_letters,
     require_samples_apart,
-    shows_for_one_letter,
 )
 from utils.checks.kits.projections import TOLERANCE, project, require_projection
 from utils.checks.kits.requirements import require_unchanged
@@ -251,7 +249,9 @@ def check(judge: Judge) -> None:
     """Check that the results are probabilities, the prior at t = 1, and the public numbers."""
     with judge.part("posterior", 4):
         require_nothing_left(judge, RUNS)
-        require_letters(judge, lambda run, posterior: has_public_number(judge, run, posterior))
+        require_letters(
+            judge, lambda run, posterior: has_public_number(judge, run, posterior), wrong_posterior("letter")
+        )
         for run in RUNS:
             posterior = require_finite_posterior(judge, run)
             judge.require(
@@ -283,16 +283,6 @@ def has_public_number(judge: Judge, run: str, posterior: Tensor) -> bool:
         return False
     error = abs(project(judge.challenge, run, posterior) - PUBLIC_NUMBERS[run])
     return error < (TOLERANCE if run in ROUNDED else EXACT)
-
-
-def require_letters(judge: Judge, is_right: Callable[[str, Tensor], bool]) -> None:
-    """Fail with what is wrong for one letter, if the posterior contains NaN elsewhere.
-
-    Args:
-        judge: The judge of the exercise.
-        is_right: Returns whether the posterior of a run is right.
-    """
-    judge.require(not shows_for_one_letter(judge, is_right), *wrong_posterior("letter"))
 
 
 def require_odds(judge: Judge, posterior: Tensor, inputs: Inputs) -> None:

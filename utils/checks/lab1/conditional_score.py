@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -19,8 +17,8 @@ from utils.checks.kits.noised_words import (
     Inputs,
     probe_words,
     require_digits,
+    require_letters,
     require_samples_apart,
-    shows_for_one_letter,
 )
 from utils.checks.kits.requirements import require_unchanged
 from utils.checks.kits.same_answer import require_layout_ignored
@@ -65,16 +63,6 @@ def require_finite_score(judge: Judge, run: str, inputs: Inputs) -> Tensor:
     )
     judge.require_precision(f"{run}/value", RUNS[run].dtype, "The score")
     return score
-
-
-def require_letters(judge: Judge, is_right: Callable[[str, Tensor], bool]) -> None:
-    """Fail with what is wrong for one letter, if the score contains NaN elsewhere.
-
-    Args:
-        judge: The judge of the exercise.
-        is_right: Returns whether the score of a run is right.
-    """
-    judge.require(not shows_for_one_letter(judge, is_right), *wrong_score("letter"))
 
 
 def require_closed_form(judge: Judge) -> None:
@@ -290,7 +278,7 @@ def check(judge: Judge) -> None:
     """Check the requirements and the public numbers."""
     with judge.part("score", 2):
         require_nothing_left(judge, RUNS)
-        require_letters(judge, lambda run, score: has_public_number(judge, run, score))
+        require_letters(judge, lambda run, score: has_public_number(judge, run, score), wrong_score("letter"))
         for run in RUNS:
             require_finite_score(judge, run, Inputs.of(judge.challenge, run))
             require_unchanged(judge, f"{run}/inputs_kept")
