@@ -792,7 +792,7 @@ Fifty steps are nearly as good as a thousand here. With ten the clouds are too n
 *Map: data → noise → score → guidance → **sampler***
 
 This guided sampler raises no error, but its pictures are bad. The two functions that it receives,
-`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.** Some are linked: if you move a term, judge its sign anew.
+`classifier_gradient` and `ddpm_step`, are right. **Four faults are in the lines that connect them.** Some are linked: if you move a term, judge its sign again.
 """
 
 # %% role="definitions"

@@ -69,7 +69,7 @@ class StubSigma:
 
 
 # Fields of which one term of the equation is left. Adding `nothing` keeps every derivative in the graph. The last field
-# is no gradient, so every other sum of its second derivatives has another direction.
+# is not a gradient, so every other sum of its second derivatives has another direction.
 TOYS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "time_only": lambda x, t: t * torch.tensor([3.0, -5.0]).to(x) + nothing(x, t),
     "linear": lambda x, t: x @ torch.tensor([[1.0, -2.0], [3.0, 0.5]]).to(x) + nothing(x, t),

@@ -82,7 +82,7 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
 def probe_without_gradients(Trainer, challenge: Challenge, evidence: Evidence) -> None:
     """Call the loss inside of `torch.no_grad()`, as the lab does, to see whether gradient recording stays off.
 
-    The exercise does not say that it works there, so an error is no mistake.
+    The exercise does not say that it works there, so an error is not a mistake.
     """
     inputs = Inputs.of(challenge, "double", 6)
     with evidence.attempt(f"{NO_GRAD}_call"), torch.no_grad(), watching(evidence, NO_GRAD):

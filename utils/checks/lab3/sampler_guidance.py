@@ -28,7 +28,7 @@ class Guidance:
     nowhere: bool  # the gradient is neither in the noise estimate nor in what is added to x
     factor: Tensor  # (STEPS,) the factor of the gradient, in units of the noise estimate or else of x
     readable: Tensor  # (STEPS,) whether the factor is known; a step where everything is cut off hides it
-    beside: float  # how much of the guidance is no multiple of the gradient, relative to it
+    beside: float  # how much of the guidance is not a multiple of the gradient, relative to it
     alignment: float  # the cosine of the angle between the guidance and the gradient, over all steps
     limit: float | None  # where the noise estimates are cut off; None if they are not
 

@@ -28,7 +28,7 @@ from utils.checks.student import Student
 ORDER = torch.arange(STEPS - 1, -1, -1)
 SINGLE = 1e-5  # relative: x may go through float32
 RTOL = 1e-4  # of a factor: float32 rounds it to 1e-6
-ALIGNED = 0.8  # the least cosine from which guidance that is no multiple of the gradient has a sign
+ALIGNED = 0.8  # the least cosine from which guidance that is not a multiple of the gradient has a sign
 NOISE_MATTERS = 1e-3  # relative: what of the guidance may lie beside the gradient
 STUBS = {
     # evidence: how a message names the function

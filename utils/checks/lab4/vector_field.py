@@ -168,7 +168,7 @@ class Comparison:
         return self.right_only(self.inputs.t > 0.2)
 
     def ratios(self) -> list[float | None]:
-        """Return by how much each row is too large, or None where it is no multiple of the expected row."""
+        """Return by how much each row is too large, or None where it is not a multiple of the expected row."""
         return [ratio_to(actual, expected) for actual, expected in zip(self.actual, self.expected, strict=True)]
 
 
