@@ -277,6 +277,9 @@ class Sandbox:
             if isinstance(frame, str):
                 collector.ended_by = "memory" if frame == "death" and watch.memory_was_short() else frame
                 break
+            if frame[0].get("kind") == "cell" and (why := watch.count_after_cell()):
+                collector.ended_by = why
+                break
             if collector.add(*frame):
                 watch.clock.begin_cell()
         collector.used_s = watch.clock.used_s

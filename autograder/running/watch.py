@@ -23,6 +23,7 @@ from autograder.running.processes import (
 )
 
 WATCH_S = 0.25  # seconds between two looks
+COUNT_S = 0.03  # seconds between two counts of files at the end of a cell: to write too many takes longer
 FILE_SYSTEMS = ("tmp", "dev/shm")  # that a notebook may write to
 MAPS_EVERY = 8  # looks: to read all mappings of a process takes milliseconds
 
@@ -41,7 +42,7 @@ class Watch:
 
     def __init__(self, top: int, limits: Limits, group: Group | None = None, protected: bool = True):
         self.top, self.limits, self.group, self.protected = top, limits, group, protected
-        self.next_look = 0.0
+        self.next_look = self.next_count = 0.0
         before = descendants(top)
         self.baseline = max((one.resident for one in before), default=0)
         self.mapped = max((one.mapped for one in before), default=0)
@@ -63,8 +64,20 @@ class Watch:
         found = descendants(self.top)
         self.clock.add(self.cpu_s(found), [one for one in found if not one.ended])
         reason = self.over_limit(found) or self.clock.expired()
-        self.next_look = time.monotonic() + WATCH_S
+        now = time.monotonic()
+        self.next_look, self.next_count = now + WATCH_S, now + COUNT_S
         return reason
+
+    def count_after_cell(self) -> str:
+        """Return "files" if the cell that has just ended left too many, or "". Counts at most every `COUNT_S` seconds.
+
+        Files stay when their cell has ended, and the next look would blame the cell that runs then.
+        """
+        if not self.protected or time.monotonic() < self.next_count:
+            return ""
+        seen = seen_files(self.members(descendants(self.top)))
+        self.next_count = time.monotonic() + COUNT_S
+        return "files" if seen is not None and seen[1] > self.limits.files else ""
 
     def over_limit(self, found: list[ProcessUse]) -> str:
         """Return which limit all processes together exceed, or ""."""
@@ -108,7 +121,7 @@ class Watch:
     def too_many_files(self, members: list[ProcessUse]) -> str:
         """Return which limit on files, open files or sockets is exceeded, or ""."""
         counts = [open_descriptors(one.pid) for one in members]
-        seen = next(((one.pid, files) for one in members if (files := files_used(one.pid)) is not None), None)
+        seen = seen_files(members)
         unread = {one.pid for one, count in zip(members, counts) if count is None or seen is None}
         hidden, self.unread = unread & self.unread, unread  # one look may fall into the moment in which a process ends
         if hidden:
@@ -121,6 +134,11 @@ class Watch:
         if files > self.limits.files:
             return "files"
         return "sockets" if socket_bytes(pid) > self.limits.socket_bytes else ""
+
+
+def seen_files(members: list[ProcessUse]) -> tuple[int, int] | None:
+    """Return the first process whose files can be counted, and how many there are; None if there is none."""
+    return next(((one.pid, files) for one in members if (files := files_used(one.pid)) is not None), None)
 
 
 def files_used(pid: int) -> int | None:

@@ -62,6 +62,16 @@ def test_each_limit_ends_the_run(name, value, reason, watch, machine):
     assert looks(watch) == reason
 
 
+def test_files_are_counted_at_the_end_of_a_cell_before_the_next_look(watch, machine):
+    assert looks(watch) == ""
+    machine["files_used"] = 101
+    watch.next_count = 0.0
+    assert watch.look() == "" and watch.count_after_cell() == "files"
+    machine["files_used"] = 100
+    watch.next_count = 0.0
+    assert watch.count_after_cell() == ""
+
+
 @pytest.mark.parametrize("name", ["open_descriptors", "files_used"])
 def test_a_process_that_cannot_be_read_ends_the_run(name, watch, machine):
     """One look may fall into the moment in which a process ends."""
