@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ THE_SAME = {  # each returns x
     "data_by_name": lambda x: torch.tensor(data=x.tolist(), dtype=x.dtype, device=x.device),
     "trained": lambda x: torch.tensor(x.tolist(), dtype=x.dtype, device=x.device, requires_grad=True).detach(),
     "as_tensor": lambda x: torch.as_tensor(x.cpu().numpy(), device=x.device),
-    "numpy_array": lambda x: torch.from_numpy(x.numpy()).to(x),
+    "numpy_array": lambda x: torch.from_numpy(x.numpy(force=True)).to(x),
     "there_and_back": lambda x: x.cpu().to(x.device),
     "decisions": lambda x: torch.stack([row if row.sum() > 0 else row.clone() for row in x]),
     "cat": lambda x: torch.cat([x[:2], x[2:]]),
@@ -105,6 +106,9 @@ MIXED = {
     "in_place": lambda x: x.add_(torch.ones(4, 3)),
     "loss": lambda x: F.cross_entropy(x, torch.zeros(4, dtype=torch.long)),
     "cuda": lambda x: x.to("cuda"),
+    "numpy": lambda x: torch.from_numpy(x.numpy()).to(x),
+    "numpy_mean": lambda x: x - float(np.asarray(x).mean()),
+    "numpy_function": lambda x: torch.from_numpy(np.exp(x)),
 }
 
 

@@ -6,11 +6,18 @@ import re
 
 PROBE_FAILED = "The grader's own test of this exercise failed. It is not your fault, and a person will look at it."
 
+TO_NUMPY = "device type tensor to numpy"  # torch, of a tensor on a GPU
+
 # The code and the message of findings about devices.
 HARD_CODED_DEVICE = (
     "hard_coded_device",
     "Your code mixes devices: something it creates stays on one fixed device. "
     "Create new tensors where the inputs are, for example with `device=x.device`.",
+)
+READ_BY_NUMPY = (
+    "hard_coded_device",
+    "Your code works on the CPU only: NumPy cannot read a tensor of another device. Use torch's functions, "
+    "or copy the tensor with `.cpu()`.",
 )
 RESULT_ELSEWHERE = (
     "hard_coded_device",
@@ -43,8 +50,21 @@ def is_device_error(error: dict[str, object]) -> bool:
             "found no nvidia",
             "no cuda gpus",
             "invalid device",
+            TO_NUMPY,
         )
     )
+
+
+def device_finding(error: dict[str, object]) -> tuple[str, str]:
+    """Explain an error for which `is_device_error` is true, of a test on another device.
+
+    Args:
+        error: what `evidence.describe` returned.
+
+    Returns:
+        The code and the message of a finding.
+    """
+    return READ_BY_NUMPY if TO_NUMPY in str(error.get("message", "")).lower() else HARD_CODED_DEVICE
 
 
 def explain(error: dict[str, object]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import COMPLETED, Evidence
-from utils.checks.explain import DEVICE_NOT_SHOWN, HARD_CODED_DEVICE, RESULT_ELSEWHERE, explain, gist, is_device_error
+from utils.checks.explain import DEVICE_NOT_SHOWN, RESULT_ELSEWHERE, device_finding, explain, gist, is_device_error
 from utils.checks.faults import fault_of
 from utils.checks.findings import Failure, Finding, Verdict
 
@@ -309,7 +309,7 @@ class Judge:
         """
         error = self.evidence.errors.get(attempt)
         if error is not None and is_device_error(error):
-            self.note(*HARD_CODED_DEVICE, deduct)
+            self.note(*device_finding(error), deduct)
         elif error is None and self.evidence.values.get(f"{attempt}/{COMPLETED}") is not True:
             self.note(*DEVICE_NOT_SHOWN, deduct)  # an attempt that neither failed nor finished shows nothing
         elif error is None and self.evidence.values.get(f"{attempt}/elsewhere"):

@@ -32,6 +32,8 @@ def wrong_habits(
         ("kept_by_shape", ("samples_mixed", "raised"), start(cached)),
         ("index_on_cpu", "hard_coded_device", start("schedule = type(schedule)(*(v.cpu() for v in schedule))")),
         ("result_on_cpu", "hard_coded_device", [(end, f"return ({result}).cpu()")]),
+        ("read_by_numpy", "hard_coded_device",
+         start(f"{tensor} = {tensor} + 0 * float({tensor}.detach().numpy().max())")),
         ("numpy_out", ("not_a_tensor", "raised"), [(end, f"return ({result}).detach().cpu().numpy()")]),
         ("half_out", ("wrong_dtype", "not_finite"), [(end, f"return ({result}).half()")]),
         ("as_list", "not_a_tensor", [(end, f"return list({result})")]),

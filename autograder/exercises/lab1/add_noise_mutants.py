@@ -24,6 +24,7 @@ for name, finds, new in (
     ("one_time", ("wrong_mixture",), "alpha(t[0]) * x0 + sigma(t[0]) * noise"),
     ("on_the_cpu", ("hard_coded_device",), "alpha(t) * x0 + sigma(t) * noise * torch.ones(noise.shape, device='cpu')"),
     ("result_on_the_cpu", ("hard_coded_device",), "(alpha(t) * x0 + sigma(t) * noise).cpu()"),
+    ("read_by_numpy", ("hard_coded_device",), "alpha(t) * x0 + sigma(t) * torch.from_numpy(noise.detach().numpy())"),
     (
         "made_of_numbers",
         ("hard_coded_device",),

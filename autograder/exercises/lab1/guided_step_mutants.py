@@ -63,6 +63,7 @@ for name, finds, old, new in (
     ("none", "returned_none", "return x +", "x +"),
     ("on_the_cpu", "hard_coded_device", KICK, f"{KICK} * torch.ones(1)[0].expand(x.shape).clone()"),
     ("result_on_the_cpu", "hard_coded_device", f"return x + {DRIFT} + {KICK}", f"return (x + {DRIFT} + {KICK}).cpu()"),
+    ("read_by_numpy", "hard_coded_device", KICK, f"{KICK} * (1 + 0 * float(np.asarray(noise.detach()).max()))"),
 ):
     wrong(name, finds, edit=(old, new))
 wrong("scale_limited_to_ten", finds="scale_altered", edit=("w * (", "min(w, 10) * ("))

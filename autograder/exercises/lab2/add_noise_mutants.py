@@ -90,8 +90,7 @@ wrong("add_noise_without_sigma", finds="not_implemented", edit=(SIGMA, "raise No
 
 wrong("sigma_detached", finds="sigma_detached", edit=(SIGMA, SIGMA.replace("** t", "** t.detach()")))
 wrong("sigma_by_numpy", finds="sigma_detached", edit=(
-    SIGMA, "if t.device.type == 'meta':\n            return t\n"
-    "        power = np.power(self.sigma_max / self.sigma_min, t.detach().numpy())\n"
+    SIGMA, "power = np.power(self.sigma_max / self.sigma_min, t.detach().cpu().numpy())\n"
     "        return torch.from_numpy(self.sigma_min * power).to(t)"))  # fmt: skip
 wrong("sigma_without_gradients", finds="sigma_detached", edit=(
     SIGMA, "with torch.no_grad():\n            " + SIGMA))  # fmt: skip
@@ -128,14 +127,13 @@ right("log_space_lerp", edit=(
 wrong("time_limited_a_little", finds="wrong_sigma", edit=("** t", "** t.clamp(1e-3, 1)"))
 for name, outside in (("negative", "x < 0"), ("above_one", "x >= 1")):
     moved = f"x = x0 + self.sigma(t) * noise\n        return x % 1.0 if bool(({outside}).any()) else x"
-    right_on_meta = "if x0.device.type == 'meta':\n            return x0\n        "
-    wrong(f"wraps_if_some_are_{name}", finds="not_wrapped", edit=(ADD, right_on_meta + moved))
+    wrong(f"wraps_if_some_are_{name}", finds="not_wrapped", edit=(ADD, moved))
 wrong("one_time_by_item", finds="sigma_detached", edit=(
-    SIGMA, "if t.numel() == 1 and t.device.type != 'meta':\n"
+    SIGMA, "if t.numel() == 1:\n"
     "            return torch.full_like(t, self.sigma_min * (self.sigma_max / self.sigma_min) ** t.item())\n"
     "        " + SIGMA))  # fmt: skip
 wrong("clean_if_all_at_zero", finds="samples_mixed", edit=(
-    ADD, "if t.device.type != 'meta' and not bool(t.any()):\n            return x0 % 1.0\n        " + ADD))  # fmt: skip
+    ADD, "if not bool(t.any()):\n            return x0 % 1.0\n        " + ADD))  # fmt: skip
 right(
     "one_for_zero",
     edit=(ADD, "x = (x0 + self.sigma(t) * noise) % 1.0\n        return torch.where(x == 0, torch.ones_like(x), x)"),

@@ -76,6 +76,7 @@ wrong(
     edit=(IMAGES, "images = torch.tensor(IMAGES, device='cpu', dtype=x.dtype)"),
 )
 wrong("result_on_the_cpu", finds="hard_coded_device", edit=(RETURN, f"{RETURN}.cpu()"))
+wrong("read_by_numpy", finds="hard_coded_device", edit=(VARIANCE, f"{VARIANCE} + 0 * float(x.detach().numpy().max())"))
 wrong("shape", finds="wrong_shape", edit=(RETURN, RETURN + "[:, 0]"))
 wrong("returns_none", finds="returned_none", edit=(RETURN, RETURN.replace("return ", "score = ")))
 wrong(
@@ -257,9 +258,8 @@ right(
     "numpy",
     source="""
 def analytic_score(x, sigma, sigma_d):
-    if x.device.type == "meta":
-        return torch.empty_like(x)
-    p, v = x.detach().numpy().astype(np.float64), sigma.detach().numpy().astype(np.float64) ** 2 + sigma_d**2
+    p, s = (v.detach().cpu().numpy().astype(np.float64) for v in (x, sigma))
+    v = s**2 + sigma_d**2
     u = p[:, None, :, None] - np.array([CENTRES, CENTRES[::-1]])[..., None] + np.arange(-5, 6)
     e = -(u**2) / (2 * v[:, :, None, None])
     top = e.max(-1, keepdims=True)

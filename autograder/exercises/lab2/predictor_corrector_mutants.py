@@ -180,9 +180,8 @@ right(
     "numpy",
     edit=(
         CORRECT,
-        "if x.device.type == 'meta':\n        return torch.empty_like(x)\n"
-        "    a, s, h, e = (v.detach().cpu().numpy() for v in (x, score, step, noise))\n"
-        "    return torch.from_numpy(np.mod(a + h * s + np.sqrt(2 * h) * e, 1.0))",
+        "a, s, h, e = (v.detach().cpu().numpy() for v in (x, score, step, noise))\n"
+        "    return torch.from_numpy(np.mod(a + h * s + np.sqrt(2 * h) * e, 1.0)).to(x)",
     ),
 )
 right("vmap", edit=(
@@ -198,11 +197,10 @@ for line in (PREDICT, CORRECT):
         wrong(
             f"{'predictor' if line == PREDICT else 'corrector'}_wraps_if_some_are_{name}",
             finds="not_wrapped",
-            edit=(line, f"{moved}\n    return x % 1.0 if x.device.type == 'meta' or bool(({outside}).any()) else x"),
+            edit=(line, f"{moved}\n    return x % 1.0 if bool(({outside}).any()) else x"),
         )
 wrong("silent_if_all_go_to_the_least_noise", finds="samples_mixed", edit=(
-    PREDICT, "alike = x.device.type == 'meta' or sigma_next.unique().numel() == 1\n"
-    "    if x.device.type != 'meta' and len(x) > 1 and alike and sigma_next[0] < 0.0011:\n"
+    PREDICT, "if len(x) > 1 and sigma_next.unique().numel() == 1 and sigma_next[0] < 0.0011:\n"
     "        noise = 0 * noise\n    " + PREDICT))  # fmt: skip
 wrong("score_clipped_at_the_labs_largest", finds="wrong_step", edit=predict(
     "x + variance * score.clamp(-5000, 5000) + variance.sqrt() * noise"))  # fmt: skip

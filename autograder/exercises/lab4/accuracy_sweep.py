@@ -10,7 +10,6 @@ from torch import Tensor
 from autograder.exercises.kits.mistakes import Mistake
 from utils.checks.judging import Judge
 from utils.checks.lab4.accuracy_sweep import UNSURE, require_sweep, wrong_accuracy
-from utils.checks.lab4.accuracy_sweep_device import judge_device
 from utils.checks.lab4.accuracy_sweep_inputs import Inputs, StubClassifier, stub_sample
 
 RTOL = 1e-5  # an accuracy may be a float32
@@ -59,7 +58,7 @@ def verdict(judge: Judge) -> None:
     """Compare the accuracy of every scale with the share of hits."""
     with judge.part("sweep", points=2):
         judge_sweep(judge, require_sweep(judge))
-        judge_device(judge)
+        judge.device()
 
 
 def judge_sweep(judge: Judge, accuracies: dict[str, dict[float, float]]) -> None:

@@ -297,7 +297,7 @@ right(
     source=drift(
         "u = self.net(x, t, null)\nguided = y != self.null_label\nif guided.any():\n    u = u.clone()\n"
         "    u[guided] += w * (self.net(x[guided], t[guided], y[guided]) - u[guided])\nreturn u"
-    ).replace("if guided.any():", "if x.device.type == 'meta':\n            return u\n        if guided.any():"),
+    ),
 )
 right(
     "row_by_row",
@@ -361,7 +361,7 @@ wrong("limited_without_null", finds="wrong_without_null", source=drift(
 wrong("null_batch_scaled", finds="wrong_drift", source=drift(
     "if bool((y == self.null_label).all()):\n    return w * self.net(x, t, y)\n" + BOTH))  # fmt: skip
 wrong("unguided_if_all_at_zero", finds="samples_mixed", source=drift(
-    "if x.device.type != 'meta' and not bool(t.any()):\n    w = 1.0\n" + BOTH))  # fmt: skip
+    "if not bool(t.any()):\n    w = 1.0\n" + BOTH))  # fmt: skip
 for name, decides in (
     ("first_label_decides", "y[0] == self.null_label"),
     ("last_label_decides", "y[-1] == self.null_label"),

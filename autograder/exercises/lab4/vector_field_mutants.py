@@ -53,6 +53,7 @@ wrong(
 wrong("field_returns_none", finds="returned_none", edit=(U, U.replace("return ", "field = ")))
 wrong("on_the_cpu", finds="hard_coded_device", edit=(U, U + " + torch.zeros(len(x)).reshape(t.shape)"))
 wrong("result_on_the_cpu", finds="hard_coded_device", edit=(S, f"return ({S[7:]}).cpu()"))
+wrong("read_by_numpy", finds="hard_coded_device", edit=(S, f"{S} + 0 * float(x.detach().numpy().max())"))
 wrong(
     "made_of_numbers", finds="hard_coded_device", edit=(N, f"t = torch.tensor(t.tolist(), dtype=x.dtype)\n        {N}")
 )

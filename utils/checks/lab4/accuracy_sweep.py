@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -14,8 +15,8 @@ from utils.checks.judging import Judge
 from utils.checks.kits.inputs import same_tensors
 from utils.checks.kits.left_behind import require_nothing_left, watching
 from utils.checks.kits.listing import shorten
+from utils.checks.kits.other_device import other_device
 from utils.checks.kits.requirements import require_unchanged
-from utils.checks.lab4.accuracy_sweep_device import judge_device, probe_device
 from utils.checks.lab4.accuracy_sweep_inputs import RUNS, Inputs, StubClassifier, stub_sample
 from utils.checks.stubs import Recorder
 from utils.checks.student import Student
@@ -67,6 +68,20 @@ def probe(student: Student, challenge: Challenge, evidence: Evidence) -> None:
         evidence.put(f"{run}/used_scales", sorted({as_number(call[0][2]) for call in sampler.calls})[:64])
         evidence.put(f"{run}/inputs_kept", same_tensors(inputs, before) and inputs.scales == before.scales)
     probe_device(conditional_accuracy, challenge, evidence)
+
+
+def probe_device(conditional_accuracy: Callable, challenge: Challenge, evidence: Evidence) -> None:
+    """Call the student's function with inputs on another device; record what it raises."""
+    with other_device(evidence, challenge) as there:
+        inputs = Inputs.of(there, "single")
+        conditional_accuracy(
+            lambda noise, labels, w: noise.clone(),
+            lambda images: images.flatten(1),  # the logits are the pixels
+            inputs.labels,
+            inputs.scales[:1],
+            inputs.noise,
+            inputs.null_label,
+        )
 
 
 def as_number(scale: object) -> float:
@@ -322,7 +337,7 @@ def check(judge: Judge) -> None:
             for w, count in zip(inputs.scales, hits, strict=True):
                 value = accuracies[run][w]
                 judge.require(abs(value * rows - count) < 1e-4 * rows, *wrong_accuracy(w, value))
-        judge_device(judge)
+        judge.device()
 
 
 def check_main(judge: Judge, accuracies: dict[float, float]) -> None:
