@@ -141,7 +141,7 @@ def ring_walk(steps: int = 30) -> plt.Figure:
         disc.plot(angle, radius, color=color, marker="o", markersize=2.5, linewidth=1.6)
         disc.plot(angle[-1:], radius[-1:], "o", color=color, markersize=12)
         disc.annotate(str(atom + 1), (angle[-1], radius[-1]), ha="center", va="center", color="white", fontsize=8)
-    disc.set(yticks=[], ylim=(0, 1), xticks=[0, math.pi / 2, math.pi, 1.5 * math.pi])
+    disc.set(yticks=[], ylim=(0, 1), xticks=[0, math.pi / 2, math.pi, 1.5 * math.pi], title="Outwards is later")
     disc.set_xticklabels(["0", "¼", "½", "¾"])
     disc.grid(False)
     disc.plot([math.pi / 2, math.pi / 2, 1.5 * math.pi], [1, 0, 1], ":", color=style.GREY, linewidth=1)

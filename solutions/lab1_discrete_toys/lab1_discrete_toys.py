@@ -171,7 +171,7 @@ drawn(lambda: lab1.draw_worlds(WORLDS, sample_ensemble), "1.1")
 
 # %% [markdown]
 r"""
-No classifier is without error, though ten lattices cannot show it: fair coins can fall nearly all on one side. The best possible one errs in 0.25 % of the cases in world 2, and in 0.1 % in world 3.
+No classifier is without error, though ten lattices cannot show it: coins can fall mostly on one side, and many spins can flip. The best possible one errs in 0.25 % of the cases in world 2, 0.1 % in world 3.
 
 The same function draws words of letters. A row is a word, a colour a letter. From left to right:
 
@@ -745,7 +745,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-In world 3 the learned gradient makes almost no difference to this number, although it is poor near the data: in the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact gradient: 0.5 %), because near the data it cannot push them back.
+In world 3 the learned gradient makes almost no difference to this number, although poor near the data: in most of the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact: 0.5 %), because below $t \approx 0.4$ its push is too weak.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"

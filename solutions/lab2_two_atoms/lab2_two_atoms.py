@@ -673,10 +673,10 @@ plt.show()
 r"""
 <details><summary>Compare with your own reading, when you have one</summary>
 
-- **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. At most times plain score matching
-  is the best where the states are.
+- **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. Another seed changes plain's error
+  up to threefold at small noise, so smaller differences are no finding.
 - **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency does not help, even with the exact guide: the error anywhere hardly changes, and where the states are it mostly grows. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes it worse.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency, even with the exact guide, changes little more than another seed does. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes both errors worse, except at $t = 1$.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -713,7 +713,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-With plain score matching and with consistency only 1.5 to 3.5% of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
+With plain score matching and with consistency only a few per cent of the states stay away from the peaks (beyond 0.06), although far away these scores are wrong by most of their size. Why? Think of where the walks *are* when the noise is small. With the Fokker-Planck term, the score far away is
 so weak that about three states in ten never come back.
 
 The distribution of *one* atom on the way, for the plain network. The cloud is too wide. The sampler has its share: with 21 steps even the exact score's cloud ends 13 to 15% too wide. (The last three panels are enlarged, with both peaks folded onto one.)
@@ -802,11 +802,12 @@ With the *exact* score, the walk from 0.2 soon forgets its wrong start. (At smal
 # %% [markdown] answer="lab2.regulariser_essay"
 r"""
 **Model answer.** (a) Without a regulariser the error of $\sigma s$ is between 0.02 and 0.2 where noisy states are, but up to 7 on a uniform grid, largest at $t \approx 0.4$: nearly all of the square is empty there, and the
-loss of score matching never evaluates the network in empty places. Regression on the exact score evaluates it exactly there and brings the error anywhere below 1, at the price of a few hundredths more where states are
-common: the same small network now also has to fit the saw-tooth. It needs the answer, so it is an oracle and not a method. A step costs about twice a plain one. The Fokker-Planck term needs no answer but costs four to five
+loss of score matching never evaluates the network in empty places. Regression on the exact score evaluates it exactly there and brings the error anywhere to 1 or below. Its price is the largest error of all where states are
+common at $t = 1$: the same small network now also has to fit the saw-tooth. It needs the answer, so it is an oracle and not a method. A step costs about twice a plain one. The Fokker-Planck term needs no answer but costs four to five
 plain steps, with a quarter of the states (second derivatives of the network, and their gradients), and at this budget it makes the error in empty places *larger* (up to 10): $s = 0$ and other flat fields obey the equation,
-too, so the penalty falls when the score becomes small and smooth far away, while the right solution, with its jump between the peaks, is the hardest for a smooth network. (Consistency changes little in empty places and costs
-accuracy where states are common, 0.07 against 0.02 at $t = 0.2$: where the network is wrong, the walks that make its targets are wrong as well. A step costs about two and a half plain ones.)
+too, so the penalty falls when the score becomes small and smooth far away, while the right solution, with its jump between the peaks, is the hardest for a smooth network. (Consistency changes little in empty places:
+where the network is wrong, the walks that make its targets are wrong as well. Where states are common its error at $t = 0.2$ is 0.07 against 0.02 here, and 0.02 against 0.05 with another seed, so one run decides nothing. A step costs about two and a
+half plain ones.)
 Samples suffer less, because walks are not uniform over the square at small noise. They are led near the crystals at high noise, where the score of every network points the right way and has about the right size, *before*
 the noise gets small. From then on they meet only places where states are common. Only stragglers feel the weak score far away: 1.5 % without a regulariser, none with the oracle, but about three in ten with the
 Fokker-Planck term, whose score has nearly vanished there.

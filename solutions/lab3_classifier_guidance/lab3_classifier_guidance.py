@@ -837,7 +837,7 @@ drawn(lambda: draw_samples(suspicious_sampler, (0.0, 1.0, 3.0)), "3.1, 3.4 and 3
 
 # %% [markdown]
 r"""
-Grey: the data. Orange-red: samples, which for $w > 0$ should lie in the lower right cloud. Without guidance a box cuts them off. With guidance all 600 collapse in the corner farthest from that cloud.
+Grey: the data. Orange-red: samples, which for $w \geq 1$ should lie in the lower right cloud. Without guidance a box cuts them off. With guidance all 600 collapse in the corner farthest from that cloud.
 
 > ### Exercise 3.7 · Repair the sampler
 > **2 points** (½ for each fault) · difficulty ●●●○○ · 20 minutes
@@ -993,8 +993,7 @@ drawn(measure_cost, "3.1 and 3.4 to 3.6")
 
 # %% [markdown]
 r"""
-The classifier is six times smaller than the noise network, and on this CPU a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the peak of the *whole* step hardly changes,
-because the larger network sets it.
+The classifier is six times smaller than the noise network, and on this CPU a guided step takes far less than twice the time. Its gradient needs more than twice the memory of its prediction, but the larger network sets the peak of the *whole* step.
 
 ## The gain and the price
 
@@ -1039,7 +1038,7 @@ plt.show()
 r"""
 In the stored results recall falls, slowly at first. Up to $w = 1$ only accuracy improves; then the distance falls, and rises again. (Up to $w = 1$ your hundred digits are too few to judge.) 3.9 asks you why.
 
-At $w = 1$, by Bayes' rule the conditional distribution, three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. How much each network contributes we have not measured.
+At $w = 1$, by Bayes' rule the conditional distribution, three digits in ten are wrong. Bayes' rule needs two things that we had on the plane: the exact score, and the exact *gradient* of the classifier. A classifier that predicts well need not have a good one: training compares outputs, not slopes. We have not measured what each network and the 25 steps contribute.
 
 ---
 # 9 · What guidance does not sample
@@ -1057,7 +1056,7 @@ How large is the error? Take an example in one dimension. All data: $p(x) = \mat
 
 $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau} .$$
 
-It belongs to the variance $1/\lambda(\tau)$. Noise would have added $\tau$ to the claim's. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ the two are 0.91 and 1.4.
+It belongs to the variance $1/\lambda(\tau)$; the noised claim has the claim's, plus $\tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ the two are 0.91 and 1.4.
 
 Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, an *ordinary* differential equation: `ode`) and with the noisy one (DDPM, *stochastic*: `sde`) it obeys
 
@@ -1196,7 +1195,7 @@ drawn(compare_clouds, "3.1 and 3.4 to 3.6")
 r"""
 The *place* is wrong, too. The claim hardly moves, because at $x = 1$ the class is already certain. DDIM moves to the outer edge of the class: at $w = 5$ its *mean* is 1.8, and only one point in twenty of the class lies farther out. DDPM goes less than half as far, to 1.3.
 
-Raise $w$ in the next picture, and compare particles and claim.
+Raise $w$ in the next picture: the claim keeps mean 1.60 and spread 0.35.
 """
 
 # %% role="illustration" hidden="Move it: particles and the claimed density"
@@ -1232,7 +1231,7 @@ r"""
 # Open exercise · A guidance interval of your own (no points)
 
 Kynkäänniemi and others (2024) guide only in the middle of sampling and get better images. Find your own $w(t)$: change `my_scale` and run the cell.
-The score is the Fréchet distance, lower is better, if the accuracy is at least 0.95. To share it, post the cell's last line and your function on your class's board. Compare only scores with the same number of images.
+What counts is the Fréchet distance, lower is better, if accuracy is at least 0.95. To share it, post the cell's last line and your function on your class's board. Compare only results with the same number of images.
 """
 
 # %% role="illustration"

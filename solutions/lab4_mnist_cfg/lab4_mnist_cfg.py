@@ -144,7 +144,7 @@ Velocity: $\dot\alpha_t \cdot (\ldots) + \dot\beta_t \cdot (\ldots)/\beta_t$. Sc
 </details>
 <details><summary>"I get NaN"</summary>
 
-You divide by a quantity that is 0 at $t = 0$. Divide by $\beta_t$, which is 1 there and small only near $t = 1$, outside the required range.
+You divide by a quantity that is 0 at $t = 0$. Divide by $\beta_t$, which is 1 there and 0 only at $t = 1$, outside the required range.
 </details>
 """
 
@@ -327,7 +327,7 @@ Where does your curve end?
 
 | the curve ends … | your code |
 |---|---|
-| within five hundredths of the line | is right |
+| within five hundredths of the line | agrees with the theory |
 | above that | draws something twice, scales something, or drops labels too often |
 | well below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
 
@@ -521,7 +521,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 0$ the colours mix; the roughly one in eight between the crosses is the network's error. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
+At $w = 0$ the colours mix; the samples between the crosses, about one in eight, are the network's error. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
 **past** the crosses, away from the other classes: the middle of each cluster lies more than one standard deviation of the data beyond its cross.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use; the open exercise adds Heun.
@@ -713,10 +713,9 @@ plt.show()
 # %% [markdown]
 r"""
 - The column $\varnothing$ never changes: there both velocities are equal, and $(1 - w) + w = 1$.
-- At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. At $w = 1$ the seven still looks like a four: the network is not perfect.
-- From 1 to 5 the digits become cleaner and bolder.
-- At 10 the strokes become heavy, and at **100 the picture is ruined**. Pixels reach 18 (drawn as 1). Smaller steps do not
-  help: with `euler_steps = 150` details change, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
+- At $w = 0.5$ some columns show *another* digit, because the velocities with and without the label are mixed half and half. Even at $w = 1$ the seven looks like a four: the network is not perfect.
+- From 1 to 5 the digits become cleaner, most of them bolder.
+- At 10 the strokes become heavy, and at **100 the picture is ruined**. Pixels reach 18 (drawn as 1). Smaller steps (`euler_steps = 150`) change details, but the digits stay ruined. Is the error in the sampler or in the field? You decide in 4.7.
 
 Do the digits also become more alike? Here are a hundred sevens at $w = 1$ and at $w = 8$, from the same noises.
 """
@@ -848,7 +847,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-**The distance is U-shaped, with its minimum near $w = 1$**, where nothing is exaggerated. At 1.25 fewer digits are wrong, at a small price. Far below, samples belong to the wrong class or to no class. From 2
+**The distance is U-shaped, with its minimum near $w = 1$**, where nothing is exaggerated. At 1.25 fewer digits are wrong, at a small price. Far below, samples belong to a wrong class or none. From 2
 to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? A single picture should be clean and right; the
 distance compares sets.
 
@@ -947,9 +946,8 @@ plotting.print_leaderboard(board, challenge_floor, challenge_images)
 # %% [markdown]
 r"""
 Why is one call so bad for every method? At $t = 0$ the network sees pure noise, so the conditional velocity points to the **mean** of the class and the
-unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class: a blur. At the $w = 2$ of these samplers it ends beyond it, which even helps. Why does Euler win so clearly with two? On the straight path its *last* step
-goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the guided estimate of the clean image. Heun and midpoint are more accurate for small steps. But with two calls Heun
-leaves half of the noise in the picture, and midpoint overshoots the estimate. From four calls on, the bent midpoint is slightly better.
+unconditional one to the mean of all digits. At $w = 1$ one step of length 1 ends on the mean of the class: a blur. At these samplers' $w = 2$ it ends beyond it, which even helps. Why does Euler win so clearly with two? On the straight path its *last* step
+goes from $x$ at time $t$ to $x + (1 - t)\,u$, which is exactly the guided estimate of the clean image. Heun and midpoint are more accurate for small steps. But Heun's last step leaves half of the noise that it starts with, and with two calls midpoint overshoots the estimate. From four calls on, the bent midpoint is slightly better.
 
 Ideas: other times · a $w$ that depends on $t$ · the previous slope, used again (Adams and Bashforth).
 

@@ -75,7 +75,7 @@ start("ring_walk", (frame) => {
     const rim = Math.min(disc.width, disc.height) / 2 - 26;
     const radius = (i) => rim * (0.22 + (0.78 * i) / MOVES);
     const place = (v, r) => [cx + r * Math.cos(2 * Math.PI * v), cy - r * Math.sin(2 * Math.PI * v)];
-    const parts = [`<circle cx="${cx}" cy="${cy}" r="${rim}" class="frame"/>`, `<circle cx="${cx}" cy="${cy}" r="${radius(k)}" class="ringnow"/>`];
+    const parts = [text(0, 12, "Outwards is later", "strong"), `<circle cx="${cx}" cy="${cy}" r="${rim}" class="frame"/>`, `<circle cx="${cx}" cy="${cy}" r="${radius(k)}" class="ringnow"/>`];
     for (const v of [0, 0.25, 0.5, 0.75]) {
       const [tx, ty] = place(v, rim + 14);
       parts.push(line(...place(v, rim - 4), ...place(v, rim + 4), "axis"), text(tx, ty + 4, ["0", "¼", "½", "¾"][v * 4], "tick middle"));
