@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from utils.checks.challenge import Challenge
 from utils.checks.evidence import Evidence
-from utils.checks.explain import is_device_error
+from utils.checks.explain import HARD_CODED_DEVICE, READ_BY_NUMPY, device_finding, is_device_error
 from utils.checks.kits.other_device import OTHER, is_elsewhere, other_device, put_device
 
 
@@ -125,6 +125,20 @@ def test_what_runs_on_a_gpu_runs_there_with_the_same_numbers(name):
 def test_what_mixes_devices_raises_there(name):
     _, evidence = attempt(MIXED[name])
     assert is_device_error(evidence.errors["device"]), evidence.errors
+
+
+@pytest.mark.parametrize(
+    "message, finding",
+    [
+        ("Expected all tensors to be on the same device, but found cuda:0 and cpu!", HARD_CODED_DEVICE),
+        ("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.", READ_BY_NUMPY),
+    ],
+)
+def test_a_finding_names_the_line_that_fails_on_another_device(message, finding):
+    error = {"type": "TypeError", "message": message, "line": "y = x.numpy()"}
+    assert is_device_error(error)
+    assert device_finding(error) == (finding[0], finding[1] + " The line is `y = x.numpy()`.")
+    assert device_finding({"message": message}) == finding
 
 
 def test_a_result_on_the_cpu_is_recorded():

@@ -64,7 +64,14 @@ def device_finding(error: dict[str, object]) -> tuple[str, str]:
     Returns:
         The code and the message of a finding.
     """
-    return READ_BY_NUMPY if TO_NUMPY in str(error.get("message", "")).lower() else HARD_CODED_DEVICE
+    code, words = READ_BY_NUMPY if TO_NUMPY in str(error.get("message", "")).lower() else HARD_CODED_DEVICE
+    return code, words + line_of(error)
+
+
+def line_of(error: dict[str, object]) -> str:
+    """Return a sentence with the line of the student's code that raised an error, or nothing if it is not known."""
+    line = error.get("line")
+    return f" The line is `{line}`." if line else ""
 
 
 def explain(error: dict[str, object]) -> tuple[str, str]:
@@ -76,10 +83,10 @@ def explain(error: dict[str, object]) -> tuple[str, str]:
     Returns:
         The code and the message of a finding.
     """
-    kind, words, line = (str(error.get(key) or "") for key in ("type", "message", "line"))
+    kind, words = (str(error.get(key) or "") for key in ("type", "message"))
     bases = error.get("bases")
     bases = bases if isinstance(bases, list) else []
-    at = f" The line is `{line}`." if line else ""
+    at = line_of(error)
     if kind == "MissingName":
         return "missing_name", f"The notebook does not define `{words}`. Was the cell deleted, renamed, or did it fail?"
     if kind == "WrongSignature":
