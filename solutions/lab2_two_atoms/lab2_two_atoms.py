@@ -830,7 +830,7 @@ r"""
 # Beyond (not graded)
 
 - **Is the Fokker-Planck term bad, or badly used?** Try `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`. Measure residual and error: which one grows?
-- **More steps, longer walks**: with `LAB_BUDGET=full`, or `run("consistency", answers, ["options.steps=20"], runs=None)`.
+- **More steps, longer walks, other seeds**: with `LAB_BUDGET=full`, or `run("consistency", answers, ["options.steps=20", "seed=1"], runs=None)`.
 - **Drop the symmetry**: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`. Train it: `ScoreTrainer(ExponentialNoise(), Plain(), TwoAtoms()).train(1500, device, batch_size=256)`. Which score does it learn, which loss can it reach?
 
 ---
