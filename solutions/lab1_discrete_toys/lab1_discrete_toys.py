@@ -745,7 +745,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-In world 3 the learned gradient makes almost no difference to this number, although poor near the data: in most of the window of part 3, where the class is decided, it is good. But at $w = 1$ about 7 % of its samples in world 2 end in class 1 (exact: 0.5 %), because below $t \approx 0.4$ its push is too weak.
+In world 3 the learned gradient makes almost no difference to this number, although poor near the data: in most of the window of part 3, where the class is decided, it is good. But at $w = 1$ about 8 % of its samples in world 2 end in class 1 (exact: 0.5 %), because below $t \approx 0.4$ its push is too weak.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"

@@ -521,7 +521,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-At $w = 0$ the colours mix; the samples between the crosses, about one in eight, are the network's error. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
+At $w = 0$ the colours mix; the samples between the crosses, here one in eight, are the network's error. At $w = 1$ each colour reaches its own cross. At $w = 3$ the samples move
 **past** the crosses, away from the other classes: the middle of each cluster lies more than one standard deviation of the data beyond its cross.
 
 > **Remember:** $x \leftarrow x + h\,u_w(x, t)$ is a complete sampler, which parts 6 to 8 use; the open exercise adds Heun.
