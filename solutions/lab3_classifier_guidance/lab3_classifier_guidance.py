@@ -291,7 +291,7 @@ drawn(draw_scores, "3.1 and 3.2")
 r"""
 At $t = 50$ nearly every arrow points to the nearest cloud. At $t = 250$ the clouds overlap. At $t = 600$ all arrows point to the middle, because the clouds have merged.
 
-> **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 translates guidance with it.
+> **Remember:** $s = -\hat\varepsilon\,/\sqrt{1-\bar\alpha_t}$. Part 5 guides with it.
 
 ---
 # 3 · A classifier of noisy images
@@ -558,7 +558,7 @@ Near the data the gradient towards 3 is almost zero, because the classifier is a
 *Map: data → noise → score → **guidance → sampler***
 
 The guided score is $s_w = s + w\,g$. With $w = 1$ it is the score of $p_t(x\mid y)$, by Bayes' rule. Our network estimates noise, so translate the guided score into noise.
-Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less near $t = 0$ where the data hardly vary).
+Then take a step of the classical sampler DDPM. It removes the noise that step $t$ added, undoes the shrinking, and adds new noise, because $x_t$ does not determine $x_{t-1}$: given $x_t$, the variance of $x_{t-1}$ is about $\beta_t$ (less near $t = 0$ in pixels that hardly vary).
 
 $$x_{t-1} = \frac{1}{\sqrt{\alpha_t}}\Big(x_t - \frac{\beta_t}{\sqrt{1-\bar\alpha_t}}\,\hat\varepsilon\Big) + \sqrt{\beta_t}\; z,\qquad z\sim\mathcal N(0,I),$$
 
@@ -690,7 +690,7 @@ At $w = 1$ the arrows meet at the cross. At $w = 4$ they meet beyond it, at the 
 
 *Map: data → noise → score → guidance → **sampler***
 
-A thousand steps are a thousand evaluations of a network. DDIM needs fifty or ten. If $\hat\varepsilon$ is the noise in $x_t$, then the data behind it is
+A thousand steps are a thousand evaluations of a network. DDIM comes close with fifty. If $\hat\varepsilon$ is the noise in $x_t$, then the data behind it is
 
 $$\hat x_0 = \frac{x_t - \sqrt{1-\bar\alpha_t}\;\hat\varepsilon}{\sqrt{\bar\alpha_t}},$$
 
@@ -1056,7 +1056,7 @@ How large is the error? Take an example in one dimension. All data: $p(x) = \mat
 
 $$-\lambda(\tau)\,x,\qquad \lambda(\tau) = \frac{1-w}{S+\tau} + \frac{w}{s+\tau} .$$
 
-It belongs to the variance $1/\lambda(\tau)$; the noised claim has the claim's, plus $\tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ the two are 0.91 and 1.4.
+It belongs to the variance $1/\lambda(\tau)$; the claim with noise has the claim's variance plus $\tau$. At $S = 4$, $s = 1$, $w = 3$, $\tau = 1$ the two are 0.91 and 1.4.
 
 Let $U(\tau)$ be the variance of the samples at noise $\tau$. With the noise-free sampler (DDIM, an *ordinary* differential equation: `ode`) and with the noisy one (DDPM, *stochastic*: `sde`) it obeys
 

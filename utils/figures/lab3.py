@@ -261,7 +261,8 @@ def draw_sweep(sweep: dict) -> plt.Figure:
     Returns:
         The figure.
     """
-    print(f"{sweep['images']} digits for each w and seed, {sweep['seeds']} seeds; real digits: {sweep['floor']:.2f}")
+    what = f"{sweep['images']} digits for each w and seed, {sweep['ddim steps']} steps, {sweep['seeds']} seeds"
+    print(f"{what}; real digits: {sweep['floor']:.2f}")
     print(f"{'w':>4}{'accuracy':>18}{'Fréchet':>18}{'precision':>18}{'recall':>18}")
     for w, row in sweep["by scale"].items():
         cells = (over_seeds(row[name]) for name in ("accuracy", "distance", "precision", "recall"))

@@ -156,7 +156,7 @@ def relation(name: str, own: Tensor, factors: Tensors, size: Tensor, places: Seq
     wrong = ~near(own, right, size)
     if found := whole_places(wrong, places):
         code = "_and_".join(place.code for place in found)
-        there = ", and ".join(f"{place.words}, {ratio_at(own, right, place.rows)}" for place in found)
+        there = ", and ".join(f"{place.words} ({ratio_at(own, right, place.rows)})" for place in found)
         return f"at_{code}", f"The factor of `{name}` is right except {there}."
     for code, words, other in known_relations(name, factors):
         if bool(near(own.abs(), other.abs(), size, EXACT).all()):
@@ -250,7 +250,7 @@ def too_small(factor: str, ratios: Tensor, right: Tensor, words: str) -> tuple[s
 def ratio_at(own: Tensor, right: Tensor, rows: Tensor) -> str:
     """Say what a factor is in these samples, compared with the right one."""
     if bool((right[rows].abs() < 1e-9).all()):
-        return "where it should be 0"
+        return "there it should be 0"
     if bool((own[rows].abs() < 1e-9).all()):
-        return "where it is 0"
-    return f"where it is {float((own[rows] / right[rows])[0]):.3g} times the right one"
+        return "there it is 0"
+    return f"there it is {float((own[rows] / right[rows])[0]):.3g} times the right one"
