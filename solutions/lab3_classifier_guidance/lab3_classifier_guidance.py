@@ -1001,7 +1001,7 @@ Four numbers judge the samples. They use a **reference classifier** that was tra
 A dashed line shows it for real training digits, equally many of each class. **Precision**: the share of samples that lie among real digits. **Recall**: the share of real
 digits that lie among samples. Give every image of a set a ball, in the space of features, that just reaches its third-nearest neighbour in the set. An image is *among* the set if it lies in at least one ball.
 
-First come a few digits of your own (two or three minutes), then stored results (bands are standard errors over seeds). Compare only within one table: the numbers depend on how many digits there are. **Predict, then run.**
+First come a few digits of your own (1 to 3 minutes), then stored results (bands are standard errors over seeds). Compare only within one table: the numbers depend on how many digits there are. **Predict, then run.**
 """
 
 # %%
@@ -1231,7 +1231,7 @@ r"""
 # Open exercise · A guidance interval of your own (no points)
 
 Kynkäänniemi and others (2024) guide only in the middle of sampling and get better images. Find your own $w(t)$: change `my_scale` and run the cell.
-What counts is the Fréchet distance, lower is better, if accuracy is at least 0.95. To share it, post the cell's last line and your function on your class's board. Compare only results with the same number of images.
+What counts is the Fréchet distance, lower is better, if accuracy is at least 0.95. To share it, post the cell's last line and your function on your class's board. Compare only results of equally many images.
 """
 
 # %% role="illustration"
