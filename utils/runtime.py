@@ -66,8 +66,11 @@ class Budget:
         return self.name
 
 
-def current_budget() -> Budget:
-    """Return the budget that `LAB_BUDGET` names. If it is not set: `full` with a GPU, `cpu` without.
+def current_budget(device: torch.device | None = None) -> Budget:
+    """Return the budget that `LAB_BUDGET` names. If it is not set: `full` on a GPU, `cpu` elsewhere.
+
+    Args:
+        device: where the lab computes. None means the GPU if there is one.
 
     Returns:
         The budget.
@@ -75,7 +78,8 @@ def current_budget() -> Budget:
     Raises:
         ValueError: `LAB_BUDGET` names no budget.
     """
-    return Budget(os.environ.get("LAB_BUDGET", "").strip().lower() or ("full" if torch.cuda.is_available() else "cpu"))
+    on_gpu = (device or current_device()).type == "cuda"
+    return Budget(os.environ.get("LAB_BUDGET", "").strip().lower() or ("full" if on_gpu else "cpu"))
 
 
 def current_device() -> torch.device:
@@ -103,12 +107,14 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def setup(lab: str, seed: int = 0) -> tuple[torch.device, Budget]:
+def setup(lab: str, seed: int = 0, device: str | None = None) -> tuple[torch.device, Budget]:
     """Seed everything, choose device and budget, and print them in one line. Every lab calls this first.
 
     Args:
         lab: the lab's name, for the line.
         seed: any integer.
+        device: where the lab computes, `"cpu"` for one whose tensors are too small for a GPU. None chooses the GPU if
+            there is one.
 
     Returns:
         The device and the budget.
@@ -116,14 +122,15 @@ def setup(lab: str, seed: int = 0) -> tuple[torch.device, Budget]:
     Raises:
         ValueError: `LAB_BUDGET` names no budget.
     """
-    budget, device = current_budget(), current_device()
+    place = torch.device(device or current_device())
+    budget = current_budget(place)
     seed_everything(seed)
-    where = f"{device} ({torch.cuda.get_device_name()})" if device.type == "cuda" else str(device)
+    where = f"{place} ({torch.cuda.get_device_name()})" if place.type == "cuda" else str(place)
     line = f"{lab} · device {where} · budget {budget} · seed {seed}"
     for name, describe in SETUP_FACTS.items():
         line += f" · {name}: {describe()}"
     print(line)
-    return device, budget
+    return place, budget
 
 
 def progress(iterable: Iterable[T], description: str = "", total: int | None = None) -> tqdm:

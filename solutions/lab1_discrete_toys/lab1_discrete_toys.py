@@ -29,7 +29,7 @@ from utils.toy_problems import ToyProblem, all_down, ferromagnet, noisy_spins, s
 from utils.training import Trainer
 from utils.vp import T_MIN, alpha, beta, sigma, times
 
-device, budget = setup("lab1_discrete_toys", seed=0)
+device, budget = setup("lab1_discrete_toys", seed=0, device="cpu")
 plotting.use_style()
 
 # %% role="illustration" hidden="What you will build"
@@ -48,7 +48,7 @@ Parts 1 to 7 say where you are on the course's map:
 |---|---|
 | Points | 18 |
 | Time | 5 to 6 hours without the ungraded parts, reading included. Split it after part 4 |
-| GPU | not needed |
+| GPU | not used |
 | You need | PyTorch, Bayes' rule, the normal distribution; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
@@ -582,7 +582,7 @@ drawn(learn, "1.1 to 1.5")
 # %% [markdown]
 r"""
 Compare the last two panels. **Near the data the gradient is poor, although the accuracy is almost perfect**. The loss never
-asked for a gradient. Where noise leaves every spin certain, $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine is lost at large $t$ (here even below 0): there almost nothing is left to learn, and the network's own error remains.
+asked for a gradient. Where noise leaves every spin certain, $\log p(y\mid x)$ is flat: at $t = 0.05$ part 4 printed a largest gradient of about $10^{-12}$. Cross-entropy hardly depends on the direction of such a vector. In world 2 the cosine falls at large $t$: there almost nothing is left to learn, and the network's own error remains.
 
 > **Remember:** a classifier is trained on $\log p(y \mid x_t)$ and used for $\nabla_x \log p(y \mid x_t)$. The first can be good while the second is not.
 
@@ -745,7 +745,7 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-In world 3 the learned gradient makes almost no difference to this number, although poor near the data: in most of the window of part 3, where the class is decided, it is good. But at $w = 1$ about 8 % of its samples in world 2 end in class 1 (exact: 0.5 %), because below $t \approx 0.4$ its push is too weak.
+In world 3 the learned gradient makes almost no difference to this number, although it is poor near the data: in most of the window of part 3, where the class is decided, it is good. But in world 2, at $w = 1$, about 8 % of its samples end in class 1 (with the exact gradient 0.5 %), because below $t \approx 0.4$ its push is too weak.
 """
 
 # %% role="illustration" hidden="Your film: the same noise at three guidance scales"

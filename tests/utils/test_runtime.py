@@ -13,7 +13,7 @@ import torch
 from autograder import ROOT
 from autograder.course.labs import find_lab
 from autograder.course.source import read_source
-from utils.runtime import Budget, setup
+from utils.runtime import Budget, current_budget, setup
 
 
 def test_budget_falls_back_to_the_next_larger_one():
@@ -41,6 +41,14 @@ def test_setup_prints_one_line_and_seeds_everything(capsys, monkeypatch):
     assert draws[0] == draws[1]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and "budget ci" in lines[0] and "data:" in lines[0]
+
+
+def test_a_lab_for_the_cpu_takes_no_gpus_budget(capsys, monkeypatch):
+    monkeypatch.delenv("LAB_BUDGET", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert setup("lab1_discrete_toys", device="cpu") == (torch.device("cpu"), Budget("cpu"))
+    assert "device cpu · budget cpu" in capsys.readouterr().out
+    assert current_budget() == Budget("full") and current_budget(torch.device("cpu")) == Budget("cpu")
 
 
 @pytest.mark.parametrize("lab", ["lab1", "lab2"])

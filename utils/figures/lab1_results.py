@@ -237,7 +237,7 @@ def print_control(
             root = math.sqrt(len(x))
             cells = [with_error(float(v.mean()), float(v.std()) / root) for v in (belief, gaps)]
             print(f"  {name + f', w = {w:g}':<34}{cells[0]:<23}{cells[1]} of {problem.sites}")
-    print("(the belief is that of the classifier that was trained on the stored set)")
+    print("(the belief: what the classifier trained on the stored set says of these samples, as spins, at t = 0.01)")
 
 
 def print_guided_letters(n: int, steps: int) -> None:

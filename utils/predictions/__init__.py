@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parent
-KEPT = "Your choice is kept. Compare it with what the next figure or table shows."
+KEPT = "Your choice is kept. Compare it with what follows."
 FOLDED = "What happens, and why: open this after the figure"
 HOW = "Write the letter of your choice between the quotes, and run the cell again. It is not graded."
 ROW = "padding-left: 1.6em; text-indent: -1.6em"
