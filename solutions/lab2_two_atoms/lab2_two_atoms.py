@@ -28,7 +28,7 @@ from utils.predictions import predict
 from utils.runtime import seed_everything, setup
 from utils.training import Trainer
 
-device, budget = setup("lab2_two_atoms", seed=0)
+device, budget = setup("lab2_two_atoms", seed=0, device="cpu")
 plotting.use_style()
 
 # %% role="illustration" hidden="What you will build"
@@ -36,7 +36,7 @@ lab2.draw_opening()
 
 # %% [markdown]
 r"""
-A point in the square is a state of the two atoms, and an arrow is the score: the direction in which the density grows. Left is the exact score, which you will write down. In the middle is
+A point in the square is a state of the two atoms, and an arrow is the score (dark: strong), the direction in which the density grows. Left is the exact score, which you will write down. In the middle is
 the score of a network that you will train, and on the right are states that it generates. Where do the two scores differ, and does it matter?
 
 This lab covers every stage of the course's map but guidance.
@@ -47,7 +47,7 @@ This lab covers every stage of the course's map but guidance.
 |---|---|
 | Points | 18 |
 | Time | 4 to 6 hours with reading and waiting. Split it after part 4 |
-| GPU | not needed |
+| GPU | not used |
 | You need | PyTorch, gradients, Gaussian densities; no other lab |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it says
@@ -261,7 +261,7 @@ Pretend that you do not know the density. You have only samples $x_0$ and can ad
 Many $x_0$ may have led to the same $x$, and each one gives another arrow. **Least squares learns their mean.** ($\mathbb E[(m - a)^2 \mid x]$ is smallest at $m = \mathbb E[a \mid x]$.) The density $p_t(x) = \int p(x_0)\, K(x - x_0;\, \sigma)\, \mathrm dx_0$ is a sum of many terms, and the share of a term is $p(x_0 \mid x)$. So by the
 rule of part 1 this mean is exactly $\nabla_x \log p_t(x)$: *denoising score matching*. Here $p_t$ has the one order of the data; the network below adds the other.
 
-This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Times $\sigma$, it is about 1 at all times. So the network $m_\theta(x, t)$
+This target is about $1/\sigma$, a thousand at $t = 0$ and five at $t = 1$, so small times would dominate the loss. Multiplied by $\sigma$, it is about 1 throughout. So the network $m_\theta(x, t)$
 learns $\sigma s$, and the loss is
 
 $$\mathcal L(\theta) = \mathbb E\, \Big[ \big( m_\theta(x, t) - \sigma(t)\, \nabla_x \log K(x - x_0;\ \sigma(t)) \big)^2 \Big],$$
@@ -641,7 +641,7 @@ Train the same network from the same start with the same number of steps, and ch
 | consistency | squared difference from your target, after 5 steps of 0.01 in $t$ with the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The verdict holds only for these weights. The figure trains the last four; plain is yours from part 3. Without a GPU: 1,500 steps each, a minute or two in all, with a full batch of states in the regression's extra term, half a batch in consistency's, and 64 in Fokker-Planck's: second derivatives are expensive. With a GPU: 16,000 steps.
+The verdict holds only for these weights and 1,500 steps. The figure trains the last four, in a minute or two; plain is yours from part 3. The regression's extra term has a full batch of states, consistency's half a batch, and Fokker-Planck's 64: second derivatives are expensive.
 
 **Predict, then run.**
 """
@@ -673,10 +673,10 @@ plt.show()
 r"""
 <details><summary>Compare with your own reading, when you have one</summary>
 
-- **Where the states are** (right), errors are a few hundredths to three tenths; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. Another seed changes plain's error
-  up to threefold at small noise, so smaller differences are no finding.
+- **Where the states are** (right), errors are 0.02 to 0.3; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. Another seed makes plain's error
+  up to four times as large at small noise, so smaller differences are no finding.
 - **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency, even with the exact guide, changes little more than another seed does. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes both errors worse, except at $t = 1$.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency, even with the exact guide, changes little more than another seed does. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes both errors worse from $t = 0.2$ to 0.9.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -731,7 +731,7 @@ analysis.show_film(results["analytical"], "exact score")
 
 # %% [markdown]
 r"""
-Near $t = 0.5$ the directions agree nearly everywhere, but far away the exact arrows are darker.
+Near $t = 0.5$ the directions mostly agree, but far away the exact arrows are darker.
 
 > **Remember:** score matching is accurate where the training samples are. A sampler works as long as it stays there.
 
@@ -785,7 +785,7 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 r"""
 The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: samples cannot resolve so small a distance.
 
-**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) lower the hump, from 0.12 to 0.07 for 0.5, but do not move the triangles.
+**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) lower the hump, from 0.12 to 0.07 for 0.5 (chance: 0.06), but do not move the triangles.
 
 With the *exact* score, the walk from 0.2 soon forgets its wrong start. (At small $t$ these squares see only the peak, not the width of the cloud.) Can it always?
 
@@ -830,7 +830,7 @@ r"""
 # Beyond (not graded)
 
 - **Is the Fokker-Planck term bad, or badly used?** Try `run("fokker_planck", answers, ["weight=1e-3"], runs=None)`. Measure residual and error: which one grows?
-- **More steps, longer walks, other seeds**: with `LAB_BUDGET=full`, or `run("consistency", answers, ["options.steps=20", "seed=1"], runs=None)`.
+- **Longer walks, other seeds**: `run("consistency", answers, ["options.steps=20", "seed=1"], runs=None)`. After 16,000 steps (`LAB_BUDGET=full`) consistency has diverged, and the exact guide helps. Why?
 - **Drop the symmetry**: `class Plain(EquivariantMLP): forward = EquivariantMLP.plain`. Train it: `ScoreTrainer(ExponentialNoise(), Plain(), TwoAtoms()).train(1500, device, batch_size=256)`. Which score does it learn, which loss can it reach?
 
 ---

@@ -329,5 +329,5 @@ def fail_by_ratio(judge: Judge, ratio: float) -> None:
     if ratio < 0.1:
         judge.fail("target_far_too_small", f"{seen}. Look at the power of sigma, and keep the samples apart.")
     if ratio < 0.8:
-        judge.fail("target_too_small", f"{seen}. Is the variance of the Gaussian sigma², and nothing limited?")
+        judge.fail("target_too_small", f"{seen}. Is the variance of the Gaussian sigma², and no number cut off?")
     judge.fail("target_slightly_small", f"{seen}. Is something added to sigma, or to the loss?")
