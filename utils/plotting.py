@@ -140,7 +140,13 @@ def smooth(values: Sequence[float], window: int) -> np.ndarray:
     return np.convolve(numbers, np.ones(window) / window, mode="valid")
 
 
-def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int = 50, label: str = "loss") -> plt.Axes:
+def plot_loss(
+    history: Sequence[float],
+    ax: plt.Axes | None = None,
+    window: int = 50,
+    label: str = "loss",
+    limits: tuple[float, float] | None = None,
+) -> plt.Axes:
     """Plot the loss of every step, and its running mean, each mean at the middle of its window.
 
     Args:
@@ -148,12 +154,18 @@ def plot_loss(history: Sequence[float], ax: plt.Axes | None = None, window: int 
         ax: where to draw. None makes a new figure.
         window: how many losses to average.
         label: the mean's name in a legend.
+        limits: the ends of the vertical axis for a loss that is right. A wrong one that ends outside is shown, too.
 
     Returns:
         The axes.
     """
     ax = ax or plt.subplots(figsize=(6, 3))[1]
     running = smooth(history, window)
+    if limits:
+        (low, high), end = limits, running[-1]
+        if np.isfinite(end):
+            low, high = min(low, end - 0.2 * abs(end)), max(high, end + 0.2 * abs(end))
+        ax.set_ylim(low, high)
     ax.plot(history, color=SKY, alpha=0.35, linewidth=0.8)
     ax.plot(np.arange(len(running)) + (len(history) - len(running)) / 2, running, color=BLUE, label=label)
     ax.set_xlabel("training step")

@@ -19,7 +19,7 @@ In this lab you train one network that turns noise into handwritten digits, and 
 | a Gaussian path and its velocity (part 1) | a network that learns the velocity (parts 2, 5, 6) | Euler's and Heun's steps (part 4) | the guided velocity (part 3), its effect (part 7), its measurement (part 8) |
 
 Run the cells from top to bottom. Where a cell says `raise NotImplementedError()`, write your answer. The `check(...)` after it
-reports what is right, as often as you like. Your functions must work on any device, set no seed, and leave inputs, models (mode and gradients) and global settings as they found them. The folded cells prepare the lab and draw.
+reports what is right. Your functions must work on any device, set no seed, and leave inputs, models (mode and gradients) and global settings as they found them.
 """
 
 # %% role="setup" hidden="Set-up: run this cell first"
@@ -124,7 +124,7 @@ $\varepsilon$ from $x$, $z$ and $t$. Substitute this $\varepsilon$, and the velo
 
 Part 3 needs a gradient, too. Given $z$, the noisy image has the density
 $p_t(x \mid z) = \mathcal N(x;\ \alpha_t z,\ \beta_t^2 I)$. The **conditional score**
-$\nabla_x \log p_t(x \mid z)$ is the direction in which this density grows fastest; its length is the relative slope.
+$\nabla_x \log p_t(x \mid z)$ is the direction in which this density grows fastest; its length is the slope divided by the density.
 
 > ### Exercise 4.1 · Velocity and score of a Gaussian path
 > **3 points** (2 for the velocity, 1 for the score) · difficulty ●●○○○ · 20 minutes
@@ -293,7 +293,7 @@ predict("lab4.loss_line", choice="")
 
 # %% role="definitions"
 TOY_STD = 0.3
-TOY_FLOOR = 0.9 * math.pi / 2 * TOY_STD + 0.1 * 1.755
+TOY_FLOOR = 0.9 * math.pi / 2 * TOY_STD + 0.1 * 1.756
 angles = torch.tensor([90.0, 210.0, 330.0]) * math.pi / 180
 toy = GaussianClasses(2 * torch.stack([angles.cos(), angles.sin()], dim=1).reshape(3, 1, 1, 2), std=TOY_STD)
 TOY_NULL = 3
@@ -315,7 +315,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.755 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
+With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.756 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
 
 <details><summary>Derivation: where π/2 comes from</summary>
 
@@ -354,8 +354,7 @@ $u = \dot\alpha_t z + \dot\beta_t\varepsilon$:
 $$u_t(x\mid z) = \frac{\dot\alpha_t}{\alpha_t}\,x + \beta_t\Big(\frac{\dot\alpha_t}{\alpha_t}\beta_t - \dot\beta_t\Big)\, s .$$
 
 The equation is linear in $s$, so it still holds after averaging both sides over the images $z$ that are possible at $x$. That average of the conditional scores is the score of
-$p_t(x)$ (divide $\nabla p_t(x)$, the average of $p_t(x\mid z)\,\nabla\log p_t(x\mid z)$, by $p_t(x)$), or of $p_t(x\mid y)$ if only images of class $y$ are averaged. On the straight path $a_t = 1/t$ and $b_t = (1-t)/t$. Both are infinite at $t = 0$, where $x$ is pure noise and every score is $-x$; the velocities
-themselves stay finite.
+$p_t(x)$ (divide $\nabla p_t(x)$, the average of $p_t(x\mid z)\,\nabla\log p_t(x\mid z)$, by $p_t(x)$), or of $p_t(x\mid y)$ if only images of class $y$ are averaged. On the straight path $a_t = 1/t$ and $b_t = (1-t)/t$. Both are infinite at $t = 0$, where $x$ is pure noise and every score is $-x$; the velocities stay finite.
 </details>
 
 Bayes' rule, $\log p_t(x \mid y) = \log p_t(x) + \log p_t(y \mid x) - \log p(y)$, gives for the gradients
@@ -560,7 +559,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-Per second, patches lead for four minutes; per step, pixels (distance 0.8 after 440, patches 2.1 after 425).
+For four minutes patches lead. After equally many steps pixels do: distance 0.8 after 440 steps, patches 2.1 after 425.
 
 Read the code: run `from utils import nets` and `nets.UNet??` in a new cell, then the same for `ResidualStack`, `ResidualLayer`, `adapter` and `FourierFeatures`. Then answer:
 
@@ -848,12 +847,12 @@ plt.show()
 # %% [markdown]
 r"""
 **The distance is U-shaped, with its minimum near $w = 1$**, where nothing is exaggerated. At 1.25 fewer digits are wrong, at a small price. Far below, samples belong to a wrong class or none. From 2
-to 10, all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? A single picture should be clean and right; the
+to 10, nearly all belong to the right class but are too clean, too heavy and too similar: recall falls while precision is still high. Why then guide with $w = 3$? A single picture should be clean and right; the
 distance compares sets.
 
 ## Labs 3 and 4 side by side
 
-These are stored results, each at its best $w > 1$. The last row is what as many real digits score. The counts differ, so neither the distances nor their ratios say which lab draws better.
+These are stored results, each at its best $w > 1$. The last row is the distance of as many real digits. The counts differ, so neither the distances nor their ratios say which lab draws better.
 """
 
 # %% role="illustration" hidden="Print the comparison"
@@ -893,7 +892,7 @@ r"""
 ---
 # Open exercise · The few-step challenge (no points)
 
-The pictures above used 10 or more evaluations of the guided velocity. **How good are your samples with 1, 2, 4 or 8 calls?** Your sampler receives the network's
+The pictures above used 10 or more evaluations of the guided velocity. **How good are your samples with 1, 2, 4 or 8 calls?** (Each evaluates the network twice.) Your sampler receives the network's
 guided velocity as a function and a number of calls. It may choose its own times, $w$ and way to combine slopes.
 
 The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less means a distance half as

@@ -82,3 +82,11 @@ def test_a_running_mean_stands_at_the_middle_of_its_window():
     (_, mean) = plotting.plot_loss(history, window=5).lines
     half = np.interp(0.5, mean.get_ydata(), mean.get_xdata())
     assert half == pytest.approx(9.5)
+
+
+@pytest.mark.parametrize("end", [0.1, 1.0, 27_000.0, -3.0, float("nan")])
+def test_a_loss_that_ends_outside_the_usual_limits_is_shown(end):
+    ax = plotting.plot_loss([2.0] * 10 + [end] * 60, limits=(0.4, 1.2))
+    low, high = ax.get_ylim()
+    assert low <= 0.4 and high >= 1.2
+    assert (low, high) == (0.4, 1.2) or low < end < high

@@ -281,6 +281,7 @@ def draw_classifier(curves: dict[str, dict[str, Sequence[float]]]) -> None:
         curves: by world: `history`, `best_loss`, `times`, `learned`, `best` and `cosine`.
     """
     _, axes = plt.subplots(1, 3, figsize=(11, 3.2))
+    least_accuracy, least_cosine = 0.47, -0.3  # of a classifier that is right; a wrong one is shown, too
     for (name, found), color, marker in zip(curves.items(), (BLUE, ORANGE), "os"):
         look = dict(color=color, marker=marker, markersize=4)
         axes[0].plot(smooth(found["history"], 100), color=color, label=f"{name}, learned")
@@ -288,11 +289,13 @@ def draw_classifier(curves: dict[str, dict[str, Sequence[float]]]) -> None:
         axes[1].plot(found["times"], found["learned"], **look, label=f"{name}, learned")
         axes[1].plot(found["times"], found["best"], color=color, linestyle="--", label=f"{name}, best possible")
         axes[2].plot(found["times"], found["cosine"], **look)
+        least_accuracy = min(least_accuracy, *found["learned"], *found["best"])
+        least_cosine = min(least_cosine, *found["cosine"])
     axes[0].set(title="The loss", xlabel="training step", ylabel="cross-entropy, running mean")
     axes[0].legend(fontsize=8)
-    axes[1].set(title="Accuracy", xlabel="time t (data at 0)", ylim=(0.45, 1.02))
+    axes[1].set(title="Accuracy", xlabel="time t (data at 0)", ylim=(least_accuracy - 0.02, 1.02))
     axes[1].legend(fontsize=8, loc="lower left")
-    axes[2].set(xlabel="time t (data at 0)", ylabel="mean cosine", ylim=(-0.35, 1.05))
+    axes[2].set(xlabel="time t (data at 0)", ylabel="mean cosine", ylim=(least_cosine - 0.05, 1.05))
     axes[2].set_title("Its gradient against the exact one")
     describe(
         "Three panels for the classifiers of two worlds: the loss against the training step and the accuracy against "

@@ -146,9 +146,9 @@ def draw_training(history: Sequence[float], floor: float) -> None:
         history: the losses.
         floor: the loss of the exact score.
     """
-    ax = plot_loss(history, label="your loss, running mean")
+    ax = plot_loss(history, label="your loss, running mean", limits=(0.3, 1.1))
     ax.axhline(floor, color=ORANGE, linestyle="--", label=f"the exact score: {floor:.3f}")
-    ax.set(ylim=(0.3, 1.1), title="Score matching")
+    ax.set_title("Score matching")
     ax.legend()
     describe(
         "The loss of score matching against the training step, with its running mean, and a dashed line for the "

@@ -83,8 +83,8 @@ def draw_classifier_loss(history: Sequence[float]) -> plt.Figure:
     Returns:
         The figure.
     """
-    ax = plotting.plot_loss(history, window=25, label="loss, mean of 25 steps")
-    ax.set(title="Your classifier of noisy digits", ylim=(0, 2.6))
+    ax = plotting.plot_loss(history, window=25, label="loss, mean of 25 steps", limits=(0, 2.6))
+    ax.set_title("Your classifier of noisy digits")
     ax.axhline(math.log(10), color=plotting.ORANGE, linestyle="--", label="guessing: log 10")
     ax.legend()
     describe(

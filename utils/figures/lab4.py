@@ -88,9 +88,9 @@ def draw_toy_loss(history: Sequence[float], floor: float) -> plt.Figure:
     Returns:
         The figure.
     """
-    ax = plotting.plot_loss(history, label="loss, mean of 50 steps")
+    ax = plotting.plot_loss(history, label="loss, mean of 50 steps", limits=(0.4, 1.2))
     ax.axhline(floor, color=plotting.ORANGE, linestyle="--", label="smallest possible loss")
-    ax.set(ylim=(0.4, 1.2), title="Three blobs: the loss falls to its floor, not to zero")
+    ax.set_title("Three blobs: the loss falls to its floor, not to zero")
     ax.legend()
     describe(
         "The loss on three blobs against the training step, with its running mean, and a dashed line for the "

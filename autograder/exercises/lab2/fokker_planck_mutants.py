@@ -376,7 +376,7 @@ for name, key, code in (
 
 wrong("growth_along_coordinates", finds="wrong_for_three_coordinates", edit=(
     GROWTH, GROWTH + "\n        variance_dt = variance_dt.mT if len(x) == x.shape[1] else variance_dt"))  # fmt: skip
-wrong("growth_kept_by_sigma", finds=("linear_factor", "wrong_residual"), edit=(
+wrong("growth_kept_by_sigma", finds=("linear_factor", "linear_factor_large", "wrong_residual"), edit=(
     GROWTH, GROWTH + "\n        key = str((id(sigma), len(t), t.device))\n"
     "        variance_dt = fokker_planck_residual.__dict__.setdefault(key, variance_dt)"))  # fmt: skip
 wrong("zero_before_a_time", finds="wrong_residual", edit=(
