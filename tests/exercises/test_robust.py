@@ -80,7 +80,9 @@ def remove(*parts: str):
 def first(tensor: Tensor, value: float) -> Tensor:
     tensor = tensor.double() if tensor.is_floating_point() else tensor.clone()
     if tensor.numel():
-        tensor.view(-1)[0] = value if tensor.is_floating_point() else 10**12
+        if not tensor.is_floating_point():
+            value = 1 if tensor.dtype == torch.bool else min(10**12, torch.iinfo(tensor.dtype).max)
+        tensor.view(-1)[0] = value
     return tensor
 
 
