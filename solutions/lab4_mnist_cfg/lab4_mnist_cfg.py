@@ -73,7 +73,7 @@ r"""
 | $\dot\alpha_t, \dot\beta_t$ | `path.alpha.dt(t)`, `path.beta.dt(t)` | their time derivatives |
 | $y$, $\varnothing$ | `y`, shape `(b,)`, and `null_label` | the label, 0 to 9, and "no label", here the number 10 |
 | $\eta$ | `eta` | the probability that a label is dropped in training |
-| $u_t$, $u_\theta$ | `self.net(x, t, y)` | a velocity, and the network's |
+| $u_t$, $u_\theta$ | `self.net(x, t, y)`; `self.model` in 4.2 | a velocity, and the network's |
 | $w$ | `guidance_scale` | the guidance scale |
 
 `b` is the batch size. A label is an integer (`int64`) because it selects a row of an embedding. The other labs write some of this differently:
@@ -253,8 +253,7 @@ With `(b, 1, 1, 1)` each image gets its own time.
 </details>
 <details><summary>Why the mean, if the formula has a norm?</summary>
 
-$\|\cdot\|^2$ sums over the pixels. Division by their number moves no minimum, and makes losses of 16×16 and
-32×32 images comparable.
+$\|\cdot\|^2$ sums over the pixels. Division by their number moves no minimum, and puts losses of 16×16 and 32×32 images on one scale.
 </details>
 """
 
@@ -329,7 +328,7 @@ Where does your curve end?
 |---|---|
 | within five hundredths of the line | agrees with the theory |
 | above that | draws something twice, scales something, or drops labels too often |
-| well below it | drops labels too rarely (never: 0.471), scales the loss down, or shows the target to the network |
+| well below it | drops labels too rarely (never: 0.471), draws early times too often, scales the loss down, or shows the target to the network |
 
 > **Remember:** the best prediction in mean square is the conditional mean, so least squares on $u_t(x\mid z)$ learns $u_t(x)$. Part 3 combines the two velocities
 > that your network learned.
@@ -778,7 +777,7 @@ The mask `labels != null_label` selects the rows that count. You may apply it be
 </details>
 <details><summary>Hint: the form of the answer</summary>
 
-If you drop rows of the labels, drop the same rows of the noise.
+Which arguments have one row for each label?
 </details>
 """
 
@@ -852,7 +851,7 @@ distance compares sets.
 
 ## Labs 3 and 4 side by side
 
-These are stored results, each at its best $w > 1$. The last row is the distance of as many real digits. The counts differ, so neither the distances nor their ratios say which lab draws better.
+These are stored results, each at its best $w > 1$. The last row is the distance of as many real digits. The counts differ, so neither distances nor ratios say which lab draws better.
 """
 
 # %% role="illustration" hidden="Print the comparison"
@@ -895,8 +894,7 @@ r"""
 The pictures above used 10 or more evaluations of the guided velocity. **How good are your samples with 1, 2, 4 or 8 calls?** (Each evaluates the network twice.) Your sampler receives the network's
 guided velocity as a function and a number of calls. It may choose its own times, $w$ and way to combine slopes.
 
-The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less means a distance half as
-large. All participants have the same noise and labels: 1,000 images and their own network with a GPU, 200 images and the checkpoint without one. Compare scores of the same kind only.
+The score is the mean of $\log_2(\text{FD}/\text{floor})$ over the four numbers of calls, where the floor is the distance of as many real digits. Lower is better; one point less halves the distance. All participants have the same noise and labels: 1,000 images and their own network with a GPU, 200 images and the checkpoint without one. Compare scores of the same kind only.
 """
 
 # %% role="illustration"

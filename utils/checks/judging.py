@@ -227,9 +227,8 @@ class Judge:
         if tensor.is_floating_point():
             tensor = tensor.double()
             if finite and not bool(torch.isfinite(tensor).all()):
-                raise Failure(
-                    "not_finite", f"{what} contains NaN or infinity. Look for a division by zero or a log of zero."
-                )
+                look = "Look for a division by zero, a log of zero or a mean of nothing."
+                raise Failure("not_finite", f"{what} contains NaN or infinity. {look}")
         return tensor
 
     def require_precision(self, name: str, expected: torch.dtype, what: str = "The result") -> None:

@@ -301,8 +301,8 @@ def require_shares(judge: Judge, inputs: Inputs, values: list[float]) -> None:
     judge.require(
         are_rounded(values, rows) or not are_shares_of(everything),
         "null_rows_counted",
-        f"Your accuracies are shares of all {everything} samples. Those whose label is `null_label` ask for no class. "
-        "Leave them out: they are no errors.",
+        f"Your accuracies are shares of all {everything} samples. Those whose label is `null_label`, "
+        f"here {inputs.null_label}, ask for no class. Leave them out: they are no errors.",
     )
     judge.require(
         not are_rounded(values, rows),
