@@ -377,8 +377,8 @@ for name, key, code in (
 wrong("growth_along_coordinates", finds="wrong_for_three_coordinates", edit=(
     GROWTH, GROWTH + "\n        variance_dt = variance_dt.mT if len(x) == x.shape[1] else variance_dt"))  # fmt: skip
 wrong("growth_kept_by_sigma", finds=("linear_factor", "linear_factor_large", "wrong_residual"), edit=(
-    GROWTH, GROWTH + "\n        key = str((id(sigma), len(t), t.device))\n"
-    "        variance_dt = fokker_planck_residual.__dict__.setdefault(key, variance_dt)"))  # fmt: skip
+    GROWTH, GROWTH + "\n        kept = fokker_planck_residual.__dict__.setdefault('kept', {})\n"
+    "        variance_dt = kept.setdefault((sigma, len(t), t.device), variance_dt)"))  # fmt: skip
 wrong("zero_before_a_time", finds="wrong_residual", edit=(
     RESIDUAL, "return (t > 0.01) * (s_dt - variance_dt / 2 * gradient)"))  # fmt: skip
 IF_MODULE = "if isinstance(score, nn.Module):\n            "
