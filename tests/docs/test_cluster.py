@@ -53,12 +53,16 @@ class Host:
     def __init__(self, number: int, folder: Path, hidden: Path | None):
         self.name, self.folder, self.hidden = f"guidance-host{number}", folder, hidden
         self.cable, self.processes = f"guidance{number}", list[subprocess.Popen]()
+        self.address = f"10.0.0.{number}/24"
         for name in CODE:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def connect(self) -> None:
+        """Make its network, and plug its cable into the switch."""
         ip("netns", "add", self.name)
         ip("link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self.name)
         ip("link", "set", self.cable, "master", SWITCH, "up")
-        ip("-n", self.name, "addr", "add", f"10.0.0.{number}/24", "dev", "eth0")
+        ip("-n", self.name, "addr", "add", self.address, "dev", "eth0")
         for link in ("eth0", "lo"):
             ip("-n", self.name, "link", "set", link, "up")
         ip("-n", self.name, "route", "add", "default", "dev", "eth0")  # tells Dask which address is the host's own
@@ -94,6 +98,8 @@ class Host:
         for process in self.processes:
             process.kill()
             process.wait()
+        # The kernel removes a network some time after its name: the cable would be in the next test's way.
+        subprocess.run(["ip", "link", "del", self.cable], capture_output=True)
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
 
 
@@ -115,6 +121,7 @@ def hosts(place):
         for number in range(1, 6):
             (place / f"host{number}").mkdir()
             made.append(Host(number, place / f"host{number}", hidden=place / "course" if number > 1 else None))
+            made[-1].connect()
         with (place / "host5" / "utils" / "checks" / "__init__.py").open("a") as file:
             file.write("\n# of next year\n")
         yield made
