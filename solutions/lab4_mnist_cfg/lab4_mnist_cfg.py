@@ -314,7 +314,7 @@ plt.show()
 
 # %% [markdown]
 r"""
-With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.756 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.755 = 0.600$.
+With all labels the smallest loss is $\frac{\pi}{2}\, \sigma = 0.471$ for each coordinate, without any label it is 1.756 (computed numerically), and with $\eta = 0.1$ it is $0.9 \cdot 0.471 + 0.1 \cdot 1.756 = 0.600$.
 
 <details><summary>Derivation: where π/2 comes from</summary>
 
@@ -549,7 +549,7 @@ Three choices differ from many tutorials:
   uses one stored mean and variance for all of them, which fit none well. GroupNorm takes them over groups of channels of one sample.
 - **Time enters as cosines and sines** of many frequencies. A network cannot easily distinguish the bare numbers $0.31$ and $0.32$. Waves tell them apart.
 
-The next figure compares pixels with patches (part 8 defines both measures).
+The next figure compares pixels with patches on 200 images (part 8 defines both measures).
 """
 
 # %% role="illustration" hidden="Draw pixels against patches"
