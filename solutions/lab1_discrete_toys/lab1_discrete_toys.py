@@ -400,8 +400,7 @@ You have the logarithms of everything from 1.3. Each of the two weights is a `so
 <details><summary>The shape of the answer</summary>
 
 From 1.3 you need the log of probability times Gaussian, *before* its `logsumexp`, and the log densities of the
-components plus $\log\omega_{c\mid y}$. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over
-components with these shares.
+components plus $\log\omega_{c\mid y}$. Each goes into a softmax. Then the softmax over letters, `@ setting.points`, has the shape `(b, components, sites, d)`; average it over components with the other softmax.
 </details>
 """
 
@@ -708,7 +707,7 @@ drawn(show_up_spins, "1.1 to 1.6")
 
 # %% [markdown]
 r"""
-The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine flipped spins are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$; at $w = 0$ and $1$ you see the step's error. The band is ± two standard errors.
+The samples do **not** follow it: above $w = 1$ the leftmost bar (in world 2 both ends) is too high, and lattices with about four to nine flipped spins are too rare. Are large steps to blame? No: they make *too few* clean states, at every $w$. So more steps bring $w = 1$ nearer to the exact number, and $w = 3$ and $8$ *farther* from it. Here is that number against $w$, from half as many samples; at $w = 0$ and $1$ you see the step's error. The band is ± two standard errors.
 In world 3 the green curve shows the same with the classifier that *you* trained.
 """
 
@@ -745,10 +744,10 @@ Add noise to the tilted data: $\sum_{x_0} p(x_0)\,p(y\mid x_0)^w\,p_t(x\mid x_0)
 the *power of the mean*. Why do the clean states gain? In worlds 2 and 3, $p(y\mid x_0)$ is nearly always close to 0 or 1, and so is its power. So the right push is about that of $w = 1$. Guidance takes $w$ times as much, towards the lattices that are easiest to recognise: the clean ones.
 </details>
 
-In world 3 the learned gradient makes almost no difference to this number, although it is poor near the data: in most of the window of part 3, where the class is decided, it is good. But in world 2, at $w = 1$, about 8 % of its samples end in class 1 (with the exact gradient 0.5 %), because below $t \approx 0.4$ its push is too weak.
+In world 3 the learned gradient hardly changes this number: poor near the data, it is good in most of the window of part 3. But at $w = 1$ about 8 % of its samples in world 2, and 3 % in world 3, end in class 1 (with the exact gradient 0.5 % and 0.2 %), because below $t \approx 0.4$ its push is too weak.
 """
 
-# %% role="illustration" hidden="Your film: the same noise at three guidance scales"
+# %% role="illustration" hidden="Your film: world 2, class 0, the same noise at three guidance scales"
 def film():
     scales, every = (0.0, 1.0, 4.0), max(1, STEPS // 40)
     runs = [sample_guided(FM, 0, 12, w, STEPS, seed=5, every=every) for w in scales]
