@@ -49,6 +49,7 @@ def told(statement: str) -> str:
 
 def faults(message: str, answer: str, code: str = "", statement: str = "") -> list[str]:
     """What is wrong with a finding's message; an empty list if nothing is."""
+    message = re.sub(r" The line is `.*`\.$", "", message)  # the student's own
     said = sentences(message)
     wrong = []
     if not said:
