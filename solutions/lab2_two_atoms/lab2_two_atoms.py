@@ -641,7 +641,7 @@ Train the same network from the same start with the same number of steps, and ch
 | consistency | squared difference from your target, after 5 steps of 0.01 in $t$ with the network's own score | $10^{-3}$ |
 | consistency, exact guide | the same, but your exact score drives the walks: an oracle in part | $10^{-3}$ |
 
-The verdict holds only for these weights and 1,500 steps. The figure trains the last four, in a minute or two; plain is yours from part 3. The regression's extra term has a full batch of states, consistency's half a batch, and Fokker-Planck's 64: second derivatives are expensive.
+The verdict holds only for these weights and 1,500 steps. The folded cell trains the last four, in a minute or two; plain is yours from part 3. The regression's extra term has a full batch of states, consistency's half a batch, and Fokker-Planck's 64: second derivatives are expensive.
 
 **Predict, then run.**
 """
@@ -671,12 +671,12 @@ plt.show()
 
 # %% [markdown]
 r"""
-<details><summary>Compare with your own reading, when you have one</summary>
+<details><summary>Compare with your own reading</summary>
 
 - **Where the states are** (right), errors are 0.02 to 0.3; $\sigma s$ itself is about $\sigma/S$ up to $t = 0.9$: 0.1 at $t = 0$, 0.3 at 0.2, nearly 1 from 0.6; at $t = 1$ it is 0.5. Another seed makes plain's error
   up to four times as large at small noise, so smaller differences are no finding.
 - **Anywhere** (left), at small and medium noise, the plain network's error is 60 to 76% of that of a network that returns 0.
-- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency, even with the exact guide, changes little more than another seed does. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes both errors worse from $t = 0.2$ to 0.9.
+- **Only the regression, the oracle, fixes that**, although it is the worst at $t = 1$. Consistency, even with the exact guide, changes little more than another seed does. (At weight 0.03 the exact guide halves the error anywhere.) The Fokker-Planck term makes both errors worse from $t = 0.4$ to 0.9.
 </details>
 
 Here is the score along the line from $(0, 1)$ to $(1, 0)$, which passes through both peaks (dotted).
@@ -785,9 +785,9 @@ show_or_say(show_start, "2.1, 2.2 and 2.4")
 r"""
 The triangles: the larger $\sigma_{\max}$, the better the start. The counted curves of 0.3 and 0.5 begin near the dashed line: samples cannot resolve so small a distance.
 
-**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps (not shown) lower the hump, from 0.12 to 0.07 for 0.5 (chance: 0.06), but do not move the triangles.
+**The hump at $t = 0.8$ is another error**, that of the sampler: with 50 steps it lags behind while the distribution contracts, the more so for a larger $\sigma_{\max}$. Twice as many steps lower the hump, from 0.12 to 0.07 for 0.5 (chance: 0.06), but do not move the triangles.
 
-With the *exact* score, the walk from 0.2 soon forgets its wrong start. (At small $t$ these squares see only the peak, not the width of the cloud.) Can it always?
+With the *exact* score, the walk from 0.2 soon forgets its wrong start (at $t = 0.8$ the hump is left). (At small $t$ these squares see only the peak, not the width of the cloud.) Can it always?
 
 > ### Exercise 2.7 · Which regulariser helps where? (written)
 > **2 points**, graded by hand · difficulty ●●●○○ · 35 minutes
