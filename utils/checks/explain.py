@@ -69,7 +69,14 @@ def device_finding(error: dict[str, object]) -> tuple[str, str]:
 
 
 def line_of(error: dict[str, object]) -> str:
-    """Return a sentence with the line of the student's code that raised an error, or nothing if it is not known."""
+    """Return a sentence with the line of the student's code that raised an error.
+
+    Args:
+        error: what `evidence.describe` returned.
+
+    Returns:
+        The sentence after a space, or nothing if the line is not known.
+    """
     line = error.get("line")
     return f" The line is `{line}`." if line else ""
 

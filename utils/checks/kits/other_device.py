@@ -29,7 +29,7 @@ INDEXING = {aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_}
 TOGETHER = {aten.cat, aten.stack}  # the others accept a single number on the CPU
 # torch refuses these for tensors of other classes; they read or make tensors past the operations that it passes on.
 READS = {Tensor.tolist, Tensor.__format__, Tensor.__repr__}
-ARRAYS = {Tensor.numpy, Tensor.__array__}
+ARRAYS: set[Callable] = {Tensor.numpy, Tensor.__array__}
 MAKES = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor}
 
 
