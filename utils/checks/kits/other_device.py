@@ -2,8 +2,8 @@
 
 A GPU is what most answers will never see before somebody else runs them. So a probe gives them tensors that lie on the
 CPU and say that they are on torch's device `meta`. An operation on them computes on the CPU, and its result says the
-same of itself. One that mixes them with tensors of the CPU raises, as it does on a GPU, and so does NumPy when it is to
-read them.
+same of itself. One that mixes them with tensors of the CPU raises, as it does on a GPU. So does NumPy, which reads only
+tensors on the CPU.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MOVES = {aten.copy_, aten._to_copy}
 INDEXING = {aten.index, aten.index_put, aten.index_put_, aten._index_put_impl_}
 TOGETHER = {aten.cat, aten.stack}  # the others accept a single number on the CPU
 # torch refuses these for tensors of other classes; they read or make tensors past the operations that it passes on.
-READS = {Tensor.tolist, Tensor.__format__, Tensor.__repr__}
 ARRAYS: set[Callable] = {Tensor.numpy, Tensor.__array__}
+READS = {Tensor.tolist, Tensor.__format__, Tensor.__repr__, *ARRAYS}
 MAKES = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor}
 
 
@@ -73,7 +73,7 @@ class PastOperations(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         """Call a function of torch."""
         kwargs = kwargs or {}
-        if func in READS | ARRAYS and is_elsewhere(args[0]):
+        if func in READS and is_elsewhere(args[0]):
             if func in ARRAYS and not kwargs.get("force"):
                 raise TypeError(
                     f"can't convert {OTHER} device type tensor to numpy. "
